@@ -1,0 +1,216 @@
+import * as v from "valibot";
+import { errorTypeSchema } from "./failure.ts";
+import {
+  deviceHealthSchema,
+  deviceStateSchema,
+  jobHealthSchema,
+  jobStateSchema,
+  testResultSchema,
+  workerHealthSchema,
+  workerStateSchema,
+} from "./states.ts";
+
+/** Shapes of the HTTP API under `/api/v1`. Times are ISO 8601 in UTC, ids integers, lists paged by cursor. */
+
+const time = v.string();
+
+export const jobViewSchema = v.object({
+  id: v.number(),
+  state: jobStateSchema,
+  health: jobHealthSchema,
+  /** The definition's `job_name`. */
+  description: v.string(),
+  device_type: v.string(),
+  requested_device: v.optional(v.string()),
+  requested_worker: v.optional(v.string()),
+  /** The device that runs or ran it. */
+  device: v.optional(v.string()),
+  worker: v.optional(v.string()),
+  submitter: v.string(),
+  priority: v.number(),
+  tags: v.array(v.string()),
+  submit_time: time,
+  start_time: v.optional(time),
+  end_time: v.optional(time),
+  /** Set when health is Incomplete. */
+  error_type: v.optional(errorTypeSchema),
+  error_msg: v.optional(v.string()),
+  /** Lines of the log that have arrived. */
+  log_lines: v.number(),
+  /** Why a Submitted job waits, one sentence. */
+  waits_for: v.optional(v.string()),
+});
+export type JobView = v.InferOutput<typeof jobViewSchema>;
+
+export const jobListSchema = v.object({
+  jobs: v.array(jobViewSchema),
+  next_cursor: v.optional(v.string()),
+});
+export type JobList = v.InferOutput<typeof jobListSchema>;
+
+/** `POST /api/v1/jobs`: body is the definition itself (any text type), 201 with this. */
+export const submitResponseSchema = v.object({
+  job_ids: v.array(v.number()),
+  warnings: v.array(v.string()),
+});
+export type SubmitResponse = v.InferOutput<typeof submitResponseSchema>;
+
+/** `GET /api/v1/jobs/ID/log?start=&end=&wait=`: `start` inclusive, `end` exclusive, 0-based. */
+export const logPageSchema = v.object({
+  start: v.number(),
+  /** Ask from here for what follows. */
+  next: v.number(),
+  /** True when the job is Finished and `next` is the end of its log. */
+  complete: v.boolean(),
+  /** One log record each (see log-record.ts). */
+  records: v.array(v.record(v.string(), v.unknown())),
+});
+export type LogPage = v.InferOutput<typeof logPageSchema>;
+
+export const resultViewSchema = v.object({
+  suite: v.string(),
+  name: v.string(),
+  set: v.optional(v.string()),
+  result: testResultSchema,
+  measurement: v.optional(v.number()),
+  units: v.optional(v.string()),
+  reference: v.optional(v.string()),
+  level: v.optional(v.string()),
+  logged: time,
+  /** Line of the result record, and of the case's first and last line, when it has them. */
+  log_line: v.number(),
+  log_start_line: v.optional(v.number()),
+  log_end_line: v.optional(v.number()),
+  /** The record as it was in the log. */
+  metadata: v.record(v.string(), v.unknown()),
+});
+export type ResultView = v.InferOutput<typeof resultViewSchema>;
+
+export const resultListSchema = v.object({ results: v.array(resultViewSchema) });
+export type ResultList = v.InferOutput<typeof resultListSchema>;
+
+export const deviceViewSchema = v.object({
+  hostname: v.string(),
+  device_type: v.string(),
+  worker: v.string(),
+  state: deviceStateSchema,
+  health: deviceHealthSchema,
+  tags: v.array(v.string()),
+  description: v.string(),
+  current_job: v.optional(v.number()),
+});
+export type DeviceView = v.InferOutput<typeof deviceViewSchema>;
+export const deviceListSchema = v.object({
+  devices: v.array(deviceViewSchema),
+  next_cursor: v.optional(v.string()),
+});
+
+/** `PUT /api/v1/devices/HOSTNAME`: makes or replaces a device; its type is made when it is new. */
+export const putDeviceSchema = v.object({
+  device_type: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]{0,199}$/)),
+  worker: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]{0,199}$/)),
+  tags: v.optional(v.array(v.pipe(v.string(), v.regex(/^[\w.-]{1,200}$/))), []),
+  description: v.optional(v.string(), ""),
+  health: v.optional(deviceHealthSchema),
+  /** Device configuration, YAML text. */
+  configuration: v.string(),
+});
+export type PutDevice = v.InferOutput<typeof putDeviceSchema>;
+
+export const deviceTypeViewSchema = v.object({
+  name: v.string(),
+  devices: v.number(),
+  /** Submitted jobs that wait for a device of this type. */
+  queued: v.number(),
+});
+export type DeviceTypeView = v.InferOutput<typeof deviceTypeViewSchema>;
+export const deviceTypeListSchema = v.object({ device_types: v.array(deviceTypeViewSchema) });
+
+export const workerViewSchema = v.object({
+  name: v.string(),
+  state: workerStateSchema,
+  health: workerHealthSchema,
+  version: v.optional(v.string()),
+  last_sync: v.optional(time),
+  description: v.string(),
+  /** Most jobs at a time; 0: no limit. */
+  job_limit: v.number(),
+  devices: v.array(v.string()),
+});
+export type WorkerView = v.InferOutput<typeof workerViewSchema>;
+export const workerListSchema = v.object({ workers: v.array(workerViewSchema) });
+
+/** `POST /api/v1/workers` answers 201 with the token; it is shown this once. */
+export const addWorkerSchema = v.object({
+  name: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]{0,199}$/)),
+  description: v.optional(v.string(), ""),
+  job_limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
+});
+export const addedWorkerSchema = v.object({ name: v.string(), token: v.string() });
+export type AddedWorker = v.InferOutput<typeof addedWorkerSchema>;
+
+export const tokenViewSchema = v.object({
+  id: v.string(),
+  kind: v.picklist(["user", "worker", "session"]),
+  /** User or worker that the token speaks for. */
+  subject: v.string(),
+  admin: v.boolean(),
+  description: v.string(),
+  created: time,
+  expires: v.optional(time),
+});
+export type TokenView = v.InferOutput<typeof tokenViewSchema>;
+export const tokenListSchema = v.object({ tokens: v.array(tokenViewSchema) });
+
+/** `POST /api/v1/tokens` answers 201 with the token; it is shown this once. */
+export const addTokenSchema = v.object({
+  subject: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.@-]{0,99}$/)),
+  description: v.optional(v.pipe(v.string(), v.maxLength(200)), ""),
+  admin: v.optional(v.boolean(), false),
+});
+export const addedTokenSchema = v.object({ id: v.string(), token: v.string() });
+
+/** `POST /api/v1/sign-in-links`: a link that signs a browser in once, within ten minutes. */
+export const signInLinkSchema = v.object({ url: v.string(), expires: time });
+
+export const healthSchema = v.object({
+  status: v.literal("ok"),
+  version: v.string(),
+  engine: v.string(),
+});
+
+/** One thing that is wrong with a text somebody sent, and where. Lines and columns count from 1. */
+export const sourceProblemSchema = v.object({
+  /** `actions[0].deploy.to`, or empty for the text as a whole. */
+  path: v.string(),
+  line: v.number(),
+  column: v.number(),
+  /** What is wrong, what was expected, and the nearest known word when there is one. */
+  message: v.string(),
+});
+export type SourceProblem = v.InferOutput<typeof sourceProblemSchema>;
+
+export const ERROR_CODES = [
+  "invalid",
+  "unauthenticated",
+  "forbidden",
+  "not_found",
+  "conflict",
+  "gone",
+  "throttled",
+  "unavailable",
+  "internal",
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** Body of every answer that is an error. */
+export const problemSchema = v.object({
+  code: v.picklist(ERROR_CODES),
+  message: v.string(),
+  /** For code `invalid` about a YAML text. */
+  problems: v.optional(v.array(sourceProblemSchema)),
+  /** For `conflict` in log shipping. */
+  next_line: v.optional(v.number()),
+  request_id: v.optional(v.string()),
+});
+export type Problem = v.InferOutput<typeof problemSchema>;

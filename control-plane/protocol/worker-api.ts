@@ -1,0 +1,120 @@
+import * as v from "valibot";
+import { errorTypeSchema } from "./failure.ts";
+
+/** The worker protocol's version; the control plane serves a window of them (DESIGN.md 5). */
+export const WORKER_PROTOCOL = 1;
+
+const jobId = v.pipe(v.number(), v.integer(), v.minValue(1));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** What the agent knows of one of its runners. `finished`: the runner ended, its log is not yet all shipped. */
+export const runnerReportSchema = v.object({
+  job_id: jobId,
+  state: v.picklist(["running", "finished"]),
+});
+export type RunnerReport = v.InferOutput<typeof runnerReportSchema>;
+
+/**
+ * `POST /api/v1/worker/sync` (worker token): the agent's only loop. The answer is level-triggered:
+ * the same question gives the same answer until something changed, so a lost answer costs nothing.
+ */
+export const syncRequestSchema = v.object({
+  protocol: v.pipe(v.number(), v.integer()),
+  /** Program version, for people. */
+  version: v.pipe(v.string(), v.maxLength(100)),
+  runners: v.pipe(v.array(runnerReportSchema), v.maxLength(1000)),
+  /** Longest time the answer may be held back when there is nothing to do, seconds. 0: answer at once. */
+  wait_seconds: v.pipe(v.number(), v.minValue(0), v.maxValue(60)),
+  /** Digest from the last answer: an answer equal to it is "nothing to do" and is held back. */
+  seen: v.optional(v.pipe(v.string(), v.maxLength(100))),
+});
+export type SyncRequest = v.InferOutput<typeof syncRequestSchema>;
+
+/** All that a runner needs; from here on it needs the control plane only for reporting. */
+export const ticketSchema = v.object({
+  job_id: jobId,
+  /** Job token: good for this job's log and finish, dead when the job has ended. */
+  token: v.string(),
+  /** The definition as submitted, YAML text. */
+  definition: v.string(),
+  /** The device configuration, YAML text. */
+  device: v.string(),
+  device_hostname: v.string(),
+  device_type: v.string(),
+  /** Host-specific settings of the worker (`dispatcher_ip`, `prefix`), YAML text; may be empty. */
+  dispatcher: v.string(),
+  /** Values for the DUT's environment (`overrides` of env-dut), YAML text; may be empty. */
+  env_dut: v.string(),
+});
+export type Ticket = v.InferOutput<typeof ticketSchema>;
+
+export const syncResponseSchema = v.object({
+  /** Jobs to start; repeated until the agent reports a runner for each. */
+  start: v.array(ticketSchema),
+  /** Running jobs that the agent doesn't know any more: their runner is lost, report them as such. */
+  lost: v.array(v.object({ job_id: jobId, token: v.string() })),
+  /** Jobs whose runner must be stopped; repeated until it is gone. */
+  cancel: v.array(jobId),
+  /** Jobs of which the control plane wants nothing more: delete their files. */
+  forget: v.array(jobId),
+  /** Jobs that somebody is watching: ship their log at once instead of in large chunks. */
+  watched: v.array(jobId),
+  /** Digest of this answer, for the next request's `seen`. */
+  seen: v.string(),
+});
+export type SyncResponse = v.InferOutput<typeof syncResponseSchema>;
+
+/** Limits of one log chunk: bounded for a small board's memory and for one item of the table. */
+export const MAX_CHUNK_RECORDS = 10_000;
+export const MAX_CHUNK_BYTES = 4 * 1024 * 1024;
+export const MAX_CHUNK_RESULT_BYTES = 200 * 1024;
+
+/** `POST /api/v1/jobs/ID/log-uploads` (job token): asks where to PUT a chunk. */
+export const logUploadRequestSchema = v.object({
+  first_line: count,
+  /** Of the gzip-compressed bytes. */
+  bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_CHUNK_BYTES)),
+  /** Of the compressed bytes, lower-case hex. */
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+});
+export type LogUploadRequest = v.InferOutput<typeof logUploadRequestSchema>;
+
+export const logUploadResponseSchema = v.object({
+  url: v.string(),
+  method: v.literal("PUT"),
+  headers: v.record(v.string(), v.string()),
+});
+export type LogUploadResponse = v.InferOutput<typeof logUploadResponseSchema>;
+
+/**
+ * `POST /api/v1/jobs/ID/log-chunks` (job token): makes an uploaded chunk part of the log.
+ * 200 with the next line expected; the same answer when this chunk was committed before. 409 when
+ * `first_line` is not the next line: `next_line` in the problem says which is.
+ */
+export const logCommitRequestSchema = v.object({
+  first_line: count,
+  count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_CHUNK_RECORDS)),
+  bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_CHUNK_BYTES)),
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  /** Every record of level `results` in the chunk, with its line in the log. */
+  results: v.array(
+    v.object({ line: count, dt: v.string(), msg: v.record(v.string(), v.unknown()) }),
+  ),
+});
+export type LogCommitRequest = v.InferOutput<typeof logCommitRequestSchema>;
+
+export const logCommitResponseSchema = v.object({ next_line: count });
+export type LogCommitResponse = v.InferOutput<typeof logCommitResponseSchema>;
+
+/** `GET /api/v1/jobs/ID/log-tail` (job token): the next line expected, for an agent that starts again. */
+export const logTailResponseSchema = logCommitResponseSchema;
+
+/** `POST /api/v1/jobs/ID/finish` (job token). Refused with 409 and `next_line` until `lines` lines are committed. */
+export const finishRequestSchema = v.object({
+  result: v.picklist(["pass", "fail"]),
+  error_type: v.optional(errorTypeSchema),
+  error_msg: v.optional(v.pipe(v.string(), v.maxLength(4096))),
+  /** Number of lines of the whole log. */
+  lines: count,
+});
+export type FinishRequest = v.InferOutput<typeof finishRequestSchema>;

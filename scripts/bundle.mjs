@@ -1,0 +1,61 @@
+// Bundles the two programs into dist/: pumice.mjs (Node.js 24) and pumice-worker.cjs (Node.js 20 or
+// later, Bun). The worker is CommonJS because a single executable application needs that form.
+import { build } from "esbuild";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { buildClient } from "./build-client.mjs";
+
+const root = path.resolve(import.meta.dirname, "..");
+const dist = path.join(root, "dist");
+// Built beside, then moved file by file: whoever reads meanwhile finds the old file or the new one, whole.
+const fresh = path.join(root, `dist.${process.pid}`);
+
+await mkdir(fresh, { recursive: true });
+try {
+  await Promise.all([
+    buildClient(path.join(fresh, "ui")),
+    build({
+      ...common("control-plane/cli/main.ts", "pumice.mjs"),
+      format: "esm",
+      target: "node24",
+      jsx: "automatic",
+      jsxImportSource: "hono/jsx",
+      // The yaml package is CommonJS inside and asks for node:process by require.
+      banner: {
+        js: '#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+      },
+    }),
+    build({
+      ...common("worker/main.ts", "pumice-worker.cjs"),
+      format: "cjs",
+      target: "node20",
+      banner: { js: "#!/usr/bin/env node" },
+    }),
+  ]);
+  await writeFile(path.join(fresh, ".stamp"), "");
+  await moveInto(fresh, dist);
+} finally {
+  await rm(fresh, { recursive: true, force: true });
+}
+
+function common(entry, out) {
+  return {
+    entryPoints: [path.join(root, entry)],
+    outfile: path.join(fresh, out),
+    bundle: true,
+    platform: "node",
+    logLevel: "warning",
+    legalComments: "none",
+    loader: { ".css": "text" },
+  };
+}
+
+async function moveInto(from, to) {
+  const entries = await readdir(from, { recursive: true, withFileTypes: true });
+  for (const entry of entries.filter((found) => found.isFile())) {
+    const source = path.join(entry.parentPath, entry.name);
+    const target = path.join(to, path.relative(from, source));
+    await mkdir(path.dirname(target), { recursive: true });
+    await rename(source, target);
+  }
+}

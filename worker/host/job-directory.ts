@@ -1,0 +1,31 @@
+import path from "node:path";
+
+/**
+ * The files that agent and runner share, one folder per job: `WORK/jobs/ID/`. The agent writes the
+ * ticket and starts the runner; the runner writes the rest; either may be killed and come back.
+ */
+export interface JobDirectory {
+  readonly root: string;
+  /** Written by the agent before the runner starts: `Ticket` as JSON, mode 0600. */
+  readonly ticket: string;
+  /** Written by the runner when it starts: `{pid, started}` as JSON, made by rename. */
+  readonly runner: string;
+  /** Appended by the runner: one log record a line; a line without its newline is not yet a record. */
+  readonly log: string;
+  /** Written by the runner at its end, by rename: `RunnerResult` as JSON. Its presence says "finished". */
+  readonly result: string;
+  /** The runner's own files (downloads, overlay); the runner removes it at its end. */
+  readonly scratch: string;
+}
+
+export function jobDirectory(workDir: string, jobId: number): JobDirectory {
+  const root = path.join(workDir, "jobs", String(jobId));
+  return {
+    root,
+    ticket: path.join(root, "ticket.json"),
+    runner: path.join(root, "runner.json"),
+    log: path.join(root, "log.jsonl"),
+    result: path.join(root, "result.json"),
+    scratch: path.join(root, "scratch"),
+  };
+}

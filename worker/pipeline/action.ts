@@ -1,0 +1,80 @@
+import type { DeviceConfiguration } from "#protocol/device-configuration.ts";
+import type { ErrorType } from "#protocol/failure.ts";
+import type { JobDefinition } from "#protocol/job-definition.ts";
+import type { LogLevel, LogRecord } from "#protocol/log-record.ts";
+import type { Slot, Slots } from "./slot.ts";
+
+/** What every action of a job may know of it. Nothing in here changes while the job runs. */
+export interface JobContext {
+  readonly jobId: number;
+  readonly definition: JobDefinition;
+  readonly device: DeviceConfiguration;
+  readonly deviceHostname: string;
+  readonly deviceType: string;
+  /** `dispatcher_ip`, `prefix`, `http_url_format_string` ... of the worker's settings; may be empty. */
+  readonly dispatcher: Readonly<Record<string, unknown>>;
+  /** `overrides` of env-dut: exported on the DUT. */
+  readonly envDut: Readonly<Record<string, string>>;
+  /** Folder of the job's own files, removed at its end. */
+  readonly scratch: string;
+}
+
+export interface ActionLog {
+  /** Writes one log record; its line number in the log, from 0. */
+  write(level: LogLevel, message: LogRecord["msg"], namespace?: string): number;
+  debug(message: string): void;
+  info(message: string): void;
+  warning(message: string): void;
+  error(message: string): void;
+  /** Writes a record of level `results` (DISPATCHER.md 7.4). */
+  result(record: Record<string, unknown>): void;
+}
+
+export interface RunContext {
+  readonly job: JobContext;
+  /** The slots of the action's namespace. */
+  readonly slots: Slots;
+  /** Slots of another namespace (`connection-namespace`, feedback). */
+  slotsOf(namespace: string): Slots;
+  readonly namespace: string;
+  readonly level: string;
+  readonly timeoutSeconds: number;
+  /** Longest wait for one prompt when a wait has no deadline of its own. */
+  readonly connectionTimeoutSeconds: number;
+  /**
+   * Aborts at the earliest of: cancel, the job's deadline, a parent's, its own. The reason is the
+   * JobFailure to report.
+   */
+  readonly signal: AbortSignal;
+  readonly log: ActionLog;
+  /** Registers a release, run last in first out when the job ends or the enclosing action is tried again. */
+  defer(release: () => Promise<void>): void;
+  /** Data for the action's own result record: with it (or on failure) the action gets one. */
+  record(data: Record<string, unknown>): void;
+}
+
+export type ValidateContext = Pick<RunContext, "job" | "namespace" | "level" | "signal" | "log">;
+
+/**
+ * One step of a plan, before levels and durations are known (plan.ts adds those). Plain data: a
+ * strategy makes a tree of these from an action block and a device, and touches nothing.
+ */
+export interface Action {
+  /** LAVA's own name, so that `timeouts: actions: {name: …}` and result names match. */
+  readonly name: string;
+  readonly needs?: readonly Slot<unknown>[];
+  readonly gives?: readonly Slot<unknown>[];
+  /** LAVA's built-in duration, 30 when not said (DISPATCHER.md 2, rule 1). */
+  readonly defaultTimeoutSeconds?: number;
+  /** Type reported when this action's own deadline passes, `Job` when not said (DISPATCHER.md 5.2). */
+  readonly onTimeout?: ErrorType;
+  /** A retry wrapper: `failure_retry` and `repeat` of the block apply to it (DISPATCHER.md 3). */
+  readonly retries?: boolean;
+  readonly steps?: readonly Action[];
+  /** Checked before any hardware is touched; @throws JobFailure. */
+  validate?(context: ValidateContext): Promise<void>;
+  /** Work of a leaf, or of a parent before its steps. */
+  run?(context: RunContext): Promise<void>;
+  /** Work of a parent after its steps. */
+  runAfter?(context: RunContext): Promise<void>;
+}

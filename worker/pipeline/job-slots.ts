@@ -1,0 +1,65 @@
+import type { Console } from "../console/console.ts";
+import { slot } from "./slot.ts";
+
+/** The values that strategies of one kind leave for those of another: deploy for boot, boot for test. */
+
+/** A downloaded image of `deploy: images`. */
+export interface DeployedImage {
+  readonly label: string;
+  readonly path: string;
+  /** `image_arg` with its placeholder still in it; undefined when the job gives none. */
+  readonly imageArg: string | undefined;
+}
+
+/** Images by label, in the job's order. */
+export const imagesSlot = slot<ReadonlyMap<string, DeployedImage>>("images");
+
+/** A drive that brings the overlay to a QEMU guest, and what to type there to mount it. */
+export interface GuestDrive {
+  readonly path: string;
+  readonly format: "raw" | "qcow2";
+  readonly uuid: string;
+  readonly interface: string;
+  readonly driveId: string;
+  /** Typed on the DUT before the test shell starts. */
+  readonly mountCommands: readonly string[];
+}
+export const guestDriveSlot = slot<GuestDrive>("guest-drive");
+
+/** One entry of `test: definitions`, fetched and put into the overlay. */
+export interface OverlayDefinition {
+  /** `<idx>_<name>`: the suite and the TESTRUN_ID. */
+  readonly testrunId: string;
+  /** `<job>_<level of the action that fetched it>`. */
+  readonly uuid: string;
+  readonly from: string;
+  /** URL, or for `inline` the definition itself. */
+  readonly repository: unknown;
+  readonly path: string;
+  readonly revision: string | undefined;
+  readonly commitId: string | undefined;
+  readonly pattern: string | undefined;
+  readonly fixupdict: Readonly<Record<string, string>> | undefined;
+  /** Cases that must report; from the job's entry, else from the definition. */
+  readonly expected: readonly string[] | undefined;
+}
+
+/** The test-shell overlay of a namespace, as it will be on the DUT. */
+export interface Overlay {
+  /** `$L` on the DUT, for example `/lava-42`. */
+  readonly lavaDir: string;
+  /** Folder on the worker whose content is `$L`'s. */
+  readonly sourceDir: string;
+  /** By stage, the definitions in the order they run. */
+  readonly stages: readonly (readonly OverlayDefinition[])[];
+}
+export const overlaySlot = slot<Overlay>("overlay");
+
+/** `lava-<id>/…` as a gzip-compressed tar archive (`compress-overlay`). */
+export const overlayTarballSlot = slot<string>("overlay-tarball");
+
+/** The DUT's console, open. */
+export const consoleSlot = slot<Console>("console");
+
+/** Regular expressions of the prompt that is expected now. */
+export const promptsSlot = slot<readonly string[]>("prompts");
