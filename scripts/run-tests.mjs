@@ -1,0 +1,52 @@
+// Runs the checks and the tests one after the other, all of them whatever fails, and ends with one
+// line `N passed, N failed` over everything.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+const checks = [
+  ["format", "oxfmt", "--check"],
+  ["lint", "oxlint", "--type-aware", "--deny-warnings"],
+  ["types", "tsc"],
+  ["unused code", "knip"],
+];
+const projects = process.argv.includes("--fast") ? ["fast"] : ["fast", "slow"];
+const total = { passed: 0, failed: 0, skipped: 0 };
+const scratch = mkdtempSync(path.join(tmpdir(), "pumice-tests-"));
+
+for (const [name, command, ...args] of checks) {
+  const { status } = run(command, args);
+  total[status === 0 ? "passed" : "failed"] += 1;
+  console.log(`${status === 0 ? "ok" : "FAILED"}: ${name}`);
+}
+for (const project of projects) count(project);
+rmSync(scratch, { recursive: true });
+
+const skipped = total.skipped ? `, ${total.skipped} skipped` : "";
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exitCode = total.failed ? 1 : 0;
+
+function count(project) {
+  const report = path.join(scratch, `${project}.json`);
+  const { status } = run("vitest", [
+    ...["run", "--config", "test/vitest.config.ts", "--project", project],
+    ...["--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+  ]);
+  try {
+    const counted = JSON.parse(readFileSync(report, "utf8"));
+    total.passed += counted.numPassedTests;
+    total.failed += counted.numFailedTests;
+    total.skipped += counted.numPendingTests + counted.numTodoTests;
+    // A file that can't be loaded, or an error outside of any test, fails no test but the run.
+    if (status !== 0 && counted.numFailedTests === 0) total.failed += 1;
+  } catch {
+    console.log(`FAILED: vitest left no report of the ${project} tests`);
+    total.failed += 1;
+  }
+}
+
+function run(command, args) {
+  console.log(`\n# ${[command, ...args].join(" ")}`);
+  return spawnSync(command, args, { stdio: "inherit" });
+}
