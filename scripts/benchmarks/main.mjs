@@ -1,0 +1,65 @@
+import { cpus, release, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import { measureJob } from "./job.mjs";
+import { measureMemory } from "./memory.mjs";
+
+/** Each part: (options) → rows of {name, unit, values}. */
+const parts = {
+  job: {
+    about: "a QEMU job's latencies: submission to runner start, end of test to Finished, overhead",
+    run: measureJob,
+  },
+  memory: {
+    about: "memory of the control plane idle, the agent idle, a runner during a job",
+    run: measureMemory,
+  },
+};
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    runs: { type: "string", default: "5" },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+const unknown = positionals.filter((name) => name !== "all" && !(name in parts));
+if (options.help || unknown.length) {
+  if (unknown.length) console.error(`bench: no such part: ${unknown.join(", ")}`);
+  console.log(usage());
+  process.exit(unknown.length ? 2 : 0);
+}
+
+const names = positionals.length && !positionals.includes("all") ? positionals : Object.keys(parts);
+const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;
+const measured = {};
+for (const name of names) {
+  console.error(`Measuring ${name} ...`);
+  const rows = await parts[name].run({ runs: Math.max(1, Number(options.runs) || 5) });
+  measured[name] = rows.map((row) => ({ name: row.name, unit: row.unit, ...summary(row.values) }));
+}
+console.log(
+  options.json ? JSON.stringify({ machine, ...measured }, undefined, 2) : table(measured),
+);
+
+function summary(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return { median, min: sorted[0], max: sorted.at(-1), runs: sorted.length };
+}
+
+function table(all) {
+  const rows = Object.entries(all).flatMap(([part, list]) => list.map((row) => [part, row]));
+  const lines = rows.map(([part, row]) => {
+    const figure = (n) => (row.unit === "ms" ? n.toFixed(0) : n.toFixed(1)).padStart(8);
+    return `${part.padEnd(8)} ${row.name.padEnd(48)} ${figure(row.median)} ${figure(row.min)} ${figure(row.max)}  ${row.unit.padEnd(4)} ${String(row.runs).padStart(4)}`;
+  });
+  const head = `${"part".padEnd(8)} ${"figure".padEnd(48)}   median      min      max  unit runs`;
+  return [machine, "", head, ...lines].join("\n");
+}
+
+function usage() {
+  const list = Object.entries(parts).map(([name, part]) => `  ${name.padEnd(8)} ${part.about}`);
+  return ["usage: scripts/bench [NAME ...|all] [--json] [--runs N]", "", ...list].join("\n");
+}
