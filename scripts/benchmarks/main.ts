@@ -1,10 +1,21 @@
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { measureJob } from "./job.mjs";
-import { measureMemory } from "./memory.mjs";
+import { measureJob } from "./job.ts";
+import { measureMemory } from "./memory.ts";
 
-/** Each part: (options) → rows of {name, unit, values}. */
-const parts = {
+/** One figure: what it is and one value a run. */
+export interface Row {
+  name: string;
+  unit: "ms" | "MiB";
+  values: number[];
+}
+
+interface Part {
+  about: string;
+  run(options: { runs: number }): Promise<Row[]>;
+}
+
+const parts: Record<string, Part> = {
   job: {
     about: "a QEMU job's latencies: submission to runner start, end of test to Finished, overhead",
     run: measureJob,
@@ -32,34 +43,46 @@ if (options.help || unknown.length) {
 
 const names = positionals.length && !positionals.includes("all") ? positionals : Object.keys(parts);
 const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;
-const measured = {};
+const measured: Record<string, Measured[]> = {};
 for (const name of names) {
   console.error(`Measuring ${name} ...`);
-  const rows = await parts[name].run({ runs: Math.max(1, Number(options.runs) || 5) });
+  const rows = (await parts[name]?.run({ runs: Math.max(1, Number(options.runs) || 5) })) ?? [];
   measured[name] = rows.map((row) => ({ name: row.name, unit: row.unit, ...summary(row.values) }));
 }
 console.log(
   options.json ? JSON.stringify({ machine, ...measured }, undefined, 2) : table(measured),
 );
 
-function summary(values) {
+interface Summary {
+  median: number;
+  min: number;
+  max: number;
+  runs: number;
+}
+type Measured = Omit<Row, "values"> & Summary;
+
+function summary(values: number[]): Summary {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  return { median, min: sorted[0], max: sorted.at(-1), runs: sorted.length };
+  const at = (index: number): number => sorted[index] ?? NaN;
+  const median = sorted.length % 2 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
+  return { median, min: at(0), max: at(sorted.length - 1), runs: sorted.length };
 }
 
-function table(all) {
-  const rows = Object.entries(all).flatMap(([part, list]) => list.map((row) => [part, row]));
+function table(all: Record<string, Measured[]>): string {
+  const rows = Object.entries(all).flatMap(([part, list]) =>
+    list.map((row) => [part, row] as const),
+  );
   const lines = rows.map(([part, row]) => {
-    const figure = (n) => (row.unit === "ms" ? n.toFixed(0) : n.toFixed(1)).padStart(8);
+    const figure = (n: number): string =>
+      (row.unit === "ms" ? n.toFixed(0) : n.toFixed(1)).padStart(8);
     return `${part.padEnd(8)} ${row.name.padEnd(48)} ${figure(row.median)} ${figure(row.min)} ${figure(row.max)}  ${row.unit.padEnd(4)} ${String(row.runs).padStart(4)}`;
   });
   const head = `${"part".padEnd(8)} ${"figure".padEnd(48)}   median      min      max  unit runs`;
   return [machine, "", head, ...lines].join("\n");
 }
 
-function usage() {
+function usage(): string {
   const list = Object.entries(parts).map(([name, part]) => `  ${name.padEnd(8)} ${part.about}`);
   return ["usage: scripts/bench [NAME ...|all] [--json] [--runs N]", "", ...list].join("\n");
 }

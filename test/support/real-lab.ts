@@ -1,0 +1,206 @@
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { JobView, LogPage, ResultView } from "#protocol/api.ts";
+
+export const root = path.resolve(import.meta.dirname, "../..");
+
+/** Folder with the guest's kernel, initramfs and disk image; made when it is missing. */
+export const guestDir = (): string =>
+  execFileSync(process.execPath, [path.join(root, "scripts/make-guest.mjs")], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  }).trim();
+
+/** An example job of docs/examples, with the guest's folder filled in. */
+export const exampleJob = (name: string, guest = guestDir()): string =>
+  readFileSync(path.join(root, "docs/examples", name), "utf8").replaceAll("@GUEST@", guest);
+
+export interface RealLab {
+  readonly dir: string;
+  readonly url: string;
+  readonly adminToken: string;
+  readonly workDir: string;
+  readonly server: ChildProcess;
+  readonly agent: ChildProcess;
+  api<T>(method: string, where: string, body?: unknown, type?: string): Promise<T>;
+  submit(definition: string): Promise<number>;
+  job(id: number): Promise<JobView>;
+  results(id: number): Promise<ResultView[]>;
+  /** Follows the log, as a person would, until `until` says so or the log is complete. */
+  follow(
+    id: number,
+    until?: (record: LogPage["records"][number]) => boolean,
+  ): Promise<LogPage["records"]>;
+  /** Waits until the job is Finished. */
+  finished(id: number): Promise<JobView>;
+  killServer(): Promise<void>;
+  startServer(): Promise<void>;
+  killAgent(): Promise<void>;
+  startAgent(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * A whole lab as a person runs it: the bundled control plane and worker as processes of their own on
+ * a free port of loopback, with `devices` QEMU devices. Needs `dist/` (scripts/test bundles it).
+ */
+export async function realLab({
+  devices = 1,
+  workerRuntime = process.execPath,
+} = {}): Promise<RealLab> {
+  const dir = mkdtempSync(path.join(tmpdir(), "pumice-lab-"));
+  const dataDir = path.join(dir, "data");
+  const workDir = path.join(dir, "worker");
+  const tokenFile = path.join(dir, "worker-token");
+  let listen = "127.0.0.1:0";
+  let url = "";
+  let server: ChildProcess;
+  let agent: ChildProcess;
+
+  async function startServer(): Promise<void> {
+    server = start(process.execPath, "pumice.mjs", [
+      "serve",
+      "--data",
+      dataDir,
+      "--listen",
+      listen,
+    ]);
+    url = await firstUrl(server);
+    listen = new URL(url).host;
+  }
+  async function startAgent(): Promise<void> {
+    const args = ["start", "--url", url, "--token-file", tokenFile, "--work-dir", workDir];
+    agent = start(workerRuntime, "pumice-worker.cjs", args);
+    await until(
+      async () => (await api<{ state: string }>("GET", "/workers/bench")).state === "Online",
+    );
+  }
+  async function api<T>(
+    method: string,
+    where: string,
+    body?: unknown,
+    type = "application/json",
+  ): Promise<T> {
+    const answer = await fetch(`${url}/api/v1${where}`, {
+      method,
+      headers: { authorization: `Bearer ${adminToken}`, "content-type": type },
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    if (!answer.ok) throw new Error(`${method} ${where}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+  async function follow(
+    id: number,
+    stop: (record: LogPage["records"][number]) => boolean = () => false,
+  ): Promise<LogPage["records"]> {
+    const records: LogPage["records"] = [];
+    for (;;) {
+      const page = await api<LogPage>("GET", `/jobs/${id}/log?start=${records.length}&wait=20`);
+      records.push(...page.records);
+      if (page.complete || page.records.some(stop)) return records;
+    }
+  }
+
+  await startServer();
+  const adminToken = readFileSync(path.join(dataDir, "admin-token"), "utf8").trim();
+  const worker = await api<{ token: string }>("POST", "/workers", { name: "bench" });
+  writeFileSync(tokenFile, worker.token, { mode: 0o600 });
+  const configuration = readFileSync(path.join(root, "docs/examples/qemu-device.yaml"), "utf8");
+  for (let n = 1; n <= devices; n++) {
+    await api("PUT", `/devices/qemu-0${n}`, {
+      device_type: "qemu",
+      worker: "bench",
+      configuration,
+    });
+  }
+  await startAgent();
+
+  return {
+    dir,
+    adminToken,
+    workDir,
+    get url() {
+      return url;
+    },
+    get server() {
+      return server;
+    },
+    get agent() {
+      return agent;
+    },
+    api,
+    follow,
+    submit: async (definition) =>
+      (await api<{ job_ids: [number] }>("POST", "/jobs", definition, "application/yaml"))
+        .job_ids[0],
+    job: (id) => api<JobView>("GET", `/jobs/${id}`),
+    results: async (id) =>
+      (await api<{ results: ResultView[] }>("GET", `/jobs/${id}/results`)).results,
+    finished: async (id) => {
+      await until(async () => (await api<JobView>("GET", `/jobs/${id}`)).state === "Finished");
+      return api<JobView>("GET", `/jobs/${id}`);
+    },
+    killServer: () => end(server, "SIGKILL"),
+    startServer,
+    killAgent: () => end(agent, "SIGKILL"),
+    startAgent,
+    close: async () => {
+      await end(agent, "SIGTERM");
+      await end(server, "SIGTERM");
+      for (const pid of processesOf(workDir)) process.kill(pid, "SIGKILL");
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Processes whose command line names a file below `folder` (runners and their guests). */
+export function processesOf(folder: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder);
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Asks again until the answer is yes. The only wait by polling: for states that no event announces. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  everyMs = 50,
+): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, everyMs));
+}
+
+function start(runtime: string, program: string, args: string[]): ChildProcess {
+  return spawn(runtime, [path.join(root, "dist", program), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill(signal);
+  await once(child, "exit");
+}
+
+async function firstUrl(child: ChildProcess): Promise<string> {
+  let seen = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (data: Buffer) => {
+      if (seen.length < 10_000) seen += String(data);
+    });
+  }
+  await until(() => /http:\/\/\S+\s/.test(seen) || child.exitCode !== null, 10);
+  const found = /http:\/\/[^\s]+/.exec(seen);
+  if (!found) throw new Error(`the control plane ended: ${seen}`);
+  return found[0];
+}
