@@ -39,6 +39,8 @@ export const jobViewSchema = v.object({
   log_lines: v.number(),
   /** Why a Submitted job waits, one sentence. */
   waits_for: v.optional(v.string()),
+  /** What went wrong beside the job, such as result records that could not be read. */
+  notes: v.optional(v.array(v.string())),
 });
 export type JobView = v.InferOutput<typeof jobViewSchema>;
 
@@ -197,6 +199,10 @@ export const ERROR_CODES = [
   "not_found",
   "conflict",
   "gone",
+  /** The body is larger than this call takes. */
+  "too_large",
+  /** The path is right, the method is not. */
+  "not_allowed",
   "throttled",
   "unavailable",
   "internal",

@@ -1,0 +1,25 @@
+import type { Item } from "../ports/table.ts";
+import type { Deps } from "./deps.ts";
+import { endJob } from "./end-job.ts";
+import { jobItem, type JobRecord } from "./job-record.ts";
+
+/**
+ * What canceling means in each state (SCHEDULER.md 1.1): a Submitted job ends at once, one that has a worker is
+ * Canceling until the worker has stopped it, any other stays as it is. Throws `TableConflict`.
+ */
+export async function cancel(
+  deps: Deps,
+  item: Item<JobRecord>,
+  reason?: string,
+): Promise<JobRecord> {
+  const { data: job, version } = item;
+  if (job.state === "Submitted") {
+    return endJob(deps, item, { health: "Canceled", error_msg: reason });
+  }
+  if (job.state !== "Scheduled" && job.state !== "Running") return job;
+  const canceling: JobRecord = { ...job, state: "Canceling" };
+  await deps.table.transact([{ put: jobItem(canceling), when: { version } }]);
+  await deps.signals.ring(`worker/${job.worker ?? ""}`);
+  await deps.signals.ring(`job/${job.id}`);
+  return canceling;
+}

@@ -1,0 +1,164 @@
+import type { SourceProblem } from "#protocol/api.ts";
+import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
+import type { JobDefinition } from "#protocol/job-definition.ts";
+import { checkJobFits } from "./check-job-fits.ts";
+import type { Deps } from "./deps.ts";
+import type { DeviceRecord } from "./device-record.ts";
+import { configurationKey, deviceKey, deviceTypeKey, workerKey } from "./keys.ts";
+import { queryAll } from "./query-all.ts";
+import type { WorkerRecord } from "./worker-record.ts";
+
+type Path = (string | number)[];
+interface Finding {
+  path: Path;
+  message: string;
+}
+
+/**
+ * What only this lab can know about a definition (SCHEDULER.md 4): its device type, device, worker and tags exist,
+ * and at least one device could ever run it. Devices that are busy, Bad or offline count as able.
+ */
+export async function checkSubmission(
+  deps: Deps,
+  definition: JobDefinition,
+  locate: (path: Path) => { line: number; column: number },
+): Promise<SourceProblem[]> {
+  const findings = await findingsOf(deps, definition);
+  return findings.map(({ path, message }) => ({
+    path: pathText(path),
+    ...locate(path),
+    message,
+  }));
+}
+
+async function findingsOf(deps: Deps, definition: JobDefinition): Promise<Finding[]> {
+  const { device_type: type, device, worker, tags = [] } = definition;
+  if (definition.protocols?.["lava-multinode"] !== undefined) {
+    const message = "multinode jobs cannot run here yet; submit the roles as single jobs";
+    return [{ path: ["protocols", "lava-multinode"], message }];
+  }
+  if (type === undefined) return [{ path: ["device_type"], message: "a device type is needed" }];
+  if (!(await deps.table.get(deviceTypeKey(type)))) {
+    const known = await names(deps, "device-types");
+    return [{ path: ["device_type"], message: `unknown device type ${quoted(type)}; ${known}` }];
+  }
+  let candidates = await usableDevices(deps, type);
+  if (candidates.length === 0) {
+    const message = `no device of type ${type} can take jobs: there is none that is not Retired`;
+    return [{ path: ["device_type"], message }];
+  }
+
+  const findings = [
+    ...(device === undefined ? [] : await checkDevice(deps, type, device)),
+    ...(worker === undefined ? [] : await checkWorker(deps, worker)),
+    ...checkTags(type, tags, candidates),
+  ];
+  if (findings.length > 0) return findings;
+
+  candidates = candidates.filter(
+    (candidate) =>
+      (device ?? candidate.hostname) === candidate.hostname &&
+      (worker ?? candidate.worker) === candidate.worker,
+  );
+  if (candidates.length === 0) {
+    const message =
+      device === undefined
+        ? `worker ${quoted(worker)} has no device of type ${type}`
+        : `device ${quoted(device)} is not on worker ${quoted(worker)}`;
+    return [{ path: ["worker"], message }];
+  }
+  candidates = candidates.filter((candidate) => tags.every((tag) => candidate.tags.includes(tag)));
+  if (candidates.length === 0) {
+    const message = `no device that the job may run on has all tags ${tags.map(quoted).join(", ")}`;
+    return [{ path: ["tags"], message }];
+  }
+  return checkConfigurations(deps, definition, candidates);
+}
+
+async function checkDevice(deps: Deps, type: string, hostname: string): Promise<Finding[]> {
+  const path = ["device"];
+  const found = (await deps.table.get<DeviceRecord>(deviceKey(hostname)))?.data;
+  if (!found) {
+    const known = await names(deps, `type-devices#${type}`, "i2");
+    return [{ path, message: `unknown device ${quoted(hostname)}; ${known}` }];
+  }
+  if (found.device_type !== type) {
+    const message = `device ${quoted(hostname)} is of type ${found.device_type}, not ${type}`;
+    return [{ path, message }];
+  }
+  if (found.health !== "Retired") return [];
+  return [{ path, message: `device ${quoted(hostname)} is Retired` }];
+}
+
+async function checkWorker(deps: Deps, name: string): Promise<Finding[]> {
+  if (await deps.table.get<WorkerRecord>(workerKey(name))) return [];
+  const known = await names(deps, "workers");
+  return [{ path: ["worker"], message: `unknown worker ${quoted(name)}; ${known}` }];
+}
+
+function checkTags(type: string, tags: string[], devices: DeviceRecord[]): Finding[] {
+  const known = [...new Set(devices.flatMap((device) => device.tags))].toSorted();
+  const there = known.length > 0 ? `there are ${known.slice(0, 20).join(", ")}` : "they have none";
+  return tags.flatMap((tag, index) =>
+    known.includes(tag)
+      ? []
+      : [
+          {
+            path: ["tags", index],
+            message: `no device of type ${type} has tag ${quoted(tag)}; ${there}`,
+          },
+        ],
+  );
+}
+
+/** Nothing when one device fits; else the problems of the device that has the fewest. */
+async function checkConfigurations(
+  deps: Deps,
+  definition: JobDefinition,
+  devices: DeviceRecord[],
+): Promise<Finding[]> {
+  let best: { hostname: string; findings: Finding[] } | undefined;
+  const seen = new Set<string>();
+  for (const { hostname } of devices) {
+    const item = await deps.table.get<{ text: string }>(configurationKey(hostname));
+    const text = item?.data.text ?? "";
+    if (seen.has(text)) continue;
+    seen.add(text);
+    const { configuration } = readDeviceConfiguration(text);
+    if (!configuration) continue;
+    const findings = checkJobFits(definition, configuration);
+    if (findings.length === 0) return [];
+    if (!best || findings.length < best.findings.length) best = { hostname, findings };
+  }
+  if (!best) {
+    return [{ path: ["device_type"], message: "no device of this type has a valid configuration" }];
+  }
+  const { hostname, findings } = best;
+  const where = devices.length === 1 ? `device ${hostname}` : `device ${hostname}, which fits best`;
+  return findings.map(({ path, message }) => ({ path, message: `${message} (${where})` }));
+}
+
+async function usableDevices(deps: Deps, type: string): Promise<DeviceRecord[]> {
+  const devices: DeviceRecord[] = [];
+  for await (const { data } of queryAll<DeviceRecord>(deps, "i2", `type-devices#${type}`)) {
+    if (data.health !== "Retired") devices.push(data);
+  }
+  return devices;
+}
+
+async function names(deps: Deps, partition: string, index: "i1" | "i2" = "i1"): Promise<string> {
+  const page = await deps.table.query<{ name?: string; hostname?: string }>(index, partition, {
+    limit: 20,
+  });
+  const known = page.items.map(({ data }) => data.name ?? data.hostname);
+  return known.length > 0 ? `known are ${known.join(", ")}` : "there is none yet";
+}
+
+const quoted = (name: string | undefined): string => JSON.stringify(name);
+
+/** `actions[0].deploy.to` */
+const pathText = (path: Path): string =>
+  path
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+    .join("")
+    .replace(/^\./, "");

@@ -1,0 +1,29 @@
+import type { Blobs } from "../ports/blobs.ts";
+import type { Signals } from "../ports/signals.ts";
+import type { System } from "../ports/system.ts";
+import type { Table } from "../ports/table.ts";
+
+/** All that the rules need from outside: the ports, and what the operator may set. */
+export interface Deps {
+  readonly table: Table;
+  readonly blobs: Blobs;
+  readonly signals: Signals;
+  readonly system: System;
+  readonly settings: Settings;
+}
+
+export interface Settings {
+  /** Secret of this lab, from which job tokens are derived. */
+  readonly secret: string;
+  /** Name of the engine, for people. */
+  readonly engine: string;
+  /** A job whose worker is silent this long is taken back. */
+  readonly jobLeaseSeconds: number;
+  /** A worker that is silent this long, beyond its long poll, is Offline (SCHEDULER.md 1.3). */
+  readonly workerSilentSeconds: number;
+}
+
+export const DEFAULT_SETTINGS = {
+  jobLeaseSeconds: 30 * 60,
+  workerSilentSeconds: 60,
+} satisfies Partial<Settings>;

@@ -1,0 +1,39 @@
+import type { DeviceView } from "#protocol/api.ts";
+import type { DeviceHealth, DeviceState } from "#protocol/states.ts";
+import type { Item, NewItem } from "../ports/table.ts";
+import { AppError } from "./app-error.ts";
+import type { Deps } from "./deps.ts";
+import { deviceKey, deviceKeys } from "./keys.ts";
+
+/** A device in the table; its configuration is an item of its own. */
+export interface DeviceRecord {
+  hostname: string;
+  device_type: string;
+  worker: string;
+  state: DeviceState;
+  health: DeviceHealth;
+  tags: string[];
+  description: string;
+  /** The job that has the device; until the device is Idle again. */
+  current_job?: number;
+  /** Since when it is Idle: the longest idle device gets the next job. */
+  idle_since: string;
+}
+
+export const deviceItem = (device: DeviceRecord): NewItem => ({
+  key: deviceKey(device.hostname),
+  data: device,
+  keys: deviceKeys(device),
+});
+
+/** Throws `not_found`. */
+export async function getDeviceItem(deps: Deps, hostname: string): Promise<Item<DeviceRecord>> {
+  const item = await deps.table.get<DeviceRecord>(deviceKey(hostname));
+  if (!item) throw new AppError("not_found", `there is no device ${JSON.stringify(hostname)}`);
+  return item;
+}
+
+/** What people see of a device. */
+export function deviceView({ idle_since, ...view }: DeviceRecord): DeviceView {
+  return view;
+}

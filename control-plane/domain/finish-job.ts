@@ -1,0 +1,45 @@
+import type { FinishRequest } from "#protocol/worker-api.ts";
+import { AppError } from "./app-error.ts";
+import type { Deps } from "./deps.ts";
+import { endJob, type Outcome } from "./end-job.ts";
+import { getJobItem, type JobRecord } from "./job-record.ts";
+import { requireJob, type Principal } from "./principal.ts";
+import { retrying } from "./retrying.ts";
+
+/**
+ * A worker says that a job has ended (SCHEDULER.md 1.1, 1.2). Throws `conflict` with the next line until the whole
+ * log is committed. Saying it again does nothing; for a job that was taken back meanwhile, it is
+ * the true end and replaces the assumed one.
+ */
+export async function finishJob(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+  request: FinishRequest,
+): Promise<void> {
+  requireJob(principal, id);
+  await retrying(async () => {
+    const item = await getJobItem(deps, id);
+    const { data: job } = item;
+    if (job.state === "Finished" && !job.taken_back) return;
+    if (request.lines !== job.log_lines) {
+      throw new AppError(
+        "conflict",
+        `the log has ${request.lines} lines, of which ${job.log_lines} have arrived`,
+        { nextLine: job.log_lines },
+      );
+    }
+    await endJob(deps, item, outcomeOf(job, request));
+  });
+}
+
+function outcomeOf(job: JobRecord, { result, error_type, error_msg }: FinishRequest): Outcome {
+  // The worker was told to stop what had been taken back: that is not how the job ended.
+  if (job.taken_back && error_type === "Canceled") {
+    return { health: job.health, error_type: job.error_type, error_msg: job.error_msg };
+  }
+  const canceled = job.state === "Canceling" || (job.taken_back && job.health === "Canceled");
+  if (canceled) return { health: "Canceled", error_type, error_msg };
+  if (result === "pass") return { health: "Complete" };
+  return { health: "Incomplete", error_type: error_type ?? "Bug", error_msg };
+}

@@ -1,0 +1,70 @@
+import type { JobView } from "#protocol/api.ts";
+import type { ErrorType } from "#protocol/failure.ts";
+import type { JobHealth, JobState } from "#protocol/states.ts";
+import type { Item, NewItem } from "../ports/table.ts";
+import { AppError } from "./app-error.ts";
+import type { Deps } from "./deps.ts";
+import { jobKey, jobKeys } from "./keys.ts";
+
+/** A job in the table. Its definition is a blob, its log chunks and results are items of their own. */
+export interface JobRecord {
+  id: number;
+  state: JobState;
+  health: JobHealth;
+  description: string;
+  device_type: string;
+  requested_device?: string;
+  requested_worker?: string;
+  device?: string;
+  worker?: string;
+  submitter: string;
+  priority: number;
+  tags: string[];
+  submit_time: string;
+  start_time?: string;
+  end_time?: string;
+  queue_deadline?: string;
+  error_type?: ErrorType;
+  error_msg?: string;
+  /** Lines of the log that are committed: the next chunk's first line. */
+  log_lines: number;
+  /** Makes the job's token together with the lab's secret; set when it is assigned. */
+  token_nonce?: string;
+  token_hash?: string;
+  /**
+   * The job was taken back from a silent worker, which has not been heard of since: its device is
+   * held and its token still good, in case the worker comes back with the job's end.
+   */
+  taken_back?: boolean;
+  notes?: string[];
+}
+
+const MAX_NOTES = 20;
+
+export const jobItem = (job: JobRecord): NewItem => ({
+  key: jobKey(job.id),
+  data: job,
+  keys: jobKeys(job),
+});
+
+export const findJobItem = (deps: Deps, id: number): Promise<Item<JobRecord> | undefined> =>
+  deps.table.get<JobRecord>(jobKey(id));
+
+/** Throws `not_found`. */
+export async function getJobItem(deps: Deps, id: number): Promise<Item<JobRecord>> {
+  const item = await findJobItem(deps, id);
+  if (!item) throw new AppError("not_found", `there is no job ${id}`);
+  return item;
+}
+
+/** The job with one more note, of which only the first twenty are kept. */
+export function withNotes(job: JobRecord, more: string[]): JobRecord {
+  const notes = [...(job.notes ?? []), ...more].slice(0, MAX_NOTES);
+  return notes.length > 0 ? { ...job, notes } : job;
+}
+
+/** What people see of a job. */
+export function jobView(job: JobRecord, waitsFor?: string): JobView {
+  const { token_nonce, token_hash, taken_back, queue_deadline, ...view } = job;
+  return waitsFor === undefined ? view : { ...view, waits_for: waitsFor };
+}

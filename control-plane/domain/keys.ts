@@ -1,0 +1,111 @@
+import type { JobRecord } from "./job-record.ts";
+import type { DeviceRecord } from "./device-record.ts";
+import type { Key, Range, SecondaryKeys } from "../ports/table.ts";
+
+/*
+ * Every access pattern of the table. A new one gets its line here first.
+ *
+ * | Asked for                                  | index | partition           | sort                       |
+ * | ------------------------------------------ | ----- | ------------------- | -------------------------- |
+ * | one job                                    | main  | job#ID              | job                        |
+ * | a job's log chunks by line                 | main  | job#ID              | chunk#FIRST_LINE           |
+ * | a job's result records by line             | main  | job#ID              | results#FIRST_LINE         |
+ * | whether somebody watches a job             | main  | job#ID              | watch                      |
+ * | all jobs, newest first                     | i1    | jobs                | ID                         |
+ * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
+ * | queue time-outs (Submitted with one)       | i3    | queue-deadlines     | DEADLINE#ID                |
+ * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID                         |
+ * | jobs of a submitter                        | i4    | submitter-jobs#NAME | ID                         |
+ * | one device                                 | main  | device#HOST         | device                     |
+ * | its configuration                          | main  | device#HOST         | configuration              |
+ * | all devices                                | i1    | devices             | HOST                       |
+ * | devices of a type                          | i2    | type-devices#TYPE   | HOST                       |
+ * | devices of a type that could take a job    | i3    | idle-devices#TYPE   | HOST                       |
+ * | devices of a worker                        | i4    | worker-devices#NAME | HOST                       |
+ * | one worker                                 | main  | worker#NAME         | worker                     |
+ * | jobs that hold a device of a worker        | main  | worker#NAME         | assignments                |
+ * | all workers                                | i1    | workers             | NAME                       |
+ * | one device type                            | main  | device-type#TYPE    | device-type                |
+ * | all device types                           | i1    | device-types        | TYPE                       |
+ * | one token                                  | main  | token#ID            | token                      |
+ * | all tokens                                 | i1    | tokens              | CREATED#ID                 |
+ * | tokens of a worker                         | i2    | worker-tokens#NAME  | ID                         |
+ * | whether the lab has been set up            | main  | lab                 | setup                      |
+ */
+
+/** Integers in sort keys: 12 digits, so that text order is number order. */
+export const padded = (n: number): string => String(n).padStart(12, "0");
+
+export const jobKey = (id: number): Key => ({ partition: `job#${id}`, sort: "job" });
+export const watchKey = (id: number): Key => ({ partition: `job#${id}`, sort: "watch" });
+export const chunkKey = (id: number, firstLine: number): Key => ({
+  partition: `job#${id}`,
+  sort: `chunk#${padded(firstLine)}`,
+});
+export const resultsKey = (id: number, firstLine: number): Key => ({
+  partition: `job#${id}`,
+  sort: `results#${padded(firstLine)}`,
+});
+export const deviceKey = (host: string): Key => ({ partition: `device#${host}`, sort: "device" });
+export const configurationKey = (host: string): Key => ({
+  partition: `device#${host}`,
+  sort: "configuration",
+});
+export const workerKey = (name: string): Key => ({ partition: `worker#${name}`, sort: "worker" });
+export const assignmentsKey = (worker: string): Key => ({
+  partition: `worker#${worker}`,
+  sort: "assignments",
+});
+export const deviceTypeKey = (name: string): Key => ({
+  partition: `device-type#${name}`,
+  sort: "device-type",
+});
+export const tokenKey = (id: string): Key => ({ partition: `token#${id}`, sort: "token" });
+export const setupKey: Key = { partition: "lab", sort: "setup" };
+
+/** All sort keys that begin with `prefix` (of which the rest is ASCII). */
+export const under = (prefix: string): Range => ({ from: prefix, to: `${prefix}~` });
+
+/** The lists in which a job stands, by its state. */
+export function jobKeys(job: JobRecord): SecondaryKeys {
+  const id = padded(job.id);
+  const keys: SecondaryKeys = {
+    i1: { partition: "jobs", sort: id },
+    i4: { partition: `submitter-jobs#${job.submitter}`, sort: id },
+  };
+  if (job.state === "Submitted") {
+    const urgency = String(100 - job.priority).padStart(3, "0");
+    keys.i2 = {
+      partition: `queue#${job.device_type}`,
+      sort: `${urgency}#${job.submit_time}#${id}`,
+    };
+    if (job.queue_deadline !== undefined) {
+      keys.i3 = { partition: "queue-deadlines", sort: `${job.queue_deadline}#${id}` };
+    }
+  } else if (job.device !== undefined) {
+    keys.i3 = { partition: `device-jobs#${job.device}`, sort: id };
+  }
+  return keys;
+}
+
+/** The lists in which a device stands, by its state and health. */
+export function deviceKeys(device: DeviceRecord): SecondaryKeys {
+  const sort = device.hostname;
+  const keys: SecondaryKeys = {
+    i1: { partition: "devices", sort },
+    i2: { partition: `type-devices#${device.device_type}`, sort },
+    i4: { partition: `worker-devices#${device.worker}`, sort },
+  };
+  if (device.state === "Idle" && (device.health === "Good" || device.health === "Unknown")) {
+    keys.i3 = { partition: `idle-devices#${device.device_type}`, sort };
+  }
+  return keys;
+}
+
+/** Folder of all blobs of a job. */
+export const jobBlobs = (id: number): string => `jobs/${id}/`;
+export const definitionBlob = (id: number): string => `${jobBlobs(id)}definition.yaml`;
+
+/** A chunk's place names its content, so that a late upload cannot damage one that was committed. */
+export const chunkBlob = (id: number, firstLine: number, sha256: string): string =>
+  `${jobBlobs(id)}log/${padded(firstLine)}-${sha256.slice(0, 16)}.jsonl.gz`;

@@ -1,0 +1,159 @@
+import * as v from "valibot";
+import { resultMessageSchema } from "#protocol/log-record.ts";
+import { TEST_RESULTS } from "#protocol/states.ts";
+import {
+  MAX_CHUNK_RESULT_BYTES,
+  type LogCommitRequest,
+  type LogCommitResponse,
+  type LogUploadRequest,
+  type LogUploadResponse,
+} from "#protocol/worker-api.ts";
+import type { Operation } from "../ports/table.ts";
+import { AppError } from "./app-error.ts";
+import type { Deps } from "./deps.ts";
+import { getJobItem, jobItem, withNotes, type JobRecord } from "./job-record.ts";
+import { chunkBlob, chunkKey, resultsKey } from "./keys.ts";
+import { requireJob, type Principal } from "./principal.ts";
+import { retrying } from "./retrying.ts";
+
+const UPLOAD_SECONDS = 15 * 60;
+
+/** A committed piece of a job's log: `count` records from `first_line` on, as gzipped JSON lines in a blob. */
+export interface ChunkRecord {
+  first_line: number;
+  count: number;
+  bytes: number;
+  sha256: string;
+}
+
+/** The result records of one chunk, those that could be read. */
+export interface ResultsRecord {
+  results: LogCommitRequest["results"];
+}
+
+/** Where to PUT a chunk before it is committed. Throws `gone` when the job has ended. */
+export async function requestUpload(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+  { first_line, bytes, sha256 }: LogUploadRequest,
+): Promise<LogUploadResponse> {
+  requireJob(principal, id);
+  requireOpenLog((await getJobItem(deps, id)).data);
+  const { url, headers } = await deps.blobs.signPut({
+    key: chunkBlob(id, first_line, sha256),
+    sizeBytes: bytes,
+    sha256,
+    expiresInSeconds: UPLOAD_SECONDS,
+  });
+  return { url, method: "PUT", headers };
+}
+
+/** The next line that is expected of a job's log. */
+export async function logTail(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+): Promise<LogCommitResponse> {
+  requireJob(principal, id);
+  return { next_line: (await getJobItem(deps, id)).data.log_lines };
+}
+
+/**
+ * Makes an uploaded chunk part of the log: chunk, results and the log's end move in one transaction, so every
+ * record arrives once and in order. The same chunk again is answered as before. Throws `conflict` with the next
+ * line when the chunk starts elsewhere, `invalid` when it was not uploaded as it says, `gone` when the job has ended.
+ */
+export async function commitChunk(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+  request: LogCommitRequest,
+): Promise<LogCommitResponse> {
+  requireJob(principal, id);
+  const { results, ...chunk } = request;
+  const next_line = await retrying(async () => {
+    const item = await getJobItem(deps, id);
+    const { data: job } = item;
+    if (await isCommitted(deps, job, chunk)) return job.log_lines;
+    requireOpenLog(job);
+    if (chunk.first_line !== job.log_lines) {
+      throw new AppError(
+        "conflict",
+        `line ${job.log_lines} is the next of the log, not ${chunk.first_line}`,
+        { nextLine: job.log_lines },
+      );
+    }
+    await requireUploaded(deps, id, chunk);
+    const { good, notes } = sortResults(request);
+    const lines = chunk.first_line + chunk.count;
+    const operations: Operation[] = [
+      {
+        put: jobItem(withNotes({ ...job, log_lines: lines }, notes)),
+        when: { version: item.version },
+      },
+      { put: { key: chunkKey(id, chunk.first_line), data: chunk }, when: "absent" },
+    ];
+    if (good.length > 0) {
+      const data = { results: good } satisfies ResultsRecord;
+      operations.push({ put: { key: resultsKey(id, chunk.first_line), data }, when: "absent" });
+    }
+    await deps.table.transact(operations);
+    return lines;
+  });
+  await deps.signals.ring(`job/${id}`);
+  return { next_line };
+}
+
+async function isCommitted(deps: Deps, job: JobRecord, chunk: ChunkRecord): Promise<boolean> {
+  if (chunk.first_line >= job.log_lines) return false;
+  const found = await deps.table.get<ChunkRecord>(chunkKey(job.id, chunk.first_line));
+  return found?.data.sha256 === chunk.sha256 && found.data.count === chunk.count;
+}
+
+async function requireUploaded(deps: Deps, id: number, chunk: ChunkRecord): Promise<void> {
+  const size = await deps.blobs.sizeBytes(chunkBlob(id, chunk.first_line, chunk.sha256));
+  if (size === chunk.bytes) return;
+  const found = size === undefined ? "it has not been uploaded" : `${size} bytes were uploaded`;
+  throw new AppError("invalid", `chunk of ${chunk.bytes} bytes: ${found}`);
+}
+
+function requireOpenLog(job: JobRecord): void {
+  if (job.state === "Finished" && !job.taken_back) {
+    throw new AppError("gone", `job ${job.id} is Finished, its log is closed`);
+  }
+}
+
+/**
+ * Drops the records that cannot be results, with a note for each kind: a test can print what it likes and its
+ * job goes on (SCHEDULER.md 8).
+ */
+function sortResults({ first_line, count, results }: LogCommitRequest) {
+  const size = new TextEncoder().encode(JSON.stringify(results)).length;
+  if (size > MAX_CHUNK_RESULT_BYTES) {
+    throw new AppError(
+      "invalid",
+      `results: at most ${MAX_CHUNK_RESULT_BYTES} bytes in one chunk, not ${size}`,
+    );
+  }
+  const notes: string[] = [];
+  const good = results.filter(({ line, msg }) => {
+    const problem = resultProblem(msg);
+    if (problem) notes.push(`result on line ${line} was dropped: ${problem}`);
+    const inside = line >= first_line && line < first_line + count;
+    if (!inside) notes.push(`result on line ${line} was dropped: it is outside of its chunk`);
+    return inside && !problem;
+  });
+  return { good, notes };
+}
+
+function resultProblem(message: Record<string, unknown>): string | undefined {
+  const parsed = v.safeParse(resultMessageSchema, message);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    return `${v.getDotPath(issue) ?? "record"}: ${issue.message}`.slice(0, 200);
+  }
+  const { result } = parsed.output;
+  if ((TEST_RESULTS as readonly string[]).includes(result)) return undefined;
+  return `result is ${JSON.stringify(result.slice(0, 50))}, not one of ${TEST_RESULTS.join(", ")}`;
+}

@@ -1,0 +1,111 @@
+import { TableConflict } from "../ports/table.ts";
+import type { Deps } from "./deps.ts";
+import { deviceItem, type DeviceRecord } from "./device-record.ts";
+import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
+import { jobToken } from "./job-token.ts";
+import { deviceKey, workerKey } from "./keys.ts";
+import { queryAll } from "./query-all.ts";
+import { isSchedulable, readAssignments, type WorkerRecord } from "./worker-record.ts";
+
+/**
+ * One scheduling pass (SCHEDULER.md 2.2): the queue of a device type, most urgent first, meets the idle
+ * devices of that type; each match is one transaction over job, device and worker. It reads only as much of
+ * the queue as it takes to run out of devices. Passes of one type may overlap: a job still gets one device.
+ */
+export async function schedulePass(deps: Deps, deviceType: string): Promise<void> {
+  let devices = await availableDevices(deps, deviceType);
+  if (devices.length === 0) return;
+  for await (const { data: job } of queryAll<JobRecord>(deps, "i2", `queue#${deviceType}`)) {
+    for (const device of devices.filter((candidate) => suits(job, candidate))) {
+      const outcome = await assign(deps, job.id, device.hostname);
+      if (outcome === "job is gone") break;
+      devices = devices.filter((other) => other !== device);
+      if (outcome === "assigned") break;
+    }
+    if (devices.length === 0) return;
+  }
+}
+
+/** Whether a job may run on a device, as far as these two know (SCHEDULER.md 2.2). */
+export function suits(job: JobRecord, device: DeviceRecord): boolean {
+  return (
+    job.device_type === device.device_type &&
+    (job.requested_device ?? device.hostname) === device.hostname &&
+    (job.requested_worker ?? device.worker) === device.worker &&
+    job.tags.every((tag) => device.tags.includes(tag))
+  );
+}
+
+/**
+ * Devices that could take a job now. Those with few tags come first, so that they are kept for jobs that
+ * need the tags; then those that were idle longest, so that all wear alike.
+ */
+async function availableDevices(deps: Deps, deviceType: string): Promise<DeviceRecord[]> {
+  const devices: DeviceRecord[] = [];
+  const schedulable = new Map<string, boolean>();
+  for await (const { data: device } of queryAll<DeviceRecord>(
+    deps,
+    "i3",
+    `idle-devices#${deviceType}`,
+  )) {
+    let usable = schedulable.get(device.worker);
+    if (usable === undefined) {
+      const worker = await deps.table.get<WorkerRecord>(workerKey(device.worker));
+      usable = worker !== undefined && isSchedulable(worker.data);
+      schedulable.set(device.worker, usable);
+    }
+    if (usable) devices.push(device);
+  }
+  return devices.toSorted(
+    (a, b) => a.tags.length - b.tags.length || compare(a.idle_since, b.idle_since),
+  );
+}
+
+type Assignment = "assigned" | "job is gone" | "device is gone";
+
+/** Gives a job its device, looking at both again; another writer in between means another look. */
+async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assignment> {
+  for (;;) {
+    const [job, device] = await Promise.all([
+      findJobItem(deps, jobId),
+      deps.table.get<DeviceRecord>(deviceKey(hostname)),
+    ]);
+    if (job?.data.state !== "Submitted") return "job is gone";
+    if (!device || device.data.state !== "Idle" || !isHealthy(device.data)) return "device is gone";
+    if (!suits(job.data, device.data)) return "device is gone";
+    const worker = await deps.table.get<WorkerRecord>(workerKey(device.data.worker));
+    if (!worker || !isSchedulable(worker.data)) return "device is gone";
+    const { jobIds, replace } = await readAssignments(deps, worker.data.name);
+    const { job_limit: limit } = worker.data;
+    if (limit > 0 && jobIds.length >= limit) return "device is gone";
+
+    const nonce = deps.system.randomToken();
+    const { queue_deadline, ...queued } = job.data;
+    const assigned: JobRecord = {
+      ...queued,
+      state: "Scheduled",
+      device: hostname,
+      worker: worker.data.name,
+      token_nonce: nonce,
+      token_hash: deps.system.hash(jobToken(deps, { id: jobId, token_nonce: nonce })),
+    };
+    const reserved: DeviceRecord = { ...device.data, state: "Reserved", current_job: jobId };
+    try {
+      await deps.table.transact([
+        { put: jobItem(assigned), when: { version: job.version } },
+        { put: deviceItem(reserved), when: { version: device.version } },
+        replace([...jobIds, jobId]),
+      ]);
+    } catch (error) {
+      if (error instanceof TableConflict) continue;
+      throw error;
+    }
+    await deps.signals.ring(`worker/${worker.data.name}`);
+    await deps.signals.ring(`job/${jobId}`);
+    return "assigned";
+  }
+}
+
+const isHealthy = ({ health }: DeviceRecord): boolean => health === "Good" || health === "Unknown";
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,198 @@
+import {
+  WORKER_PROTOCOL,
+  type RunnerReport,
+  type SyncRequest,
+  type SyncResponse,
+  type Ticket,
+} from "#protocol/worker-api.ts";
+import type { Item } from "../ports/table.ts";
+import { AppError } from "./app-error.ts";
+import type { Deps } from "./deps.ts";
+import { deviceItem, type DeviceRecord } from "./device-record.ts";
+import { devicesOfWorker, readConfiguration } from "./devices.ts";
+import { endJob, returnDevice } from "./end-job.ts";
+import { isWatched } from "./job-log.ts";
+import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
+import { jobToken } from "./job-token.ts";
+import { definitionBlob, deviceKey, tokenKey } from "./keys.ts";
+import { requireWorker, type Principal } from "./principal.ts";
+import { retrying } from "./retrying.ts";
+import { getWorkerItem, readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
+
+type Runners = ReadonlyMap<number, RunnerReport["state"]>;
+
+/** The answer without its texts, and `due`: jobs for which only a new request can do something. */
+interface Plan {
+  start: JobRecord[];
+  lost: JobRecord[];
+  cancel: number[];
+  forget: number[];
+  watched: number[];
+  due: number[];
+}
+
+/**
+ * A worker's only question (worker-api.ts): what it has to do, given what it runs. What it reports is
+ * taken as news first; then the answer is held back while it is the one that the worker has seen, until
+ * the worker's bell rings, `wait_seconds` are over or `signal` is aborted.
+ */
+export async function sync(
+  deps: Deps,
+  principal: Principal,
+  request: SyncRequest,
+  signal?: AbortSignal,
+): Promise<SyncResponse> {
+  const { name, tokenId } = requireWorker(principal);
+  const runners: Runners = new Map(request.runners.map(({ job_id, state }) => [job_id, state]));
+  const takesJobs = request.protocol === WORKER_PROTOCOL;
+  await heardOf(deps, name, request, takesJobs);
+  await takeNews(deps, name, runners);
+
+  const deadline = deps.system.now() + request.wait_seconds * 1000;
+  const listener = deps.signals.listen(`worker/${name}`);
+  try {
+    for (;;) {
+      const plan = await makePlan(deps, name, runners);
+      if (!takesJobs) plan.start = [];
+      const seen = digest(deps, plan);
+      const left = deadline - deps.system.now();
+      const isNews = seen !== request.seen;
+      if (isNews || left <= 0 || !(await listener.rung(left, signal))) {
+        return await answer(deps, plan, seen);
+      }
+      await requireValid(deps, tokenId);
+    }
+  } finally {
+    listener.close();
+  }
+}
+
+/** A token that was revoked while its request waited gets nothing any more. */
+async function requireValid(deps: Deps, tokenId: string): Promise<void> {
+  if (await deps.table.get(tokenKey(tokenId))) return;
+  throw new AppError("unauthenticated", "the worker's token was revoked");
+}
+
+/** Being heard of makes a worker Online, unless it speaks another version of the protocol (SCHEDULER.md 1.3). */
+async function heardOf(
+  deps: Deps,
+  name: string,
+  { version, wait_seconds }: SyncRequest,
+  takesJobs: boolean,
+): Promise<void> {
+  const cameOnline = await retrying(async () => {
+    const item = await getWorkerItem(deps, name);
+    const now = deps.system.now();
+    const silentAfter = now + (wait_seconds + deps.settings.workerSilentSeconds) * 1000;
+    const worker: WorkerRecord = {
+      ...item.data,
+      state: takesJobs ? "Online" : "Offline",
+      version,
+      last_sync: new Date(now).toISOString(),
+      silent_after: new Date(silentAfter).toISOString(),
+    };
+    await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
+    return worker.state === "Online" && item.data.state !== "Online";
+  });
+  if (!cameOnline) return;
+  const types = new Set((await devicesOfWorker(deps, name)).map((device) => device.device_type));
+  for (const type of types) await deps.signals.requestPass(type);
+}
+
+/** What the worker's report changes. Only a fresh report may: one that has waited may be out of date. */
+async function takeNews(deps: Deps, name: string, runners: Runners): Promise<void> {
+  const { jobIds } = await readAssignments(deps, name);
+  for (const id of jobIds) {
+    await retrying(async () => {
+      const item = await findJobItem(deps, id);
+      if (!item) return;
+      const { state, taken_back } = item.data;
+      const isReported = runners.has(id);
+      if (state === "Scheduled" && isReported) await startRunning(deps, item);
+      if (state === "Canceling" && !isReported) await endJob(deps, item, { health: "Canceled" });
+      if (state === "Finished" && taken_back && !isReported) await returnDevice(deps, item);
+    });
+  }
+}
+
+async function startRunning(deps: Deps, { data, version }: Item<JobRecord>): Promise<void> {
+  const start_time = new Date(deps.system.now()).toISOString();
+  const job: JobRecord = { ...data, state: "Running", start_time };
+  const device = await deps.table.get<DeviceRecord>(deviceKey(job.device ?? ""));
+  await deps.table.transact([
+    { put: jobItem(job), when: { version } },
+    ...(device?.data.current_job === job.id
+      ? [
+          {
+            put: deviceItem({ ...device.data, state: "Running" }),
+            when: { version: device.version },
+          },
+        ]
+      : []),
+  ]);
+  await deps.signals.ring(`job/${job.id}`);
+}
+
+async function makePlan(deps: Deps, name: string, runners: Runners): Promise<Plan> {
+  const plan: Plan = { start: [], lost: [], cancel: [], forget: [], watched: [], due: [] };
+  const { jobIds } = await readAssignments(deps, name);
+  for (const id of jobIds) {
+    const job = (await findJobItem(deps, id))?.data;
+    const runner = runners.get(id);
+    if (job?.state === "Scheduled" && !runner) plan.start.push(job);
+    if (job?.state === "Running" && !runner) plan.lost.push(job);
+    if (job?.state === "Running" && runner && (await isWatched(deps, id))) plan.watched.push(id);
+    if (job?.state === "Canceling" || job?.state === "Finished") {
+      if (runner === "running") plan.cancel.push(id);
+      if (!runner) plan.due.push(id);
+    }
+  }
+  for (const [id, state] of runners) {
+    if (!jobIds.includes(id)) (state === "running" ? plan.cancel : plan.forget).push(id);
+  }
+  return plan;
+}
+
+function digest(deps: Deps, { start, lost, ...ids }: Plan): string {
+  const idsOf = (jobs: JobRecord[]) => jobs.map(({ id }) => id);
+  const text = JSON.stringify({ start: idsOf(start), lost: idsOf(lost), ...ids });
+  return deps.system.hash(text).slice(0, 32);
+}
+
+async function answer(deps: Deps, plan: Plan, seen: string): Promise<SyncResponse> {
+  const { cancel, forget, watched } = plan;
+  const tickets = await Promise.all(plan.start.map((job) => makeTicket(deps, job)));
+  return {
+    start: tickets.filter((ticket) => ticket !== undefined),
+    lost: plan.lost.map((job) => ({ job_id: job.id, token: jobToken(deps, job) })),
+    cancel,
+    forget,
+    watched,
+    seen,
+  };
+}
+
+/** Undefined for a job whose definition is gone, which ends here: no worker could ever run it. */
+async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | undefined> {
+  const hostname = job.device ?? "";
+  const definition = await deps.blobs.get(definitionBlob(job.id));
+  if (!definition) {
+    await retrying(async () => {
+      const item = await findJobItem(deps, job.id);
+      if (item?.data.state !== "Scheduled") return;
+      const error_msg = "the job's definition is missing from the control plane's storage";
+      await endJob(deps, item, { health: "Incomplete", error_type: "Infrastructure", error_msg });
+    });
+    return undefined;
+  }
+  return {
+    job_id: job.id,
+    token: jobToken(deps, job),
+    definition: new TextDecoder("utf-8", { ignoreBOM: true }).decode(definition),
+    device: await readConfiguration(deps, hostname),
+    device_hostname: hostname,
+    device_type: job.device_type,
+    dispatcher: "",
+    env_dut: "",
+  };
+}

@@ -1,0 +1,50 @@
+import type { WorkerHealth, WorkerState } from "#protocol/states.ts";
+import type { Item, NewItem, Operation } from "../ports/table.ts";
+import { AppError } from "./app-error.ts";
+import type { Deps } from "./deps.ts";
+import { assignmentsKey, workerKey } from "./keys.ts";
+
+/** A worker in the table. */
+export interface WorkerRecord {
+  name: string;
+  state: WorkerState;
+  health: WorkerHealth;
+  description: string;
+  job_limit: number;
+  version?: string;
+  last_sync?: string;
+  /** When it counts as silent unless it is heard of before: its long poll is proof of life while it lasts. */
+  silent_after?: string;
+}
+
+/** The jobs that hold a device of a worker: what it is told by sync, and what counts for its limit. */
+export interface Assignments {
+  job_ids: number[];
+}
+
+export const workerItem = (worker: WorkerRecord): NewItem => ({
+  key: workerKey(worker.name),
+  data: worker,
+  keys: { i1: { partition: "workers", sort: worker.name } },
+});
+
+/** Throws `not_found`. */
+export async function getWorkerItem(deps: Deps, name: string): Promise<Item<WorkerRecord>> {
+  const item = await deps.table.get<WorkerRecord>(workerKey(name));
+  if (!item) throw new AppError("not_found", `there is no worker ${JSON.stringify(name)}`);
+  return item;
+}
+
+export const isSchedulable = (worker: WorkerRecord): boolean =>
+  worker.state === "Online" && worker.health === "Active";
+
+/** The assignments of a worker and how to write them under the version they were read. */
+export async function readAssignments(deps: Deps, worker: string) {
+  const item = await deps.table.get<Assignments>(assignmentsKey(worker));
+  const jobIds = item?.data.job_ids ?? [];
+  const replace = (ids: number[]): Operation => ({
+    put: { key: assignmentsKey(worker), data: { job_ids: ids } satisfies Assignments },
+    when: item ? { version: item.version } : "absent",
+  });
+  return { jobIds, replace };
+}

@@ -1,0 +1,143 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream, mkdirSync, rmSync } from "node:fs";
+import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import path from "node:path";
+import { Readable } from "node:stream";
+import type { Blobs } from "../../ports/blobs.ts";
+import type { System } from "../../ports/system.ts";
+import { signedGet, signedPut, verify, type Permit } from "./signed-url.ts";
+
+export interface EmbeddedBlobs extends Blobs {
+  /** Answers a request to a signed URL: 200, 400 (not the bytes that were signed), 403, 404 or 405. */
+  serve(request: Request): Promise<Response>;
+}
+
+/** Blobs as files below `folder`; `incoming/` beside them holds what is not yet whole. */
+export function openBlobs(
+  folder: string,
+  secret: string,
+  system: Pick<System, "now">,
+): EmbeddedBlobs {
+  const root = path.join(folder, "blobs");
+  const incoming = path.join(folder, "incoming");
+  rmSync(incoming, { recursive: true, force: true });
+  mkdirSync(incoming, { recursive: true });
+  const fileOf = (key: string) => path.join(root, ...segments(key));
+
+  async function store(key: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+    const target = fileOf(key);
+    const draft = path.join(incoming, randomBytes(8).toString("hex"));
+    try {
+      const file = await open(draft, "wx", 0o600);
+      try {
+        await write(file);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await mkdir(path.dirname(target), { recursive: true });
+      await rename(draft, target);
+      await syncFolder(path.dirname(target));
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw error;
+    }
+  }
+
+  return {
+    put: (key, bytes) => store(key, (file) => file.writeFile(bytes)),
+    get: (key) => unlessMissing(readFile(fileOf(key))),
+    sizeBytes: async (key) => (await unlessMissing(stat(fileOf(key))))?.size,
+    delete: (key) => rm(fileOf(key), { force: true }),
+    deletePrefix: (prefix) =>
+      rm(fileOf(prefix.replace(/\/$/, "")), { recursive: true, force: true }),
+    signPut: async (put) => {
+      segments(put.key);
+      return signedPut(secret, system.now(), put);
+    },
+    signGet: async (key, expiresInSeconds) => {
+      segments(key);
+      return signedGet(secret, system.now(), key, expiresInSeconds);
+    },
+    async serve(request) {
+      if (request.method !== "GET" && request.method !== "PUT") {
+        return new Response("only GET and PUT\n", { status: 405, headers: { allow: "GET, PUT" } });
+      }
+      const permit = verify(secret, system.now(), request.method, new URL(request.url));
+      if (!permit) return new Response("the link is not valid (any more)\n", { status: 403 });
+      if (permit.method === "GET") return sendFile(fileOf(permit.key));
+      const { body } = request;
+      let problem: string | undefined;
+      await store(permit.key, async (file) => {
+        problem = await receive(body, file, permit);
+        if (problem) throw new NotTheSignedBytes();
+      }).catch((error: unknown) => {
+        if (!(error instanceof NotTheSignedBytes)) throw error;
+      });
+      return problem ? new Response(`${problem}\n`, { status: 400 }) : new Response(null);
+    },
+  };
+}
+
+class NotTheSignedBytes extends Error {}
+
+/** Segments of a valid key; throws for any other, so that no key leads out of the folder. */
+function segments(key: string): string[] {
+  const parts = key.split("/");
+  if (key.length > 500 || !parts.every((part) => /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*$/.test(part))) {
+    throw new Error(`not a blob key: ${JSON.stringify(key.slice(0, 100))}`);
+  }
+  return parts;
+}
+
+/** Writes the body while it is what was signed; says what is wrong when it isn't. */
+async function receive(
+  body: ReadableStream<Uint8Array> | null,
+  file: FileHandle,
+  { sizeBytes, sha256 }: Permit & { method: "PUT" },
+): Promise<string | undefined> {
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const bytes of body ?? []) {
+    size += bytes.length;
+    if (size > sizeBytes) return `more than the ${sizeBytes} bytes that were announced`;
+    hash.update(bytes);
+    await file.writeFile(bytes);
+  }
+  if (size !== sizeBytes) return `${size} bytes came, ${sizeBytes} were announced`;
+  return hash.digest("hex") === sha256 ? undefined : `the bytes do not have SHA-256 ${sha256}`;
+}
+
+async function sendFile(file: string): Promise<Response> {
+  const found = await unlessMissing(stat(file));
+  if (!found?.isFile()) return new Response("no such file\n", { status: 404 });
+  const stream = Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>;
+  return new Response(stream, {
+    headers: {
+      "content-type": "application/octet-stream",
+      "content-length": String(found.size),
+      "x-content-type-options": "nosniff",
+      "content-disposition": "attachment",
+    },
+  });
+}
+
+/** A rename is on the disk only when its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}

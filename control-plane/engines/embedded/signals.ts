@@ -1,0 +1,114 @@
+import type { Bell, Listener, Signals } from "../../ports/signals.ts";
+
+export interface EmbeddedSignals extends Signals {
+  /** Says who runs scheduling passes; what was requested before is run now. `failed` hears of a pass that threw. */
+  servePasses(pass: (deviceType: string) => Promise<void>, failed: (error: unknown) => void): void;
+  /** Resolves when no pass runs and none is asked for. */
+  passesDone(): Promise<void>;
+  /** Ends every wait, now and from now on, and begins no pass any more. */
+  close(): void;
+}
+
+interface Waiting {
+  rung: boolean;
+  wake: (() => void) | undefined;
+}
+
+/** Doorbells in memory. Passes run in this process, one at a time per device type, and requests during a pass become one more. */
+export function createSignals(): EmbeddedSignals {
+  const listeners = new Map<Bell, Set<Waiting>>();
+  const { stop, ...passes } = createPasses();
+  let closed = false;
+
+  const wakeAll = (waiting: Iterable<Waiting>) => {
+    for (const one of waiting) {
+      one.rung = true;
+      one.wake?.();
+    }
+  };
+
+  return {
+    ...passes,
+    async ring(bell) {
+      wakeAll(listeners.get(bell) ?? []);
+    },
+    listen(bell) {
+      const waiting: Waiting = { rung: false, wake: undefined };
+      const others = listeners.get(bell) ?? new Set();
+      listeners.set(bell, others.add(waiting));
+      return listener(
+        waiting,
+        () => closed,
+        () => {
+          others.delete(waiting);
+          if (others.size === 0 && listeners.get(bell) === others) listeners.delete(bell);
+        },
+      );
+    },
+    close() {
+      closed = true;
+      stop();
+      for (const waiting of listeners.values()) wakeAll(waiting);
+    },
+  };
+}
+
+function listener(waiting: Waiting, isClosed: () => boolean, close: () => void): Listener {
+  return {
+    async rung(timeoutMs, signal) {
+      if (!waiting.rung && !isClosed() && !signal?.aborted) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(done, timeoutMs);
+          function done() {
+            clearTimeout(timer);
+            signal?.removeEventListener("abort", done);
+            waiting.wake = undefined;
+            resolve();
+          }
+          waiting.wake = done;
+          signal?.addEventListener("abort", done);
+        });
+      }
+      const rung = waiting.rung && !isClosed();
+      waiting.rung = false;
+      return rung;
+    },
+    close,
+  };
+}
+
+function createPasses(): Pick<EmbeddedSignals, "requestPass" | "servePasses" | "passesDone"> & {
+  stop(): void;
+} {
+  const wanted = new Set<string>();
+  const running = new Map<string, Promise<void>>();
+  let run: ((deviceType: string) => Promise<void>) | undefined;
+
+  function start(deviceType: string): void {
+    if (!run || running.has(deviceType)) return;
+    running.set(deviceType, work(run, deviceType));
+  }
+  async function work(pass: (deviceType: string) => Promise<void>, deviceType: string) {
+    // Not inside of the call that asked: its answer does not wait for the pass.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (wanted.delete(deviceType)) await pass(deviceType);
+    running.delete(deviceType);
+  }
+  return {
+    async requestPass(deviceType) {
+      wanted.add(deviceType);
+      start(deviceType);
+    },
+    servePasses(pass, failed) {
+      run = (deviceType) => pass(deviceType).catch(failed);
+      for (const deviceType of wanted) start(deviceType);
+    },
+    stop() {
+      run = undefined;
+      wanted.clear();
+    },
+    async passesDone() {
+      while (running.size > 0) await Promise.all(running.values());
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import type { System } from "../../ports/system.ts";
+
+const compress = promisify<Uint8Array, Buffer>(gzip);
+const decompress = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
+
+/** The real clock and chance of this process; operator messages go to stderr. */
+export const system: System = {
+  now: Date.now,
+  id: () => randomBytes(8).toString("hex"),
+  randomToken: () => randomBytes(32).toString("base64url"),
+  hash: (text) => createHash("sha256").update(text).digest("hex"),
+  hmac: (secret, text) => createHmac("sha256", secret).update(text).digest("hex"),
+  gzip: (bytes) => compress(bytes),
+  gunzip: (bytes, maxBytes) => decompress(bytes, { maxOutputLength: maxBytes }),
+  log: (message, context) => {
+    const details = context ? ` ${JSON.stringify(context)}` : "";
+    process.stderr.write(`${new Date().toISOString()} ${message}${details}\n`);
+  },
+};

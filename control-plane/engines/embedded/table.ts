@@ -1,0 +1,215 @@
+import {
+  MAX_ITEM_BYTES,
+  MAX_OPERATIONS,
+  TableConflict,
+  type Condition,
+  type Index,
+  type Item,
+  type Key,
+  type NewItem,
+  type Operation,
+  type Page,
+  type Range,
+  type SecondaryKeys,
+  type Table,
+} from "../../ports/table.ts";
+import { openDatabase, type Database, type Row, type Value } from "./sqlite.ts";
+
+export interface EmbeddedTable extends Table {
+  /** Deletes what has expired; readers never see it anyway. */
+  removeExpired(): void;
+  close(): void;
+}
+
+const SECONDARY = ["i1", "i2", "i3", "i4"] as const;
+
+const SCHEMA = `
+  PRAGMA journal_mode = WAL;
+  -- A commit is on the disk before it is answered: what was accepted survives a power cut.
+  PRAGMA synchronous = FULL;
+  CREATE TABLE IF NOT EXISTS item (
+    main_partition TEXT NOT NULL, main_sort TEXT NOT NULL,
+    version INTEGER NOT NULL, data TEXT NOT NULL, expires INTEGER,
+    ${SECONDARY.map((name) => `${name}_partition TEXT, ${name}_sort TEXT`).join(", ")},
+    PRIMARY KEY (main_partition, main_sort)
+  );
+  ${SECONDARY.map(
+    (name) => `CREATE INDEX IF NOT EXISTS item_${name}
+      ON item (${name}_partition, ${name}_sort, main_partition, main_sort)
+      WHERE ${name}_partition IS NOT NULL;`,
+  ).join("\n")}
+  CREATE INDEX IF NOT EXISTS item_expires ON item (expires) WHERE expires IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+`;
+
+/** The table in one SQLite file; a transaction is one SQLite transaction, so all reads are current. */
+export function openTable(file: string, now: () => number): EmbeddedTable {
+  const database = openDatabase(file);
+  database.exec(SCHEMA);
+
+  return {
+    async get<T>(key: Key) {
+      const row = find(database, key, now());
+      return row && toItem<T>(row);
+    },
+    async query<T>(index: Index, partition: string, range: Range = {}) {
+      return query<T>(database, index, partition, range, now());
+    },
+    async transact(operations) {
+      if (operations.length > MAX_OPERATIONS) {
+        throw new Error(
+          `a transaction has at most ${MAX_OPERATIONS} operations, not ${operations.length}`,
+        );
+      }
+      inTransaction(database, () => {
+        const at = now();
+        const touched = new Set<string>();
+        for (const operation of operations) apply(database, operation, at, touched);
+      });
+    },
+    async counter(name) {
+      const [row] = database.all(
+        `INSERT INTO counter VALUES (?, 1)
+         ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value`,
+        name,
+      );
+      return Number(row?.["value"]);
+    },
+    removeExpired: () => database.run("DELETE FROM item WHERE expires <= ?", now()),
+    close: () => database.close(),
+  };
+}
+
+function apply(database: Database, operation: Operation, at: number, touched: Set<string>): void {
+  const key = keyOf(operation);
+  const name = JSON.stringify([key.partition, key.sort]);
+  if (touched.has(name)) throw new Error(`two operations of one transaction on ${name}`);
+  touched.add(name);
+  const row = find(database, key, at);
+  if (!holds(operation.when, row)) {
+    throw new TableConflict(`${name} is not ${JSON.stringify(operation.when)}`);
+  }
+  if ("put" in operation) {
+    write(database, operation.put, Number(row?.["version"] ?? 0) + 1);
+  } else if ("update" in operation) {
+    if (!row) throw new TableConflict(`${name} is absent`);
+    const data = { ...(JSON.parse(String(row["data"])) as object), ...operation.set };
+    database.run(
+      "UPDATE item SET data = ?, version = version + 1 WHERE main_partition = ? AND main_sort = ?",
+      encode(key, data),
+      key.partition,
+      key.sort,
+    );
+  } else if ("delete" in operation) {
+    database.run(
+      "DELETE FROM item WHERE main_partition = ? AND main_sort = ?",
+      key.partition,
+      key.sort,
+    );
+  }
+}
+
+function keyOf(operation: Operation): Key {
+  if ("put" in operation) return operation.put.key;
+  if ("update" in operation) return operation.update;
+  return "delete" in operation ? operation.delete : operation.check;
+}
+
+function holds(condition: Condition | undefined, row: Row | undefined): boolean {
+  if (condition === undefined) return true;
+  return condition === "absent" ? !row : row?.["version"] === condition.version;
+}
+
+function find(database: Database, key: Key, at: number): Row | undefined {
+  const [row] = database.all(
+    `SELECT * FROM item WHERE main_partition = ? AND main_sort = ?
+       AND (expires IS NULL OR expires > ?)`,
+    key.partition,
+    key.sort,
+    at,
+  );
+  return row;
+}
+
+function write(database: Database, item: NewItem, version: number): void {
+  const keys: SecondaryKeys = item.keys ?? {};
+  database.run(
+    `INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?${", ?, ?".repeat(SECONDARY.length)})`,
+    item.key.partition,
+    item.key.sort,
+    version,
+    encode(item.key, item.data),
+    item.expires ?? null,
+    ...SECONDARY.flatMap((name) => [keys[name]?.partition ?? null, keys[name]?.sort ?? null]),
+  );
+}
+
+function encode(key: Key, data: object): string {
+  const text = JSON.stringify(data);
+  if (Buffer.byteLength(text) > MAX_ITEM_BYTES) {
+    throw new Error(`item ${key.partition}/${key.sort} is larger than ${MAX_ITEM_BYTES} bytes`);
+  }
+  return text;
+}
+
+function query<T>(
+  database: Database,
+  index: Index,
+  partition: string,
+  { from, to, reverse = false, limit = 100, cursor }: Range,
+  at: number,
+): Page<T> {
+  const sort = `${index}_sort`;
+  const position = `(${sort}, main_partition, main_sort)`;
+  const where = [`${index}_partition = ?`, "(expires IS NULL OR expires > ?)"];
+  const values: Value[] = [partition, at];
+  if (from !== undefined) {
+    where.push(`${sort} >= ?`);
+    values.push(from);
+  }
+  if (to !== undefined) {
+    where.push(`${sort} <= ?`);
+    values.push(to);
+  }
+  if (cursor !== undefined) {
+    where.push(`${position} ${reverse ? "<" : ">"} (?, ?, ?)`);
+    values.push(...readCursor(cursor));
+  }
+  const direction = reverse ? "DESC" : "ASC";
+  const size = Math.min(Math.max(1, limit), 1000);
+  const rows = database.all(
+    `SELECT * FROM item WHERE ${where.join(" AND ")}
+     ORDER BY ${sort} ${direction}, main_partition ${direction}, main_sort ${direction} LIMIT ?`,
+    ...values,
+    size,
+  );
+  const last = rows.length === size ? rows.at(-1) : undefined;
+  const items = rows.map((row) => toItem<T>(row));
+  if (!last) return { items };
+  const next = [last[sort], last["main_partition"], last["main_sort"]];
+  return { items, cursor: Buffer.from(JSON.stringify(next)).toString("base64url") };
+}
+
+function readCursor(cursor: string): string[] {
+  const parts = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+  return [String(parts[0]), String(parts[1]), String(parts[2])];
+}
+
+function toItem<T>(row: Row): Item<T> {
+  return {
+    key: { partition: String(row["main_partition"]), sort: String(row["main_sort"]) },
+    version: Number(row["version"]),
+    data: JSON.parse(String(row["data"])) as T,
+  };
+}
+
+function inTransaction(database: Database, work: () => void): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    work();
+    database.exec("COMMIT");
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { Hono } from "hono";
+import type { Problem } from "#protocol/api.ts";
+import { VERSION } from "#protocol/version.ts";
+import { AppError } from "../domain/app-error.ts";
+import type { Deps } from "../domain/deps.ts";
+import { deviceRoutes } from "./devices.ts";
+import { jobLogRoutes } from "./job-log.ts";
+import { jobReportRoutes } from "./job-reports.ts";
+import { jobRoutes } from "./jobs.ts";
+import { principalOf } from "./principal-of.ts";
+import { problemResponse } from "./problem.ts";
+import type { Env } from "./route.ts";
+import { signInRoutes } from "./sign-in.ts";
+import { tokenRoutes } from "./tokens.ts";
+import { workerRoutes } from "./workers.ts";
+
+const API = "/api/v1";
+
+/** The HTTP API and sign-in. Everything else, the pages and the engine's blobs, is mounted beside it. */
+export function createApp(deps: Deps): Hono<Env> {
+  const app = new Hono<Env>();
+  app.onError((error, c) => problemResponse(deps, error, c));
+  app.use(`${API}/*`, async (c, next) => {
+    c.header("cache-control", "no-store");
+    c.header("x-content-type-options", "nosniff");
+    await next();
+  });
+  app.get(`${API}/health`, (c) =>
+    c.json({ status: "ok", version: VERSION, engine: deps.settings.engine }),
+  );
+  app.route("/", signInRoutes(deps));
+  app.use(`${API}/*`, async (c, next) => {
+    c.set("principal", await principalOf(deps, c.req.raw));
+    await next();
+  });
+  for (const resource of [
+    jobRoutes,
+    jobLogRoutes,
+    jobReportRoutes,
+    deviceRoutes,
+    workerRoutes,
+    tokenRoutes,
+  ]) {
+    app.route(API, resource(deps));
+  }
+  refuseOtherMethods(app);
+  app.all(`${API}/*`, (c) => {
+    throw new AppError("not_found", `there is nothing at ${c.req.path}`);
+  });
+  app.notFound((c) => {
+    const problem: Problem = { code: "not_found", message: `there is nothing at ${c.req.path}` };
+    return c.json(problem, 404);
+  });
+  return app;
+}
+
+/** A path that is known by another method is 405, not 404. */
+function refuseOtherMethods(app: Hono<Env>): void {
+  const methods = new Map<string, Set<string>>();
+  for (const { path, method } of app.routes) {
+    if (method === "ALL") continue;
+    methods.set(path, (methods.get(path) ?? new Set()).add(method));
+  }
+  for (const [path, allowed] of methods) {
+    app.all(path, (c) => {
+      const list = [...allowed].join(", ");
+      c.header("allow", list);
+      throw new AppError("not_allowed", `${c.req.path} takes ${list}, not ${c.req.method}`);
+    });
+  }
+}

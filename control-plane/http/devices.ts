@@ -1,0 +1,51 @@
+import * as v from "valibot";
+import { putDeviceSchema } from "#protocol/api.ts";
+import { deviceHealthSchema } from "#protocol/states.ts";
+import type { Deps } from "../domain/deps.ts";
+import { listDeviceTypes } from "../domain/device-types.ts";
+import {
+  deviceConfiguration,
+  getDevice,
+  listDevices,
+  putDevice,
+  removeDevice,
+  setDeviceHealth,
+} from "../domain/devices.ts";
+import { requireAdmin } from "../domain/principal.ts";
+import { parse, readJson } from "./read-body.ts";
+import { queryNumber, routes } from "./route.ts";
+
+const listQuery = v.object({ limit: v.optional(queryNumber), cursor: v.optional(v.string()) });
+const healthRequest = v.object({ health: deviceHealthSchema });
+
+/** `/api/v1/devices` and `/api/v1/device-types` */
+export function deviceRoutes(deps: Deps) {
+  const app = routes();
+  app.get("/devices", async (c) =>
+    c.json(await listDevices(deps, c.var.principal, parse(listQuery, c.req.query(), "query"))),
+  );
+  app.get("/devices/:hostname", async (c) =>
+    c.json(await getDevice(deps, c.var.principal, c.req.param("hostname"))),
+  );
+  app.get("/devices/:hostname/configuration", async (c) =>
+    c.body(await deviceConfiguration(deps, c.var.principal, c.req.param("hostname")), 200, {
+      "content-type": "application/yaml; charset=utf-8",
+    }),
+  );
+  app.put("/devices/:hostname", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const request = await readJson(c.req.raw, putDeviceSchema);
+    return c.json(await putDevice(deps, principal, c.req.param("hostname"), request));
+  });
+  app.put("/devices/:hostname/health", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const { health } = await readJson(c.req.raw, healthRequest);
+    return c.json(await setDeviceHealth(deps, principal, c.req.param("hostname"), health));
+  });
+  app.delete("/devices/:hostname", async (c) => {
+    await removeDevice(deps, c.var.principal, c.req.param("hostname"));
+    return c.body(null, 204);
+  });
+  app.get("/device-types", async (c) => c.json(await listDeviceTypes(deps, c.var.principal)));
+  return app;
+}

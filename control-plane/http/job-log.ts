@@ -1,0 +1,65 @@
+import * as v from "valibot";
+import type { Deps } from "../domain/deps.ts";
+import { readLog, waitForLog, type LogRange } from "../domain/job-log.ts";
+import { getJob } from "../domain/jobs.ts";
+import type { Principal } from "../domain/principal.ts";
+import { parse } from "./read-body.ts";
+import { jobIdOf, queryNumber, routes } from "./route.ts";
+
+const MAX_WAIT_SECONDS = 60;
+const query = v.object({
+  start: v.optional(queryNumber),
+  end: v.optional(queryNumber),
+  /** Seconds to wait for line `start`. */
+  wait: v.optional(queryNumber),
+  format: v.optional(v.picklist(["json", "yaml", "ndjson"])),
+});
+
+/**
+ * `/api/v1/jobs/ID/log`: a page as JSON, or the whole log (or its range) as LAVA's YAML or as JSON lines.
+ */
+export function jobLogRoutes(deps: Deps) {
+  const app = routes();
+  app.get("/jobs/:id/log", async (c) => {
+    const id = jobIdOf(c);
+    const { start = 0, end, wait = 0, format } = parse(query, c.req.query(), "query");
+    const { principal } = c.var;
+    const wantsYaml = /^(application|text)\/(x-)?yaml/.test(c.req.header("accept") ?? "");
+    const chosen = format ?? (wantsYaml ? "yaml" : "json");
+    if (chosen !== "json") {
+      await getJob(deps, principal, id);
+      return new Response(logText(deps, principal, id, { start, end }, PREFIX[chosen]), {
+        headers: { "content-type": `${MEDIA_TYPE[chosen]}; charset=utf-8` },
+      });
+    }
+    const waitMs = Math.min(wait, MAX_WAIT_SECONDS) * 1000;
+    if (waitMs > 0) await waitForLog(deps, principal, id, start, waitMs, c.req.raw.signal);
+    return c.json(await readLog(deps, principal, id, { start, end }));
+  });
+  return app;
+}
+
+/** One record a line is JSON; as an item of a list it is LAVA's log (DISPATCHER.md 7.1). */
+const PREFIX = { yaml: "- ", ndjson: "" };
+const MEDIA_TYPE = { yaml: "application/yaml", ndjson: "application/x-ndjson" };
+
+/** The log page by page, each read when the one before has been taken. */
+function logText(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+  { start = 0, end }: LogRange,
+  prefix: string,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let next = start;
+  return new ReadableStream({
+    async pull(controller) {
+      const { records, ...page } = await readLog(deps, principal, id, { start: next, end });
+      next = page.next;
+      if (records.length === 0) return controller.close();
+      const text = records.map((record) => `${prefix}${JSON.stringify(record)}\n`).join("");
+      controller.enqueue(encoder.encode(text));
+    },
+  });
+}

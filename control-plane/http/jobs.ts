@@ -1,0 +1,57 @@
+import * as v from "valibot";
+import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
+import type { Deps } from "../domain/deps.ts";
+import {
+  cancelJob,
+  getJob,
+  listJobs,
+  MAX_DEFINITION_BYTES,
+  readDefinition,
+  submitJob,
+} from "../domain/jobs.ts";
+import { junitReport } from "../domain/junit.ts";
+import { requireUser } from "../domain/principal.ts";
+import { listResults } from "../domain/results.ts";
+import { parse, readText } from "./read-body.ts";
+import { jobIdOf, queryNumber, routes } from "./route.ts";
+
+const listQuery = v.object({
+  state: v.optional(jobStateSchema),
+  health: v.optional(jobHealthSchema),
+  device: v.optional(v.string()),
+  device_type: v.optional(v.string()),
+  submitter: v.optional(v.string()),
+  limit: v.optional(queryNumber),
+  cursor: v.optional(v.string()),
+});
+const resultsQuery = v.object({ format: v.optional(v.picklist(["json", "junit"]), "json") });
+
+/** `/api/v1/jobs` */
+export function jobRoutes(deps: Deps) {
+  const app = routes();
+  app.post("/jobs", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const text = await readText(c.req.raw, MAX_DEFINITION_BYTES);
+    return c.json(await submitJob(deps, principal, text), 201);
+  });
+  app.get("/jobs", async (c) =>
+    c.json(await listJobs(deps, c.var.principal, parse(listQuery, c.req.query(), "query"))),
+  );
+  app.get("/jobs/:id", async (c) => c.json(await getJob(deps, c.var.principal, jobIdOf(c))));
+  app.post("/jobs/:id/cancel", async (c) =>
+    c.json(await cancelJob(deps, c.var.principal, jobIdOf(c))),
+  );
+  app.get("/jobs/:id/definition", async (c) =>
+    c.body(await readDefinition(deps, c.var.principal, jobIdOf(c)), 200, {
+      "content-type": "application/yaml; charset=utf-8",
+    }),
+  );
+  app.get("/jobs/:id/results", async (c) => {
+    const { format } = parse(resultsQuery, c.req.query(), "query");
+    if (format === "json") return c.json(await listResults(deps, c.var.principal, jobIdOf(c)));
+    return c.body(await junitReport(deps, c.var.principal, jobIdOf(c)), 200, {
+      "content-type": "application/xml; charset=utf-8",
+    });
+  });
+  return app;
+}

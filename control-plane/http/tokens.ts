@@ -1,0 +1,29 @@
+import { addTokenSchema } from "#protocol/api.ts";
+import type { Deps } from "../domain/deps.ts";
+import { requireAdmin } from "../domain/principal.ts";
+import { makeSignInLink } from "../domain/sign-in.ts";
+import { addToken, listTokens, revokeToken } from "../domain/tokens.ts";
+import { readJson } from "./read-body.ts";
+import { routes } from "./route.ts";
+import { SIGN_IN_PATH } from "./sign-in.ts";
+
+/** `/api/v1/tokens` and `/api/v1/sign-in-links` */
+export function tokenRoutes(deps: Deps) {
+  const app = routes();
+  app.get("/tokens", async (c) => c.json(await listTokens(deps, c.var.principal)));
+  app.post("/tokens", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const request = await readJson(c.req.raw, addTokenSchema);
+    return c.json(await addToken(deps, principal, request), 201);
+  });
+  app.delete("/tokens/:id", async (c) => {
+    await revokeToken(deps, c.var.principal, c.req.param("id"));
+    return c.body(null, 204);
+  });
+  app.post("/sign-in-links", async (c) => {
+    const { code, expires } = await makeSignInLink(deps, c.var.principal);
+    const url = new URL(`${SIGN_IN_PATH}/${code}`, c.req.url).href;
+    return c.json({ url, expires }, 201);
+  });
+  return app;
+}

@@ -1,0 +1,32 @@
+import { addWorkerSchema } from "#protocol/api.ts";
+import { syncRequestSchema } from "#protocol/worker-api.ts";
+import type { Deps } from "../domain/deps.ts";
+import { requireAdmin, requireWorker } from "../domain/principal.ts";
+import { sync } from "../domain/sync.ts";
+import { addWorker, getWorker, listWorkers, removeWorker } from "../domain/workers.ts";
+import { readJson } from "./read-body.ts";
+import { routes } from "./route.ts";
+
+/** `/api/v1/workers`, and the one call that workers make: `/api/v1/worker/sync`. */
+export function workerRoutes(deps: Deps) {
+  const app = routes();
+  app.get("/workers", async (c) => c.json(await listWorkers(deps, c.var.principal)));
+  app.get("/workers/:name", async (c) =>
+    c.json(await getWorker(deps, c.var.principal, c.req.param("name"))),
+  );
+  app.post("/workers", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const request = await readJson(c.req.raw, addWorkerSchema);
+    return c.json(await addWorker(deps, principal, request), 201);
+  });
+  app.delete("/workers/:name", async (c) => {
+    await removeWorker(deps, c.var.principal, c.req.param("name"));
+    return c.body(null, 204);
+  });
+  app.post("/worker/sync", async (c) => {
+    const principal = requireWorker(c.var.principal);
+    const request = await readJson(c.req.raw, syncRequestSchema);
+    return c.json(await sync(deps, principal, request, c.req.raw.signal));
+  });
+  return app;
+}

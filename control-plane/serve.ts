@@ -1,0 +1,153 @@
+import { createAdaptorServer } from "@hono/node-server";
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import type { Hono } from "hono";
+import { DEFAULT_SETTINGS, type Deps, type Settings } from "./domain/deps.ts";
+import { deviceTypeNames } from "./domain/device-types.ts";
+import { schedulePass } from "./domain/schedule.ts";
+import { firstAdminToken, isSetUp, setUpLab } from "./domain/set-up-lab.ts";
+import { tick } from "./domain/tick.ts";
+import { openEngine, type EmbeddedEngine } from "./engines/embedded/engine.ts";
+import { readPrivateFile, writePrivateFile } from "./engines/embedded/private-file.ts";
+import { system as realSystem } from "./engines/embedded/system.ts";
+import { createApp } from "./http/app.ts";
+import type { Env } from "./http/route.ts";
+import type { System } from "./ports/system.ts";
+
+const TICK_MS = 10_000;
+const CLOSE_MS = 5_000;
+
+export interface Serving {
+  /** `http://HOST:PORT` with the port that was taken. */
+  readonly url: string;
+  /** Answers what is waiting, then stops. */
+  close(): Promise<void>;
+}
+
+/**
+ * Runs a lab's control plane on the embedded engine: `pumice serve`. `listen` is HOST:PORT, port 0 takes a free
+ * one. `dataDir` is made when it is new, and then gets `admin-token`. Throws when another process serves it.
+ */
+export async function serve({
+  dataDir,
+  listen,
+}: {
+  dataDir: string;
+  listen: string;
+}): Promise<Serving> {
+  const { host, port } = parseListen(listen);
+  const lab = await openLab({ dataDir });
+  const server = createAdaptorServer({ fetch: lab.app.fetch }) as Server;
+  // Longer than a long poll's pause, so that no request meets a connection that is just being closed.
+  server.keepAliveTimeout = 75_000;
+  try {
+    server.listen(port, host);
+    await once(server, "listening");
+  } catch (error) {
+    await lab.close();
+    throw error;
+  }
+  const ticking = setInterval(() => {
+    tick(lab.deps)
+      .then(() => lab.engine.table.removeExpired())
+      .catch((error: unknown) => realSystem.log("tick failed", { error: String(error) }));
+  }, TICK_MS);
+  let closing: Promise<void> | undefined;
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    close: () => (closing ??= stop(lab, server, ticking)),
+  };
+}
+
+export interface Lab {
+  readonly deps: Deps;
+  readonly engine: EmbeddedEngine;
+  /** API, sign-in, pages and blobs. */
+  readonly app: Hono<Env>;
+  close(): Promise<void>;
+}
+
+/** A lab without its listener: the data folder, the rules over it, and scheduling. The clock may be another. */
+export async function openLab({
+  dataDir,
+  system = realSystem,
+  settings = {},
+}: {
+  dataDir: string;
+  system?: System;
+  settings?: Partial<Settings>;
+}): Promise<Lab> {
+  const engine = openEngine(dataDir, system);
+  const { table, blobs, signals, secret } = engine;
+  const deps: Deps = {
+    table,
+    blobs,
+    signals,
+    system,
+    settings: { ...DEFAULT_SETTINGS, secret, engine: "embedded", ...settings },
+  };
+  await makeAdminToken(deps, path.join(dataDir, "admin-token"));
+  signals.servePasses(
+    (deviceType) => schedulePass(deps, deviceType),
+    (error) => system.log("scheduling failed", { error: String(error) }),
+  );
+  // What asked for a pass may have been lost with the process before.
+  for (const deviceType of await deviceTypeNames(deps)) await signals.requestPass(deviceType);
+  return {
+    deps,
+    engine,
+    app: composeApp(deps, engine),
+    async close() {
+      signals.close();
+      await signals.passesDone();
+      engine.close();
+    },
+  };
+}
+
+/** Everything that answers under one address. */
+function composeApp(deps: Deps, { blobs }: EmbeddedEngine): Hono<Env> {
+  const app = createApp(deps);
+  app.all("/blobs/*", (c) => blobs.serve(c.req.raw));
+  return app;
+}
+
+/** The file is written first: a crash in between leaves a file whose token the next start makes valid. */
+async function makeAdminToken(deps: Deps, file: string): Promise<void> {
+  if (await isSetUp(deps)) return;
+  let token = readPrivateFile(file);
+  if (token === undefined) {
+    token = firstAdminToken(deps);
+    writePrivateFile(file, `${token}\n`);
+  }
+  await setUpLab(deps, token);
+}
+
+async function stop(lab: Lab, server: Server, ticking: NodeJS.Timeout): Promise<void> {
+  clearInterval(ticking);
+  const closed = once(server, "close");
+  server.close();
+  lab.engine.signals.close();
+  const sweeping = setInterval(() => server.closeIdleConnections(), 20);
+  const deadline = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+  await closed;
+  clearInterval(sweeping);
+  clearTimeout(deadline);
+  await lab.close();
+}
+
+function parseListen(listen: string): { host: string; port: number } {
+  const found = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+):(\d{1,5})$/.exec(listen);
+  const port = Number(found?.[2]);
+  if (!found?.[1] || port > 65535) {
+    throw new Error(`--listen: expected HOST:PORT such as 127.0.0.1:8400, not ${listen}`);
+  }
+  return { host: found[1].replace(/^\[|\]$/g, ""), port };
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  if (address === "0.0.0.0" || address === "::") return `http://127.0.0.1:${port}`;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
