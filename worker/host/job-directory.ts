@@ -8,7 +8,7 @@ export interface JobDirectory {
   readonly root: string;
   /** Written by the agent before the runner starts: `Ticket` as JSON, mode 0600. */
   readonly ticket: string;
-  /** Written by the runner when it starts: `{pid, started}` as JSON, made by rename. */
+  /** Written by the runner's process before all else: `claimRunner` (called by main.ts) makes it the only one. */
   readonly runner: string;
   /** Appended by the runner: one log record a line; a line without its newline is not yet a record. */
   readonly log: string;

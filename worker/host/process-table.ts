@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Which process, for ever: pids come round again, and after a reboot so do start times. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Start time in clock ticks (field 22 of proc_pid_stat(5)) at the boot it counts from. */
+  readonly started: string;
+}
+
+/** The process that has this pid now, or undefined when none has or only its corpse is left. */
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  const stat = readStat(pid);
+  if (!stat || stat.state === "Z" || stat.state === "X") return undefined;
+  return { pid, started: `${stat.ticks}@${bootId()}` };
+}
+
+/** Whether exactly this process is there and no zombie. */
+export const isAlive = (process: ProcessIdentity): boolean =>
+  identityOf(process.pid)?.started === process.started;
+
+/** Sends a signal unless that process has gone, whoever may have its pid now. False when it has gone. */
+export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): boolean {
+  return isAlive(target) && kill(target.pid, signal);
+}
+
+/**
+ * Live processes, this one excepted, that inherited the variable, or that are in the session which
+ * `leader` opened. Processes of other users are invisible here as they are to `kill`.
+ */
+export function findDescendants(
+  variable: string,
+  value: string,
+  leader: ProcessIdentity | undefined,
+): number[] {
+  const entry = Buffer.from(`${variable}=${value}\0`);
+  const session = leader && sessionIsOurs(leader) ? leader.pid : undefined;
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid)
+    .filter((pid) => {
+      const stat = readStat(pid);
+      if (!stat || stat.state === "Z" || stat.state === "X") return false;
+      return stat.session === session || environHas(pid, entry);
+    });
+}
+
+/** Kills with SIGKILL; false when the process is gone or another user's. */
+export const killNow = (pid: number): boolean => kill(pid, "SIGKILL");
+
+function kill(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+/** A session keeps its leader's pid from being given again; a later process with that pid leads another. */
+function sessionIsOurs(leader: ProcessIdentity): boolean {
+  const now = readStat(leader.pid);
+  return now === undefined || `${now.ticks}@${bootId()}` === leader.started;
+}
+
+interface Stat {
+  state: string;
+  session: number;
+  ticks: string;
+}
+
+function readStat(pid: number): Stat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined;
+  }
+  // The second field, the command, may hold spaces and brackets; counting begins behind the last one.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", session: Number(fields[3]), ticks: fields[19] ?? "" };
+}
+
+function environHas(pid: number, entry: Buffer): boolean {
+  try {
+    const environ = readFileSync(`/proc/${pid}/environ`);
+    const at = environ.indexOf(entry);
+    return at === 0 || (at > 0 && environ[at - 1] === 0) || environ.includes(`\0${entry}`);
+  } catch {
+    return false;
+  }
+}
+
+let boot: string | undefined;
+function bootId(): string {
+  boot ??= readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  return boot;
+}

@@ -1,0 +1,20 @@
+import { createFileAtomic, readJsonFile } from "./atomic-file.ts";
+import { identityOf, type ProcessIdentity } from "./process-table.ts";
+
+/**
+ * Makes this process the job's runner by writing `runner.json`, once and for ever: false when another
+ * process was there first. An agent that was killed between starting a runner and seeing it start leaves
+ * its successor no choice but to start another; of the two exactly one runs the job.
+ */
+export function claimRunner(file: string): boolean {
+  const self = identityOf(process.pid);
+  if (!self) throw new Error("this process is not in /proc: is it mounted?");
+  return createFileAtomic(file, JSON.stringify(self));
+}
+
+/** The process that claimed the job, running or not; undefined before. */
+export function readRunner(file: string): ProcessIdentity | undefined {
+  const content = readJsonFile(file) as Partial<ProcessIdentity> | undefined;
+  if (typeof content?.pid !== "number" || typeof content.started !== "string") return undefined;
+  return { pid: content.pid, started: content.started };
+}

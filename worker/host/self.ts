@@ -1,0 +1,17 @@
+import path from "node:path";
+
+/**
+ * Command line that runs this program again with other arguments: the runtime and its script, or, when
+ * runtime and script are compiled into one file, that file alone.
+ */
+export function rerunCommand(args: string[]): [command: string, ...args: string[]] {
+  const script = process.argv[1] ?? "";
+  if (isCompiled(script)) return [process.execPath, ...args];
+  return [process.execPath, ...process.execArgv, path.resolve(script), ...args];
+}
+
+/** Bun names a script inside its own archive; Node.js names the executable twice. */
+function isCompiled(script: string): boolean {
+  if (script.startsWith("/$bunfs/")) return true;
+  return path.resolve(script) === process.execPath || !/\.[cm]?[jt]s$/.test(script);
+}
