@@ -1,0 +1,194 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { chmod, cp, mkdir, open, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { appendCpio } from "../../worker/overlay/cpio.ts";
+import { disk, initramfs } from "./guest-files.ts";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const cache = path.join(root, ".cache/guest");
+
+/**
+ * Makes a small real guest for QEMU from Debian's packages, without root, and returns its folder:
+ * `vmlinuz`, `initramfs.cpio.gz` (a shell on the console, or a login with `login` on the kernel's
+ * command line) and `rootfs.ext4.gz` (a disk whose init asks for a login; boot it with the same kernel
+ * and initramfs and `root=/dev/vda`). User root, password lava. Made once: the folder's name says how.
+ *
+ * @throws with what to install or run when something is missing.
+ */
+export async function makeGuest(say: (line: string) => void): Promise<string> {
+  const arch = debianArch();
+  const made = path.join(cache, `${arch}-${recipeVersion()}`);
+  if (existsSync(path.join(made, "rootfs.ext4.gz"))) return made;
+  for (const [tool, from] of [
+    ["apt-get", "apt"],
+    ["dpkg-deb", "dpkg"],
+    ["mke2fs", "e2fsprogs"],
+  ] as const) {
+    if (!has(tool)) throw new Error(`${tool} is missing: install Debian's package ${from}`);
+  }
+  const work = path.join(cache, `work-${process.pid}`);
+  try {
+    await mkdir(path.join(work, "out"), { recursive: true });
+    say("Making a guest for QEMU (once): fetching a kernel and busybox from Debian ...");
+    const packages = await unpackPackages(arch, work);
+    say("Making a guest for QEMU: initramfs and disk image ...");
+    await buildInto(path.join(work, "out"), packages, work);
+    await rename(path.join(work, "out"), made).catch((error: unknown) => {
+      // Somebody else made the same one meanwhile.
+      if (!existsSync(path.join(made, "rootfs.ext4.gz"))) throw error;
+    });
+    say(`Made ${path.relative(process.cwd(), made) || made}`);
+    return made;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function buildInto(out: string, packages: string, work: string): Promise<void> {
+  const boot = path.join(packages, "boot");
+  const kernel = (await readdir(boot)).find((name) => name.startsWith("vmlinuz-"));
+  if (!kernel) throw new Error(`no kernel in the package: ${(await readdir(boot)).join(" ")}`);
+  const busybox = path.join(packages, "bin/busybox");
+  const modules = modulesFor(path.join(packages, "lib/modules", kernel.slice("vmlinuz-".length)));
+
+  const first = path.join(work, "initramfs");
+  await writeTree(first, initramfs(modules.map(({ name }) => name)), busybox);
+  for (const { name, content } of modules) {
+    await writeFile(path.join(first, "lib/modules", `${name}.ko`), content);
+  }
+  const archive = path.join(work, "initramfs.cpio");
+  const file = await open(archive, "w+");
+  await appendCpio(file, first, "").finally(() => file.close());
+  await writeFile(path.join(out, "initramfs.cpio.gz"), gzipSync(readFileSync(archive)));
+
+  const second = path.join(work, "disk");
+  await writeTree(second, disk(), busybox);
+  const image = path.join(work, "rootfs.ext4");
+  run("mke2fs", ["-q", "-F", "-t", "ext4", "-L", "rootfs", "-d", second, image, "16M"]);
+  await cp(path.join(boot, kernel), path.join(out, "vmlinuz"));
+  await writeFile(path.join(out, "rootfs.ext4.gz"), gzipSync(readFileSync(image)));
+}
+
+/** Writes files (mode 755 where the content is a script), folders and busybox with its applets. */
+async function writeTree(
+  dir: string,
+  files: Readonly<Record<string, string>>,
+  busybox: string,
+): Promise<void> {
+  for (const folder of "bin dev etc lib/modules mnt proc root run sys tmp usr var".split(" ")) {
+    await mkdir(path.join(dir, folder), { recursive: true });
+  }
+  await chmod(path.join(dir, "tmp"), 0o1777);
+  await cp(busybox, path.join(dir, "bin/busybox"));
+  await chmod(path.join(dir, "bin/busybox"), 0o755);
+  await symlink("bin", path.join(dir, "sbin"));
+  const applets = execFileSync(busybox, ["--list"], { encoding: "utf8" }).trim().split("\n");
+  for (const applet of applets.filter((name) => name !== "busybox")) {
+    await symlink("busybox", path.join(dir, "bin", applet));
+  }
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(dir, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, content, { mode: content.startsWith("#!") ? 0o755 : 0o644 });
+  }
+}
+
+/** What a guest's disk and IDE drive need, in the order to load them; what the kernel has built in is absent. */
+function modulesFor(dir: string): { name: string; content: Buffer }[] {
+  const found = new Map<string, string>();
+  for (const file of execFileSync("find", [dir, "-name", "*.ko*"], { encoding: "utf8" })
+    .trim()
+    .split("\n")) {
+    found.set(moduleName(file), file);
+  }
+  const loaded = new Map<string, Buffer>();
+  const load = (name: string): void => {
+    const file = found.get(name);
+    if (file === undefined || loaded.has(name)) return;
+    const content = file.endsWith(".xz")
+      ? execFileSync("xz", ["-dc", file], { maxBuffer: 1 << 26 })
+      : readFileSync(file);
+    const depends = /\0depends=([^\0]*)\0/.exec(content.toString("latin1"))?.[1] ?? "";
+    for (const needed of depends.split(",").filter(Boolean)) load(needed);
+    loaded.set(name, content);
+  };
+  for (const name of ["virtio_pci", "virtio_mmio", "virtio_blk", "ata_piix", "sd_mod", "ext4"]) {
+    load(name);
+  }
+  return [...loaded].map(([name, content]) => ({ name, content }));
+}
+const moduleName = (file: string): string =>
+  path
+    .basename(file)
+    .replace(/\.ko.*$/, "")
+    .replaceAll("-", "_");
+
+async function unpackPackages(arch: string, work: string): Promise<string> {
+  const debs = path.join(cache, "debs");
+  await mkdir(debs, { recursive: true });
+  const meta = `linux-image-cloud-${arch}`;
+  // The machine's own package lists first; without usable ones, lists of our own, which need no root.
+  const own = path.join(cache, "apt");
+  const apts = [[], ["-o", `Dir::State::lists=${own}/lists`, "-o", `Dir::Cache=${own}/cache`]];
+  let problem = "";
+  for (const options of apts) {
+    if (options.length > 0) {
+      await mkdir(path.join(own, "lists/partial"), { recursive: true });
+      await mkdir(path.join(own, "cache/archives/partial"), { recursive: true });
+      problem = attempt("apt-get", [...options, "-q", "update"], work);
+    }
+    const kernel = kernelPackage(meta, options);
+    if (!kernel) {
+      problem ||= `no package list knows ${meta}`;
+      continue;
+    }
+    problem = attempt("apt-get", [...options, "-q", "download", kernel, "busybox-static"], debs);
+    if (problem) continue;
+    const target = path.join(work, "packages");
+    for (const name of await readdir(debs)) {
+      if (name.startsWith(`${kernel}_`) || name.startsWith("busybox-static_")) {
+        run("dpkg-deb", ["-x", path.join(debs, name), target]);
+      }
+    }
+    return target;
+  }
+  throw new Error(
+    `could not fetch ${meta} and busybox-static with apt-get:\n${problem}\nRun this as root, then try again: apt-get update`,
+  );
+}
+
+function kernelPackage(meta: string, options: string[]): string | undefined {
+  const { stdout } = spawnSync("apt-cache", [...options, "depends", meta], { encoding: "utf8" });
+  return /Depends: (linux-image-\S+)/.exec(stdout ?? "")?.[1];
+}
+
+const debianArch = (): "amd64" | "arm64" => {
+  if (process.arch === "x64") return "amd64";
+  if (process.arch === "arm64") return "arm64";
+  throw new Error(`no guest for ${process.arch}: use an amd64 or arm64 machine`);
+};
+
+/** Changes when the recipe does, so that an old guest isn't taken for a new one. */
+function recipeVersion(): string {
+  const hash = createHash("sha256");
+  for (const name of ["test/beds/guest.ts", "test/beds/guest-files.ts", "worker/overlay/cpio.ts"]) {
+    hash.update(readFileSync(path.join(root, name)));
+  }
+  return hash.digest("hex").slice(0, 8);
+}
+
+const withSbin = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
+const has = (tool: string): boolean =>
+  spawnSync("sh", ["-c", `command -v ${tool}`], { env: withSbin }).status === 0;
+const run = (tool: string, args: string[]): void =>
+  void execFileSync(tool, args, { env: withSbin, stdio: ["ignore", "ignore", "inherit"] });
+
+/** The last lines that a failing program printed; empty when it went well. */
+function attempt(tool: string, args: string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(tool, args, { cwd, encoding: "utf8" });
+  return status === 0 ? "" : `${stdout}${stderr}`.trim().split("\n").slice(-8).join("\n");
+}
