@@ -4,6 +4,7 @@ import type { Item, NewItem } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { deviceKey, deviceKeys } from "./keys.ts";
+import { without } from "./without.ts";
 
 /** A device in the table; its configuration is an item of its own. */
 export interface DeviceRecord {
@@ -34,6 +35,6 @@ export async function getDeviceItem(deps: Deps, hostname: string): Promise<Item<
 }
 
 /** What people see of a device. */
-export function deviceView({ idle_since, ...view }: DeviceRecord): DeviceView {
-  return view;
+export function deviceView(device: DeviceRecord): DeviceView {
+  return without(device, "idle_since");
 }

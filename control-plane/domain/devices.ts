@@ -103,20 +103,26 @@ export async function putDevice(
   return deviceView(device);
 }
 
-/** Sets a device's health; Retired cancels its job (SCHEDULER.md 1.2). Throws `not_found`. */
+/**
+ * Sets a device's health; Retired cancels its job (SCHEDULER.md 1.2). Who did it and why goes to the operator's
+ * log. Throws `not_found`.
+ */
 export async function setDeviceHealth(
   deps: Deps,
   principal: Principal,
   hostname: string,
-  health: DeviceHealth,
+  { health, reason }: { health: DeviceHealth; reason?: string | undefined },
 ): Promise<DeviceView> {
-  requireAdmin(principal);
+  const user = requireAdmin(principal);
+  let before: DeviceHealth | undefined;
   const device = await retrying(async () => {
     const { data, version } = await getDeviceItem(deps, hostname);
+    before = data.health;
     const record: DeviceRecord = { ...data, health };
     await deps.table.transact([{ put: deviceItem(record), when: { version } }]);
     return record;
   });
+  deps.system.log("device health set", { hostname, before, health, reason, user: user.name });
   await deps.signals.requestPass(device.device_type);
   if (health === "Retired") await cancelCurrentJob(deps, device);
   return deviceView(device);

@@ -6,6 +6,7 @@ import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
 import { deviceKey } from "./keys.ts";
 import { readAssignments } from "./worker-record.ts";
+import { without } from "./without.ts";
 
 export interface Outcome {
   health: JobHealth;
@@ -24,7 +25,7 @@ export async function endJob(
   { holdDevice = false } = {},
 ): Promise<JobRecord> {
   const now = new Date(deps.system.now()).toISOString();
-  const { taken_back, error_type, error_msg, ...before } = item.data;
+  const before = without(item.data, "taken_back", "error_type", "error_msg");
   const job: JobRecord = {
     ...before,
     state: "Finished",
@@ -47,7 +48,7 @@ export async function endJob(
 
 /** Gives back the device of a job that was taken back, now that its worker is known to have left it. */
 export async function returnDevice(deps: Deps, item: Item<JobRecord>): Promise<void> {
-  const { taken_back, ...job } = item.data;
+  const job = without(item.data, "taken_back");
   const freed = await freeDevice(deps, job);
   await deps.table.transact([
     { put: jobItem(job), when: { version: item.version } },
@@ -70,7 +71,7 @@ async function freeDevice(
   if (jobIds.includes(job.id)) operations.push(replace(jobIds.filter((id) => id !== job.id)));
   const item = await deps.table.get<DeviceRecord>(deviceKey(job.device));
   if (item?.data.current_job !== job.id) return { operations };
-  const { current_job, ...rest } = item.data;
+  const rest = without(item.data, "current_job");
   const device: DeviceRecord = {
     ...rest,
     state: "Idle",

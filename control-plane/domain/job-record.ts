@@ -5,6 +5,7 @@ import type { Item, NewItem } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { jobKey, jobKeys } from "./keys.ts";
+import { without } from "./without.ts";
 
 /** A job in the table. Its definition is a blob, its log chunks and results are items of their own. */
 export interface JobRecord {
@@ -65,6 +66,6 @@ export function withNotes(job: JobRecord, more: string[]): JobRecord {
 
 /** What people see of a job. */
 export function jobView(job: JobRecord, waitsFor?: string): JobView {
-  const { token_nonce, token_hash, taken_back, queue_deadline, ...view } = job;
+  const view = without(job, "token_nonce", "token_hash", "taken_back", "queue_deadline");
   return waitsFor === undefined ? view : { ...view, waits_for: waitsFor };
 }

@@ -15,6 +15,7 @@ import { getJobItem, jobItem, withNotes, type JobRecord } from "./job-record.ts"
 import { chunkBlob, chunkKey, resultsKey } from "./keys.ts";
 import { requireJob, type Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
+import { without } from "./without.ts";
 
 const UPLOAD_SECONDS = 15 * 60;
 
@@ -71,7 +72,7 @@ export async function commitChunk(
   request: LogCommitRequest,
 ): Promise<LogCommitResponse> {
   requireJob(principal, id);
-  const { results, ...chunk } = request;
+  const chunk: ChunkRecord = without(request, "results");
   const next_line = await retrying(async () => {
     const item = await getJobItem(deps, id);
     const { data: job } = item;

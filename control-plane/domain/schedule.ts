@@ -6,6 +6,7 @@ import { jobToken } from "./job-token.ts";
 import { deviceKey, workerKey } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
 import { isSchedulable, readAssignments, type WorkerRecord } from "./worker-record.ts";
+import { without } from "./without.ts";
 
 /**
  * One scheduling pass (SCHEDULER.md 2.2): the queue of a device type, most urgent first, meets the idle
@@ -15,7 +16,8 @@ import { isSchedulable, readAssignments, type WorkerRecord } from "./worker-reco
 export async function schedulePass(deps: Deps, deviceType: string): Promise<void> {
   let devices = await availableDevices(deps, deviceType);
   if (devices.length === 0) return;
-  for await (const { data: job } of queryAll<JobRecord>(deps, "i2", `queue#${deviceType}`)) {
+  const queue = queryAll<JobRecord>(deps, "i2", `queue#${deviceType}`, { limit: 25 });
+  for await (const { data: job } of queue) {
     for (const device of devices.filter((candidate) => suits(job, candidate))) {
       const outcome = await assign(deps, job.id, device.hostname);
       if (outcome === "job is gone") break;
@@ -80,9 +82,8 @@ async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assi
     if (limit > 0 && jobIds.length >= limit) return "device is gone";
 
     const nonce = deps.system.randomToken();
-    const { queue_deadline, ...queued } = job.data;
     const assigned: JobRecord = {
-      ...queued,
+      ...without(job.data, "queue_deadline"),
       state: "Scheduled",
       device: hostname,
       worker: worker.data.name,

@@ -7,6 +7,7 @@ import { tokenKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import type { NewItem } from "../ports/table.ts";
+import { without } from "./without.ts";
 
 /** A token in the table: of the token itself only its hash. `sign-in` is a link's, good once. */
 export interface TokenRecord {
@@ -79,10 +80,10 @@ export async function listTokens(
   const user = requireUser(principal);
   const tokens: TokenView[] = [];
   for await (const { data } of queryAll<TokenRecord>(deps, "i1", "tokens")) {
-    const { hash, kind, ...token } = data;
+    const { kind, subject } = data;
     if (kind === "sign-in") continue;
-    const isOwn = kind !== "worker" && token.subject === user.name;
-    if (user.admin || isOwn) tokens.push({ kind, ...token });
+    const isOwn = kind !== "worker" && subject === user.name;
+    if (user.admin || isOwn) tokens.push({ ...without(data, "hash"), kind });
   }
   return { tokens };
 }

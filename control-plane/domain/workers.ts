@@ -9,6 +9,7 @@ import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 import { makeToken, workerTokenIds } from "./tokens.ts";
 import { getWorkerItem, workerItem, type WorkerRecord } from "./worker-record.ts";
+import { without } from "./without.ts";
 
 /** Makes a worker and its token; the answer is the only place that has the token. Throws `conflict` when the name is taken. */
 export async function addWorker(
@@ -82,10 +83,7 @@ export async function removeWorker(deps: Deps, principal: Principal, name: strin
   await deps.signals.ring(`worker/${name}`);
 }
 
-async function workerView(
-  deps: Deps,
-  { silent_after, ...worker }: WorkerRecord,
-): Promise<WorkerView> {
-  const devices = await devicesOfWorker(deps, worker.name);
-  return { ...worker, devices: devices.map(({ hostname }) => hostname) };
+async function workerView(deps: Deps, record: WorkerRecord): Promise<WorkerView> {
+  const devices = await devicesOfWorker(deps, record.name);
+  return { ...without(record, "silent_after"), devices: devices.map(({ hostname }) => hostname) };
 }

@@ -16,7 +16,10 @@ import { parse, readJson } from "./read-body.ts";
 import { queryNumber, routes } from "./route.ts";
 
 const listQuery = v.object({ limit: v.optional(queryNumber), cursor: v.optional(v.string()) });
-const healthRequest = v.object({ health: deviceHealthSchema });
+const healthRequest = v.object({
+  health: deviceHealthSchema,
+  reason: v.optional(v.pipe(v.string(), v.maxLength(1000))),
+});
 
 /** `/api/v1/devices` and `/api/v1/device-types` */
 export function deviceRoutes(deps: Deps) {
@@ -37,10 +40,10 @@ export function deviceRoutes(deps: Deps) {
     const request = await readJson(c.req.raw, putDeviceSchema);
     return c.json(await putDevice(deps, principal, c.req.param("hostname"), request));
   });
-  app.put("/devices/:hostname/health", async (c) => {
+  app.post("/devices/:hostname/health", async (c) => {
     const principal = requireAdmin(c.var.principal);
-    const { health } = await readJson(c.req.raw, healthRequest);
-    return c.json(await setDeviceHealth(deps, principal, c.req.param("hostname"), health));
+    const request = await readJson(c.req.raw, healthRequest);
+    return c.json(await setDeviceHealth(deps, principal, c.req.param("hostname"), request));
   });
   app.delete("/devices/:hostname", async (c) => {
     await removeDevice(deps, c.var.principal, c.req.param("hostname"));

@@ -46,10 +46,10 @@ export function openBlobs(
 
   return {
     put: (key, bytes) => store(key, (file) => file.writeFile(bytes)),
-    get: (key) => unlessMissing(readFile(fileOf(key))),
+    get: async (key) => unlessMissing(readFile(fileOf(key))),
     sizeBytes: async (key) => (await unlessMissing(stat(fileOf(key))))?.size,
-    delete: (key) => rm(fileOf(key), { force: true }),
-    deletePrefix: (prefix) =>
+    delete: async (key) => rm(fileOf(key), { force: true }),
+    deletePrefix: async (prefix) =>
       rm(fileOf(prefix.replace(/\/$/, "")), { recursive: true, force: true }),
     signPut: async (put) => {
       segments(put.key);

@@ -1,0 +1,210 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  TableConflict,
+  type Item,
+  type Range,
+  type Table,
+} from "../../control-plane/ports/table.ts";
+
+/** What every engine's table must do. `makeTable` gives an empty table whose clock is `now`. */
+export function tableConformance(makeTable: (now: () => number) => Promise<Table>): void {
+  const fresh = () => makeTable(() => 1000);
+  const key = (sort: string, partition = "p") => ({ partition, sort });
+  const put = (sort: string, data: object = {}) => ({ put: { key: key(sort), data } });
+
+  describe("items", () => {
+    test("are read back as they were written, with a version that grows by one", async () => {
+      const table = await fresh();
+      const data = { text: "ä\u0000😀\n", list: [1, null, { deep: true }], n: 1.5 };
+      await table.transact([{ put: { key: key("a"), data } }]);
+      expect(await table.get(key("a"))).toEqual({ key: key("a"), version: 1, data });
+      await table.transact([put("a", { other: 1 })]);
+      expect(await table.get(key("a"))).toEqual({ key: key("a"), version: 2, data: { other: 1 } });
+    });
+
+    test("that are absent are undefined, and a deleted one starts again at version 1", async () => {
+      const table = await fresh();
+      expect(await table.get(key("a"))).toBeUndefined();
+      await table.transact([put("a")]);
+      await table.transact([{ delete: key("a"), when: { version: 1 } }]);
+      expect(await table.get(key("a"))).toBeUndefined();
+      await table.transact([{ delete: key("a") }]);
+      await table.transact([put("a")]);
+      expect((await table.get(key("a")))?.version).toBe(1);
+    });
+
+    test("are absent for everybody once they have expired", async () => {
+      let now = 1000;
+      const table = await makeTable(() => now);
+      const keys = { i1: { partition: "list", sort: "a" } };
+      await table.transact([{ put: { key: key("a"), data: {}, keys, expires: 2000 } }]);
+      expect((await table.query("i1", "list")).items).toHaveLength(1);
+      now = 2000;
+      expect(await table.get(key("a"))).toBeUndefined();
+      expect((await table.query("i1", "list")).items).toEqual([]);
+      await table.transact([{ ...put("a"), when: "absent" }]);
+      expect((await table.get(key("a")))?.version).toBe(1);
+    });
+
+    test("larger than 390 KiB are refused", async () => {
+      const table = await fresh();
+      await expect(table.transact([put("a", { text: "x".repeat(400 * 1024) })])).rejects.toThrow(
+        /larger/,
+      );
+      expect(await table.get(key("a"))).toBeUndefined();
+    });
+  });
+
+  describe("update", () => {
+    test("sets and removes properties, and leaves the index keys alone", async () => {
+      const table = await fresh();
+      const keys = { i2: { partition: "list", sort: "1" } };
+      await table.transact([{ put: { key: key("a"), data: { x: 1, y: 2 }, keys } }]);
+      await table.transact([
+        { update: key("a"), set: { y: undefined, z: 3 }, when: { version: 1 } },
+      ]);
+      const [item] = (await table.query("i2", "list")).items;
+      expect(item).toEqual({ key: key("a"), version: 2, data: { x: 1, z: 3 } });
+    });
+
+    test("of an absent item is a conflict", async () => {
+      const table = await fresh();
+      await expect(table.transact([{ update: key("a"), set: {} }])).rejects.toThrow(TableConflict);
+    });
+  });
+
+  describe("transactions", () => {
+    test("write nothing when one condition does not hold", async () => {
+      const table = await fresh();
+      await table.transact([put("old")]);
+      for (const failing of [
+        { ...put("old"), when: "absent" as const },
+        { ...put("old"), when: { version: 2 } },
+        { ...put("new2"), when: { version: 1 } },
+        { check: key("old"), when: "absent" as const },
+        { check: key("none"), when: { version: 1 } },
+        { delete: key("old"), when: { version: 9 } },
+        { update: key("old"), set: {}, when: { version: 9 } },
+      ]) {
+        await expect(table.transact([put("new"), failing])).rejects.toThrow(TableConflict);
+        expect(await table.get(key("new"))).toBeUndefined();
+        expect((await table.get(key("old")))?.version).toBe(1);
+      }
+    });
+
+    test("take each item once and a hundred operations at most", async () => {
+      const table = await fresh();
+      await expect(table.transact([put("a"), put("a")])).rejects.toThrow(/two operations/);
+      const many = (n: number) => Array.from({ length: n }, (_, i) => put(`k${i}`));
+      await expect(table.transact(many(101))).rejects.toThrow(/100/);
+      await table.transact(many(100));
+      expect((await table.query("main", "p", { limit: 200 })).items).toHaveLength(100);
+    });
+
+    test("that run at the same time never overwrite each other", async () => {
+      const table = await fresh();
+      await table.transact([put("count", { n: 0 })]);
+      const add = async (): Promise<void> => {
+        const item = await table.get<{ n: number }>(key("count"));
+        try {
+          await table.transact([
+            { ...put("count", { n: item!.data.n + 1 }), when: { version: item!.version } },
+          ]);
+        } catch (error) {
+          if (!(error instanceof TableConflict)) throw error;
+          await add();
+        }
+      };
+      await Promise.all(Array.from({ length: 50 }, add));
+      expect(await table.get(key("count"))).toMatchObject({ version: 51, data: { n: 50 } });
+    });
+
+    test("let only one of many make an item", async () => {
+      const table = await fresh();
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 30 }, (_, n) =>
+          table.transact([{ ...put("a", { n }), when: "absent" as const }, put(`side-${n}`)]),
+        ),
+      );
+      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      expect((await table.query("main", "p")).items).toHaveLength(2);
+    });
+  });
+
+  describe("queries", () => {
+    test("find items by their secondary keys, which a put replaces", async () => {
+      const table = await fresh();
+      const item = (keys: object) => ({ put: { key: key("a"), data: {}, keys } });
+      const at = (partition: string) => ({ partition, sort: "s" });
+      await table.transact([item({ i1: at("x"), i2: at("x"), i3: at("x"), i4: at("x") })]);
+      for (const index of ["i1", "i2", "i3", "i4"] as const) {
+        expect((await table.query(index, "x")).items).toHaveLength(1);
+        expect((await table.query(index, "p")).items).toHaveLength(0);
+      }
+      await table.transact([item({ i2: at("y") })]);
+      expect((await table.query("i1", "x")).items).toEqual([]);
+      expect((await table.query("i2", "x")).items).toEqual([]);
+      expect((await table.query("i2", "y")).items).toHaveLength(1);
+    });
+
+    test("order by bytes and page through ties without loss or repeat", async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(fc.constantFrom("a", "B", "ä", "10", "9", "~"), fc.nat(5)), {
+            maxLength: 30,
+          }),
+          fc.integer({ min: 1, max: 7 }),
+          fc.boolean(),
+          async (entries, limit, reverse) => {
+            const table = await fresh();
+            const sorts = new Map(entries.map(([sort, n], i) => [`${i}-${n}`, sort]));
+            for (const [name, sort] of sorts) {
+              const keys = { i1: { partition: "list", sort } };
+              await table.transact([{ put: { key: key(name), data: { sort }, keys } }]);
+            }
+            const found = await readAll(table, { limit, reverse });
+            expect(new Set(found.map((item) => item.key.sort)).size).toBe(sorts.size);
+            const order = found.map((item) => Buffer.from(item.data.sort));
+            const sorted = order.toSorted((a, b) => Buffer.compare(a, b));
+            expect(order).toEqual(reverse ? sorted.toReversed() : sorted);
+          },
+        ),
+        { numRuns: 25 },
+      );
+    });
+
+    test("take bounds of the sort key, both inclusive", async () => {
+      const table = await fresh();
+      for (const sort of ["a", "b", "c", "d"]) await table.transact([put(sort)]);
+      const sortsOf = async (range: Range) =>
+        (await table.query("main", "p", range)).items.map((item) => item.key.sort);
+      expect(await sortsOf({ from: "b", to: "c" })).toEqual(["b", "c"]);
+      expect(await sortsOf({ from: "b", reverse: true, limit: 2 })).toEqual(["d", "c"]);
+      expect(await sortsOf({ to: "bz" })).toEqual(["a", "b"]);
+      expect(await sortsOf({ from: "x" })).toEqual([]);
+    });
+
+    async function readAll(table: Table, range: Range): Promise<Item<{ sort: string }>[]> {
+      const found: Item<{ sort: string }>[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await table.query<{ sort: string }>("i1", "list", {
+          ...range,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        found.push(...page.items);
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      return found;
+    }
+  });
+
+  test("a counter counts from 1 and gives nobody the same number", async () => {
+    const table = await fresh();
+    expect(await table.counter("job")).toBe(1);
+    const numbers = await Promise.all(Array.from({ length: 20 }, () => table.counter("job")));
+    expect(new Set(numbers).size).toBe(20);
+    expect(await table.counter("other")).toBe(1);
+  });
+}
