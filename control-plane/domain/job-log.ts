@@ -12,7 +12,7 @@ type Records = LogPage["records"];
 const MAX_PAGE_RECORDS = 5000;
 const MAX_PAGE_CHARS = 2 * 1024 * 1024;
 /** A chunk that grows beyond this is not ours. */
-const MAX_CHUNK_TEXT_BYTES = 128 * 1024 * 1024;
+const MAX_CHUNK_TEXT_BYTES = 64 * 1024 * 1024;
 const WATCH_MS = 15_000;
 
 export interface LogRange {

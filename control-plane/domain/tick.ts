@@ -60,7 +60,7 @@ async function takeBackJobs(deps: Deps, worker: string): Promise<void> {
 
 /** Cancels jobs that waited longer than they wanted to (SCHEDULER.md 2.4). */
 async function endQueueTimeouts(deps: Deps, now: number): Promise<void> {
-  const range = { to: new Date(now).toISOString() };
+  const range = { to: `${new Date(now).toISOString()}~` };
   for await (const { data } of queryAll<JobRecord>(deps, "i3", "queue-deadlines", range)) {
     await retrying(async () => {
       const item = await findJobItem(deps, data.id);

@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { WorkerView } from "#protocol/api.ts";
+import type { RunnerReport } from "#protocol/worker-api.ts";
+import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+
+let lab: EmbeddedLab;
+let worker: string;
+beforeEach(async () => {
+  lab = await embeddedLab();
+  worker = await lab.addWorker();
+  await lab.addDevice("qemu-01");
+});
+afterEach(() => lab.close());
+
+/** Begins a sync that waits; the lab's clock stands still, so that only an event ends it. */
+async function hold(seen: string, runners: RunnerReport[] = []) {
+  const { signals } = lab.deps;
+  const listen = vi.spyOn(signals, "listen");
+  const listening = new Promise<void>((resolve) => {
+    listen.mockImplementation((bell) => {
+      listen.mockRestore();
+      resolve();
+      return signals.listen(bell);
+    });
+  });
+  const held = lab.sync(worker, runners, { seen, wait_seconds: 60 });
+  await listening;
+  return { held };
+}
+
+test("an answer that is news comes at once", async () => {
+  await lab.sync(worker);
+  const id = await lab.submit();
+  const answer = await lab.sync(worker, [], { wait_seconds: 60, seen: "another" });
+  expect(answer.start).toMatchObject([{ job_id: id }]);
+});
+
+test("an answer that was seen is held back until a job is there to start", async () => {
+  const { seen } = await lab.sync(worker);
+  const { held } = await hold(seen);
+  const id = await lab.submit();
+  expect((await held).start).toMatchObject([{ job_id: id }]);
+});
+
+test("an answer that was seen is held back until a job is canceled", async () => {
+  await lab.sync(worker);
+  const id = await lab.submit();
+  const runners = [{ job_id: id, state: "running" as const }];
+  const { seen } = await lab.sync(worker, runners);
+  const { held } = await hold(seen, runners);
+  await lab.api(`/jobs/${id}/cancel`, { method: "POST" });
+  expect((await held).cancel).toEqual([id]);
+});
+
+test("a held sync takes no decision from its old report: it ends, and the next one decides", async () => {
+  await lab.sync(worker);
+  const id = await lab.submit();
+  const { seen } = await lab.sync(worker);
+  const { held } = await hold(seen);
+  await lab.api(`/jobs/${id}/cancel`, { method: "POST" });
+  expect((await held).start).toEqual([]);
+  expect((await lab.job(id)).state).toBe("Canceling");
+  await lab.sync(worker);
+  expect((await lab.job(id)).state).toBe("Finished");
+});
+
+test("a worker that hangs up ends its wait", async () => {
+  const { seen } = await lab.sync(worker);
+  const leave = new AbortController();
+  const held = lab.request("/worker/sync", {
+    token: worker,
+    body: { protocol: 1, version: "test", runners: [], wait_seconds: 60, seen },
+    signal: leave.signal,
+  });
+  leave.abort();
+  await expect(held.then(({ status }) => status)).resolves.toBe(200);
+});
+
+test("a worker that is removed while it waits is answered, with nothing", async () => {
+  await lab.addWorker("other");
+  await lab.addDevice("qemu-01", { worker: "other" });
+  const { seen } = await lab.sync(worker);
+  const held = lab.request("/worker/sync", {
+    token: worker,
+    body: { protocol: 1, version: "test", runners: [], wait_seconds: 60, seen },
+  });
+  await lab.request("/workers/bench", { method: "DELETE" });
+  expect((await held).status).toBe(401);
+});
+
+test("a worker that speaks another protocol is Offline, gets no new jobs and is told to cancel", async () => {
+  await lab.sync(worker);
+  const id = await lab.submit();
+  const later = await lab.sync(worker, [], { protocol: 2, version: "9.9" });
+  expect(later.start).toEqual([]);
+  expect(await lab.api<WorkerView>("/workers/bench")).toMatchObject({
+    state: "Offline",
+    version: "9.9",
+  });
+  await lab.sync(worker, [{ job_id: id, state: "running" }], { protocol: 2 });
+  await lab.api(`/jobs/${id}/cancel`, { method: "POST" });
+  const runners = [{ job_id: id, state: "running" as const }];
+  expect((await lab.sync(worker, runners, { protocol: 2 })).cancel).toEqual([id]);
+});

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { DeviceView, WorkerView } from "#protocol/api.ts";
+import { tick } from "../../control-plane/domain/tick.ts";
+import { aJob } from "../support/builders.ts";
+import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+
+let lab: EmbeddedLab;
+let worker: string;
+beforeEach(async () => {
+  lab = await embeddedLab({ jobLeaseSeconds: 600 });
+  worker = await lab.addWorker();
+  await lab.addDevice("qemu-01");
+  await lab.sync(worker);
+});
+afterEach(() => lab.close());
+
+const bench = () => lab.api<WorkerView>("/workers/bench");
+const device = () => lab.api<DeviceView>("/devices/qemu-01");
+const sweep = async (seconds: number) => {
+  lab.pass(seconds);
+  await tick(lab.deps);
+  await lab.settled();
+};
+
+test("a worker is Offline after 60 silent seconds, its long poll not counted, and Online when it is back", async () => {
+  expect((await bench()).state).toBe("Online");
+  await sweep(59);
+  expect((await bench()).state).toBe("Online");
+  await sweep(1);
+  expect((await bench()).state).toBe("Offline");
+  const { seen } = await lab.sync(worker);
+  expect((await bench()).state).toBe("Online");
+  const leave = new AbortController();
+  const held = lab.request("/worker/sync", {
+    token: worker,
+    body: { protocol: 1, version: "test", runners: [], wait_seconds: 50, seen },
+    signal: leave.signal,
+  });
+  await lab.submit(aJob({ lines: ["priority: 1"] }));
+  await held;
+  await sweep(100);
+  expect((await bench()).state).toBe("Online");
+  await sweep(20);
+  expect((await bench()).state).toBe("Offline");
+});
+
+test("a job that waits longer than its queue time-out is canceled", async () => {
+  await lab.api("/devices/qemu-01/health", { body: { health: "Maintenance" } });
+  const definition = aJob().replace("timeouts:\n", "timeouts:\n  queue: {minutes: 5}\n");
+  const impatient = await lab.submit(definition);
+  const patient = await lab.submit();
+  await sweep(299);
+  expect((await lab.job(impatient)).state).toBe("Submitted");
+  await sweep(1);
+  expect(await lab.job(impatient)).toMatchObject({
+    state: "Finished",
+    health: "Canceled",
+    error_msg: expect.stringMatching(/queue time-out/),
+  });
+  expect((await lab.job(patient)).state).toBe("Submitted");
+});
+
+test("a queue time-out does not touch a job that found its device in time", async () => {
+  const definition = aJob().replace("timeouts:\n", "timeouts:\n  queue: {minutes: 5}\n");
+  const id = await lab.submit(definition);
+  await sweep(301);
+  expect((await lab.job(id)).state).toBe("Scheduled");
+});
+
+describe("a job whose worker is silent past the lease", () => {
+  let id: number;
+  let token: string;
+  const runner = (state: "running" | "finished") => [{ job_id: id, state }];
+  beforeEach(async () => {
+    id = await lab.submit();
+    token = (await lab.sync(worker)).start[0]!.token;
+    await lab.sync(worker, runner("running"));
+    await lab.ship(id, token, 0, [{ lvl: "info", msg: "one" }]);
+  });
+
+  test("is not taken back before", async () => {
+    await sweep(599);
+    expect((await lab.job(id)).state).toBe("Running");
+  });
+
+  test("ends as the lab's fault, and its device is held until the worker is heard of", async () => {
+    await sweep(600);
+    expect(await lab.job(id)).toMatchObject({
+      state: "Finished",
+      health: "Incomplete",
+      error_type: "Infrastructure",
+      error_msg: "worker bench has been silent for more than 10 minutes",
+    });
+    expect(await device()).toMatchObject({ state: "Running", current_job: id });
+    const next = await lab.submit();
+    await sweep(600);
+    expect((await lab.job(next)).state).toBe("Submitted");
+    await lab.sync(worker);
+    expect(await device()).toMatchObject({ health: "Unknown", current_job: next });
+    expect((await lab.job(next)).state).toBe("Scheduled");
+  });
+
+  test("that comes back finished, with all its log, ends as it truly ended", async () => {
+    await sweep(600);
+    const answer = await lab.sync(worker, runner("finished"));
+    expect(answer).toMatchObject({ cancel: [], forget: [], lost: [] });
+    await lab.ship(id, token, 1, [{ lvl: "info", msg: "two" }]);
+    expect((await lab.finish(id, token, { result: "pass", lines: 3 })).status).toBe(409);
+    expect((await lab.finish(id, token, { result: "pass", lines: 2 })).status).toBe(200);
+    const job = await lab.job(id);
+    expect(job).toMatchObject({ state: "Finished", health: "Complete", log_lines: 2 });
+    expect([job.error_type, job.error_msg]).toEqual([undefined, undefined]);
+    expect(await device()).toMatchObject({ state: "Idle", health: "Good" });
+    expect((await lab.sync(worker, runner("finished"))).forget).toEqual([id]);
+  });
+
+  test("that comes back running is stopped, and stays the lab's fault", async () => {
+    await sweep(600);
+    expect((await lab.sync(worker, runner("running"))).cancel).toEqual([id]);
+    await lab.finish(id, token, { result: "fail", error_type: "Canceled", lines: 1 });
+    expect(await lab.job(id)).toMatchObject({
+      health: "Incomplete",
+      error_type: "Infrastructure",
+    });
+    expect(await device()).toMatchObject({ state: "Idle", health: "Unknown" });
+  });
+
+  test("and that was being canceled is Canceled", async () => {
+    await lab.api(`/jobs/${id}/cancel`, { method: "POST" });
+    await sweep(600);
+    expect(await lab.job(id)).toMatchObject({ state: "Finished", health: "Canceled" });
+    await lab.sync(worker);
+    expect(await device()).toMatchObject({ state: "Idle", health: "Good" });
+  });
+});
