@@ -41,7 +41,7 @@ export interface EmbeddedLab {
   readonly messages: string[];
   /** Moves the lab's clock, which stands still otherwise. */
   pass(seconds: number): void;
-  /** A request under `/api/v1`, or to a path that starts with `/blobs/`, `/sign-`. */
+  /** A request under `/api/v1`, or to a path that starts with `/blobs/`, `/sign-in/` or `/sign-out`. */
   request(where: string, options?: RequestOptions): Promise<Response>;
   /** The same, read as JSON; throws when it is refused. */
   api<T>(where: string, options?: RequestOptions): Promise<T>;
@@ -88,14 +88,17 @@ export async function embeddedLab(settings: Partial<Settings> = {}): Promise<Emb
       headers,
       method = body === undefined ? "GET" : "POST",
     } = options;
-    return lab.app.request(/^\/(blobs\/|sign-)/.test(where) ? where : `/api/v1${where}`, {
-      method,
-      headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
-      ...(body === undefined
-        ? {}
-        : { body: isRaw(body) ? (body as BodyInit) : JSON.stringify(body) }),
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
+    return lab.app.request(
+      /^\/(blobs\/|sign-in\/|sign-out)/.test(where) ? where : `/api/v1${where}`,
+      {
+        method,
+        headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
+        ...(body === undefined
+          ? {}
+          : { body: isRaw(body) ? (body as BodyInit) : JSON.stringify(body) }),
+        ...(options.signal ? { signal: options.signal } : {}),
+      },
+    );
   };
   const api = async <T>(where: string, options: RequestOptions = {}): Promise<T> => {
     const response = await request(where, options);

@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { aDeviceConfiguration, aJob } from "../support/builders.ts";
+import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+
+type Kind = "admin" | "user" | "worker" | "job" | "other job";
+
+let lab: EmbeddedLab;
+const tokens = {} as Record<Kind, string>;
+beforeAll(async () => {
+  lab = await embeddedLab();
+  const worker = await lab.addWorker();
+  await lab.addDevice("qemu-01");
+  await lab.addDevice("qemu-02");
+  await lab.sync(worker);
+  await lab.submit();
+  await lab.submit();
+  const { start } = await lab.sync(worker);
+  Object.assign(tokens, {
+    admin: lab.adminToken,
+    user: (await lab.addUser("alice")).token,
+    worker,
+    job: start[0]!.token,
+    "other job": start[1]!.token,
+  });
+});
+afterAll(() => lab.close());
+
+const people: Kind[] = ["admin", "user"];
+const everybody: Kind[] = ["admin", "user", "worker", "job", "other job"];
+const device = {
+  device_type: "qemu",
+  worker: "bench",
+  configuration: aDeviceConfiguration(),
+};
+
+/** Every route under /api/v1 but health, who may use it, and what it answers them. */
+const routes: [method: string, path: string, who: Kind[], status: number, body?: unknown][] = [
+  ["GET", "/jobs", people, 200],
+  ["POST", "/jobs", people, 201, aJob()],
+  ["GET", "/jobs/1", people, 200],
+  ["GET", "/jobs/1/definition", people, 200],
+  ["GET", "/jobs/1/log", people, 200],
+  ["GET", "/jobs/1/log?format=yaml", people, 200],
+  ["GET", "/jobs/1/results", people, 200],
+  ["GET", "/jobs/1/results?format=junit", people, 200],
+  ["POST", "/jobs/2/cancel", ["admin"], 200],
+  ["GET", "/devices", people, 200],
+  ["GET", "/devices/qemu-01", people, 200],
+  ["GET", "/devices/qemu-01/configuration", people, 200],
+  ["PUT", "/devices/qemu-03", ["admin"], 200, device],
+  ["POST", "/devices/qemu-03/health", ["admin"], 200, { health: "Bad" }],
+  ["DELETE", "/devices/qemu-03", ["admin"], 204],
+  ["GET", "/device-types", people, 200],
+  ["GET", "/workers", people, 200],
+  ["GET", "/workers/bench", people, 200],
+  ["POST", "/workers", ["admin"], 201, { name: "new" }],
+  ["DELETE", "/workers/new", ["admin"], 204],
+  [
+    "POST",
+    "/worker/sync",
+    ["worker"],
+    200,
+    { protocol: 1, version: "1", runners: [], wait_seconds: 0 },
+  ],
+  ["GET", "/tokens", people, 200],
+  ["POST", "/tokens", ["admin"], 201, { subject: "bob" }],
+  ["POST", "/sign-in-links", people, 201],
+  ["GET", "/jobs/1/log-tail", ["job"], 200],
+  [
+    "POST",
+    "/jobs/1/log-uploads",
+    ["job"],
+    200,
+    { first_line: 0, bytes: 9, sha256: "0".repeat(64) },
+  ],
+  [
+    "POST",
+    "/jobs/1/log-chunks",
+    ["job"],
+    400,
+    { first_line: 0, count: 1, bytes: 9, sha256: "0".repeat(64), results: [] },
+  ],
+  ["POST", "/jobs/1/finish", ["job"], 200, { result: "pass", lines: 0 }],
+];
+
+describe.each(routes)("%s %s", (method, path, who, status, body) => {
+  const send = (token: string | null) => lab.request(path, { method, token, body });
+
+  test("is 401 without a token and with one that is none of ours", async () => {
+    for (const token of [
+      null,
+      "nonsense",
+      `pumice_${"0".repeat(16)}_${"x".repeat(43)}`,
+      `pumice_job_1_${"0".repeat(64)}`,
+      `${tokens.user.slice(0, -1)}_`,
+    ]) {
+      const answer = await send(token);
+      expect(answer.status).toBe(401);
+      expect(await answer.json()).toMatchObject({ code: "unauthenticated" });
+      expect(answer.headers.get("www-authenticate")).toBe("Bearer");
+    }
+  });
+
+  test.each(everybody.filter((kind) => !who.includes(kind)))("is 403 for %s", async (kind) => {
+    const answer = await send(tokens[kind]);
+    expect(answer.status).toBe(403);
+    expect(await answer.json()).toMatchObject({ code: "forbidden" });
+  });
+
+  test.each(who)("is open to %s", async (kind) => {
+    const answer = await send(tokens[kind]);
+    expect(answer.status, await answer.clone().text()).toBe(status);
+  });
+});
+
+test("the table above has every route", () => {
+  const known = new Set(
+    routes.map(
+      ([method, path]) =>
+        `${method} ${path.replace(/\?.*/, "").replace(/\/(\d+|qemu-\d+|bench|new)(?=\/|$)/, "/:")}`,
+    ),
+  );
+  const served = lab.app.routes
+    .filter(({ method, path }) => method !== "ALL" && path.startsWith("/api/v1/"))
+    .map(({ method, path }) => `${method} ${path.replace("/api/v1", "").replace(/:\w+/, ":")}`)
+    .filter((route) => route !== "GET /health" && route !== "DELETE /tokens/:");
+  expect(new Set(served)).toEqual(known);
+});
+
+test("health needs no token", async () => {
+  const answer = await lab.request("/health", { token: null });
+  expect(await answer.json()).toMatchObject({ status: "ok", engine: "embedded" });
+});
+
+test("LAVA's way of sending a token works as well", async () => {
+  const headers = { authorization: `Token ${tokens.user}` };
+  expect((await lab.request("/jobs", { token: null, headers })).status).toBe(200);
+});
+
+test("what is not there asks for a token first", async () => {
+  expect((await lab.request("/nothing", { token: null })).status).toBe(401);
+  expect((await lab.request("/nothing")).status).toBe(404);
+});

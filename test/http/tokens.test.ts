@@ -1,0 +1,156 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { TokenView } from "#protocol/api.ts";
+import { aJob } from "../support/builders.ts";
+import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+
+let lab: EmbeddedLab;
+beforeEach(async () => {
+  lab = await embeddedLab();
+});
+afterEach(() => lab.close());
+
+const tokens = async (token?: string) =>
+  (await lab.api<{ tokens: TokenView[] }>("/tokens", token ? { token } : {})).tokens;
+
+describe("tokens", () => {
+  test("are listed without their text: all for an administrator, their own for others", async () => {
+    lab.pass(1);
+    await lab.addWorker();
+    lab.pass(1);
+    const alice = await lab.addUser("alice");
+    const listed = await tokens();
+    expect(listed).toMatchObject([
+      { kind: "user", subject: "admin", admin: true },
+      { kind: "worker", subject: "bench", admin: false },
+      { kind: "user", subject: "alice", admin: false },
+    ]);
+    expect(JSON.stringify(listed)).not.toContain("hash");
+    expect(await tokens(alice.token)).toMatchObject([{ subject: "alice" }]);
+  });
+
+  test("are revoked at once, by an administrator or by their owner", async () => {
+    const [alice, bob] = [await lab.addUser("alice"), await lab.addUser("bob")];
+    const listed = await tokens();
+    const [a, b] = ["alice", "bob"].map((name) => listed.find(({ subject }) => subject === name));
+    const revoke = (id: string, token: string) =>
+      lab.request(`/tokens/${id}`, { method: "DELETE", token });
+    expect((await revoke(b!.id, alice.token)).status).toBe(404);
+    expect((await revoke(a!.id, alice.token)).status).toBe(204);
+    expect((await revoke(b!.id, lab.adminToken)).status).toBe(204);
+    for (const { token } of [alice, bob]) {
+      expect((await lab.request("/jobs", { token })).status).toBe(401);
+    }
+  });
+
+  test("of a worker end with the worker", async () => {
+    const worker = await lab.addWorker();
+    await lab.request("/workers/bench", { method: "DELETE" });
+    expect((await lab.request("/worker/sync", { token: worker, body: {} })).status).toBe(401);
+  });
+
+  test("and secrets are nowhere in the table", async () => {
+    const worker = await lab.addWorker();
+    const alice = await lab.addUser("alice");
+    await lab.addDevice("qemu-01");
+    await lab.sync(worker);
+    await lab.submit();
+    const { start } = await lab.sync(worker);
+    const files = readdirSync(lab.dir)
+      .filter((name) => name.startsWith("table"))
+      .map((name) => readFileSync(path.join(lab.dir, name), "latin1"));
+    expect(files.join("")).toContain("alice");
+    for (const secret of [worker, alice.token, lab.adminToken, start[0]!.token]) {
+      expect(files.join("")).not.toContain(secret.split("_").at(-1));
+    }
+  });
+
+  test("and the lab's secret are in files that only their owner can read", () => {
+    const modeOf = (name: string) => statSync(path.join(lab.dir, name)).mode & 0o777;
+    expect([modeOf("admin-token"), modeOf("secret"), modeOf(".")]).toEqual([0o600, 0o600, 0o700]);
+  });
+});
+
+describe("signing in", () => {
+  async function signIn(token?: string): Promise<{ cookie: string; where: string }> {
+    const { url } = await lab.api<{ url: string }>("/sign-in-links", {
+      method: "POST",
+      ...(token ? { token } : {}),
+    });
+    const where = new URL(url).pathname;
+    const answer = await lab.request(where, { token: null });
+    expect([answer.status, answer.headers.get("location")]).toEqual([303, "/"]);
+    const cookie = answer.headers.get("set-cookie") ?? "";
+    expect(cookie).toMatch(/^pumice_session=[^;]+;.*HttpOnly.*SameSite=Lax/);
+    return { cookie: cookie.split(";")[0]!, where };
+  }
+  const asBrowser = (cookie: string, headers: Record<string, string> = {}) => ({
+    token: null,
+    headers: { cookie, ...headers },
+  });
+
+  test("gives a session of the same user, once per link", async () => {
+    const alice = await lab.addUser("alice");
+    const { cookie, where } = await signIn(alice.token);
+    expect((await lab.request("/jobs", asBrowser(cookie))).status).toBe(200);
+    expect((await lab.request("/workers", { ...asBrowser(cookie, own), body: {} })).status).toBe(
+      403,
+    );
+    expect((await lab.request(where, { token: null })).status).toBe(401);
+  });
+
+  test("by the same link at the same time works for one", async () => {
+    const { url } = await lab.api<{ url: string }>("/sign-in-links", { method: "POST" });
+    const answers = await Promise.all(
+      [1, 2, 3].map(() => lab.request(new URL(url).pathname, { token: null })),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([303, 401, 401]);
+  });
+
+  test("works for ten minutes, and the session for thirty days", async () => {
+    const { url } = await lab.api<{ url: string }>("/sign-in-links", { method: "POST" });
+    const { cookie } = await signIn();
+    lab.pass(10 * 60);
+    expect((await lab.request(new URL(url).pathname, { token: null })).status).toBe(401);
+    lab.pass(30 * 24 * 60 * 60 - 10 * 60 - 1);
+    expect((await lab.request("/jobs", asBrowser(cookie))).status).toBe(200);
+    lab.pass(1);
+    expect((await lab.request("/jobs", asBrowser(cookie))).status).toBe(401);
+  });
+
+  const own = { "sec-fetch-site": "same-origin" };
+  test.each([
+    ["own page", own, 201],
+    ["own origin, older browser", { origin: "http://localhost" }, 201],
+    ["own origin behind a TLS proxy", { origin: "https://lab.test", host: "lab.test" }, 201],
+    ["another site", { "sec-fetch-site": "cross-site" }, 403],
+    ["another site of the same domain", { "sec-fetch-site": "same-site" }, 403],
+    ["another origin", { origin: "http://evil.test" }, 403],
+    ["no page at all", {}, 403],
+    ["an opaque origin", { origin: "null" }, 403],
+  ])("a change with a session from %s", async (_, headers, status) => {
+    await lab.addWorker();
+    await lab.addDevice("qemu-01");
+    const { cookie } = await signIn();
+    const answer = await lab.request("/jobs", { ...asBrowser(cookie, headers), body: aJob() });
+    expect(answer.status, await answer.text()).toBe(status);
+  });
+
+  test("a session is no bearer token, and a token is no cookie", async () => {
+    const { cookie } = await signIn();
+    const session = cookie.split("=")[1]!;
+    expect((await lab.request("/jobs", { token: session })).status).toBe(401);
+    const stolen = asBrowser(`pumice_session=${lab.adminToken}`);
+    expect((await lab.request("/jobs", stolen)).status).toBe(401);
+  });
+
+  test("out ends the session", async () => {
+    const { cookie } = await signIn();
+    const foreign = await lab.request("/sign-out", { ...asBrowser(cookie), method: "POST" });
+    expect(foreign.status).toBe(403);
+    const answer = await lab.request("/sign-out", { ...asBrowser(cookie, own), method: "POST" });
+    expect(answer.status).toBe(303);
+    expect((await lab.request("/jobs", asBrowser(cookie))).status).toBe(401);
+  });
+});

@@ -1,0 +1,173 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { JobView, SubmitResponse } from "#protocol/api.ts";
+import type { LogUploadResponse, SyncResponse } from "#protocol/worker-api.ts";
+import { serve, type Serving } from "../control-plane/serve.ts";
+import { aDeviceConfiguration, aJob } from "./support/builders.ts";
+import { aChunk } from "./support/embedded-lab.ts";
+
+let dir: string;
+let serving: Serving;
+const start = async () => {
+  serving = await serve({ dataDir: path.join(dir, "data"), listen: "127.0.0.1:0" });
+};
+beforeEach(async () => {
+  dir = mkdtempSync(path.join(tmpdir(), "pumice-serve-"));
+  await start();
+});
+afterEach(async () => {
+  await serving.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const adminToken = () => readFileSync(path.join(dir, "data/admin-token"), "utf8").trim();
+
+async function api<T>(
+  where: string,
+  { method, token = adminToken(), body }: { method?: string; token?: string; body?: unknown } = {},
+): Promise<T> {
+  const answer = await fetch(`${serving.url}/api/v1${where}`, {
+    method: method ?? (body === undefined ? "GET" : "POST"),
+    headers: { authorization: `Bearer ${token}` },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${where}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+
+const syncBody = (rest = {}) => ({
+  protocol: 1,
+  version: "1",
+  runners: [],
+  wait_seconds: 60,
+  ...rest,
+});
+
+async function addBench(): Promise<string> {
+  const { token } = await api<{ token: string }>("/workers", { body: { name: "bench" } });
+  const body = { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() };
+  await api("/devices/qemu-01", { method: "PUT", body });
+  return token;
+}
+
+test("the first start makes the administrator's token, later ones keep it", async () => {
+  const token = adminToken();
+  await api("/jobs");
+  await serving.close();
+  await start();
+  expect(adminToken()).toBe(token);
+  await api("/jobs");
+});
+
+test("a start that crashed after writing the token file makes that token valid", async () => {
+  await serving.close();
+  const token = adminToken();
+  rmSync(path.join(dir, "data"), { recursive: true });
+  await start();
+  await serving.close();
+  for (const name of ["table.sqlite", "table.sqlite-wal", "table.sqlite-shm"]) {
+    rmSync(path.join(dir, "data", name), { force: true });
+  }
+  writeFileSync(path.join(dir, "data/admin-token"), `${token}\n`);
+  await start();
+  expect(adminToken()).toBe(token);
+  await api("/jobs");
+});
+
+test("a second server on the same data is refused, and so is a taken port", async () => {
+  const again = serve({ dataDir: path.join(dir, "data"), listen: "127.0.0.1:0" });
+  await expect(again).rejects.toThrow(/in use by another control plane/);
+  const other = path.join(dir, "other");
+  const taken = { dataDir: other, listen: new URL(serving.url).host };
+  await expect(serve(taken)).rejects.toThrow(/EADDRINUSE/);
+  expect(existsSync(other)).toBe(true);
+  await (await serve({ dataDir: other, listen: "127.0.0.1:0" })).close();
+});
+
+test.each(["8400", "localhost", "a:b:1", "127.0.0.1:70000"])(
+  "%s is no place to listen on",
+  async (listen) => {
+    await expect(serve({ dataDir: dir, listen })).rejects.toThrow(/HOST:PORT/);
+  },
+);
+
+test("a job runs from submission to its end over a real socket", async () => {
+  const worker = await addBench();
+  const { seen } = await api<SyncResponse>("/worker/sync", { token: worker, body: syncBody() });
+  const held = api<SyncResponse>("/worker/sync", { token: worker, body: syncBody({ seen }) });
+  const { job_ids } = await api<SubmitResponse>("/jobs", { body: aJob() });
+  const [ticket] = (await held).start;
+  expect(ticket).toMatchObject({ job_id: job_ids[0], definition: aJob() });
+
+  const { token, job_id } = ticket!;
+  const chunk = aChunk(0, [{ lvl: "info", msg: "hello" }]);
+  const { first_line, bytes, sha256 } = chunk.commit;
+  const upload = await api<LogUploadResponse>(`/jobs/${job_id}/log-uploads`, {
+    token,
+    body: { first_line, bytes, sha256 },
+  });
+  const put = await fetch(new URL(upload.url, serving.url), {
+    method: upload.method,
+    headers: upload.headers,
+    body: chunk.body,
+  });
+  expect(put.status).toBe(200);
+  await api(`/jobs/${job_id}/log-chunks`, { token, body: chunk.commit });
+  await api(`/jobs/${job_id}/finish`, { token, body: { result: "pass", lines: 1 } });
+  expect(await api<JobView>(`/jobs/${job_id}`)).toMatchObject({
+    state: "Finished",
+    health: "Complete",
+  });
+});
+
+test("a job that was submitted before a restart is scheduled after it, with no new event", async () => {
+  const worker = await addBench();
+  await api("/devices/qemu-01/health", { body: { health: "Maintenance" } });
+  await api("/worker/sync", { token: worker, body: syncBody({ wait_seconds: 0 }) });
+  await api("/jobs", { body: aJob() });
+  await api("/devices/qemu-01/health", { body: { health: "Good" } });
+  await serving.close();
+  await start();
+  const held = api<SyncResponse>("/worker/sync", { token: worker, body: syncBody() });
+  expect((await held).start).toHaveLength(1);
+});
+
+test("closing answers who waits", async () => {
+  const worker = await addBench();
+  const first = await api<SyncResponse>("/worker/sync", { token: worker, body: syncBody() });
+  const { seen } = first;
+  const held = new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const body = JSON.stringify(syncBody({ seen }));
+    const request = httpRequest(`${serving.url}/api/v1/worker/sync`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${worker}`, expect: "100-continue" },
+    });
+    request.on("response", (response) => {
+      let text = "";
+      response.on("data", (data: Buffer) => (text += String(data)));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    request.on("error", reject);
+    // The server has the request in hand once it asks for the body.
+    request.on("continue", () => {
+      request.end(body);
+      void serving.close();
+    });
+    request.flushHeaders();
+  });
+  const { status, text } = await held;
+  expect([status, (JSON.parse(text) as SyncResponse).seen]).toEqual([200, seen]);
+});
+
+test("an upload that was not signed by this lab, or says more than was signed, is refused", async () => {
+  const put = (where: string) =>
+    fetch(`${serving.url}/blobs/${where}`, { method: "PUT", body: "x" }).then(
+      ({ status }) => status,
+    );
+  expect(await put("jobs/1/definition.yaml")).toBe(403);
+  expect(await put("../table.sqlite?expires=99999999999&length=1&sha256=0&signature=0")).toBe(404);
+  expect(await put("%2e%2e/table.sqlite?signature=0")).toBe(404);
+});
