@@ -1,11 +1,11 @@
 /** LAVA's timeout mapping: `{minutes: 5}`, units added up when there are several (JOB.md 2). */
 export interface TimeoutMapping {
-  days?: number;
-  hours?: number;
-  minutes?: number;
-  seconds?: number;
+  days?: number | undefined;
+  hours?: number | undefined;
+  minutes?: number | undefined;
+  seconds?: number | undefined;
   /** Only in a test block: a time-out fails the block, not the job. */
-  skip?: boolean;
+  skip?: boolean | undefined;
 }
 
 /** What a time-out is when nobody says: 30 s for actions and for connections (DISPATCHER.md 2). */

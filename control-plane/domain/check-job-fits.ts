@@ -1,0 +1,88 @@
+import type { DeviceConfiguration } from "#protocol/device-configuration.ts";
+import type { JobDefinition } from "#protocol/job-definition.ts";
+import { SUPPORTED_METHODS } from "#protocol/supported-methods.ts";
+
+type Path = (string | number)[];
+export interface Misfit {
+  path: Path;
+  message: string;
+}
+
+/** What a job asks that a device of this configuration, or Pumice's runner, can't do. Empty when it fits. */
+export function checkJobFits(
+  definition: JobDefinition,
+  configuration: DeviceConfiguration,
+): Misfit[] {
+  const misfits = [...checkArchitecture(definition, configuration)];
+  for (const [index, action] of definition.actions.entries()) {
+    const path: Path = ["actions", index];
+    const { deploy, boot, test, command } = action;
+    if (deploy) {
+      misfits.push(...checkMethod("deploy", [...path, "deploy", "to"], deploy.to, configuration));
+    }
+    if (boot) {
+      misfits.push(...checkMethod("boot", [...path, "boot", "method"], boot.method, configuration));
+    }
+    if (test) misfits.push(...checkTest([...path, "test"], test));
+    if (command) {
+      const message = "the command action is not supported by Pumice's runner yet";
+      misfits.push({ path: [...path, "command"], message });
+    }
+  }
+  return misfits;
+}
+
+function checkMethod(
+  family: "deploy" | "boot",
+  path: Path,
+  method: string,
+  configuration: DeviceConfiguration,
+): Misfit[] {
+  const supported: Readonly<Record<string, string>> = SUPPORTED_METHODS[family];
+  const needed = Object.hasOwn(supported, method) ? supported[method] : undefined;
+  if (needed === undefined) {
+    const known = Object.keys(supported).join(", ");
+    const message = `${family} method ${quoted(method)} is not supported by Pumice's runner yet; expected ${known}`;
+    return [{ path, message }];
+  }
+  const offered = Object.keys(configuration.actions[family].methods ?? {});
+  if (offered.includes(needed)) return [];
+  const has = offered.length > 0 ? offered.join(", ") : "none";
+  const message = `${quoted(method)} needs the device's ${family} method ${quoted(needed)}; it has ${has}`;
+  return [{ path, message }];
+}
+
+function checkTest(
+  path: Path,
+  test: NonNullable<JobDefinition["actions"][number]["test"]>,
+): Misfit[] {
+  const kinds = ["definitions", "interactive", "monitors", "services"] as const;
+  const kind = kinds.find((name) => test[name] !== undefined);
+  if (kind !== "definitions") {
+    const message = `tests of kind ${quoted(String(kind))} are not supported by Pumice's runner yet; expected definitions`;
+    return [{ path: [...path, String(kind)], message }];
+  }
+  if (test["docker"] === undefined) return [];
+  const message = "tests in a container are not supported by Pumice's runner yet; remove docker";
+  return [{ path: [...path, "docker"], message }];
+}
+
+/** QEMU devices run what their `available_architectures` name, and the job must say which (DISPATCHER.md 12). */
+function checkArchitecture(
+  definition: JobDefinition,
+  configuration: DeviceConfiguration,
+): Misfit[] {
+  const index = definition.actions.findIndex(({ boot }) => boot?.method === "qemu");
+  if (index < 0) return [];
+  const available = configuration.available_architectures ?? [];
+  const asked = definition.context?.["arch"];
+  if (asked === undefined) {
+    const message = `boot method qemu needs context.arch: expected one of ${available.join(", ")}`;
+    return [{ path: ["actions", index, "boot", "method"], message }];
+  }
+  if (available.includes(String(asked))) return [];
+  const message = `the device has no architecture ${quoted(String(asked))}; expected one of ${available.join(", ")}`;
+  return [{ path: ["context", "arch"], message }];
+}
+
+const quoted = (word: string): string => JSON.stringify(word);

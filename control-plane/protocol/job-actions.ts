@@ -1,0 +1,196 @@
+import * as v from "valibot";
+import {
+  anyMapping,
+  flag,
+  integer,
+  listOf,
+  loose,
+  oneOf,
+  strict,
+  text,
+  unknownKey,
+} from "./schema-parts.ts";
+
+/**
+ * The blocks of `actions` with the strength of LAVA's gate at submission (JOB.md 0 and 4 to 7): bodies may
+ * have further keys; those that are known have their type.
+ */
+
+const units = ["days", "hours", "minutes", "seconds"] as const;
+
+/** JOB.md 2; at most one unit, none means LAVA's default. */
+export const timeoutSchema = v.pipe(
+  strict({
+    days: v.optional(integer),
+    hours: v.optional(integer),
+    minutes: v.optional(integer),
+    seconds: v.optional(integer),
+    skip: v.optional(flag),
+  }),
+  v.check(
+    (timeout) => units.filter((unit) => timeout[unit] !== undefined).length <= 1,
+    "expected one unit only, of days, hours, minutes, seconds",
+  ),
+);
+
+/** Keys that any block may have (JOB.md 4). The gate checks only `timeout`. */
+const common = {
+  timeout: v.optional(timeoutSchema),
+  timeouts: v.optional(v.unknown()),
+  namespace: v.optional(text),
+  "connection-namespace": v.optional(text),
+  failure_retry: v.optional(v.unknown()),
+  failure_retry_interval: v.optional(v.unknown()),
+  repeat: v.optional(v.unknown()),
+  role: v.optional(v.unknown()),
+};
+
+/** JOB.md 5.1: an artifact with its place and its checks. The gate does not look inside deploy blocks. */
+export const deploySchema = loose({ ...common, to: text });
+
+export const bootSchema = loose({
+  ...common,
+  method: text,
+  auto_login: v.optional(
+    strict({
+      login_prompt: text,
+      username: text,
+      password_prompt: v.optional(text),
+      password: v.optional(text),
+      login_commands: v.optional(listOf(v.unknown())),
+    }),
+  ),
+  parameters: v.optional(
+    v.record(
+      v.string(),
+      v.union([v.string(), v.boolean()], "expected text, true or false"),
+      "expected a mapping",
+    ),
+  ),
+  commands: v.optional(v.union([v.string(), v.array(v.unknown())], "expected text or a list")),
+});
+
+export const commandSchema = loose({ ...common, name: text });
+
+const suiteName = v.pipe(
+  text,
+  v.regex(/^[a-zA-Z0-9-_]+$/, "expected letters, digits, - and _ only"),
+);
+
+const definitionSchema = v.pipe(
+  loose({
+    from: text,
+    name: text,
+    path: text,
+    repository: v.union(
+      [
+        v.string(),
+        strict({
+          metadata: v.optional(anyMapping),
+          install: v.optional(anyMapping),
+          run: v.optional(anyMapping),
+          parse: v.optional(anyMapping),
+        }),
+      ],
+      "expected a URL, or an inline test definition of metadata, install, run and parse",
+    ),
+    parameters: v.optional(anyMapping),
+    timeout: v.optional(timeoutSchema),
+  }),
+  v.check(
+    (definition) => !("revision" in definition && definition["shallow"] === true),
+    "a revision can't be had from a shallow clone: remove `shallow: true`",
+  ),
+);
+
+const monitorSchema = strict({
+  name: suiteName,
+  start: text,
+  end: text,
+  pattern: text,
+  fixupdict: v.optional(anyMapping),
+  expected: v.optional(listOf(text)),
+});
+
+const nonEmpty = v.pipe(text, v.nonEmpty("expected text that is not empty"));
+const interactiveSchema = strict({
+  name: suiteName,
+  prompts: listOf(nonEmpty),
+  echo: v.optional(oneOf("discard")),
+  expected: v.optional(listOf(nonEmpty)),
+  script: listOf(
+    strict({
+      name: v.optional(suiteName),
+      command: v.optional(v.nullable(text)),
+      delay: v.optional(integer),
+      "lava-send": v.optional(text),
+      "lava-sync": v.optional(text),
+      "lava-wait": v.optional(text),
+      "lava-wait-all": v.optional(text),
+      wait_for_prompt: v.optional(flag),
+      failures: v.optional(
+        listOf(
+          strict({
+            message: text,
+            exception: v.optional(oneOf("InfrastructureError", "JobError", "TestError")),
+            error: v.optional(text),
+          }),
+        ),
+      ),
+      successes: v.optional(listOf(strict({ message: text }))),
+    }),
+  ),
+});
+
+const serviceSchema = loose({
+  name: text,
+  from: text,
+  repository: text,
+  path: text,
+  service: v.optional(text),
+  timeout: v.optional(timeoutSchema),
+});
+
+const testKinds = ["definitions", "interactive", "monitors", "services"] as const;
+
+/** Exactly one kind is used, looked up in this order; one at least must be there (JOB.md 7). */
+export const testSchema = v.pipe(
+  loose({
+    ...common,
+    definitions: v.optional(listOf(definitionSchema)),
+    interactive: v.optional(listOf(interactiveSchema)),
+    monitors: v.optional(listOf(monitorSchema)),
+    services: v.optional(listOf(serviceSchema)),
+  }),
+  v.check(
+    (block) => testKinds.some((kind) => block[kind] !== undefined),
+    `expected one of the keys ${testKinds.join(", ")}`,
+  ),
+);
+
+const kinds = { deploy: deploySchema, boot: bootSchema, test: testSchema, command: commandSchema };
+
+/** One item of `actions`: a mapping whose first key says what it is. */
+export const actionSchema = v.pipe(
+  strict({
+    deploy: v.optional(kinds.deploy),
+    boot: v.optional(kinds.boot),
+    test: v.optional(kinds.test),
+    command: v.optional(kinds.command),
+  }),
+  v.check(
+    (action) => Object.keys(action).length > 0,
+    `expected one of the keys ${Object.keys(kinds).join(", ")}`,
+  ),
+);
+
+export type Timeout = v.InferOutput<typeof timeoutSchema>;
+export type DeployBlock = v.InferOutput<typeof deploySchema>;
+export type BootBlock = v.InferOutput<typeof bootSchema>;
+export type TestBlock = v.InferOutput<typeof testSchema>;
+export type CommandBlock = v.InferOutput<typeof commandSchema>;
+export type JobAction = v.InferOutput<typeof actionSchema>;
+export type TestDefinitionEntry = v.InferOutput<typeof definitionSchema>;
+
+/** Message for a key of `actions[n]` that is none of these; the gate's own check says the same. */
+export const unknownAction = (key: string): string => unknownKey(key, Object.keys(kinds));

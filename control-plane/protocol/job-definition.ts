@@ -1,0 +1,172 @@
+import * as v from "valibot";
+import type { SourceProblem } from "./api.ts";
+import { actionSchema, timeoutSchema } from "./job-actions.ts";
+import { CONTEXT_KEYS } from "./job-context.ts";
+import { readYaml, type SourcePath, type SourcePosition } from "./read-yaml.ts";
+import {
+  anyMapping,
+  flag,
+  integer,
+  listOf,
+  loose,
+  nonEmptyText,
+  oneOf,
+  strict,
+  text,
+  unknownKey,
+} from "./schema-parts.ts";
+import { sourceProblems } from "./source-problems.ts";
+import { timeoutSeconds } from "./timeouts.ts";
+
+const namedTimeouts = v.record(
+  v.pipe(v.string(), v.regex(/^[a-z-]+$/, "expected an action's name: lower-case letters and -")),
+  timeoutSchema,
+  "expected a mapping of action names",
+);
+
+const timeoutsSchema = strict({
+  job: timeoutSchema,
+  action: v.optional(timeoutSchema),
+  connection: v.optional(timeoutSchema),
+  queue: v.optional(timeoutSchema),
+  actions: v.optional(namedTimeouts),
+  connections: v.optional(namedTimeouts),
+});
+
+const scalar = v.union([v.number(), v.boolean(), v.string()]);
+const contextSchema = v.record(
+  v.pipe(
+    v.string(),
+    v.check(
+      (key) => CONTEXT_KEYS.includes(key),
+      (issue) => unknownKey(issue.input, CONTEXT_KEYS),
+    ),
+  ),
+  v.union([scalar, v.array(scalar)], "expected a number, text or a list of those"),
+  "expected a mapping",
+);
+
+const callbackSchema = loose({
+  url: text,
+  method: v.optional(oneOf("GET", "POST")),
+  token: v.optional(text),
+  dataset: v.optional(oneOf("minimal", "logs", "results", "all")),
+  "content-type": v.optional(oneOf("json", "urlencoded")),
+});
+
+const notifySchema = v.pipe(
+  loose({
+    criteria: loose({
+      status: oneOf("running", "complete", "incomplete", "canceled", "finished", "all"),
+      dependency_query: v.optional(text),
+      type: v.optional(oneOf("progression", "regression")),
+    }),
+    recipients: v.optional(
+      listOf(
+        strict({
+          to: strict({
+            method: oneOf("email", "irc"),
+            user: v.optional(text),
+            email: v.optional(text),
+            server: v.optional(text),
+            handle: v.optional(text),
+          }),
+        }),
+      ),
+    ),
+    callback: v.optional(callbackSchema),
+    callbacks: v.optional(listOf(callbackSchema)),
+    verbosity: v.optional(oneOf("verbose", "quiet", "status-only")),
+    compare: v.optional(anyMapping),
+  }),
+  v.check(
+    (notify) => notify.callback === undefined || notify.callbacks === undefined,
+    "expected callback or callbacks, not both",
+  ),
+);
+
+const priorities = { low: 0, medium: 50, high: 100 } as const;
+const prioritySchema = v.union(
+  [v.picklist(["low", "medium", "high"]), v.pipe(integer, v.minValue(0), v.maxValue(100))],
+  "expected low, medium, high or a whole number from 0 to 100",
+);
+
+/** The whole definition, as strong as LAVA's gate at submission (JOB.md 0, 1): what it accepts is accepted. */
+export const jobDefinitionSchema = strict({
+  job_name: v.pipe(nonEmptyText, v.maxLength(200, "expected at most 200 characters")),
+  device_type: v.optional(nonEmptyText),
+  device: v.optional(nonEmptyText),
+  worker: v.optional(nonEmptyText),
+  timeouts: timeoutsSchema,
+  visibility: v.union(
+    [v.picklist(["public", "personal"]), strict({ group: v.optional(listOf(text)) })],
+    "expected public, personal or a mapping {group: [...]}",
+  ),
+  priority: v.optional(prioritySchema),
+  context: v.optional(contextSchema),
+  metadata: v.optional(anyMapping),
+  tags: v.optional(listOf(text)),
+  secrets: v.optional(anyMapping),
+  environment: v.optional(anyMapping),
+  notify: v.optional(notifySchema),
+  protocols: v.optional(
+    strict({
+      "lava-multinode": v.optional(
+        strict({ roles: anyMapping, timeout: v.optional(timeoutSchema) }),
+      ),
+      "lava-xnbd": v.optional(anyMapping),
+    }),
+  ),
+  reboot_to_fastboot: v.optional(flag),
+  actions: listOf(actionSchema),
+});
+export type JobDefinition = v.InferOutput<typeof jobDefinitionSchema>;
+
+export interface ReadJobDefinition {
+  /** Undefined when there are problems. */
+  definition?: JobDefinition;
+  problems: SourceProblem[];
+  warnings: SourceProblem[];
+  locate(path: SourcePath): SourcePosition;
+}
+
+/** Reads a job definition from its text and says everything that is wrong with it. Never throws. */
+export function readJobDefinition(source: string): ReadJobDefinition {
+  const { value, problems, warnings, locate } = readYaml(source);
+  if (problems.length > 0) return { problems, warnings, locate };
+  const result = v.safeParse(jobDefinitionSchema, value);
+  if (!result.success) {
+    return { problems: sourceProblems(result.issues, locate), warnings, locate };
+  }
+  const definition = result.output;
+  return {
+    definition,
+    problems: [],
+    warnings: [...warnings, ...remarks(definition, locate)],
+    locate,
+  };
+}
+
+/** A definition's priority as LAVA's number, 0 to 100 (JOB.md 1). */
+export function priorityNumber(priority: JobDefinition["priority"]): number {
+  return typeof priority === "number" ? priority : priorities[priority ?? "medium"];
+}
+
+/** What LAVA accepts and yet is most likely a mistake. */
+function remarks(
+  { timeouts, actions }: JobDefinition,
+  locate: (path: SourcePath) => SourcePosition,
+): SourceProblem[] {
+  const found: SourceProblem[] = [];
+  const job = timeoutSeconds(timeouts.job);
+  for (const [index, action] of actions.entries()) {
+    for (const [kind, block] of Object.entries(action)) {
+      const timeout = (block as { timeout?: Record<string, number> } | undefined)?.timeout;
+      if (!timeout || timeoutSeconds(timeout) <= job) continue;
+      const path = ["actions", index, kind, "timeout"];
+      const message = `it is longer than the whole job's time-out of ${job} s`;
+      found.push({ path: `actions[${index}].${kind}.timeout`, ...locate(path), message });
+    }
+  }
+  return found;
+}

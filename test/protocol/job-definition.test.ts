@@ -1,0 +1,119 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { readJobDefinition } from "#protocol/job-definition.ts";
+
+const minimal = `job_name: a job
+device_type: qemu
+visibility: public
+timeouts:
+  job: {minutes: 5}
+actions: []
+`;
+const problemsOf = (text: string): string[] =>
+  readJobDefinition(text).problems.map(
+    ({ path: where, line, column, message }) => `${line}:${column} ${where}: ${message}`,
+  );
+
+describe("a job definition", () => {
+  test("with what LAVA wants is read", () => {
+    const { definition, problems } = readJobDefinition(minimal);
+    expect(problems).toEqual([]);
+    expect(definition).toMatchObject({ job_name: "a job", timeouts: { job: { minutes: 5 } } });
+  });
+
+  test.each([
+    [
+      "a missing key",
+      minimal.replace("job_name: a job\n", ""),
+      ['1:1 job_name: the key "job_name" is missing'],
+    ],
+    [
+      "a wrong type",
+      minimal.replace("minutes: 5", "minutes: five"),
+      ['5:9 timeouts.job.minutes: expected a whole number, found "five"'],
+    ],
+    [
+      "a misspelt key",
+      minimal.replace("visibility", "visibilty"),
+      ['3:1 visibilty: unknown key "visibilty"; did you mean visibility?'],
+    ],
+    [
+      "a misspelt word",
+      minimal.replace("public", "publik"),
+      ['3:1 visibility: expected public, personal or a mapping {group: [...]}, found "publik"'],
+    ],
+    [
+      "an unknown action",
+      minimal.replace("[]", "\n- deplo: {to: tmpfs}"),
+      ['7:3 actions[0].deplo: unknown key "deplo"; did you mean deploy?'],
+    ],
+    [
+      "two units in a time-out",
+      minimal.replace("{minutes: 5}", "{minutes: 5, hours: 1}"),
+      ["5:3 timeouts.job: expected one unit only, of days, hours, minutes, seconds"],
+    ],
+    [
+      "a context key that no template knows",
+      `${minimal}context: {arhc: amd64}\n`,
+      ['7:11 context.arhc: unknown key "arhc"; did you mean arch?'],
+    ],
+    ["a list where a mapping belongs", "- a\n- b\n", ["1:1 : expected a mapping, found a list"]],
+    ["nothing at all", "", ["1:1 : expected a mapping, found nothing"]],
+    [
+      "something that is no YAML",
+      "a: [1, 2\nb: 3\n",
+      [expect.stringMatching(/^2:1 : this is not YAML: /)],
+    ],
+  ])("with %s is refused, and the place is named", (_, text, expected) => {
+    const problems = problemsOf(text);
+    for (const problem of expected) expect(problems).toContainEqual(problem);
+  });
+
+  test("tells all its problems, not only the first", () => {
+    expect(problemsOf("timeouts: {}\nactions: {}\nnonsense: 1\n").length).toBeGreaterThanOrEqual(4);
+  });
+
+  test("of which an action may take longer than the job is accepted with a warning", () => {
+    const text = minimal.replace("[]", "\n- deploy: {to: tmpfs, timeout: {minutes: 6}}");
+    const { definition, warnings } = readJobDefinition(text);
+    expect(definition).toBeDefined();
+    expect(warnings[0]).toMatchObject({ path: "actions[0].deploy.timeout", line: 7 });
+  });
+
+  test("can be any text at all: reading it never throws", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 400 }), (text) => {
+        readJobDefinition(text);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        readJobDefinition(JSON.stringify(value));
+      }),
+    );
+  });
+});
+
+const corpus = path.resolve(import.meta.dirname, "../../../shared/corpus/jobs");
+describe.skipIf(!existsSync(corpus))(
+  "LAVA's own jobs (skipped when ../shared is absent: they are not part of this repository)",
+  () => {
+    const verdicts = existsSync(corpus)
+      ? (JSON.parse(readFileSync(path.join(corpus, "verdicts.json"), "utf8")) as Record<
+          string,
+          { submit: string }
+        >)
+      : {};
+    const files = existsSync(corpus)
+      ? readdirSync(corpus).filter((name) => name.endsWith(".yaml"))
+      : [];
+    test.each(files)("%s is accepted or refused as LAVA's gate does", (name) => {
+      const { problems } = readJobDefinition(readFileSync(path.join(corpus, name), "utf8"));
+      expect(problems.length === 0 ? "ok" : "invalid", JSON.stringify(problems)).toBe(
+        verdicts[name]?.submit,
+      );
+    });
+  },
+);
