@@ -14,18 +14,24 @@ export interface JobDirectory {
   readonly log: string;
   /** Written by the runner at its end, by rename: `RunnerResult` as JSON. Its presence says "finished". */
   readonly result: string;
+  /** The runner's standard output and error: nothing, unless it breaks. Cut by the agent when it grows. */
+  readonly output: string;
   /** The runner's own files (downloads, overlay); the runner removes it at its end. */
   readonly scratch: string;
 }
 
-export function jobDirectory(workDir: string, jobId: number): JobDirectory {
-  const root = path.join(workDir, "jobs", String(jobId));
+export const jobDirectory = (workDir: string, jobId: number): JobDirectory =>
+  jobDirectoryAt(path.join(workDir, "jobs", String(jobId)));
+
+/** The same files, by the folder that a runner is given. */
+export function jobDirectoryAt(root: string): JobDirectory {
   return {
     root,
     ticket: path.join(root, "ticket.json"),
     runner: path.join(root, "runner.json"),
     log: path.join(root, "log.jsonl"),
     result: path.join(root, "result.json"),
+    output: path.join(root, "runner.out"),
     scratch: path.join(root, "scratch"),
   };
 }

@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from "node:fs";
 import path from "node:path";
 
 /**
@@ -10,8 +11,8 @@ export function rerunCommand(args: string[]): [command: string, ...args: string[
   return [process.execPath, ...process.execArgv, path.resolve(script), ...args];
 }
 
-/** Bun names a script inside its own archive; Node.js names the executable twice. */
+/** Bun names a script inside its own archive; Node.js names the executable, as it was called, again. */
 function isCompiled(script: string): boolean {
-  if (script.startsWith("/$bunfs/")) return true;
-  return path.resolve(script) === process.execPath || !/\.[cm]?[jt]s$/.test(script);
+  if (script.startsWith("/$bunfs/") || !existsSync(script)) return true;
+  return realpathSync(script) === realpathSync(process.execPath);
 }

@@ -1,0 +1,15 @@
+import type { Clock } from "./clock.ts";
+import type { ControlPlane } from "./control-plane.ts";
+
+/** What every part of the agent works with. */
+export interface AgentDeps {
+  readonly controlPlane: ControlPlane;
+  readonly clock: Clock;
+  readonly workDir: string;
+  /** Command line of the program that runs the job of a folder. */
+  readonly runnerCommand: (jobFolder: string) => [command: string, ...args: string[]];
+  /** One line for the person who looks after the worker. */
+  readonly log: (line: string) => void;
+  /** Something changed that the control plane should hear of, or may know more of: sync at once. */
+  readonly changed: () => void;
+}

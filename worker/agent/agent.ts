@@ -1,0 +1,68 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { HttpClient } from "../host/http-client.ts";
+import { lockWorkDir } from "../host/work-dir-lock.ts";
+import type { AgentDeps } from "./agent-deps.ts";
+import { systemClock, type Clock } from "./clock.ts";
+import { ControlPlane } from "./control-plane.ts";
+import { Supervisor } from "./supervisor.ts";
+import { SyncLoop } from "./sync-loop.ts";
+
+export interface AgentOptions {
+  readonly url: string;
+  /** The worker's token; read again when it was refused. */
+  readonly tokenFile: string;
+  readonly workDir: string;
+  /** Command line of the program that runs the job of a folder. */
+  readonly runnerCommand: (jobFolder: string) => [command: string, ...args: string[]];
+  readonly log: (line: string) => void;
+  readonly clock?: Clock;
+}
+
+/**
+ * The worker's agent: runs until `signal` is aborted and leaves its runners running then. Throws when it
+ * cannot begin: no token, a URL that is none, a work folder that another agent has or nobody may write to.
+ */
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  const { url, workDir, runnerCommand, log, clock = systemClock } = options;
+  let token = readToken(options.tokenFile);
+  const http = new HttpClient(url);
+  mkdirSync(workDir, { recursive: true, mode: 0o700 });
+  const lock = lockWorkDir(workDir);
+  try {
+    const controlPlane = new ControlPlane(http, () => token);
+    const loop = new SyncLoop();
+    const { changed } = loop;
+    const deps: AgentDeps = { controlPlane, clock, workDir, runnerCommand, log, changed };
+    const supervisor = new Supervisor(deps, signal);
+    await loop.run(
+      {
+        controlPlane,
+        clock,
+        log,
+        reports: () => supervisor.reports(),
+        apply: (answer) => supervisor.apply(answer),
+        restored: () => supervisor.retryNow(),
+        refreshToken: () => {
+          try {
+            token = readToken(options.tokenFile);
+          } catch (error) {
+            log((error as Error).message);
+          }
+        },
+      },
+      signal,
+    );
+    await supervisor.done();
+  } finally {
+    lock.release();
+    http.close();
+  }
+}
+
+function readToken(file: string): string {
+  const token = readFileSync(file, "utf8").trim();
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new Error(`${file}: expected one line with the token that "pumice workers add" printed`);
+  }
+  return token;
+}

@@ -1,0 +1,112 @@
+import {
+  logCommitResponseSchema,
+  logTailResponseSchema,
+  logUploadResponseSchema,
+  syncResponseSchema,
+  type FinishRequest,
+  type LogCommitRequest,
+  type LogUploadRequest,
+  type LogUploadResponse,
+  type SyncRequest,
+  type SyncResponse,
+} from "#protocol/worker-api.ts";
+import { HttpError, type HttpClient } from "../host/http-client.ts";
+
+/** A job as its own token sees it. */
+export interface JobAccess {
+  readonly id: number;
+  readonly token: string;
+}
+
+const TIMEOUT_MS = 30_000;
+/** For a chunk on a slow uplink. */
+const UPLOAD_TIMEOUT_MS = 120_000;
+/** How long the server may be late with an answer that it held back. */
+const HOLD_MARGIN_MS = 15_000;
+/** A few hundred tickets with long definitions. */
+const MAX_SYNC_BYTES = 32 * 1024 * 1024;
+
+/** The calls of worker-api.ts. All throw `HttpError`, all may be repeated. */
+export class ControlPlane {
+  readonly #http: HttpClient;
+  readonly #workerToken: () => string;
+
+  constructor(http: HttpClient, workerToken: () => string) {
+    this.#http = http;
+    this.#workerToken = workerToken;
+  }
+
+  async sync(json: SyncRequest, signal: AbortSignal): Promise<SyncResponse> {
+    const answer = await this.#http.request({
+      method: "POST",
+      url: "api/v1/worker/sync",
+      token: this.#workerToken(),
+      json,
+      timeoutMs: json.wait_seconds * 1000 + HOLD_MARGIN_MS,
+      maxAnswerBytes: MAX_SYNC_BYTES,
+      signal,
+    });
+    return checked(syncResponseSchema, answer, "sync");
+  }
+
+  /** The next line that the control plane expects. */
+  async logTail(job: JobAccess, signal: AbortSignal): Promise<number> {
+    const answer = await this.#ofJob("GET", job, "log-tail", undefined, signal);
+    return checked(logTailResponseSchema, answer, "log-tail").next_line;
+  }
+
+  async logUpload(job: JobAccess, json: LogUploadRequest, signal: AbortSignal) {
+    const answer = await this.#ofJob("POST", job, "log-uploads", json, signal);
+    return checked(logUploadResponseSchema, answer, "log-uploads");
+  }
+
+  async put(place: LogUploadResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { url, method, headers } = place;
+    await this.#http.request({ method, url, headers, bytes, timeoutMs: UPLOAD_TIMEOUT_MS, signal });
+  }
+
+  /** The next line expected. */
+  async logCommit(job: JobAccess, json: LogCommitRequest, signal: AbortSignal): Promise<number> {
+    const answer = await this.#ofJob("POST", job, "log-chunks", json, signal);
+    return checked(logCommitResponseSchema, answer, "log-chunks").next_line;
+  }
+
+  async finish(job: JobAccess, json: FinishRequest, signal: AbortSignal): Promise<void> {
+    await this.#ofJob("POST", job, "finish", json, signal);
+  }
+
+  #ofJob(
+    method: "GET" | "POST",
+    { id, token }: JobAccess,
+    what: string,
+    json: unknown,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const url = `api/v1/jobs/${id}/${what}`;
+    return this.#http.request({ method, url, token, json, timeoutMs: TIMEOUT_MS, signal });
+  }
+}
+
+/** What a 409 of log shipping says is the next line, if the error is one. */
+export function expectedLine(error: unknown): number | undefined {
+  if (!(error instanceof HttpError) || error.status !== 409) return undefined;
+  const { next_line: line } = (error.body ?? {}) as { next_line?: unknown };
+  return Number.isSafeInteger(line) && (line as number) >= 0 ? (line as number) : undefined;
+}
+
+/** Standard Schema's door into valibot's schemas, so that the agent needs no more of valibot. */
+interface StandardSchema<T> {
+  readonly "~standard": {
+    validate(value: unknown): StandardResult<T> | Promise<StandardResult<T>>;
+  };
+}
+type StandardResult<T> =
+  | { readonly value: T; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] };
+
+function checked<T>(schema: StandardSchema<T>, answer: unknown, name: string): T {
+  const result = schema["~standard"].validate(answer) as StandardResult<T>;
+  if (result.issues === undefined) return result.value;
+  const what = result.issues[0]?.message ?? "";
+  throw new HttpError(`${name}: the answer is not what the protocol says: ${what}`, { status: 0 });
+}

@@ -1,0 +1,172 @@
+import { existsSync, watch, type FSWatcher } from "node:fs";
+import { rm } from "node:fs/promises";
+import type { RunnerReport } from "#protocol/worker-api.ts";
+import type { JobDirectory } from "../host/job-directory.ts";
+import { readRunner } from "../host/runner-claim.ts";
+import type { AgentDeps } from "./agent-deps.ts";
+import { Backoff } from "./backoff.ts";
+import { Bell } from "./bell.ts";
+import { completeLog } from "./complete-log.ts";
+import { finishJob, finishRequest } from "./finish.ts";
+import { LogShipper } from "./log-shipper.ts";
+import { RunnerProcess } from "./runner-process.ts";
+
+/** A job as its folder's ticket describes it to the agent. */
+export interface KeptJob {
+  readonly id: number;
+  readonly token: string;
+  readonly dir: JobDirectory;
+  /** What the control plane calls the first line of the folder's log. */
+  readonly firstLine: number;
+}
+
+/** Sees one job through: runner, log, finish, and at last nothing of it is left on this machine. */
+export class JobKeeper {
+  readonly #deps: AgentDeps;
+  readonly #job: KeptJob;
+  readonly #runner: RunnerProcess;
+  readonly #shipper: LogShipper;
+  readonly #retry = new Bell();
+  /** Aborted when the control plane wants nothing more of the job, or the agent stops. */
+  #delivery = new AbortController();
+  #state: RunnerReport["state"] = "running";
+  #isForgotten = false;
+
+  /** `isNew`: the ticket was written just now. */
+  constructor(deps: AgentDeps, job: KeptJob, isNew: boolean) {
+    this.#deps = deps;
+    this.#job = job;
+    this.#runner = new RunnerProcess(deps, job.dir);
+    this.#shipper = new LogShipper(deps, { ...job, file: job.dir.log }, isNew, this.#retry);
+    if (existsSync(job.dir.result)) this.#state = "finished";
+  }
+
+  get report(): RunnerReport {
+    return { job_id: this.#job.id, state: this.#state };
+  }
+
+  /** Whether the job has a ticket and nothing more: whether it may start is the control plane's to say. */
+  get isUnclaimed(): boolean {
+    return this.#state === "running" && !readRunner(this.#job.dir.runner);
+  }
+
+  set isWatched(watched: boolean) {
+    this.#shipper.isWatched = watched;
+  }
+
+  /** The control plane answers again. */
+  retryNow(): void {
+    this.#retry.ring();
+  }
+
+  cancel(): void {
+    if (this.#state === "running" && !this.#runner.isCanceled) {
+      this.#deps.log(`job ${this.#job.id}: canceling`);
+    }
+    this.#runner.cancel();
+  }
+
+  /** Stops the runner and removes the folder without delivering anything more. */
+  forget(): void {
+    this.#isForgotten = true;
+    this.#runner.cancel();
+    this.#endDelivery();
+  }
+
+  /**
+   * Returns when the job is delivered or forgotten, its folder gone; or when `signal` is aborted. Throws
+   * what the disk throws; it may be called again then.
+   */
+  async keep(signal: AbortSignal): Promise<void> {
+    if (!this.#isForgotten) this.#delivery = new AbortController();
+    signal.addEventListener("abort", this.#endDelivery);
+    const watcher = this.#watch();
+    try {
+      const shipped = this.#shipper.run(this.#delivery.signal);
+      await this.#untilEnded(signal);
+      if (!signal.aborted && !this.#isForgotten) await this.#deliver(shipped);
+      await shipped;
+      if (!signal.aborted) await this.#remove();
+    } finally {
+      watcher?.close();
+      signal.removeEventListener("abort", this.#endDelivery);
+      this.#endDelivery();
+    }
+  }
+
+  readonly #endDelivery = (): void => {
+    this.#delivery.abort();
+    this.#retry.ring();
+  };
+
+  async #untilEnded(signal: AbortSignal): Promise<void> {
+    const { dir, id } = this.#job;
+    if (this.#state === "running") {
+      if (this.isUnclaimed && !this.#runner.isCanceled) this.#runner.start();
+      await this.#runner.hasResultOrDied(signal);
+      if (signal.aborted) return;
+    }
+    if (existsSync(dir.result)) {
+      this.#shipper.end();
+      await this.#runner.sweep();
+    } else {
+      await this.#runner.sweep();
+      if (!this.#isForgotten) this.#completeLog();
+      this.#shipper.end();
+    }
+    if (this.#state === "running") this.#deps.log(`job ${id}: its runner has ended`);
+    this.#state = "finished";
+    this.#deps.changed();
+  }
+
+  #completeLog(): void {
+    const { dir, id } = this.#job;
+    const message = this.#runner.describeDeath();
+    const ending = this.#runner.isCanceled
+      ? ({ errorType: "Canceled", message: "the job was canceled" } as const)
+      : ({ errorType: "Bug", message } as const);
+    this.#deps.log(`job ${id}: ${message}`);
+    completeLog(dir, this.#deps.clock.now(), ending);
+  }
+
+  async #deliver(firstRun: Promise<number | undefined>): Promise<void> {
+    const { signal } = this.#delivery;
+    const backoff = new Backoff(this.#deps.clock);
+    for (let lines = await firstRun; lines !== undefined;) {
+      const request = finishRequest(this.#job.dir.result, lines);
+      if (await finishJob(this.#deps, this.#job, request, this.#retry, signal)) {
+        this.#deps.log(`job ${this.#job.id}: finished (${request.result}), ${lines} lines shipped`);
+        return;
+      }
+      if (signal.aborted) return;
+      await this.#retry.wait(this.#deps.clock, backoff.next(undefined));
+      this.#shipper.locateAgain();
+      lines = await this.#shipper.run(signal);
+    }
+  }
+
+  /** The ticket goes first: what is left of a folder without one is rubbish to the next agent. */
+  async #remove(): Promise<void> {
+    const { dir, id } = this.#job;
+    try {
+      await rm(dir.ticket, { force: true });
+      await rm(dir.root, { recursive: true, force: true });
+    } catch (error) {
+      this.#deps.log(`job ${id}: its folder cannot be removed: ${String(error)}`);
+    }
+  }
+
+  /** Undefined where the system has no watches left: the fallback timers do then. */
+  #watch(): FSWatcher | undefined {
+    try {
+      const watcher = watch(this.#job.dir.root, () => {
+        this.#runner.poke();
+        this.#shipper.poke();
+      });
+      watcher.on("error", () => watcher.close());
+      return watcher;
+    } catch {
+      return undefined;
+    }
+  }
+}

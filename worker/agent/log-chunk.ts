@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import type { LogRecord } from "#protocol/log-record.ts";
+import {
+  MAX_CHUNK_RECORDS,
+  MAX_CHUNK_RESULT_BYTES,
+  type LogCommitRequest,
+} from "#protocol/worker-api.ts";
+import { readLines } from "./log-file.ts";
+
+const compress = promisify(gzip);
+
+/** Text of one chunk at most: what is held in memory of one job at a time. */
+const MAX_TEXT_BYTES = 512 * 1024;
+
+/** Where in the log the next chunk begins: line as the control plane counts, offset in the file. */
+export interface LogPosition {
+  readonly line: number;
+  readonly offset: number;
+}
+
+/** A chunk ready to go. */
+export interface LogChunk {
+  readonly commit: LogCommitRequest;
+  readonly body: Buffer;
+  readonly next: LogPosition;
+}
+
+/** The next chunk of whole lines, at most `maxRecords`; undefined when there is no whole line yet. */
+export async function readChunk(
+  file: FileHandle,
+  from: LogPosition,
+  maxRecords = MAX_CHUNK_RECORDS,
+): Promise<LogChunk | undefined> {
+  const lines = await readLines(file, from.offset, maxRecords, MAX_TEXT_BYTES);
+  if (!lines) return undefined;
+  const { texts, results } = takeWhileResultsFit(lines.bytes.toString("utf8"), from.line);
+  const text = lines.bytes.subarray(0, byteLength(lines.bytes, texts.length));
+  return pack(text, texts.length, results, from);
+}
+
+/** Stands in for a single record that the control plane refused, so that the rest of the log can follow. */
+export function replacement(refused: LogChunk, now: number, reason: string): Promise<LogChunk> {
+  const msg = `Pumice: the control plane refused this record: ${reason.slice(0, 1000)}`;
+  const record: LogRecord = { dt: timestamp(now), lvl: "error", msg };
+  const from = { line: refused.commit.first_line, offset: refused.next.offset };
+  return pack(Buffer.from(`${JSON.stringify(record)}\n`), 1, [], from, refused.next.offset);
+}
+
+/** As `dt` of a log record. */
+export const timestamp = (now: number): string =>
+  new Date(now).toISOString().replace("Z", "000+00:00");
+
+async function pack(
+  text: Buffer,
+  count: number,
+  results: LogCommitRequest["results"],
+  from: LogPosition,
+  end = from.offset + text.length,
+): Promise<LogChunk> {
+  const body = await compress(text);
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  const commit = { first_line: from.line, count, bytes: body.length, sha256, results };
+  return { commit, body, next: { line: from.line + count, offset: end } };
+}
+
+/** The lines up to the one whose result would be too many for one chunk; the first line in any case. */
+function takeWhileResultsFit(text: string, firstLine: number) {
+  const texts = text.split("\n").slice(0, -1);
+  const results: LogCommitRequest["results"] = [];
+  // The brackets of the list; each entry brings its comma.
+  let size = 2;
+  for (const [n, line] of texts.entries()) {
+    const result = readResult(line, firstLine + n);
+    if (!result) continue;
+    size += sizeOf(result) + 1;
+    if (size > MAX_CHUNK_RESULT_BYTES) {
+      if (n > 0) return { texts: texts.slice(0, n), results };
+      return { texts: texts.slice(0, 1), results: [shortened(result)] };
+    }
+    results.push(result);
+  }
+  return { texts, results };
+}
+
+type Result = LogCommitRequest["results"][number];
+
+const sizeOf = (result: Result): number => Buffer.byteLength(JSON.stringify(result));
+
+/** The log keeps the whole record. */
+function shortened({ line, dt, msg }: Result): Result {
+  const { definition, case: name, result } = msg;
+  const error_msg = "this result is too long to be recorded whole, the log has it";
+  return { line, dt, msg: { definition, case: name, result, error_msg } };
+}
+
+function readResult(line: string, at: number): Result | undefined {
+  if (!line.includes('"results"')) return undefined;
+  try {
+    const { dt, lvl, msg } = JSON.parse(line) as Partial<LogRecord>;
+    const isRecord = typeof msg === "object" && !Array.isArray(msg) && msg !== null;
+    return lvl === "results" && isRecord ? { line: at, dt: String(dt), msg } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function byteLength(bytes: Buffer, lines: number): number {
+  let end = 0;
+  for (let n = 0; n < lines; n++) end = bytes.indexOf(0x0a, end) + 1;
+  return end;
+}

@@ -1,0 +1,170 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
+import type { JobDirectory } from "../host/job-directory.ts";
+import {
+  findDescendants,
+  identityOf,
+  isAlive,
+  killNow,
+  signalProcess,
+  type ProcessIdentity,
+} from "../host/process-table.ts";
+import { readRunner } from "../host/runner-claim.ts";
+import type { AgentDeps } from "./agent-deps.ts";
+import { Bell } from "./bell.ts";
+
+/** Names the job's folder in the environment of its runner and of all that the runner starts. */
+const JOB_VARIABLE = "PUMICE_JOB_DIR";
+const CHECK_MS = 1000;
+const REMIND_AFTER_MS = 60_000;
+const KILL_AFTER_MS = 120_000;
+/** Between a runner's result and its end: it has nothing left to do. */
+const LEAVE_MS = 5000;
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+
+/** The runner of one job: started here or by an agent before, it outlives us either way. */
+export class RunnerProcess {
+  readonly #deps: AgentDeps;
+  readonly #dir: JobDirectory;
+  readonly #bell = new Bell();
+  #child: ChildProcess | undefined;
+  #spawned: ProcessIdentity | undefined;
+  #claimed: ProcessIdentity | undefined;
+  #startError: Error | undefined;
+  #cancelAsked: number | undefined;
+  #reminded = false;
+
+  constructor(deps: AgentDeps, dir: JobDirectory) {
+    this.#deps = deps;
+    this.#dir = dir;
+  }
+
+  /** Something changed in the job's folder. */
+  poke = this.#bell.ring;
+
+  get isCanceled(): boolean {
+    return this.#cancelAsked !== undefined;
+  }
+
+  /** Starts the runner as a process of a session of its own. A failure to do so is an early death. */
+  start(): void {
+    const [command, ...args] = this.#deps.runnerCommand(this.#dir.root);
+    const output = openSync(this.#dir.output, "a", 0o600);
+    try {
+      const child = spawn(command, args, {
+        detached: true,
+        cwd: this.#dir.root,
+        env: { ...process.env, [JOB_VARIABLE]: this.#dir.root },
+        stdio: ["ignore", output, output],
+      });
+      child.on("error", (error) => this.#failed(error));
+      child.on("exit", this.#bell.ring);
+      child.unref();
+      this.#child = child;
+      if (child.pid !== undefined) this.#spawned = identityOf(child.pid);
+    } catch (error) {
+      this.#failed(error as Error);
+    } finally {
+      closeSync(output);
+    }
+  }
+
+  /** SIGTERM now, again after a minute, SIGKILL to all of it after two. Asking again changes nothing. */
+  cancel(): void {
+    if (this.#cancelAsked !== undefined) return;
+    this.#cancelAsked = this.#deps.clock.now();
+    this.#terminate();
+  }
+
+  /** Waits until there is a result or no runner any more, or `signal` is aborted. */
+  async hasResultOrDied(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", this.#bell.ring);
+    while (!signal.aborted && !existsSync(this.#dir.result) && this.#isRunning()) {
+      this.#escalate();
+      this.#boundOutput();
+      await this.#bell.wait(this.#deps.clock, CHECK_MS);
+    }
+    signal.removeEventListener("abort", this.#bell.ring);
+  }
+
+  /** Lets the runner leave, then kills whatever it left behind; nothing of the job runs afterwards. */
+  async sweep(): Promise<void> {
+    const { clock } = this.#deps;
+    const latest = clock.now() + LEAVE_MS;
+    while (this.#isRunning() && clock.now() < latest) await this.#bell.wait(clock, 20);
+    for (let round = 0; round < 100; round++) {
+      const left = this.#descendants();
+      const killed = left.filter(killNow);
+      if (killed.length === 0) return;
+      await clock.sleep(10);
+    }
+    this.#deps.log(
+      `processes of ${this.#dir.root} cannot be killed: ${this.#descendants().join()}`,
+    );
+  }
+
+  /** How a runner ended that left no result, with the last of what it printed. */
+  describeDeath(): string {
+    if (this.#startError) return `the runner could not be started: ${this.#startError.message}`;
+    const { exitCode, signalCode } = this.#child ?? {};
+    const how = signalCode
+      ? ` by ${signalCode}`
+      : typeof exitCode === "number"
+        ? ` with exit code ${exitCode}`
+        : "";
+    const printed = this.#lastOutput();
+    return `the runner ended${how} without a result${printed ? `; it printed:\n${printed}` : ""}`;
+  }
+
+  #failed(error: Error): void {
+    this.#startError = error;
+    this.#bell.ring();
+  }
+
+  /** The process that claimed the job; before there is one, the one that was started to. */
+  #identity(): ProcessIdentity | undefined {
+    this.#claimed ??= readRunner(this.#dir.runner);
+    return this.#claimed ?? this.#spawned;
+  }
+
+  /** Our own child until its exit was told, so that how it ended is known when it counts as ended. */
+  #isRunning(): boolean {
+    const child = this.#child;
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      return true;
+    const identity = this.#identity();
+    return identity !== undefined && isAlive(identity);
+  }
+
+  #terminate(): void {
+    const identity = this.#identity();
+    if (identity) signalProcess(identity, "SIGTERM");
+  }
+
+  #escalate(): void {
+    if (this.#cancelAsked === undefined) return;
+    const asked = this.#deps.clock.now() - this.#cancelAsked;
+    if (asked >= REMIND_AFTER_MS && !this.#reminded) {
+      this.#reminded = true;
+      this.#terminate();
+    }
+    if (asked >= KILL_AFTER_MS) for (const pid of this.#descendants()) killNow(pid);
+  }
+
+  #descendants(): number[] {
+    return findDescendants(JOB_VARIABLE, this.#dir.root, this.#identity());
+  }
+
+  #boundOutput(): void {
+    const size = statSync(this.#dir.output, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > MAX_OUTPUT_BYTES) truncateSync(this.#dir.output);
+  }
+
+  #lastOutput(): string {
+    try {
+      return readFileSync(this.#dir.output, "utf8").trim().slice(-2000);
+    } catch {
+      return "";
+    }
+  }
+}

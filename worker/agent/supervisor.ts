@@ -1,0 +1,164 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { RunnerReport, SyncResponse, Ticket } from "#protocol/worker-api.ts";
+import { readJsonFile, writeFileAtomic } from "../host/atomic-file.ts";
+import { jobDirectory } from "../host/job-directory.ts";
+import type { AgentDeps } from "./agent-deps.ts";
+import { Backoff } from "./backoff.ts";
+import { completeLog } from "./complete-log.ts";
+import { JobKeeper } from "./job-keeper.ts";
+
+/** What the agent itself reads of a ticket. The folder of a lost job has no more than this. */
+interface AgentTicket {
+  readonly job_id: number;
+  readonly token: string;
+  /** Lines that the control plane had before this folder's log began. */
+  readonly first_line?: number;
+}
+
+type LostJob = SyncResponse["lost"][number];
+
+/** Keeps all jobs of this worker: does what sync says, and takes over what an earlier agent left. */
+export class Supervisor {
+  readonly #deps: AgentDeps;
+  readonly #signal: AbortSignal;
+  readonly #keepers = new Map<number, JobKeeper>();
+  readonly #running = new Map<number, Promise<void>>();
+
+  /** Adopts the jobs whose folders it finds. When `signal` is aborted, runners go on without us. */
+  constructor(deps: AgentDeps, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#signal = signal;
+    mkdirSync(path.join(deps.workDir, "jobs"), { recursive: true, mode: 0o700 });
+    this.#adopt();
+  }
+
+  reports(): RunnerReport[] {
+    return [...this.#keepers.values()].map((keeper) => keeper.report);
+  }
+
+  /** Does what an answer of sync says. Doing it twice changes nothing. */
+  apply(answer: SyncResponse): void {
+    for (const id of answer.forget) this.#keepers.get(id)?.forget();
+    for (const id of answer.cancel) this.#keepers.get(id)?.cancel();
+    for (const ticket of answer.start) this.#start(ticket);
+    for (const job of answer.lost) this.#reportLost(job);
+    const watched = new Set(answer.watched);
+    for (const [id, keeper] of this.#keepers) {
+      keeper.isWatched = watched.has(id);
+      // Adopted tickets whose runner never began wait for a first answer that doesn't object.
+      this.#keep(id, keeper);
+    }
+  }
+
+  /** The control plane answers again. */
+  retryNow(): void {
+    for (const keeper of this.#keepers.values()) keeper.retryNow();
+  }
+
+  /** Resolves when every job is out of our hands. */
+  async done(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
+
+  #adopt(): void {
+    for (const name of readdirSync(path.join(this.#deps.workDir, "jobs"))) {
+      const id = Number(name);
+      const dir = jobDirectory(this.#deps.workDir, id);
+      const ticket = readJsonFile(dir.ticket) as AgentTicket | undefined;
+      if (String(id) !== name || ticket?.job_id !== id || !ticket.token) {
+        rmSync(path.join(this.#deps.workDir, "jobs", name), { recursive: true, force: true });
+        continue;
+      }
+      const keeper = this.#add(ticket, false);
+      this.#deps.log(`job ${id}: adopted, ${keeper.report.state}`);
+      if (!keeper.isUnclaimed) this.#keep(id, keeper);
+    }
+  }
+
+  #start(ticket: Ticket): void {
+    if (this.#keepers.has(ticket.job_id)) return;
+    try {
+      this.#writeTicket(ticket);
+    } catch (error) {
+      this.#deps.log(`job ${ticket.job_id}: cannot be started, trying on: ${String(error)}`);
+      return;
+    }
+    this.#deps.log(`job ${ticket.job_id}: starting on ${ticket.device_hostname}`);
+    this.#add(ticket, true);
+  }
+
+  #writeTicket(ticket: AgentTicket): void {
+    const dir = jobDirectory(this.#deps.workDir, ticket.job_id);
+    mkdirSync(dir.root, { recursive: true, mode: 0o700 });
+    writeFileAtomic(dir.ticket, JSON.stringify(ticket));
+  }
+
+  #add(ticket: AgentTicket, isNew: boolean): JobKeeper {
+    const { job_id: id, token, first_line: firstLine = 0 } = ticket;
+    const dir = jobDirectory(this.#deps.workDir, id);
+    const keeper = new JobKeeper(this.#deps, { id, token, dir, firstLine }, isNew);
+    this.#keepers.set(id, keeper);
+    return keeper;
+  }
+
+  #keep(id: number, keeper: JobKeeper): void {
+    if (this.#running.has(id)) return;
+    const kept = this.#keepOn(id, keeper).finally(() => {
+      this.#keepers.delete(id);
+      this.#running.delete(id);
+      this.#deps.changed();
+    });
+    this.#running.set(id, kept);
+  }
+
+  /** A disk that is full or broken may be mended; what it holds of the job is all there is. */
+  async #keepOn(id: number, keeper: JobKeeper): Promise<void> {
+    const backoff = new Backoff(this.#deps.clock);
+    while (!this.#signal.aborted) {
+      try {
+        return await keeper.keep(this.#signal);
+      } catch (error) {
+        this.#deps.log(`job ${id}: trying on after: ${String(error)}`);
+        await this.#deps.clock.sleep(backoff.next(error), this.#signal);
+      }
+    }
+  }
+
+  #reportLost({ job_id: id, token }: LostJob): void {
+    if (this.#keepers.has(id) || this.#running.has(id)) return;
+    this.#deps.log(`job ${id}: the control plane takes it for running, it is reported as lost`);
+    const reported = this.#makeLostFolder(id, token).finally(() => {
+      this.#running.delete(id);
+      const keeper = this.#keepers.get(id);
+      if (keeper) this.#keep(id, keeper);
+      this.#deps.changed();
+    });
+    this.#running.set(id, reported);
+  }
+
+  /**
+   * Makes the folder of a job that has ended: the rest is as for any other. All of it is on disk before the
+   * ticket, so an agent that is killed here doesn't append to the log twice.
+   */
+  async #makeLostFolder(id: number, token: string): Promise<void> {
+    const backoff = new Backoff(this.#deps.clock);
+    while (!this.#signal.aborted) {
+      try {
+        const first_line = await this.#deps.controlPlane.logTail({ id, token }, this.#signal);
+        const dir = jobDirectory(this.#deps.workDir, id);
+        mkdirSync(dir.root, { recursive: true, mode: 0o700 });
+        writeFileSync(dir.log, "", { mode: 0o600 });
+        const message = "the worker has no trace of this job: its files are gone";
+        completeLog(dir, this.#deps.clock.now(), { errorType: "Bug", message });
+        this.#writeTicket({ job_id: id, token, first_line });
+        this.#add({ job_id: id, token, first_line }, false);
+        return;
+      } catch (error) {
+        if (this.#signal.aborted) return;
+        this.#deps.log(`job ${id}: cannot be reported as lost, trying on: ${String(error)}`);
+        await this.#deps.clock.sleep(backoff.next(error), this.#signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import http from "node:http";
+import https from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import { JobFailure } from "../pipeline/job-failure.ts";
+
+export interface UrlRequest {
+  readonly method: "GET" | "HEAD";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+  /** First pause between tries, doubled each time; 100 ms when not given. */
+  readonly backoffMs?: number | undefined;
+}
+
+/** Tries after the first, by method (DISPATCHER.md 3). */
+const RETRIES = { GET: 15, HEAD: 9 };
+const RETRIED_STATUSES = new Set([
+  408, 413, 420, 425, 429, 430, 500, 502, 503, 504, 507, 509, 529, 598,
+]);
+const MAX_PAUSE_MS = 120_000;
+const MAX_REDIRECTS = 10;
+
+/**
+ * The answer to a request after redirects, whatever its status, its body not yet read: the caller reads
+ * or destroys it. Answers that say "later" and broken connections are tried again first.
+ *
+ * @throws JobFailure Infrastructure when no answer comes; the signal's reason when aborted.
+ */
+export async function fetchUrl(url: string, request: UrlRequest): Promise<http.IncomingMessage> {
+  let pauseMs = request.backoffMs ?? 100;
+  for (let left = RETRIES[request.method]; ; left--) {
+    let wanted = pauseMs;
+    try {
+      const answer = await followRedirects(url, request);
+      if (left === 0 || !RETRIED_STATUSES.has(answer.statusCode ?? 0)) return answer;
+      answer.destroy();
+      wanted = Math.max(pauseMs, 1000 * Number(answer.headers["retry-after"] ?? 0) || 0);
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      if (error instanceof JobFailure) throw error;
+      if (left === 0) {
+        const reason = error instanceof Error ? error.message || String(error) : String(error);
+        throw new JobFailure("Infrastructure", `Unable to get '${url}': ${reason}`, {
+          cause: error,
+        });
+      }
+    }
+    await sleep(Math.min(wanted, MAX_PAUSE_MS), undefined, { signal: request.signal }).catch(() =>
+      request.signal?.throwIfAborted(),
+    );
+    pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
+  }
+}
+
+async function followRedirects(url: string, request: UrlRequest): Promise<http.IncomingMessage> {
+  let at = new URL(url);
+  let headers = request.headers ?? {};
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+    const answer = await send(at, { ...request, headers });
+    const location = answer.headers.location;
+    if (![301, 302, 303, 307, 308].includes(answer.statusCode ?? 0) || !location) return answer;
+    answer.destroy();
+    const next = URL.canParse(location, at.href) ? new URL(location, at) : undefined;
+    if (!next || (next.protocol !== "http:" && next.protocol !== "https:")) {
+      throw new JobFailure("Infrastructure", `'${at.href}' redirects to '${location}': no web address`);
+    }
+    // The job gave its headers (often a token) for the host it named, not for any other.
+    if (next.host !== at.host) headers = {};
+    at = next;
+  }
+  throw new JobFailure("Infrastructure", `'${url}' redirects more than ${MAX_REDIRECTS} times`);
+}
+
+function send(url: URL, { method, headers, signal }: UrlRequest): Promise<http.IncomingMessage> {
+  signal?.throwIfAborted();
+  const { request } = url.protocol === "https:" ? https : http;
+  return new Promise((resolve, reject) => {
+    const sent = request(url, {
+      method,
+      // No encoding: sizes and checksums are those of the file.
+      headers: { "user-agent": "pumice-worker", "accept-encoding": "identity", ...headers },
+      ...(signal ? { signal } : {}),
+      agent: false,
+    });
+    sent.on("response", resolve);
+    sent.on("error", reject);
+    sent.end();
+  });
+}

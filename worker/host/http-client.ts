@@ -1,0 +1,194 @@
+import http from "node:http";
+import https from "node:https";
+
+/** An answer that isn't a success, or (status 0) none at all. `message` names the request and the reason. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  readonly status: number;
+  /** The JSON of the answer, if it was JSON: by contract a problem. */
+  readonly body: unknown;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    message: string,
+    details: { status: number; body?: unknown; retryAfterSeconds?: number | undefined },
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+    this.status = details.status;
+    this.body = details.body;
+    this.retryAfterSeconds = details.retryAfterSeconds;
+  }
+}
+
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "PUT";
+  /** Relative to the client's base (a leading slash changes nothing), or absolute. */
+  readonly url: string;
+  /** Sent only to the client's own base, never to an absolute URL. */
+  readonly token?: string;
+  readonly json?: unknown;
+  readonly bytes?: Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For the whole exchange, milliseconds. */
+  readonly timeoutMs: number;
+  readonly maxAnswerBytes?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A small HTTP client with kept-alive connections below one base URL. Concurrent requests are fine. */
+export class HttpClient {
+  readonly #base: URL;
+  readonly #agents = {
+    "http:": new http.Agent({ keepAlive: true }),
+    "https:": new https.Agent({ keepAlive: true }),
+  };
+
+  /** Throws when the URL is not http or https. A path in it is kept as a prefix. */
+  constructor(baseUrl: string) {
+    this.#base = new URL(baseUrl);
+    if (this.#base.protocol !== "http:" && this.#base.protocol !== "https:") {
+      throw new Error(`${baseUrl}: expected a URL that begins with http:// or https://`);
+    }
+    if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
+  }
+
+  /** The JSON of a 2xx answer, if there is any: a 204 has none and a PUT may have what it likes. Throws `HttpError`, or the signal's reason. */
+  async request(request: HttpRequest): Promise<unknown> {
+    request.signal?.throwIfAborted();
+    try {
+      return await this.#exchange(request);
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      // A kept connection that the server closed while it was idle; every request here may be repeated.
+      if (error instanceof StaleConnection) return this.#exchange(request);
+      throw error;
+    }
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    for (const agent of Object.values(this.#agents)) agent.destroy();
+  }
+
+  #exchange(request: HttpRequest): Promise<unknown> {
+    const absolute = /^https?:\/\//i.test(request.url);
+    const url = absolute
+      ? new URL(request.url)
+      : new URL(this.#base.href + request.url.replace(/^\/+/, ""));
+    const body = request.json === undefined ? request.bytes : Buffer.from(toJson(request.json));
+    const headers: Record<string, string | number> = { accept: "application/json" };
+    if (request.json !== undefined) headers["content-type"] = "application/json";
+    if (request.method !== "GET") headers["content-length"] = body?.byteLength ?? 0;
+    if (request.token !== undefined && !absolute) headers.authorization = `Bearer ${request.token}`;
+    Object.assign(headers, request.headers);
+    const secure = url.protocol === "https:";
+    const options = {
+      method: request.method,
+      headers,
+      agent: this.#agents[secure ? "https:" : "http:"],
+    };
+    const sent = (secure ? https : http).request(url, options);
+    return settle(sent, request, `${request.method} ${url.origin}${url.pathname}`, body);
+  }
+}
+
+class StaleConnection extends HttpError {}
+
+const toJson = (value: unknown): string => JSON.stringify(value);
+
+function settle(
+  sent: http.ClientRequest,
+  request: HttpRequest,
+  name: string,
+  body: Uint8Array | undefined,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    let answered = false;
+    const fail = (error: unknown): void => {
+      finish();
+      reject(error as Error);
+      sent.destroy();
+    };
+    const timer = setTimeout(() => {
+      fail(new HttpError(`${name}: no answer within ${request.timeoutMs / 1000} s`, { status: 0 }));
+    }, request.timeoutMs);
+    const aborted = (): void => fail(request.signal?.reason);
+    const finish = (): void => {
+      clearTimeout(timer);
+      request.signal?.removeEventListener("abort", aborted);
+    };
+    request.signal?.addEventListener("abort", aborted, { once: true });
+    sent.on("error", (error: NodeJS.ErrnoException) => {
+      const stale = sent.reusedSocket && !answered && error.code === "ECONNRESET";
+      const Kind = stale ? StaleConnection : HttpError;
+      fail(new Kind(`${name}: ${error.code ?? error.message}`, { status: 0 }, error));
+    });
+    sent.on("response", (response) => {
+      answered = true;
+      readAnswer(response, request, name).then((answer) => {
+        finish();
+        resolve(answer);
+      }, fail);
+    });
+    sent.end(body);
+  });
+}
+
+async function readAnswer(
+  response: http.IncomingMessage,
+  { method, maxAnswerBytes: maxBytes = 1024 * 1024 }: HttpRequest,
+  name: string,
+): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  const status = response.statusCode ?? 0;
+  try {
+    for await (const part of response as AsyncIterable<Buffer>) {
+      size += part.byteLength;
+      if (size > maxBytes) {
+        throw new HttpError(`${name}: the answer is longer than ${maxBytes} bytes`, { status: 0 });
+      }
+      parts.push(part);
+    }
+  } catch (error) {
+    if (error instanceof HttpError) throw error;
+    throw new HttpError(`${name}: the answer broke off`, { status: 0 }, error);
+  }
+  const text = Buffer.concat(parts).toString("utf8");
+  const body = parseJson(text);
+  if (status >= 200 && status < 300) {
+    if (method !== "PUT" && status !== 204 && body === undefined) {
+      throw new HttpError(`${name}: expected JSON, is this a control plane?`, { status: 0 });
+    }
+    return body;
+  }
+  throw new HttpError(`${name}: ${status} ${reasonOf(body, text, response)}`.trimEnd(), {
+    status,
+    body,
+    retryAfterSeconds: retryAfter(response.headers["retry-after"]),
+  });
+}
+
+function reasonOf(body: unknown, text: string, response: http.IncomingMessage): string {
+  const { message } = (body ?? {}) as { message?: unknown };
+  if (typeof message === "string") return message.slice(0, 500);
+  const { location } = response.headers;
+  if (location !== undefined) return `redirected to ${location.slice(0, 200)}: use that URL`;
+  return text.replace(/[^\x20-\x7e]+/g, " ").slice(0, 200);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds, from either form of RFC 9110 10.2.3. */
+function retryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
+}

@@ -1,0 +1,146 @@
+import { accessSync, constants } from "node:fs";
+import { homedir } from "node:os";
+import path from "node:path";
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { VERSION } from "#protocol/version.ts";
+import { jobDirectoryAt } from "./host/job-directory.ts";
+import { claimRunner } from "./host/runner-claim.ts";
+import { rerunCommand } from "./host/self.ts";
+
+const HELP = `pumice-worker: runs jobs on the devices of this machine.
+
+  pumice-worker start --url URL --token-file FILE [--work-dir DIR] [--name NAME]
+      Takes jobs from the control plane at URL until it is stopped (SIGTERM, Ctrl-C). Running jobs go
+      on without it; the next start takes them over.
+        --token-file FILE   the token that "pumice workers add" printed
+        --work-dir DIR      where jobs live; default $PUMICE_WORK_DIR, then /var/lib/pumice-worker
+                            (when it may be written to), then ~/.local/share/pumice-worker
+        --name NAME         put before each line of this program's own log
+
+  pumice-worker run JOB.yaml --device DEVICE.yaml [--output DIR]
+      Runs one job here, without a control plane. Exits 0 when it is Complete, 1 when it isn't,
+      2 when the job or the device is refused.
+
+  pumice-worker --help | --version
+`;
+
+/** What was typed is wrong: exit code 2. */
+class UsageError extends Error {}
+
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
+  start,
+  run,
+  runner,
+};
+
+async function main([command = "", ...args]: string[]): Promise<number> {
+  if (["--help", "-h", "help"].includes(command)) return print(HELP);
+  if (command === "--version") return print(`pumice-worker ${VERSION}\n`);
+  const action = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (!action) throw new UsageError(command ? `unknown command ${command}` : "no command given");
+  return args.includes("--help") ? print(HELP) : action(args);
+}
+
+async function start(args: string[]): Promise<number> {
+  const { values } = parse(args, {
+    url: { type: "string" },
+    "token-file": { type: "string" },
+    "work-dir": { type: "string" },
+    name: { type: "string" },
+  });
+  const url = required(values, "url");
+  const tokenFile = required(values, "token-file");
+  const workDir = path.resolve(values["work-dir"] ?? defaultWorkDir());
+  const prefix = values.name ? `${values.name} ` : "";
+  const { runAgent } = await import("./agent/agent.ts");
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => (stop.signal.aborted ? process.exit(1) : stop.abort()));
+  }
+  const log = (line: string): void => {
+    process.stderr.write(`${new Date().toISOString()} ${prefix}${line}\n`);
+  };
+  log(`pumice-worker ${VERSION}, control plane ${url}, work folder ${workDir}`);
+  const runnerCommand = (folder: string) => rerunCommand(["runner", folder]);
+  await runAgent({ url, tokenFile, workDir, runnerCommand, log }, stop.signal);
+  log("stopped; running jobs go on");
+  return 0;
+}
+
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args, {
+    device: { type: "string" },
+    output: { type: "string" },
+  });
+  const [jobFile, ...more] = positionals;
+  if (!jobFile || more.length > 0) throw new UsageError("run: expected exactly one job file");
+  const deviceFile = required(values, "device");
+  const { runLocal } = await import("./run-local.ts");
+  return runLocal({ jobFile, deviceFile, ...(values.output ? { outputDir: values.output } : {}) });
+}
+
+/** Internal: what the agent starts for each job. Does nothing when the job has a runner already. */
+async function runner([folder]: string[]): Promise<number> {
+  if (!folder) throw new UsageError("runner: expected a job's folder");
+  if (!claimRunner(jobDirectoryAt(folder).runner)) return 0;
+  const { runJobDirectory } = await import("./runner.ts");
+  return runJobDirectory(folder);
+}
+
+function parse<T extends NonNullable<ParseArgsConfig["options"]>>(args: string[], options: T) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function required(values: Record<string, unknown>, name: string): string {
+  const value = values[name];
+  if (typeof value !== "string" || value === "") throw new UsageError(`--${name} is missing`);
+  return value;
+}
+
+function defaultWorkDir(): string {
+  if (process.env["PUMICE_WORK_DIR"]) return process.env["PUMICE_WORK_DIR"];
+  const system = "/var/lib/pumice-worker";
+  if (process.getuid?.() === 0 || isWritable(system)) return system;
+  return path.join(homedir(), ".local/share/pumice-worker");
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+    // What a job left open (a socket, a timer) must not keep its process; only `run` may have
+    // output on its way.
+    if (process.argv[2] !== "run") process.exit();
+  },
+  (error: unknown) => {
+    const isUsage = error instanceof UsageError;
+    const text = isUsage ? `${error.message}; see pumice-worker --help` : describe(error);
+    process.stderr.write(`pumice-worker: ${text}\n`);
+    process.exit(isUsage ? 2 : 1);
+  },
+);
+
+/** A file or network error says enough by its message; anything else is a bug and shows where. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error || error.constructor === Error
+    ? error.message
+    : (error.stack ?? error.message);
+}
