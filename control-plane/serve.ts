@@ -15,6 +15,7 @@ import { system as realSystem } from "./engines/embedded/system.ts";
 import { createApp } from "./http/app.ts";
 import type { Env } from "./http/route.ts";
 import type { System } from "./ports/system.ts";
+import { uiApp } from "./ui/app.tsx";
 
 const TICK_MS = 10_000;
 const CLOSE_MS = 5_000;
@@ -111,6 +112,7 @@ export async function openLab({
 function composeApp(deps: Deps, { blobs }: EmbeddedEngine): Hono<Env> {
   const app = createApp(deps);
   app.all("/blobs/*", (c) => blobs.serve(c.req.raw));
+  app.route("/", uiApp(deps));
   return app;
 }
 

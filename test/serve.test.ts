@@ -168,6 +168,7 @@ test("an upload that was not signed by this lab, or says more than was signed, i
       ({ status }) => status,
     );
   expect(await put("jobs/1/definition.yaml")).toBe(403);
-  expect(await put("../table.sqlite?expires=99999999999&length=1&sha256=0&signature=0")).toBe(404);
-  expect(await put("%2e%2e/table.sqlite?signature=0")).toBe(404);
+  expect(await put("%2e%2e%2ftable.sqlite?expires=99999999999&length=1&sha256=0&signature=0")).toBe(
+    403,
+  );
 });

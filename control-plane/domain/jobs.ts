@@ -1,5 +1,5 @@
 import type { JobList, JobView, SourceProblem, SubmitResponse } from "#protocol/api.ts";
-import { readJobDefinition } from "#protocol/job-definition.ts";
+import { priorityNumber, readJobDefinition } from "#protocol/job-definition.ts";
 import type { JobHealth, JobState } from "#protocol/states.ts";
 import { timeoutSeconds } from "#protocol/timeouts.ts";
 import { AppError } from "./app-error.ts";
@@ -46,7 +46,7 @@ export async function submitJob(
     description: definition.job_name,
     device_type,
     submitter,
-    priority: priorityOf(definition.priority),
+    priority: priorityNumber(definition.priority),
     tags: [...new Set(tags)],
     submit_time: new Date(now).toISOString(),
     log_lines: 0,
@@ -152,12 +152,6 @@ function refusal(problems: SourceProblem[]): AppError {
 
 const asLine = ({ path, line, column, message }: SourceProblem): string =>
   `line ${line}, column ${column}${path ? `, ${path}` : ""}: ${message}`;
-
-/** Names as SCHEDULER.md 2.2; the default is medium. */
-function priorityOf(priority: "low" | "medium" | "high" | number | undefined): number {
-  if (typeof priority === "number") return Math.min(100, Math.max(0, Math.trunc(priority)));
-  return { low: 0, medium: 50, high: 100 }[priority ?? "medium"];
-}
 
 function startOf({ device, submitter }: JobFilter): ["i1" | "i3" | "i4", string] {
   if (device !== undefined) return ["i3", `device-jobs#${device}`];

@@ -30,13 +30,7 @@ export async function makeSignInLink(
 export async function redeemSignIn(deps: Deps, code: string): Promise<{ token: string }> {
   const link = await findToken(deps, code);
   if (link?.kind !== "sign-in") throw notValid();
-  const { text, item } = makeToken(deps, {
-    kind: "session",
-    subject: link.subject,
-    admin: link.admin,
-    description: "browser",
-    expiresInSeconds: SESSION_SECONDS,
-  });
+  const { text, item } = makeSession(deps, link);
   try {
     await deps.table.transact([
       { delete: tokenKey(link.id), when: { version: 1 } },
@@ -48,6 +42,26 @@ export async function redeemSignIn(deps: Deps, code: string): Promise<{ token: s
   }
   return { token: text };
 }
+
+/** Trades a person's token for a session token. Throws `unauthenticated` for any other text. */
+export async function signInWithToken(deps: Deps, token: string): Promise<{ token: string }> {
+  const user = await findToken(deps, token);
+  if (user?.kind !== "user") {
+    throw new AppError("unauthenticated", "this is not a valid token of a person");
+  }
+  const { text, item } = makeSession(deps, user);
+  await deps.table.transact([{ put: item, when: "absent" }]);
+  return { token: text };
+}
+
+const makeSession = (deps: Deps, { subject, admin }: { subject: string; admin: boolean }) =>
+  makeToken(deps, {
+    kind: "session",
+    subject,
+    admin,
+    description: "browser",
+    expiresInSeconds: SESSION_SECONDS,
+  });
 
 const notValid = () =>
   new AppError(

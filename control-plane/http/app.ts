@@ -10,13 +10,12 @@ import { jobRoutes } from "./jobs.ts";
 import { principalOf } from "./principal-of.ts";
 import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
-import { signInRoutes } from "./sign-in.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { workerRoutes } from "./workers.ts";
 
 const API = "/api/v1";
 
-/** The HTTP API and sign-in. Everything else, the pages and the engine's blobs, is mounted beside it. */
+/** The HTTP API. Everything else, pages with sign-in and the engine's blobs, is mounted beside it. */
 export function createApp(deps: Deps): Hono<Env> {
   const app = new Hono<Env>();
   app.onError((error, c) => problemResponse(deps, error, c));
@@ -28,7 +27,6 @@ export function createApp(deps: Deps): Hono<Env> {
   app.get(`${API}/health`, (c) =>
     c.json({ status: "ok", version: VERSION, engine: deps.settings.engine }),
   );
-  app.route("/", signInRoutes(deps));
   app.use(`${API}/*`, async (c, next) => {
     c.set("principal", await principalOf(deps, c.req.raw));
     await next();

@@ -73,18 +73,25 @@ describe("tokens", () => {
 });
 
 describe("signing in", () => {
-  async function signIn(token?: string): Promise<{ cookie: string; where: string }> {
+  async function signIn(token?: string): Promise<{ cookie: string; code: string }> {
     const { url } = await lab.api<{ url: string }>("/sign-in-links", {
       method: "POST",
       ...(token ? { token } : {}),
     });
-    const where = new URL(url).pathname;
-    const answer = await lab.request(where, { token: null });
+    const code = new URL(url).searchParams.get("code")!;
+    const answer = await redeem(code);
     expect([answer.status, answer.headers.get("location")]).toEqual([303, "/"]);
     const cookie = answer.headers.get("set-cookie") ?? "";
     expect(cookie).toMatch(/^pumice_session=[^;]+;.*HttpOnly.*SameSite=Lax/);
-    return { cookie: cookie.split(";")[0]!, where };
+    return { cookie: cookie.split(";")[0]!, code };
   }
+  const own = { "sec-fetch-site": "same-origin" };
+  const redeem = (code: string, headers: Record<string, string> = own) =>
+    lab.request("/sign-in", {
+      token: null,
+      headers,
+      body: new URLSearchParams({ code }).toString(),
+    });
   const asBrowser = (cookie: string, headers: Record<string, string> = {}) => ({
     token: null,
     headers: { cookie, ...headers },
@@ -92,18 +99,18 @@ describe("signing in", () => {
 
   test("gives a session of the same user, once per link", async () => {
     const alice = await lab.addUser("alice");
-    const { cookie, where } = await signIn(alice.token);
+    const { cookie, code } = await signIn(alice.token);
     expect((await lab.request("/jobs", asBrowser(cookie))).status).toBe(200);
     expect((await lab.request("/workers", { ...asBrowser(cookie, own), body: {} })).status).toBe(
       403,
     );
-    expect((await lab.request(where, { token: null })).status).toBe(401);
+    expect((await redeem(code)).status).toBe(401);
   });
 
   test("by the same link at the same time works for one", async () => {
     const { url } = await lab.api<{ url: string }>("/sign-in-links", { method: "POST" });
     const answers = await Promise.all(
-      [1, 2, 3].map(() => lab.request(new URL(url).pathname, { token: null })),
+      [1, 2, 3].map(() => redeem(new URL(url).searchParams.get("code")!)),
     );
     expect(answers.map(({ status }) => status).toSorted()).toEqual([303, 401, 401]);
   });
@@ -112,14 +119,13 @@ describe("signing in", () => {
     const { url } = await lab.api<{ url: string }>("/sign-in-links", { method: "POST" });
     const { cookie } = await signIn();
     lab.pass(10 * 60);
-    expect((await lab.request(new URL(url).pathname, { token: null })).status).toBe(401);
+    expect((await redeem(new URL(url).searchParams.get("code")!)).status).toBe(401);
     lab.pass(30 * 24 * 60 * 60 - 10 * 60 - 1);
     expect((await lab.request("/jobs", asBrowser(cookie))).status).toBe(200);
     lab.pass(1);
     expect((await lab.request("/jobs", asBrowser(cookie))).status).toBe(401);
   });
 
-  const own = { "sec-fetch-site": "same-origin" };
   test.each([
     ["own page", own, 201],
     ["own origin, older browser", { origin: "http://localhost" }, 201],
@@ -143,6 +149,27 @@ describe("signing in", () => {
     expect((await lab.request("/jobs", { token: session })).status).toBe(401);
     const stolen = asBrowser(`pumice_session=${lab.adminToken}`);
     expect((await lab.request("/jobs", stolen)).status).toBe(401);
+  });
+
+  test("works with a person's token, from our own pages, and leads on within the lab", async () => {
+    const alice = await lab.addUser("alice");
+    const send = (fields: Record<string, string>, headers: Record<string, string> = own) =>
+      lab.request("/sign-in", {
+        token: null,
+        headers,
+        body: new URLSearchParams(fields).toString(),
+      });
+    const answer = await send({ token: ` ${alice.token} `, next: "/jobs/3" });
+    expect([answer.status, answer.headers.get("location")]).toEqual([303, "/jobs/3"]);
+    for (const next of ["https://evil.test/", "//evil.test/", "/\\evil.test"]) {
+      const { headers } = await send({ token: alice.token, next });
+      expect(headers.get("location")).toBe("/");
+    }
+    expect((await send({ token: await lab.addWorker() })).status).toBe(401);
+    expect((await send({})).status).toBe(401);
+    expect((await send({ token: alice.token }, { "sec-fetch-site": "cross-site" })).status).toBe(
+      403,
+    );
   });
 
   test("out ends the session", async () => {

@@ -6,6 +6,7 @@ export function aJob(
   return `job_name: ${name}
 device_type: ${deviceType}
 visibility: public
+context: {arch: amd64}
 timeouts:
   job: {minutes: 10}
   action: {minutes: 5}
@@ -44,6 +45,7 @@ actions:
         parameters:
           command: qemu-system-x86_64
           options: [-nographic, "-m 256"]
+parameters: {}
 constants:
   kernel-start-message: Linux version
   default-shell-prompt: "lava-test: # "

@@ -41,7 +41,7 @@ export interface EmbeddedLab {
   readonly messages: string[];
   /** Moves the lab's clock, which stands still otherwise. */
   pass(seconds: number): void;
-  /** A request under `/api/v1`, or to a path that starts with `/blobs/`, `/sign-in/` or `/sign-out`. */
+  /** A request under `/api/v1`, or to a path that is `/blobs/...`, `/sign-in` or `/sign-out`. */
   request(where: string, options?: RequestOptions): Promise<Response>;
   /** The same, read as JSON; throws when it is refused. */
   api<T>(where: string, options?: RequestOptions): Promise<T>;
@@ -89,7 +89,7 @@ export async function embeddedLab(settings: Partial<Settings> = {}): Promise<Emb
       method = body === undefined ? "GET" : "POST",
     } = options;
     return lab.app.request(
-      /^\/(blobs\/|sign-in\/|sign-out)/.test(where) ? where : `/api/v1${where}`,
+      /^\/(blobs\/|sign-(in|out)$)/.test(where) ? where : `/api/v1${where}`,
       {
         method,
         headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },

@@ -1,0 +1,32 @@
+import type { Context } from "hono";
+import { deleteCookie, setCookie } from "hono/cookie";
+import type { Deps } from "../domain/deps.ts";
+import { SESSION_SECONDS } from "../domain/sign-in.ts";
+import { authenticate, revokeToken } from "../domain/tokens.ts";
+import { requireOwnPage, SESSION_COOKIE, sessionToken } from "./principal-of.ts";
+
+/** Page that signs a browser in: with `?code=` of a one-time link, or with a token. */
+export const SIGN_IN_PATH = "/sign-in";
+
+/** Gives the browser a session: no script can read the cookie, no other site can send it with a change. */
+export function startSession(c: Context, token: string): void {
+  setCookie(c, SESSION_COOKIE, token, {
+    httpOnly: true,
+    sameSite: "Lax",
+    path: "/",
+    maxAge: SESSION_SECONDS,
+    secure: isHttps(c.req.raw),
+  });
+}
+
+/** Revokes the session that the request comes with, and makes the browser forget it. */
+export async function endSession(deps: Deps, c: Context): Promise<void> {
+  requireOwnPage(c.req.raw);
+  const token = sessionToken(c.req.raw);
+  const principal = token === undefined ? undefined : await authenticate(deps, token);
+  if (principal?.kind === "session") await revokeToken(deps, principal, principal.tokenId);
+  deleteCookie(c, SESSION_COOKIE, { path: "/" });
+}
+
+const isHttps = (request: Request): boolean =>
+  request.headers.get("x-forwarded-proto") === "https" || request.url.startsWith("https:");
