@@ -1,0 +1,208 @@
+import { Hono, type Context } from "hono";
+import { compress } from "hono/compress";
+import * as v from "valibot";
+import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
+import { AppError } from "../domain/app-error.ts";
+import type { Deps } from "../domain/deps.ts";
+import { listDeviceTypes } from "../domain/device-types.ts";
+import { deviceConfiguration, getDevice, listDevices } from "../domain/devices.ts";
+import { readLog } from "../domain/job-log.ts";
+import {
+  cancelJob,
+  getJob,
+  listJobs,
+  MAX_DEFINITION_BYTES,
+  readDefinition,
+  submitJob,
+} from "../domain/jobs.ts";
+import { listResults } from "../domain/results.ts";
+import { listWorkers } from "../domain/workers.ts";
+import { principalOf } from "../http/principal-of.ts";
+import { parse, readText } from "../http/read-body.ts";
+import { jobIdOf, queryNumber, type Env } from "../http/route.ts";
+import { loadAssets } from "./assets.ts";
+import { DefinitionPage } from "./definition-page.tsx";
+import { DevicePage } from "./device-page.tsx";
+import { DevicesPage } from "./devices-page.tsx";
+import { errorResponse } from "./error-response.tsx";
+import { JobPage, JobParts, KEPT_LINES, SERVED_LINES } from "./job-page.tsx";
+import { JobsPage } from "./jobs-page.tsx";
+import { createTimelineReader, type TimelineReader } from "./read-timeline.ts";
+import { securityHeaders } from "./security-headers.ts";
+import { signInRoutes } from "./sign-in-routes.tsx";
+import { SubmitPage } from "./submit-page.tsx";
+import type { View } from "./view.ts";
+import { WorkersPage } from "./workers-page.tsx";
+
+/** The pages, for browsers with a session. Mounted last: it answers every path that nothing else has. */
+export function uiApp(deps: Deps): Hono<Env> {
+  const app = new Hono<Env>();
+  app.onError((error, c) => errorResponse(deps, error, c));
+  app.use(securityHeaders, compress());
+  app.get("/assets/:name", async (c) => {
+    const asset = (await loadAssets()).find(c.req.path);
+    if (!asset) throw new AppError("not_found", `there is nothing at ${c.req.path}`);
+    c.header("cache-control", "public, max-age=31536000, immutable");
+    return c.body(asset.body, 200, { "content-type": asset.mediaType });
+  });
+  app.route("/", signInRoutes(deps));
+  app.use(async (c, next) => {
+    c.set("principal", await principalOf(deps, c.req.raw));
+    await next();
+  });
+  jobPages(app, deps);
+  submitPages(app, deps);
+  labPages(app, deps);
+  app.all("*", (c) => {
+    throw new AppError("not_found", `there is nothing at ${c.req.path}`);
+  });
+  return app;
+}
+
+const optionalText = v.optional(
+  v.pipe(
+    v.string(),
+    v.transform((text) => text.trim() || undefined),
+  ),
+);
+const jobsQuery = v.object({
+  state: v.optional(
+    v.union([
+      v.pipe(
+        v.literal(""),
+        v.transform(() => undefined),
+      ),
+      jobStateSchema,
+    ]),
+  ),
+  health: v.optional(
+    v.union([
+      v.pipe(
+        v.literal(""),
+        v.transform(() => undefined),
+      ),
+      jobHealthSchema,
+    ]),
+  ),
+  device: optionalText,
+  device_type: optionalText,
+  submitter: optionalText,
+  cursor: optionalText,
+  trail: v.optional(v.pipe(v.string(), v.regex(/^[\w.-]*$/))),
+});
+const jobQuery = v.object({ start: v.optional(queryNumber) });
+
+function jobPages(app: Hono<Env>, deps: Deps): void {
+  const readTimeline = createTimelineReader(deps);
+  app.get("/", async (c) => {
+    const query = parse(jobsQuery, c.req.query(), "query");
+    const list = await listJobs(deps, c.var.principal, query);
+    const { device_types } = await listDeviceTypes(deps, c.var.principal);
+    const deviceTypes = device_types.map(({ name }) => name);
+    return c.html(
+      <JobsPage view={await viewOf(deps, c)} list={list} query={query} deviceTypes={deviceTypes} />,
+    );
+  });
+  app.get("/jobs", (c) => c.redirect("/"));
+  app.get("/jobs/:id", async (c) => {
+    const { start } = parse(jobQuery, c.req.query(), "query");
+    const live = await readLive(deps, readTimeline, c);
+    const from = start ?? Math.max(0, live.job.log_lines - KEPT_LINES + SERVED_LINES);
+    const range = { start: from, end: from + SERVED_LINES };
+    const log = await readLog(deps, c.var.principal, live.job.id, range);
+    return c.html(<JobPage {...live} log={log} />);
+  });
+  app.get("/jobs/:id/parts", async (c) =>
+    c.html(<JobParts {...await readLive(deps, readTimeline, c)} />),
+  );
+  app.post("/jobs/:id/cancel", async (c) => {
+    const { id } = await cancelJob(deps, c.var.principal, jobIdOf(c));
+    return c.redirect(`/jobs/${id}`, 303);
+  });
+  app.get("/jobs/:id/definition", async (c) => {
+    const { id, description } = await getJob(deps, c.var.principal, jobIdOf(c));
+    const text = await readDefinition(deps, c.var.principal, id);
+    return c.html(
+      <DefinitionPage
+        view={await viewOf(deps, c)}
+        jobId={id}
+        description={description}
+        text={text}
+      />,
+    );
+  });
+}
+
+/** What a job's page shows and refreshes. */
+async function readLive(deps: Deps, readTimeline: TimelineReader, c: Context<Env>) {
+  const job = await getJob(deps, c.var.principal, jobIdOf(c));
+  const timeline = await readTimeline(c.var.principal, job);
+  const { results } = await listResults(deps, c.var.principal, job.id);
+  return { view: await viewOf(deps, c), job, timeline, results };
+}
+
+const submitQuery = v.object({ from: v.optional(queryNumber) });
+/** A form escapes what it sends: three bytes for one at the most, and the name of the field. */
+const MAX_FORM_BYTES = 3 * MAX_DEFINITION_BYTES + 100;
+
+function submitPages(app: Hono<Env>, deps: Deps): void {
+  app.get("/submit", async (c) => {
+    const { from } = parse(submitQuery, c.req.query(), "query");
+    const text = from === undefined ? "" : await readDefinition(deps, c.var.principal, from);
+    return c.html(<SubmitPage view={await viewOf(deps, c)} text={text} />);
+  });
+  app.post("/submit", async (c) => {
+    const form = new URLSearchParams(await readText(c.req.raw, MAX_FORM_BYTES));
+    // A form sends its line breaks as CR LF, whatever was pasted.
+    const text = (form.get("definition") ?? "").replaceAll("\r\n", "\n");
+    try {
+      const { job_ids } = await submitJob(deps, c.var.principal, text);
+      return c.redirect(`/jobs/${job_ids[0]}`, 303);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "invalid") throw error;
+      const refusal = { message: error.message, problems: error.problems ?? [] };
+      return c.html(<SubmitPage view={await viewOf(deps, c)} text={text} refusal={refusal} />, 400);
+    }
+  });
+}
+
+const JOBS_OF_DEVICE = 20;
+
+function labPages(app: Hono<Env>, deps: Deps): void {
+  app.get("/devices", async (c) => {
+    const { devices, next_cursor } = await listDevices(deps, c.var.principal, {
+      cursor: c.req.query("cursor"),
+    });
+    return c.html(
+      <DevicesPage view={await viewOf(deps, c)} devices={devices} nextCursor={next_cursor} />,
+    );
+  });
+  app.get("/devices/:hostname", async (c) => {
+    const { principal } = c.var;
+    const device = await getDevice(deps, principal, c.req.param("hostname"));
+    const configuration = await deviceConfiguration(deps, principal, device.hostname);
+    const { jobs } = await listJobs(deps, principal, {
+      device: device.hostname,
+      limit: JOBS_OF_DEVICE,
+    });
+    return c.html(
+      <DevicePage
+        view={await viewOf(deps, c)}
+        device={device}
+        configuration={configuration}
+        jobs={jobs}
+      />,
+    );
+  });
+  app.get("/workers", async (c) => {
+    const { workers } = await listWorkers(deps, c.var.principal);
+    return c.html(<WorkersPage view={await viewOf(deps, c)} workers={workers} />);
+  });
+}
+
+async function viewOf(deps: Deps, c: Context<Env>): Promise<View> {
+  const { principal } = c.var;
+  const view = { assets: await loadAssets(), now: deps.system.now() };
+  if (principal.kind === "job" || principal.kind === "worker") return view;
+  return { ...view, user: { name: principal.name, admin: principal.admin } };
+}

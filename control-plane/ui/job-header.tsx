@@ -1,0 +1,111 @@
+import type { JobView } from "#protocol/api.ts";
+import { failureOf } from "./failure-sentence.ts";
+import { lineAddress } from "./line-address.ts";
+import { JobStatus, Status } from "./status.tsx";
+import { Ago, ranFor, waitedFor } from "./time.tsx";
+import type { Timeline } from "./timeline.ts";
+import type { View } from "./view.ts";
+
+interface HeaderProps {
+  view: View;
+  job: JobView;
+  timeline: Timeline;
+}
+
+/** Name, state and facts of a job, what it waits for, and why it failed. */
+export function JobHeader({ view, job, timeline }: HeaderProps) {
+  const mayCancel =
+    job.state !== "Finished" &&
+    job.state !== "Canceling" &&
+    (view.user?.admin || view.user?.name === job.submitter);
+  return (
+    <>
+      <div class="job-title">
+        <h1>
+          <span class="muted">#{job.id}</span> {job.description}
+        </h1>
+        <JobStatus job={job} />
+        <span class="actions">
+          <a href={`/jobs/${job.id}/definition`}>Definition</a>
+          <a href={`/submit?from=${job.id}`}>Submit again</a>
+          {mayCancel && (
+            <form method="post" action={`/jobs/${job.id}/cancel`}>
+              <button id="cancel" class="danger">
+                Cancel job
+              </button>
+            </form>
+          )}
+        </span>
+      </div>
+      <Facts job={job} now={view.now} />
+      {job.waits_for && (
+        <p class="notice">
+          <b>Waits:</b> {job.waits_for}
+        </p>
+      )}
+      <FailureNotice job={job} timeline={timeline} />
+      {job.notes?.map((note) => (
+        <p class="notice">
+          <b>Note:</b> {note}
+        </p>
+      ))}
+    </>
+  );
+}
+
+function Facts({ job, now }: { job: JobView; now: number }) {
+  const device = job.device ?? job.requested_device;
+  const worker = job.worker ?? job.requested_worker;
+  const ran = ranFor(job, now);
+  return (
+    <dl class="facts">
+      <Fact name="State">{job.state}</Fact>
+      <Fact name="Health">
+        <Status value={job.health} />
+      </Fact>
+      <Fact name="Device">
+        {device === undefined ? (
+          `any ${job.device_type}`
+        ) : (
+          <a href={`/devices/${encodeURIComponent(device)}`}>{device}</a>
+        )}
+      </Fact>
+      <Fact name="Type">
+        <a href={`/?device_type=${encodeURIComponent(job.device_type)}`}>{job.device_type}</a>
+      </Fact>
+      {worker !== undefined && <Fact name="Worker">{worker}</Fact>}
+      <Fact name="Submitter">{job.submitter}</Fact>
+      <Fact name="Priority">{job.priority}</Fact>
+      {job.tags.length > 0 && <Fact name="Tags">{job.tags.join(", ")}</Fact>}
+      <Fact name="Submitted">
+        <Ago iso={job.submit_time} now={now} />
+      </Fact>
+      <Fact name={job.start_time ? "Queued" : "Queued so far"}>{waitedFor(job, now)}</Fact>
+      {ran !== undefined && <Fact name={job.end_time ? "Ran" : "Running for"}>{ran}</Fact>}
+      {job.end_time && (
+        <Fact name="Ended">
+          <Ago iso={job.end_time} now={now} />
+        </Fact>
+      )}
+    </dl>
+  );
+}
+
+const Fact = ({ name, children }: { name: string; children?: unknown }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </div>
+);
+
+function FailureNotice({ job, timeline }: { job: JobView; timeline: Timeline }) {
+  const failure = failureOf(job, timeline);
+  if (!failure) return null;
+  const { what, fault, action } = failure;
+  return (
+    <p class="notice bad" id="failure">
+      <b>{what.replace(/[.\s]+$/, "")}</b>: {fault}.{" "}
+      {action && <a href={lineAddress(action.line)}>See it in the log</a>}
+    </p>
+  );
+}

@@ -1,0 +1,77 @@
+import { raw } from "hono/html";
+import type { Child } from "hono/jsx";
+import type { AssetName } from "./assets.ts";
+import type { View } from "./view.ts";
+
+const SECTIONS = [
+  ["/", "Jobs"],
+  ["/devices", "Devices"],
+  ["/workers", "Workers"],
+  ["/submit", "Submit"],
+] as const;
+
+interface PageProps {
+  view: View;
+  title: string;
+  /** Path of the section that is open. */
+  section?: (typeof SECTIONS)[number][0];
+  script?: AssetName;
+  /** Class of `main`. */
+  layout?: "wide" | "narrow";
+  children?: Child;
+}
+
+/** A whole page: head, header with the sections, `main`. */
+export function Page({ view, title, section, script, layout, children }: PageProps) {
+  return (
+    <>
+      {raw("<!doctype html>")}
+      <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width, initial-scale=1" />
+          <meta name="color-scheme" content="light dark" />
+          <title>{`${title} · Pumice`}</title>
+          <link rel="icon" href={view.assets.url("icon.svg")} />
+          <link rel="stylesheet" href={view.assets.url("style.css")} />
+          {script && <script type="module" src={view.assets.url(script)}></script>}
+        </head>
+        <body>
+          <a class="skip" href="#main">
+            Skip to content
+          </a>
+          <Header view={view} section={section} />
+          <main id="main" class={layout}>
+            {children}
+          </main>
+        </body>
+      </html>
+    </>
+  );
+}
+
+function Header({ view, section }: { view: View; section: PageProps["section"] }) {
+  return (
+    <header class="site">
+      <a class="brand" href="/">
+        <img src={view.assets.url("icon.svg")} alt="" width="20" height="20" />
+        Pumice
+      </a>
+      {view.user && (
+        <>
+          <nav aria-label="Sections">
+            {SECTIONS.map(([path, name]) => (
+              <a href={path} aria-current={path === section ? "page" : undefined}>
+                {name}
+              </a>
+            ))}
+          </nav>
+          <form class="who" method="post" action="/sign-out">
+            <span class="wide-only">{view.user.name}</span>
+            <button class="quiet">Sign out</button>
+          </form>
+        </>
+      )}
+    </header>
+  );
+}

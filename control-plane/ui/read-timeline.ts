@@ -1,0 +1,29 @@
+import type { JobView } from "#protocol/api.ts";
+import type { Deps } from "../domain/deps.ts";
+import { readLog } from "../domain/job-log.ts";
+import type { Principal } from "../domain/principal.ts";
+import { EMPTY_TIMELINE, extendTimeline, type Timeline } from "./timeline.ts";
+
+const MAX_JOBS = 200;
+/** Pages of the log that one request reads at most; the next request goes on from there. */
+const MAX_PAGES = 10;
+
+export type TimelineReader = (principal: Principal, job: JobView) => Promise<Timeline>;
+
+/** Reads jobs' timelines, and of a log that it knows only what is new. */
+export function createTimelineReader(deps: Deps): TimelineReader {
+  const known = new Map<number, Timeline>();
+  return async (principal, job) => {
+    let timeline = known.get(job.id) ?? EMPTY_TIMELINE;
+    for (let page = 0; page < MAX_PAGES && timeline.next < job.log_lines; page++) {
+      const { records } = await readLog(deps, principal, job.id, { start: timeline.next });
+      if (records.length === 0) break;
+      timeline = extendTimeline(timeline, records);
+    }
+    known.delete(job.id);
+    known.set(job.id, timeline);
+    const [oldest] = known.keys();
+    if (known.size > MAX_JOBS && oldest !== undefined) known.delete(oldest);
+    return timeline;
+  };
+}

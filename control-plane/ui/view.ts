@@ -1,0 +1,10 @@
+import type { Assets } from "./assets.ts";
+
+/** What every page knows: the style sheet's address, who looks at it and when. */
+export interface View {
+  assets: Pick<Assets, "url">;
+  /** Absent before signing in. */
+  user?: { name: string; admin: boolean };
+  /** Milliseconds since 1970. */
+  now: number;
+}

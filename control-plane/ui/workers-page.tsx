@@ -1,0 +1,69 @@
+import type { WorkerView } from "#protocol/api.ts";
+import { Page } from "./page.tsx";
+import { Status } from "./status.tsx";
+import { Ago } from "./time.tsx";
+import type { View } from "./view.ts";
+
+/** `/workers`: every worker, when it was last heard of, and its devices. */
+export function WorkersPage({ view, workers }: { view: View; workers: WorkerView[] }) {
+  return (
+    <Page view={view} title="Workers" section="/workers" script="list-page.js">
+      <h1>Workers</h1>
+      <div id="live">
+        {workers.length === 0 ? (
+          <div class="nothing">
+            <p>This lab has no workers yet. An administrator adds one from a shell:</p>
+            <pre>pumice workers add NAME</pre>
+          </div>
+        ) : (
+          <WorkersTable workers={workers} now={view.now} />
+        )}
+      </div>
+    </Page>
+  );
+}
+
+const WorkersTable = ({ workers, now }: { workers: WorkerView[]; now: number }) => (
+  <table class="workers">
+    <thead>
+      <tr>
+        <th scope="col">Worker</th>
+        <th scope="col">State</th>
+        <th scope="col">Health</th>
+        <th scope="col">Last sync</th>
+        <th scope="col">Version</th>
+        <th scope="col" class="number">
+          Job limit
+        </th>
+        <th scope="col">Devices</th>
+      </tr>
+    </thead>
+    <tbody>
+      {workers.map((worker) => (
+        <tr>
+          <td class="name">
+            {worker.name}
+            {worker.description && <small>{worker.description}</small>}
+          </td>
+          <td>
+            <Status value={worker.state} />
+          </td>
+          <td>
+            <Status value={worker.health} />
+          </td>
+          <td>{worker.last_sync ? <Ago iso={worker.last_sync} now={now} /> : "never"}</td>
+          <td>{worker.version ?? ""}</td>
+          <td class="number">{worker.job_limit === 0 ? "none" : worker.job_limit}</td>
+          <td class="tags">
+            {worker.devices.map((name, n) => (
+              <>
+                {n > 0 && ", "}
+                <a href={`/devices/${encodeURIComponent(name)}`}>{name}</a>
+              </>
+            ))}
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+);

@@ -1,0 +1,26 @@
+// Builds what browsers get, the scripts and the style sheet, into a folder: ui/ beside the bundled
+// program, or one that tests throw away. control-plane/ui/assets.ts reads it.
+import { build } from "esbuild";
+import { copyFile, mkdir } from "node:fs/promises";
+import path from "node:path";
+
+const ui = path.resolve(import.meta.dirname, "../control-plane/ui");
+
+export async function buildClient(outDir) {
+  await mkdir(outDir, { recursive: true });
+  await build({
+    entryPoints: {
+      "job-page": path.join(ui, "client/job-page.ts"),
+      "list-page": path.join(ui, "client/list-page.ts"),
+      style: path.join(ui, "style.css"),
+    },
+    outdir: outDir,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: ["chrome111", "firefox121", "safari16.4"],
+    logLevel: "warning",
+    legalComments: "none",
+  });
+  await copyFile(path.join(ui, "icon.svg"), path.join(outDir, "icon.svg"));
+}
