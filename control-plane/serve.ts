@@ -40,7 +40,13 @@ export async function serve({
 }): Promise<Serving> {
   const { host, port } = parseListen(listen);
   const lab = await openLab({ dataDir });
-  const server = createAdaptorServer({ fetch: lab.app.fetch }) as Server;
+  const inHand = new Set<Promise<Response>>();
+  const handle = async (request: Request): Promise<Response> => {
+    const answer = Promise.resolve(lab.app.fetch(request));
+    inHand.add(answer);
+    return answer.finally(() => inHand.delete(answer));
+  };
+  const server = createAdaptorServer({ fetch: handle }) as Server;
   // Longer than a long poll's pause, so that no request meets a connection that is just being closed.
   server.keepAliveTimeout = 75_000;
   try {
@@ -58,7 +64,7 @@ export async function serve({
   let closing: Promise<void> | undefined;
   return {
     url: urlOf(server.address() as AddressInfo),
-    close: () => (closing ??= stop(lab, server, ticking)),
+    close: () => (closing ??= stop(lab, server, ticking, inHand)),
   };
 }
 
@@ -127,7 +133,12 @@ async function makeAdminToken(deps: Deps, file: string): Promise<void> {
   await setUpLab(deps, token);
 }
 
-async function stop(lab: Lab, server: Server, ticking: NodeJS.Timeout): Promise<void> {
+async function stop(
+  lab: Lab,
+  server: Server,
+  ticking: NodeJS.Timeout,
+  inHand: ReadonlySet<Promise<Response>>,
+): Promise<void> {
   clearInterval(ticking);
   const closed = once(server, "close");
   server.close();
@@ -137,6 +148,8 @@ async function stop(lab: Lab, server: Server, ticking: NodeJS.Timeout): Promise<
   await closed;
   clearInterval(sweeping);
   clearTimeout(deadline);
+  // A client may have gone while its request is still being worked on.
+  await Promise.allSettled(inHand);
   await lab.close();
 }
 

@@ -1,11 +1,15 @@
+import { createAdaptorServer } from "@hono/node-server";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
+import { request as httpRequest, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { JobView, SubmitResponse } from "#protocol/api.ts";
 import type { LogUploadResponse, SyncResponse } from "#protocol/worker-api.ts";
-import { serve, type Serving } from "../control-plane/serve.ts";
+import { jobItem, type JobRecord } from "../control-plane/domain/job-record.ts";
+import { openLab, serve, type Serving } from "../control-plane/serve.ts";
 import { aDeviceConfiguration, aJob } from "./support/builders.ts";
 import { aChunk } from "./support/embedded-lab.ts";
 
@@ -161,6 +165,60 @@ test("closing answers who waits", async () => {
   const { status, text } = await held;
   expect([status, (JSON.parse(text) as SyncResponse).seen]).toEqual([200, seen]);
 });
+
+test("a client that hangs up ends its wait", async () => {
+  const lab = await openLab({ dataDir: path.join(dir, "other") });
+  let handled: Response | Promise<Response> | undefined;
+  const fetchApp = (request: Request) => (handled = lab.app.fetch(request));
+  const server = createAdaptorServer({ fetch: fetchApp }) as Server;
+  try {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1/jobs/1/log?wait=60`;
+    const { signals } = lab.deps;
+    const listen = vi.spyOn(signals, "listen");
+    const waiting = new Promise<AbortSignal>((resolve) => {
+      listen.mockImplementation(() => ({
+        rung: (_, signal) => {
+          resolve(signal!);
+          return new Promise((done) => signal!.addEventListener("abort", () => done(false)));
+        },
+        close: () => {},
+      }));
+    });
+    await lab.deps.table.transact([{ put: jobItem(aRecord) }]);
+    const token = readFileSync(path.join(dir, "other/admin-token"), "utf8").trim();
+    const leave = new AbortController();
+    const request = fetch(url, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: leave.signal,
+    }).catch((error: unknown) => error);
+    const signal = await waiting;
+    const ended = once(signal, "abort");
+    leave.abort();
+    await ended;
+    expect(signal.aborted).toBe(true);
+    await request;
+    await handled;
+  } finally {
+    server.close();
+    server.closeAllConnections();
+    await lab.close();
+  }
+});
+
+const aRecord: JobRecord = {
+  id: 1,
+  state: "Running",
+  health: "Unknown",
+  description: "",
+  device_type: "qemu",
+  submitter: "admin",
+  priority: 50,
+  tags: [],
+  submit_time: "2026-03-01T12:00:00.000Z",
+  log_lines: 0,
+};
 
 test("an upload that was not signed by this lab, or says more than was signed, is refused", async () => {
   const put = (where: string) =>

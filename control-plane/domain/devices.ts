@@ -13,7 +13,7 @@ import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 
 /** A device configuration is at most this long. */
-export const MAX_CONFIGURATION_BYTES = 256 * 1024;
+const MAX_CONFIGURATION_BYTES = 256 * 1024;
 const HOSTNAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
 
 /** A page of devices in the order of their names, 100 when `limit` is not given. */

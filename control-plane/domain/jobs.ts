@@ -30,9 +30,10 @@ export async function submitJob(
   if (bytes.length > MAX_DEFINITION_BYTES) {
     throw new AppError("too_large", `a job definition has at most ${MAX_DEFINITION_BYTES} bytes`);
   }
-  const { definition, problems, warnings, locate } = readJobDefinition(text);
+  const read = readJobDefinition(text);
+  const { definition, problems, warnings } = read;
   if (!definition || problems.length > 0) throw refusal(problems);
-  const unknowns = await checkSubmission(deps, definition, locate);
+  const unknowns = await checkSubmission(deps, definition, (path) => read.locate(path));
   if (unknowns.length > 0) throw refusal(unknowns);
 
   const now = deps.system.now();

@@ -27,10 +27,10 @@ export async function junitReport(deps: Deps, principal: Principal, id: number):
 }
 
 /** The document itself; `unknown` counts as passed. */
-export function junit(
+function junit(
   job: JobView,
   results: ResultView[],
-  excerpts: ReadonlyMap<ResultView, string> = new Map(),
+  excerpts: ReadonlyMap<ResultView, string>,
 ): string {
   const suites = new Map<string, ResultView[]>();
   for (const result of results) {

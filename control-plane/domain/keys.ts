@@ -103,7 +103,7 @@ export function deviceKeys(device: DeviceRecord): SecondaryKeys {
 }
 
 /** Folder of all blobs of a job. */
-export const jobBlobs = (id: number): string => `jobs/${id}/`;
+const jobBlobs = (id: number): string => `jobs/${id}/`;
 export const definitionBlob = (id: number): string => `${jobBlobs(id)}definition.yaml`;
 
 /** A chunk's place names its content, so that a late upload cannot damage one that was committed. */

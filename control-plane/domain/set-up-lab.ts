@@ -4,7 +4,7 @@ import { setupKey } from "./keys.ts";
 import { itemOfToken, makeToken } from "./tokens.ts";
 
 /** Name of the administrator that a new lab has. */
-export const FIRST_ADMIN = "admin";
+const FIRST_ADMIN = "admin";
 
 /** Whether the lab has its first administrator. */
 export const isSetUp = async ({ table }: Deps): Promise<boolean> =>

@@ -5,8 +5,7 @@ export interface Key {
 }
 
 /** The item's own keys, or one of the four secondary ones; an item without such a key is not in that index. */
-export const INDEXES = ["main", "i1", "i2", "i3", "i4"] as const;
-export type Index = (typeof INDEXES)[number];
+export type Index = "main" | "i1" | "i2" | "i3" | "i4";
 export type SecondaryKeys = Partial<Record<Exclude<Index, "main">, Key>>;
 
 /** What is written: JSON data of at most 400 KB. */

@@ -5,9 +5,12 @@ import type { Blobs, SignedRequest } from "../../control-plane/ports/blobs.ts";
 export interface BlobsUnderTest {
   blobs: Blobs;
   /** Makes a signed request as a client does; `url` may be changed by the test. */
-  send(request: SignedRequest, body?: Uint8Array): Promise<{ status: number; body: Uint8Array }>;
+  send: (
+    request: SignedRequest,
+    body?: Uint8Array,
+  ) => Promise<{ status: number; body: Uint8Array }>;
   /** Lets time pass. */
-  pass(seconds: number): void;
+  pass: (seconds: number) => void;
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);

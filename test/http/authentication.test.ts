@@ -109,7 +109,7 @@ describe.each(routes)("%s %s", (method, path, who, status, body) => {
 
   test.each(who)("is open to %s", async (kind) => {
     const answer = await send(tokens[kind]);
-    expect(answer.status, await answer.clone().text()).toBe(status);
+    expect(answer.status).toBe(status);
   });
 });
 

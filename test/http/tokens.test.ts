@@ -112,7 +112,8 @@ describe("signing in", () => {
     const answers = await Promise.all(
       [1, 2, 3].map(() => redeem(new URL(url).searchParams.get("code")!)),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([303, 401, 401]);
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([303, 401, 401]);
   });
 
   test("works for ten minutes, and the session for thirty days", async () => {
@@ -140,7 +141,7 @@ describe("signing in", () => {
     await lab.addDevice("qemu-01");
     const { cookie } = await signIn();
     const answer = await lab.request("/jobs", { ...asBrowser(cookie, headers), body: aJob() });
-    expect(answer.status, await answer.text()).toBe(status);
+    expect(answer.status).toBe(status);
   });
 
   test("a session is no bearer token, and a token is no cookie", async () => {

@@ -88,17 +88,14 @@ export async function embeddedLab(settings: Partial<Settings> = {}): Promise<Emb
       headers,
       method = body === undefined ? "GET" : "POST",
     } = options;
-    return lab.app.request(
-      /^\/(blobs\/|sign-(in|out)$)/.test(where) ? where : `/api/v1${where}`,
-      {
-        method,
-        headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
-        ...(body === undefined
-          ? {}
-          : { body: isRaw(body) ? (body as BodyInit) : JSON.stringify(body) }),
-        ...(options.signal ? { signal: options.signal } : {}),
-      },
-    );
+    return lab.app.request(/^\/(blobs\/|sign-(in|out)$)/.test(where) ? where : `/api/v1${where}`, {
+      method,
+      headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
+      ...(body === undefined
+        ? {}
+        : { body: isRaw(body) ? (body as BodyInit) : JSON.stringify(body) }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
   };
   const api = async <T>(where: string, options: RequestOptions = {}): Promise<T> => {
     const response = await request(where, options);

@@ -17,7 +17,7 @@ interface Waiting {
 /** Doorbells in memory. Passes run in this process, one at a time per device type, and requests during a pass become one more. */
 export function createSignals(): EmbeddedSignals {
   const listeners = new Map<Bell, Set<Waiting>>();
-  const { stop, ...passes } = createPasses();
+  const passes = createPasses();
   let closed = false;
 
   const wakeAll = (waiting: Iterable<Waiting>) => {
@@ -28,7 +28,9 @@ export function createSignals(): EmbeddedSignals {
   };
 
   return {
-    ...passes,
+    requestPass: passes.requestPass,
+    servePasses: passes.servePasses,
+    passesDone: passes.passesDone,
     async ring(bell) {
       wakeAll(listeners.get(bell) ?? []);
     },
@@ -47,7 +49,7 @@ export function createSignals(): EmbeddedSignals {
     },
     close() {
       closed = true;
-      stop();
+      passes.stop();
       for (const waiting of listeners.values()) wakeAll(waiting);
     },
   };

@@ -7,7 +7,7 @@ export type Permit =
   | { method: "PUT"; key: string; sizeBytes: number; sha256: string };
 
 /** Where the engine serves blobs, relative to the control plane's address. */
-export const BLOB_PATH = "/blobs/";
+const BLOB_PATH = "/blobs/";
 
 /** A URL for exactly these bytes under this key, until it expires. */
 export function signedPut(secret: string, now: number, put: SignedPut): SignedRequest {
@@ -57,6 +57,7 @@ function signedUrl(secret: string, method: string, key: string, query: Record<st
 }
 
 function sign(secret: string, method: string, key: string, query: Record<string, string>): string {
-  const text = JSON.stringify([method, key, Object.entries(query).toSorted()]);
+  const names = Object.keys(query).toSorted();
+  const text = JSON.stringify([method, key, names.map((name) => [name, query[name]])]);
   return createHmac("sha256", secret).update(text).digest("hex");
 }
