@@ -5,6 +5,7 @@ import { makeSignInLink } from "../domain/sign-in.ts";
 import { addToken, listTokens, revokeToken } from "../domain/tokens.ts";
 import { readJson } from "./read-body.ts";
 import { routes } from "./route.ts";
+import { SIGN_IN_PATH } from "./session.ts";
 
 /** `/api/v1/tokens` and `/api/v1/sign-in-links` */
 export function tokenRoutes(deps: Deps) {
@@ -21,8 +22,7 @@ export function tokenRoutes(deps: Deps) {
   });
   app.post("/sign-in-links", async (c) => {
     const { code, expires } = await makeSignInLink(deps, c.var.principal);
-    // The page of the ui that takes it.
-    const url = new URL(`/sign-in?code=${code}`, c.req.url).href;
+    const url = new URL(`${SIGN_IN_PATH}?code=${code}`, c.req.url).href;
     return c.json({ url, expires }, 201);
   });
   return app;

@@ -163,8 +163,7 @@ describe("signing in", () => {
     const answer = await send({ token: ` ${alice.token} `, next: "/jobs/3" });
     expect([answer.status, answer.headers.get("location")]).toEqual([303, "/jobs/3"]);
     for (const next of ["https://evil.test/", "//evil.test/", "/\\evil.test"]) {
-      const { headers } = await send({ token: alice.token, next });
-      expect(headers.get("location")).toBe("/");
+      expect((await send({ token: alice.token, next })).status).toBe(400);
     }
     expect((await send({ token: await lab.addWorker() })).status).toBe(401);
     expect((await send({})).status).toBe(401);
