@@ -197,7 +197,7 @@ export class LogShipper {
       this.#deps.log(`job ${this.#log.id}: its log cannot be shipped, trying on: ${message}`);
     }
     this.#lastError = message;
-    this.#position = undefined;
+    if (error instanceof HttpError && error.status === 409) this.#position = undefined;
     if (isOver(error)) this.#deps.changed();
     await this.#retry.wait(this.#deps.clock, this.#backoff.next(error));
   }

@@ -127,11 +127,11 @@ export class RunnerProcess {
     return this.#claimed ?? this.#spawned;
   }
 
-  /** Our own child until its exit was told, so that how it ended is known when it counts as ended. */
+  /** Our own child until its exit was announced: how it ended is known then. */
   #isRunning(): boolean {
     const child = this.#child;
-    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null)
-      return true;
+    const isOver = this.#startError ?? child?.exitCode ?? child?.signalCode;
+    if (child && (isOver === undefined || isOver === null)) return true;
     const identity = this.#identity();
     return identity !== undefined && isAlive(identity);
   }
