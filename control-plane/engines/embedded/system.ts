@@ -1,10 +1,12 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
+import { gunzip, gunzipSync, gzip } from "node:zlib";
 import type { System } from "../../ports/system.ts";
 
 const compress = promisify<Uint8Array, Buffer>(gzip);
 const decompress = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
+
+const SMALL_BYTES = 4096;
 
 /** The real clock and chance of this process; operator messages go to stderr. */
 export const system: System = {
@@ -14,7 +16,11 @@ export const system: System = {
   hash: (text) => createHash("sha256").update(text).digest("hex"),
   hmac: (secret, text) => createHmac("sha256", secret).update(text).digest("hex"),
   gzip: (bytes) => compress(bytes),
-  gunzip: (bytes, maxBytes) => decompress(bytes, { maxOutputLength: maxBytes }),
+  // What is small grows to a few megabytes at the most; a thread for it costs more than it saves.
+  gunzip: async (bytes, maxBytes) =>
+    bytes.length < SMALL_BYTES
+      ? gunzipSync(bytes, { maxOutputLength: maxBytes })
+      : decompress(bytes, { maxOutputLength: maxBytes }),
   log: (message, context) => {
     const details = context ? ` ${JSON.stringify(context)}` : "";
     process.stderr.write(`${new Date().toISOString()} ${message}${details}\n`);
