@@ -1,0 +1,192 @@
+import fc from "fast-check";
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { MAX_CHUNK_RESULT_BYTES, type LogCommitRequest } from "#protocol/worker-api.ts";
+import type { AgentDeps } from "../../worker/agent/agent-deps.ts";
+import { Bell } from "../../worker/agent/bell.ts";
+import { systemClock, type Clock } from "../../worker/agent/clock.ts";
+import { ControlPlane } from "../../worker/agent/control-plane.ts";
+import { LogShipper } from "../../worker/agent/log-shipper.ts";
+import { HttpClient } from "../../worker/host/http-client.ts";
+import { FakeControlPlane, type Fault } from "../support/fake-control-plane.ts";
+
+let plane: FakeControlPlane;
+let http: HttpClient;
+let dir: string;
+beforeEach(async () => {
+  plane = await new FakeControlPlane().listen();
+  http = new HttpClient(plane.url);
+  dir = mkdtempSync(path.join(tmpdir(), "pumice-shipper-"));
+});
+afterEach(async () => {
+  http.close();
+  await plane.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** Delays pass at once, but only when everything else that could happen has. */
+const hurried: Clock = {
+  now: (() => {
+    let now = 0;
+    return () => (now += 10_000);
+  })(),
+  random: () => 0.5,
+  sleep: (_, signal) => systemClock.sleep(1, signal),
+};
+
+function shipper(file: string, { isNew = true, clock = hurried, id = 1 } = {}) {
+  const deps: AgentDeps = {
+    controlPlane: new ControlPlane(http, () => plane.token),
+    clock,
+    workDir: dir,
+    runnerCommand: () => ["false"],
+    log: () => {},
+    changed: () => {},
+  };
+  const retry = new Bell();
+  const log = { id, token: `token-${id}`, file, firstLine: 0 };
+  return { shipper: new LogShipper(deps, log, isNew, retry), retry };
+}
+
+const record = (msg: unknown, lvl = "target"): string =>
+  JSON.stringify({ dt: "2026-03-01T12:00:00.000000+00:00", lvl, msg });
+
+const faults: fc.Arbitrary<Fault | undefined> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(undefined) },
+  fc.constantFrom<Fault>(
+    "drop",
+    "lose",
+    { status: 500 },
+    { status: 503, headers: { "retry-after": "1" } },
+    { status: 409, body: { code: "conflict", message: "try again" } },
+    { status: 502, body: "<html>" },
+  ),
+);
+/** What happens to the log while it is shipped; `restart`: the agent is killed and another begins. */
+const events = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.record({ append: fc.array(fc.string(), { maxLength: 30 }) }) },
+    fc.record({ half: fc.string({ minLength: 1 }) }),
+    fc.constant("restart" as const),
+    fc.constant("pause" as const),
+  ),
+  { minLength: 1, maxLength: 12 },
+);
+
+test("under any faults and restarts the log arrives once and in order", async () => {
+  let id = 0;
+  await fc.assert(
+    fc.asyncProperty(events, fc.array(faults, { maxLength: 40 }), async (happens, bad) => {
+      const file = path.join(dir, `log-${++id}`);
+      const job = plane.submit(id, []);
+      const queue = [...bad];
+      plane.fault = () => queue.shift();
+      const expected: string[] = [];
+      let current = shipper(file, { id });
+      let stop = new AbortController();
+      let running = current.shipper.run(stop.signal);
+      for (const event of happens) {
+        if (event === "restart") {
+          stop.abort();
+          await running;
+          current = shipper(file, { isNew: false, id });
+          stop = new AbortController();
+          running = current.shipper.run(stop.signal);
+        } else if (event === "pause") {
+          await systemClock.sleep(2);
+        } else if ("half" in event) {
+          const line = record(event.half);
+          appendFileSync(file, line.slice(0, 9));
+          await systemClock.sleep(1);
+          appendFileSync(file, `${line.slice(9)}\n`);
+          expected.push(line);
+        } else {
+          const lines = event.append.map((text) => record(text));
+          appendFileSync(file, lines.map((line) => `${line}\n`).join(""));
+          expected.push(...lines);
+        }
+        current.shipper.poke();
+      }
+      current.shipper.end();
+      expect(await running).toBe(expected.length);
+      expect(job.lines).toEqual(expected);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a log of many chunks is cut at whole lines, with every result at its line", async () => {
+  const file = path.join(dir, "log");
+  const lines = Array.from({ length: 25_000 }, (_, n) =>
+    n % 100 === 0
+      ? record({ definition: "0_x", case: `case-${n}`, result: "pass" }, "results")
+      : record(`line ${n} ${"ä€".repeat(20)}`),
+  );
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  const job = plane.submit(1, []);
+  const { shipper: one } = shipper(file);
+  one.end();
+  expect(await one.run(new AbortController().signal)).toBe(lines.length);
+  expect(job.lines).toEqual(lines);
+  expect(job.results.map(({ line }) => line)).toEqual(
+    Array.from({ length: 250 }, (_, n) => n * 100),
+  );
+});
+
+test("results are never more than one chunk may have, and a huge one is shortened beside its log", async () => {
+  const file = path.join(dir, "log");
+  const result = (n: number, size: number) =>
+    record(
+      { definition: "0_x", case: `c-${n}`, result: "fail", error_msg: "é".repeat(size) },
+      "results",
+    );
+  const lines = [result(0, 10), result(1, 60_000), result(2, 60_000), result(3, 150_000)];
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  const commits: LogCommitRequest[] = [];
+  plane.fault = ({ what, body }) => {
+    if (what === "log-chunks") commits.push(JSON.parse(body.toString()) as LogCommitRequest);
+    return undefined;
+  };
+  const job = plane.submit(1, []);
+  const { shipper: one } = shipper(file);
+  one.end();
+  await one.run(new AbortController().signal);
+  expect(job.lines).toEqual(lines);
+  expect(job.results.map(({ msg }) => msg["case"])).toEqual(["c-0", "c-1", "c-2", "c-3"]);
+  for (const { results } of commits) {
+    expect(Buffer.byteLength(JSON.stringify(results))).toBeLessThanOrEqual(MAX_CHUNK_RESULT_BYTES);
+  }
+  expect(job.results[3]?.msg["error_msg"]).toMatch(/too long/);
+});
+
+test("a log that the disk forgot in part goes on at the control plane's line", async () => {
+  const file = path.join(dir, "log");
+  writeFileSync(file, `${record("kept")}\n`);
+  const job = plane.submit(1, []);
+  job.lines.push(record("kept"), record("forgotten"));
+  const { shipper: one } = shipper(file, { isNew: false });
+  one.end();
+  expect(await one.run(new AbortController().signal)).toBe(2);
+  expect(job.lines).toHaveLength(2);
+});
+
+test("an aborted shipper returns undefined even while it waits out a long delay", async () => {
+  const file = path.join(dir, "log");
+  writeFileSync(file, `${record("a")}\n`);
+  plane.submit(1, []);
+  const failed = new Promise<void>((resolve) => {
+    plane.fault = () => {
+      resolve();
+      return { status: 503, headers: { "retry-after": "300" } };
+    };
+  });
+  const { shipper: one } = shipper(file, { clock: systemClock });
+  one.end();
+  const stop = new AbortController();
+  const running = one.run(stop.signal);
+  await failed;
+  stop.abort();
+  expect(await running).toBeUndefined();
+});
