@@ -9,7 +9,6 @@ import { deviceItem, deviceView, getDeviceItem, type DeviceRecord } from "./devi
 import { getJobItem } from "./job-record.ts";
 import { configurationKey, deviceKey, deviceTypeKey, workerKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
-import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 
 /** A device configuration is at most this long. */
@@ -148,15 +147,6 @@ export async function removeDevice(
       { delete: configurationKey(hostname) },
     ]);
   });
-}
-
-/** Names of a worker's devices. */
-export async function devicesOfWorker(deps: Deps, worker: string): Promise<DeviceRecord[]> {
-  const devices: DeviceRecord[] = [];
-  for await (const { data } of queryAll<DeviceRecord>(deps, "i4", `worker-devices#${worker}`)) {
-    devices.push(data);
-  }
-  return devices;
 }
 
 async function check(deps: Deps, hostname: string, { worker, configuration }: PutDevice) {

@@ -4,8 +4,8 @@ import type { Item, Operation } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
-import { deviceKey } from "./keys.ts";
-import { readAssignments } from "./worker-record.ts";
+import { deviceKey, workerKey } from "./keys.ts";
+import { deviceTypesOfWorker, readAssignments, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
 
 export interface Outcome {
@@ -82,6 +82,13 @@ async function freeDevice(
   return { operations, device };
 }
 
+/** Where the worker's job limit counts, a free place is one for its devices of every type. */
 async function announceFree(deps: Deps, device: DeviceRecord | undefined): Promise<void> {
-  if (device) await deps.signals.requestPass(device.device_type);
+  if (!device) return;
+  await deps.signals.requestPass(device.device_type);
+  const worker = await deps.table.get<WorkerRecord>(workerKey(device.worker));
+  if (!worker || worker.data.job_limit === 0) return;
+  for (const type of await deviceTypesOfWorker(deps, device.worker)) {
+    await deps.signals.requestPass(type);
+  }
 }

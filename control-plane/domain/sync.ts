@@ -9,7 +9,7 @@ import type { Item } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
-import { devicesOfWorker, readConfiguration } from "./devices.ts";
+import { readConfiguration } from "./devices.ts";
 import { endJob, returnDevice } from "./end-job.ts";
 import { isWatched } from "./job-log.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
@@ -17,7 +17,13 @@ import { jobToken } from "./job-token.ts";
 import { definitionBlob, deviceKey, tokenKey } from "./keys.ts";
 import { requireWorker, type Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
-import { getWorkerItem, readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
+import {
+  deviceTypesOfWorker,
+  getWorkerItem,
+  readAssignments,
+  workerItem,
+  type WorkerRecord,
+} from "./worker-record.ts";
 
 type Runners = ReadonlyMap<number, RunnerReport["state"]>;
 
@@ -95,8 +101,7 @@ async function heardOf(
     return worker.state === "Online" && item.data.state !== "Online";
   });
   if (!cameOnline) return;
-  const types = new Set((await devicesOfWorker(deps, name)).map((device) => device.device_type));
-  for (const type of types) await deps.signals.requestPass(type);
+  for (const type of await deviceTypesOfWorker(deps, name)) await deps.signals.requestPass(type);
 }
 
 /** What the worker's report changes. Only a fresh report may: one that has waited may be out of date. */

@@ -1,13 +1,17 @@
 import type { JobHealth } from "#protocol/states.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps } from "./deps.ts";
+import { deviceTypeNames } from "./device-types.ts";
 import { endJob } from "./end-job.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 import { getWorkerItem, readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
 
-/** Sweeps what no event announces: silent workers, leases, queue time-outs. Called every minute or more often. */
+/**
+ * Sweeps what no event announces: silent workers, leases, queue time-outs. Called every minute or more often. It
+ * also asks for a scheduling pass of every type, in case an event was lost.
+ */
 export async function tick(deps: Deps): Promise<void> {
   const now = deps.system.now();
   for await (const { data: worker } of queryAll<WorkerRecord>(deps, "i1", "workers")) {
@@ -20,6 +24,7 @@ export async function tick(deps: Deps): Promise<void> {
     }
   }
   await endQueueTimeouts(deps, now);
+  for (const deviceType of await deviceTypeNames(deps)) await deps.signals.requestPass(deviceType);
 }
 
 async function goOffline(deps: Deps, name: string, now: number): Promise<void> {

@@ -2,7 +2,9 @@ import type { WorkerHealth, WorkerState } from "#protocol/states.ts";
 import type { Item, NewItem, Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
+import type { DeviceRecord } from "./device-record.ts";
 import { assignmentsKey, workerKey } from "./keys.ts";
+import { queryAll } from "./query-all.ts";
 
 /** A worker in the table. */
 export interface WorkerRecord {
@@ -37,6 +39,20 @@ export async function getWorkerItem(deps: Deps, name: string): Promise<Item<Work
 
 export const isSchedulable = (worker: WorkerRecord): boolean =>
   worker.state === "Online" && worker.health === "Active";
+
+/** Devices that belong to a worker. */
+export async function devicesOfWorker(deps: Deps, worker: string): Promise<DeviceRecord[]> {
+  const devices: DeviceRecord[] = [];
+  for await (const { data } of queryAll<DeviceRecord>(deps, "i4", `worker-devices#${worker}`)) {
+    devices.push(data);
+  }
+  return devices;
+}
+
+/** Types of a worker's devices, each once. */
+export async function deviceTypesOfWorker(deps: Deps, worker: string): Promise<Set<string>> {
+  return new Set((await devicesOfWorker(deps, worker)).map((device) => device.device_type));
+}
 
 /** The assignments of a worker and how to write them under the version they were read. */
 export async function readAssignments(deps: Deps, worker: string) {

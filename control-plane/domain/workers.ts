@@ -2,13 +2,12 @@ import type { AddedWorker, WorkerView } from "#protocol/api.ts";
 import { TableConflict } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { devicesOfWorker } from "./devices.ts";
 import { assignmentsKey, tokenKey, workerKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 import { makeToken, workerTokenIds } from "./tokens.ts";
-import { getWorkerItem, workerItem, type WorkerRecord } from "./worker-record.ts";
+import { devicesOfWorker, getWorkerItem, workerItem, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
 
 /** Makes a worker and its token; the answer is the only place that has the token. Throws `conflict` when the name is taken. */

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DeviceView } from "#protocol/api.ts";
+import type { DeviceView, JobView } from "#protocol/api.ts";
 import { schedulePass } from "../../control-plane/domain/schedule.ts";
+import { tick } from "../../control-plane/domain/tick.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
@@ -142,8 +143,9 @@ describe("whatever happens", () => {
     events: (typeof event extends fc.Arbitrary<infer E> ? E : never)[],
   ): Promise<void> {
     const workers = [await world.addWorker("w0"), await world.addWorker("w1", 1)];
-    for (const n of [0, 1, 2]) await world.addDevice(`d${n}`, { worker: `w${n % 2}` });
+    for (const n of [0, 1, 2]) await world.addDevice(`d${n}`, { worker: n === 0 ? "w0" : "w1" });
     const tokens = new Map<number, string>();
+    let waited: JobView[] = [];
     for (const step of events) {
       if (step.do === "submit") await world.submit(aJob({ lines: [`priority: ${step.priority}`] }));
       if (step.do === "sync") {
@@ -161,15 +163,29 @@ describe("whatever happens", () => {
       if (step.do === "passes") {
         await Promise.all(Array.from({ length: step.n }, () => schedulePass(world.deps, "qemu")));
       }
-      await check(world);
+      const jobs = await check(world);
+      requireOrder(waited, jobs);
+      waited = jobs.filter(({ state }) => state === "Submitted");
     }
   }
 
-  async function check(world: EmbeddedLab): Promise<void> {
+  /** Nobody who waited before a step still waits after it while somebody less urgent got a device. */
+  function requireOrder(waited: JobView[], jobs: JobView[]): void {
+    const stateOf = (id: number) => jobs.find((job) => job.id === id)?.state;
+    const served = waited.filter(({ id }) => stateOf(id) === "Scheduled");
+    const passedOver = waited.filter(({ id }) => stateOf(id) === "Submitted");
+    for (const job of served) {
+      const overtaken = passedOver.filter(
+        (other) =>
+          other.priority > job.priority || (other.priority === job.priority && other.id < job.id),
+      );
+      expect(overtaken).toEqual([]);
+    }
+  }
+
+  async function check(world: EmbeddedLab): Promise<JobView[]> {
     const { devices } = await world.api<{ devices: DeviceView[] }>("/devices");
-    const { jobs } = await world.api<{ jobs: Awaited<ReturnType<EmbeddedLab["job"]>>[] }>(
-      "/jobs?limit=200",
-    );
+    const { jobs } = await world.api<{ jobs: JobView[] }>("/jobs?limit=200");
     const holding = jobs.filter(({ state }) => state === "Scheduled" || state === "Canceling");
     const claims = holding.map(({ device }) => device);
     expect(new Set(claims).size).toBe(claims.length);
@@ -183,6 +199,7 @@ describe("whatever happens", () => {
     const free = devices.filter(({ state, worker }) => state === "Idle" && worker === "w0");
     const { workers } = await world.api<{ workers: { name: string; state: string }[] }>("/workers");
     if (workers[0]!.state === "Online" && free.length > 0) expect(waiting).toEqual([]);
+    return jobs;
   }
 });
 
@@ -199,6 +216,34 @@ test("many passes at the same time book nothing twice", async () => {
   const { start } = await lab.sync(worker);
   expect(start.map(({ job_id }) => job_id)).toEqual([1, 2, 3, 4]);
   expect(new Set(start.map(({ device_hostname }) => device_hostname)).size).toBe(4);
+});
+
+test("a worker at its limit takes a job of any type as soon as one of its jobs ends", async () => {
+  const worker = await lab.addWorker("bench", 1);
+  await lab.addDevice("qemu-01");
+  await lab.addDevice("board-1", { device_type: "board" });
+  await lab.sync(worker);
+  const first = await lab.submit();
+  const second = await lab.submit(aJob({ deviceType: "board" }));
+  const { start } = await lab.sync(worker);
+  expect((await lab.job(second)).waits_for).toBe(
+    "of 1 fitting device: 1 on worker bench, which may be at its job limit",
+  );
+  await lab.finish(first, start[0]!.token, { result: "pass", lines: 0 });
+  expect((await lab.job(second)).state).toBe("Scheduled");
+});
+
+test("a pass that was asked for and lost is made up for by the next sweep", async () => {
+  const worker = await lab.addWorker();
+  await lab.addDevice("qemu-01");
+  await lab.sync(worker);
+  const lost = vi.spyOn(lab.deps.signals, "requestPass").mockResolvedValue();
+  const id = await lab.submit();
+  expect((await lab.job(id)).state).toBe("Submitted");
+  lost.mockRestore();
+  await tick(lab.deps);
+  await lab.settled();
+  expect((await lab.job(id)).state).toBe("Scheduled");
 });
 
 test("a pass reads no more of a long queue than it has devices for", async () => {
