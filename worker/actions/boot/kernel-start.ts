@@ -1,0 +1,63 @@
+import type { BootBlock } from "#protocol/job-actions.ts";
+import { pythonRegex } from "../../console/python-regex.ts";
+import type { RunContext } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import { consoleSlot } from "../../pipeline/job-slots.ts";
+
+/** A prompt counts as "the kernel said nothing" when this long nothing came after it. */
+const SILENCE_SECONDS = 1;
+
+/**
+ * Waits for the kernel's banner (DISPATCHER.md 8, step 1), so that what a firmware prints is not taken for
+ * a prompt. A kernel booted with `quiet` prints none: when a prompt comes instead and the DUT falls silent,
+ * the boot goes on, and the log says so.
+ *
+ * @throws JobFailure Job when neither came in time.
+ */
+export async function awaitKernelStart(
+  context: RunContext,
+  block: BootBlock,
+  prompts: readonly string[],
+): Promise<void> {
+  const banner = bannerOf(context, block);
+  if (banner === "") return;
+  const console = context.slots.take(consoleSlot);
+  const { signal, timeoutSeconds, log } = context;
+  const patterns: Record<string, RegExp> = { banner: pythonRegex(banner) };
+  for (const prompt of [...prompts, ...loginPrompt(block)]) patterns[prompt] = pythonRegex(prompt);
+  const only = { banner: pythonRegex(banner) };
+  log.info(`Waiting for the kernel's start: ${banner}`);
+  for (;;) {
+    const found = await console.expect<string>(patterns, {
+      timeoutSeconds,
+      signal,
+      keepMatch: true,
+    });
+    if (found.name === "banner") return;
+    const received = console.received;
+    const late = await console.tryExpect(only, {
+      timeoutSeconds: SILENCE_SECONDS,
+      signal,
+      keepMatch: true,
+    });
+    if (late) return;
+    if (console.received !== received) continue;
+    log.warning(
+      `The kernel's start was awaited as ${JSON.stringify(banner)} and did not show; ` +
+        `${JSON.stringify(found.match[0])} came instead, so the boot goes on (is \`quiet\` on the kernel's command line?)`,
+    );
+    return;
+  }
+}
+
+/** The block's own words, else the device's, else LAVA's. */
+function bannerOf({ job }: RunContext, block: BootBlock): string {
+  const own = block.parameters?.["kernel-start-message"];
+  const constant = (job.device.constants as Record<string, unknown>)["kernel-start-message"];
+  const banner = own ?? constant ?? "Linux version [0-9]";
+  if (typeof banner === "string") return banner;
+  throw new JobFailure("Job", "kernel-start-message: expected a regular expression");
+}
+
+const loginPrompt = ({ auto_login: login }: BootBlock): string[] =>
+  login ? [login.login_prompt] : [];

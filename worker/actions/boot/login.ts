@@ -1,0 +1,106 @@
+import type { BootBlock } from "#protocol/job-actions.ts";
+import type { Console } from "../../console/console.ts";
+import { literalRegex, pythonRegex } from "../../console/python-regex.ts";
+import type { Action, RunContext } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import { consoleSlot, promptsSlot } from "../../pipeline/job-slots.ts";
+import { KernelWatch } from "./kernel-messages.ts";
+import { awaitKernelStart } from "./kernel-start.ts";
+import { listOfTexts } from "./list-of-texts.ts";
+import { promptPatterns } from "./prompt-patterns.ts";
+import { exportDeviceEnv, expectShell } from "./shell-session.ts";
+
+/** What follows a boot that ends at a prompt (DISPATCHER.md 8): log in, then a shell when tests want one. */
+export function loginSteps(block: BootBlock, hasShell: boolean): Action[] {
+  const prompts = listOfTexts(block["prompts"]);
+  if (prompts.length === 0) return [];
+  return [
+    {
+      name: "auto-login-action",
+      retries: true,
+      needs: [consoleSlot],
+      gives: [promptsSlot],
+      run: (context) => awaitKernelStart(context, block, prompts),
+      steps: [loginAction(block, prompts)],
+    },
+    ...(hasShell ? [expectShell, exportDeviceEnv] : []),
+  ];
+}
+
+function loginAction(block: BootBlock, prompts: string[]): Action {
+  return {
+    name: "login-action",
+    needs: [consoleSlot],
+    gives: [promptsSlot],
+    validate: async ({ log }) => checkLogin(block, prompts, log),
+    run: (context) => logIn(context, block, prompts),
+  };
+}
+
+async function checkLogin(
+  { auto_login: login }: BootBlock,
+  prompts: string[],
+  log: RunContext["log"],
+): Promise<void> {
+  for (const prompt of prompts) pythonRegex(prompt);
+  const vague = prompts.filter((prompt) => !/[\\:]/.test(prompt));
+  if (vague.length > 0) {
+    log.warning(`prompts that may match ordinary output: ${vague.join(", ")}`);
+  }
+  if (!login) return;
+  if (login.login_prompt === "") throw new JobFailure("Job", "auto_login.login_prompt is empty");
+  pythonRegex(login.login_prompt);
+  if (login.password_prompt !== undefined && login.password === undefined) {
+    throw new JobFailure("Job", "auto_login.password is missing: there is a password_prompt");
+  }
+}
+
+async function logIn(context: RunContext, block: BootBlock, prompts: string[]): Promise<void> {
+  const console = context.slots.take(consoleSlot);
+  const login = block.auto_login;
+  const watch = new KernelWatch(context, block, prompts);
+  context.slots.put(promptsSlot, prompts);
+  try {
+    const first = {
+      ...promptPatterns(prompts),
+      ...(login ? { login: pythonRegex(login.login_prompt), incorrect: INCORRECT } : {}),
+    };
+    await watch.expect(console, first);
+    if (login) await typeLogin(context, console, login, prompts);
+  } finally {
+    watch.report();
+  }
+  for (const command of listOfTexts(login?.login_commands)) {
+    await console.sendLine(command);
+    await console.expect(promptPatterns(prompts), {
+      timeoutSeconds: context.connectionTimeoutSeconds,
+      signal: context.signal,
+    });
+  }
+}
+
+const INCORRECT = literalRegex("Login incorrect");
+const TIMED_OUT = literalRegex("Login timed out");
+
+async function typeLogin(
+  { connectionTimeoutSeconds, timeoutSeconds, signal }: RunContext,
+  console: Console,
+  login: NonNullable<BootBlock["auto_login"]>,
+  prompts: string[],
+): Promise<void> {
+  const wait = { timeoutSeconds: Math.max(timeoutSeconds, connectionTimeoutSeconds), signal };
+  const refusals = { incorrect: INCORRECT, timedOut: TIMED_OUT };
+  // As LAVA: whatever matched before, the name is typed now.
+  await console.sendLine(login.username);
+  if (login.password_prompt !== undefined) {
+    const password = pythonRegex(login.password_prompt);
+    const patterns = { ...promptPatterns(prompts), password, timedOut: TIMED_OUT };
+    const { name } = await console.expect<string>(patterns, wait);
+    if (name === "timedOut") throw new JobFailure("Job", "Login timed out");
+    if (name === "password") await console.sendLine(login.password ?? "");
+    else return;
+  }
+  const { name } = await console.expect<string>({ ...promptPatterns(prompts), ...refusals }, wait);
+  if (name === "incorrect") throw new JobFailure("Job", "Login incorrect");
+  if (name === "timedOut") throw new JobFailure("Job", "Login timed out");
+}

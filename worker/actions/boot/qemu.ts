@@ -1,0 +1,76 @@
+import type { BootBlock } from "#protocol/job-actions.ts";
+import { Console } from "../../console/console.ts";
+import { processTransport } from "../../drivers/process-transport.ts";
+import { runCommand } from "../../host/spawn.ts";
+import type { Action, RunContext } from "../../pipeline/action.ts";
+import { consoleSlot, guestDriveSlot, imagesSlot } from "../../pipeline/job-slots.ts";
+import type { BootStrategy } from "../../pipeline/strategy.ts";
+import { loginSteps } from "./login.ts";
+import { qemuArguments, qemuProgram } from "./qemu-command.ts";
+
+/** A guest in QEMU, whose console is QEMU's standard input and output (DISPATCHER.md 12). */
+export const qemuBoot: BootStrategy = {
+  family: "boot",
+  name: "qemu",
+  refuses: ({ method }, { device }) => {
+    if (method !== "qemu") return `the method is ${method}`;
+    const offered = Object.keys(device.actions.boot.methods ?? {});
+    if (offered.includes("qemu")) return undefined;
+    return `the device has no boot method qemu (it has ${offered.join(", ") || "none"})`;
+  },
+  action: (block, { hasShell }) => ({
+    name: "boot-image-retry",
+    retries: true,
+    needs: [imagesSlot],
+    gives: [consoleSlot],
+    steps: [
+      { name: "boot-qemu-image", retries: true, steps: [executeQemu(block)] },
+      ...loginSteps(block, hasShell),
+    ],
+  }),
+};
+
+function executeQemu(block: BootBlock): Action {
+  return {
+    name: "execute-qemu",
+    gives: [consoleSlot],
+    validate: async ({ job, signal }) => {
+      if (block["docker"] !== undefined) return;
+      await qemuVersion(qemuProgram(job), signal);
+    },
+    run: startGuest,
+  };
+}
+
+async function startGuest(context: RunContext): Promise<void> {
+  const { job, slots, log, signal } = context;
+  const program = qemuProgram(job);
+  const version = await qemuVersion(program, signal);
+  const args = qemuArguments(job, slots.take(imagesSlot), slots.find(guestDriveSlot));
+  // A guest that is left from the last attempt would hold the same files.
+  await slots.find(consoleSlot)?.close();
+  log.debug(`Calling: ${JSON.stringify([program, ...args])}`);
+  const transport = await processTransport([program, ...args], { cwd: job.scratch });
+  const console = new Console(transport, { log: (level, text) => log.write(level, text) });
+  console.characterDelayMs = Number(job.device.character_delays?.boot ?? 0);
+  context.defer(() => console.close());
+  slots.put(consoleSlot, console);
+  context.record({
+    qemu_version: version,
+    host_arch: process.arch,
+    job_arch: String(job.definition.context?.["arch"]),
+  });
+}
+
+const versions = new Map<string, Promise<string>>();
+
+/** Asked once a process: it costs as much as starting a guest. */
+function qemuVersion(program: string, signal: AbortSignal): Promise<string> {
+  const known = versions.get(program);
+  if (known) return known;
+  const asked = runCommand([program, "--version"], { signal }).then(
+    ({ output }) => /version (\S+)/.exec(output)?.[1] ?? "unknown",
+  );
+  versions.set(program, asked);
+  return asked;
+}

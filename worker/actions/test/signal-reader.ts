@@ -1,0 +1,152 @@
+import { pythonRegex } from "../../console/python-regex.ts";
+import type { RunContext } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import type { OverlayDefinition } from "../../pipeline/job-slots.ts";
+import { checkTestCase, readTestCase, type TestCase } from "./signal-words.ts";
+import { TestRun } from "./test-run.ts";
+
+/** Turns the signals of one stage into result records (TEST-SHELL.md 6). */
+export class SignalReader {
+  /** What makes the stage fail at its end although it ran to it. */
+  readonly errors: string[] = [];
+  readonly #context: RunContext;
+  readonly #stage: number;
+  readonly #definitions: readonly OverlayDefinition[];
+  readonly #ran = new Set<string>();
+  #run: TestRun | undefined;
+  #parse: RegExp | undefined;
+
+  constructor(context: RunContext, stage: number, definitions: readonly OverlayDefinition[]) {
+    this.#context = context;
+    this.#stage = stage;
+    this.#definitions = definitions;
+  }
+
+  /** The running definition's own pattern for results; only between its STARTRUN and ENDRUN. */
+  get parsePattern(): RegExp | undefined {
+    return this.#parse;
+  }
+
+  /**
+   * Takes one signal.
+   *
+   * @throws JobFailure Test for one that must end the job (TESTRAISE, a result before any STARTRUN, a
+   * signal without its words).
+   */
+  signal(name: string, text: string, logLine: number): void {
+    const { log } = this.#context;
+    const words = text.split(/\s+/).filter((word) => word !== "");
+    log.debug(`Received signal: <${name}> ${words.join(" ")}`);
+    switch (name) {
+      case "STARTRUN":
+        return this.#startRun(words);
+      case "ENDRUN":
+        return this.#endRun();
+      case "STARTTC":
+        return this.#run?.caseStarted(words[0] ?? "", logLine);
+      case "ENDTC":
+        return this.#run?.caseEnded(words[0] ?? "", logLine);
+      case "TESTCASE":
+        return this.#testCase(words, logLine);
+      case "TESTSET":
+        return this.#testSet(words);
+      case "TESTREFERENCE":
+        return this.#testReference(words);
+      case "TESTRAISE":
+        throw new JobFailure("Test", text.trim());
+      case "TESTEVENT":
+        return void log.write("event", text.trim());
+      case "TESTFEEDBACK":
+        return log.debug(`feedback of ${words.join(" ")} was asked for: it has no console`);
+      default:
+        return undefined;
+    }
+  }
+
+  /** A match of the definition's own pattern. */
+  parsed({ groups = {} }: RegExpExecArray, logLine: number): void {
+    const name = groups["test_case_id"]?.trim();
+    if (name?.includes(" ")) {
+      this.#context.log.warning(`a parsed test case has spaces in its name: ${name}`);
+      return;
+    }
+    const { measurement, units } = groups;
+    const fixups = this.#run?.definition.fixupdict;
+    const found = { name, result: groups["result"], measurement, units };
+    this.#record(checkTestCase(found, fixups), logLine);
+  }
+
+  installFailed(): void {
+    this.errors.push(`a test definition of stage ${this.#stage} could not be installed`);
+    const record = { definition: "lava", case: `stage_${this.#stage}`, result: "fail" };
+    this.#context.log.result(record);
+  }
+
+  /** The stage is over, however: a run that is still open has failed, and what was expected and never ran is missing. */
+  close(): void {
+    this.#run?.unfinished();
+    this.#run = undefined;
+    this.#parse = undefined;
+    const { log, level } = this.#context;
+    for (const definition of this.#definitions) {
+      if (!this.#ran.has(definition.testrunId)) {
+        new TestRun(definition, log, level).reportMissing();
+      }
+    }
+  }
+
+  #startRun([testrunId = "", uuid]: string[]): void {
+    if (uuid === undefined) throw new JobFailure("Test", `Invalid signal STARTRUN ${testrunId}`);
+    const { log, level } = this.#context;
+    const definition = this.#definitions.find((known) => known.testrunId === testrunId);
+    if (!definition) {
+      log.error(`STARTRUN of ${testrunId}, which is not a definition of this job`);
+      return;
+    }
+    log.info(`Starting test lava.${testrunId} (${uuid})`);
+    // A definition whose script ended early never said so: the next one replaces it.
+    this.#run?.unfinished();
+    this.#ran.add(testrunId);
+    this.#run = new TestRun(definition, log, level);
+    const { pattern } = definition;
+    this.#parse = pattern === undefined ? undefined : pythonRegex(pattern, "parse");
+  }
+
+  #endRun(): void {
+    const { log, namespace } = this.#context;
+    if (!this.#run) return;
+    log.info(`Ending use of test pattern of ${this.#run.definition.testrunId}.`);
+    this.#run.end(namespace);
+    this.#run = undefined;
+    this.#parse = undefined;
+  }
+
+  #testCase(words: string[], logLine: number): void {
+    if (!this.#run) {
+      throw new JobFailure(
+        "Test",
+        `a test case was reported before any test run: ${words.join(" ")}`,
+      );
+    }
+    this.#record(readTestCase(words, this.#run.definition.fixupdict), logLine);
+  }
+
+  #record(found: TestCase | Error, logLine: number): void {
+    if (found instanceof Error) this.#context.log.error(`a result was dropped: ${found.message}`);
+    else this.#run?.record(found, logLine);
+  }
+
+  #testSet([action, name]: string[]): void {
+    if (!this.#run) return;
+    if (action === "START" && name !== undefined) this.#run.set = name;
+    else if (action === "STOP") this.#run.set = undefined;
+  }
+
+  #testReference(words: string[]): void {
+    const [name, result, reference] = words;
+    if (words.length !== 3 || !name || !result || !reference) {
+      throw new JobFailure("Test", `TESTREFERENCE wants 3 words, found ${words.length}`);
+    }
+    this.#run?.reference(name, result, reference);
+  }
+}

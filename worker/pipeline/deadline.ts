@@ -1,0 +1,70 @@
+import { JobFailure } from "./job-failure.ts";
+
+/** Longest delay that a timer takes; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export interface Deadline {
+  /** Aborted when the deadline passes or an outer one is; the reason is the failure to report. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  /** While something inside has its own deadline, only that one counts, so that the innermost is blamed. */
+  suspend(): void;
+  /** The inner one is over: this one counts again, and fires at once when it has passed. */
+  resume(): void;
+  clear(): void;
+}
+
+/** A deadline inside `outer`: not later than that, and aborted with it. */
+export function startDeadline(
+  seconds: number,
+  outer: { signal: AbortSignal; atMs: number },
+  failure: (elapsedSeconds: number) => JobFailure,
+): Deadline {
+  const started = Date.now();
+  const atMs = Math.min(started + seconds * 1000, outer.atMs);
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const expire = (): void => controller.abort(failure(Math.trunc((Date.now() - started) / 1000)));
+  const follow = (): void => controller.abort(outer.signal.reason);
+  const resume = (): void => {
+    const left = atMs - Date.now();
+    if (left <= 0) expire();
+    else timer = setTimeout(expire, Math.min(left, MAX_TIMER_MS));
+  };
+  if (outer.signal.aborted) follow();
+  else {
+    outer.signal.addEventListener("abort", follow, { once: true });
+    resume();
+  }
+  return {
+    signal: controller.signal,
+    atMs,
+    suspend: () => clearTimeout(timer),
+    resume: () => {
+      clearTimeout(timer);
+      if (!controller.signal.aborted) resume();
+    },
+    clear: () => {
+      clearTimeout(timer);
+      outer.signal.removeEventListener("abort", follow);
+    },
+  };
+}
+
+/** Settles as `work` does, or fails with the signal's reason as soon as it is aborted: no action is trusted. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (stop) signal.removeEventListener("abort", stop);
+    // What is left behind may still fail; nobody waits for it any more.
+    work.catch(() => {});
+  }
+}

@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+import type { Ticket } from "#protocol/worker-api.ts";
+import { writeFileAtomic } from "./host/atomic-file.ts";
+import { jobDirectoryAt } from "./host/job-directory.ts";
+import { cancelSignals } from "./host/cancel-signals.ts";
+import { openSpool } from "./host/spool.ts";
+import { runTicket } from "./run-ticket.ts";
+
+/**
+ * Runs the job of a job directory (job-directory.ts) whose ticket is there, and leaves its log and
+ * `result.json`. SIGTERM cancels; a second one doesn't wait for the cleaning up. 0 when the job passed,
+ * else 1.
+ */
+export async function runJobDirectory(folder: string): Promise<number> {
+  const files = jobDirectoryAt(folder);
+  const ticket = JSON.parse(readFileSync(files.ticket, "utf8")) as Ticket;
+  const spool = openSpool(files.log);
+  const result = await runTicket(ticket, {
+    scratch: files.scratch,
+    sink: (line) => spool.append(line),
+    signals: cancelSignals(),
+  });
+  spool.close();
+  writeFileAtomic(files.result, JSON.stringify(result));
+  return result.result === "pass" ? 0 : 1;
+}
