@@ -1,0 +1,158 @@
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { JobView, LogPage, SubmitResponse } from "#protocol/api.ts";
+import { serve, type Serving } from "../../control-plane/serve.ts";
+import { AgentBench, kill } from "../support/agent-bench.ts";
+import { agentProgram } from "../support/agent-program.ts";
+import { aDeviceConfiguration, aJob } from "../support/builders.ts";
+
+let program: Awaited<ReturnType<typeof agentProgram>>;
+let dir: string;
+let serving: Serving;
+let bench: AgentBench;
+let agent: ChildProcess;
+let workerToken: string;
+
+beforeAll(async () => {
+  program = await agentProgram();
+});
+afterAll(() => program.remove());
+beforeEach(async () => {
+  dir = mkdtempSync(path.join(tmpdir(), "pumice-agent-lab-"));
+  serving = await serve({ dataDir: dir, listen: "127.0.0.1:0" });
+  workerToken = (await api<{ token: string }>("/workers", { name: "bench" })).token;
+  await put("/devices/qemu-01");
+  bench = new AgentBench(program.file, workerToken);
+});
+afterEach(async () => {
+  await bench.close();
+  await serving.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function call<T>(method: string, where: string, body?: unknown): Promise<T> {
+  const token = readFileSync(path.join(dir, "admin-token"), "utf8").trim();
+  const answer = await fetch(`${serving.url}/api/v1${where}`, {
+    method,
+    headers: { authorization: `Bearer ${token}` },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${where}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+const api = <T>(where: string, body?: unknown): Promise<T> =>
+  call<T>(body === undefined ? "GET" : "POST", where, body);
+const put = (where: string): Promise<unknown> =>
+  call("PUT", where, {
+    device_type: "qemu",
+    worker: "bench",
+    configuration: aDeviceConfiguration(),
+  });
+
+const submit = async (): Promise<number> =>
+  (await api<SubmitResponse>("/jobs", aJob())).job_ids[0]!;
+
+/** Follows the log until it has so many lines, or is complete when no number is given. */
+async function follow(id: number, lines = Infinity): Promise<LogPage["records"]> {
+  const records: LogPage["records"] = [];
+  for (;;) {
+    const page = await api<LogPage>(`/jobs/${id}/log?start=${records.length}&wait=20`);
+    records.push(...page.records);
+    if (page.complete || records.length >= lines) return records;
+  }
+}
+
+function expectWhole(records: LogPage["records"]): void {
+  const messages = records.map(({ msg }) => msg);
+  expect(messages.slice(0, -1)).toEqual(Array.from({ length: 20 }, (_, n) => `line-${n}`));
+  expect(messages.at(-1)).toMatchObject({ definition: "lava", case: "job" });
+}
+
+test("a job runs from submission to Complete", async () => {
+  agent = bench.startProcess(serving.url);
+  const id = await submit();
+  await follow(id, 10);
+  bench.go(id, "on");
+  expectWhole(await follow(id));
+  expect(await api<JobView>(`/jobs/${id}`)).toMatchObject({
+    state: "Finished",
+    health: "Complete",
+  });
+  const { results } = await api<{ results: { name: string }[] }>(`/jobs/${id}/results`);
+  expect(results.map(({ name }) => name)).toEqual(["job"]);
+});
+
+test("the agent is killed during the job, the control plane restarted, the log is whole", async () => {
+  agent = bench.startProcess(serving.url);
+  const id = await submit();
+  await follow(id, 10);
+  await kill(agent);
+  const listen = new URL(serving.url).host;
+  await serving.close();
+  bench.go(id, "on");
+  await bench.untilFile(id, "result");
+  agent = bench.startProcess(`http://${listen}`);
+  serving = await serve({ dataDir: dir, listen });
+  expectWhole(await follow(id));
+  expect(await api<JobView>(`/jobs/${id}`)).toMatchObject({
+    state: "Finished",
+    health: "Complete",
+  });
+});
+
+test("a job is canceled, its device is free for the next", async () => {
+  agent = bench.startProcess(serving.url);
+  const id = await submit();
+  const next = await submit();
+  await follow(id, 10);
+  await api(`/jobs/${id}/cancel`, {});
+  await follow(id);
+  expect(await api<JobView>(`/jobs/${id}`)).toMatchObject({
+    state: "Finished",
+    health: "Canceled",
+  });
+  expect(bench.processesOf(id)).toEqual([]);
+  await follow(next, 10);
+  bench.go(next, "on");
+  expectWhole(await follow(next));
+});
+
+test("a job whose files are gone ends Incomplete as a Bug, and says so in its log", async () => {
+  agent = bench.startProcess(serving.url);
+  const id = await submit();
+  await follow(id, 10);
+  await kill(agent);
+  for (const pid of bench.processesOf(id)) process.kill(pid, "SIGKILL");
+  rmSync(path.join(bench.workDir, "jobs"), { recursive: true });
+  agent = bench.startProcess(serving.url);
+  const records = await follow(id);
+  expect(records.at(-2)?.msg).toMatch(/no trace/);
+  expect(await api<JobView>(`/jobs/${id}`)).toMatchObject({
+    health: "Incomplete",
+    error_type: "Bug",
+  });
+});
+
+test("a worker whose token is wrong says so and begins when the token is put right", async () => {
+  writeFileSync(bench.tokenFile, "pumice_wrong");
+  const { log } = bench.start(serving.url, {
+    now: Date.now,
+    random: () => 0,
+    sleep: (ms, signal) => {
+      // The long delay after a refusal: the moment for a person to act.
+      if (ms > 1000 && log.length > 0) writeFileSync(bench.tokenFile, workerToken);
+      return new Promise((resolve) => {
+        const timer = setTimeout(resolve, 10);
+        signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+      });
+    },
+  });
+  const id = await submit();
+  await follow(id, 10);
+  expect(log[0]).toMatch(/refuses this worker's token/);
+  bench.go(id, "on");
+  expectWhole(await follow(id));
+});
