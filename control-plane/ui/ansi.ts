@@ -12,7 +12,7 @@ interface Style {
 const SEQUENCE =
   /\u001b\[([0-9;:]*)([@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-~]/g;
 /** SGR whose ESC was stripped on the way, as LAVA does (DISPATCHER.md 7.2); `[5m]` is no colour. */
-const BARE_SGR = /\[((?:0|0?1|[349]\d|10[0-7]|\d{1,3}(?:;\d{1,3}){1,8})?)m(?!\])/g;
+const BARE_SGR = /\[((?:0|0?1|[349]\d|10[0-7]|\d{1,3}(?:;\d{1,3}){1,8}))m(?!\])/g;
 // oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 

@@ -1,6 +1,7 @@
 /** A length of time for people: `0.42 s`, `12 s`, `3 min 05 s`, `2 h 10 min`, `4 d 3 h`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 0.005) return "0 s";
   if (seconds < 1) return `${seconds.toFixed(2)} s`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);

@@ -1,7 +1,8 @@
-import type { JobView } from "#protocol/api.ts";
+import type { JobView, ResultView } from "#protocol/api.ts";
 import { failureOf } from "./failure-sentence.ts";
 import { lineAddress } from "./line-address.ts";
-import { JobStatus, Status } from "./status.tsx";
+import { ResultCounts } from "./result-counts.tsx";
+import { JobStatus } from "./status.tsx";
 import { Ago, ranFor, waitedFor } from "./time.tsx";
 import type { Timeline } from "./timeline.ts";
 import type { View } from "./view.ts";
@@ -10,10 +11,11 @@ interface HeaderProps {
   view: View;
   job: JobView;
   timeline: Timeline;
+  results: ResultView[];
 }
 
 /** Name, state and facts of a job, what it waits for, and why it failed. */
-export function JobHeader({ view, job, timeline }: HeaderProps) {
+export function JobHeader({ view, job, timeline, results }: HeaderProps) {
   const mayCancel =
     job.state !== "Finished" &&
     job.state !== "Canceling" &&
@@ -37,7 +39,7 @@ export function JobHeader({ view, job, timeline }: HeaderProps) {
           )}
         </span>
       </div>
-      <Facts job={job} now={view.now} />
+      <Facts job={job} now={view.now} results={results} />
       {job.waits_for && (
         <p class="notice">
           <b>Waits:</b> {job.waits_for}
@@ -53,16 +55,13 @@ export function JobHeader({ view, job, timeline }: HeaderProps) {
   );
 }
 
-function Facts({ job, now }: { job: JobView; now: number }) {
+function Facts({ job, now, results }: { job: JobView; now: number; results: ResultView[] }) {
+  const cases = results.filter(({ suite }) => suite !== "lava");
   const device = job.device ?? job.requested_device;
   const worker = job.worker ?? job.requested_worker;
   const ran = ranFor(job, now);
   return (
     <dl class="facts">
-      <Fact name="State">{job.state}</Fact>
-      <Fact name="Health">
-        <Status value={job.health} />
-      </Fact>
       <Fact name="Device">
         {device === undefined ? (
           `any ${job.device_type}`
@@ -85,6 +84,13 @@ function Facts({ job, now }: { job: JobView; now: number }) {
       {job.end_time && (
         <Fact name="Ended">
           <Ago iso={job.end_time} now={now} />
+        </Fact>
+      )}
+      {cases.length > 0 && (
+        <Fact name="Tests">
+          <a href="#results-title">
+            <ResultCounts results={cases} />
+          </a>
         </Fact>
       )}
     </dl>

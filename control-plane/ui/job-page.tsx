@@ -33,36 +33,47 @@ export function JobPage(props: JobPageProps) {
       script="job-page.js"
       layout="wide"
     >
-      <JobParts {...props} />
+      <HeaderPart {...props} />
       <p id="announce" class="hidden" role="status"></p>
       <LogPanel job={job} log={log} />
+      <SideParts {...props} />
     </Page>
   );
 }
 
-/** The parts that change while the job runs, each in an element with an id; the script takes them over by id. */
-export function JobParts({ view, job, timeline, results }: Omit<JobPageProps, "log">) {
+type PartsProps = Omit<JobPageProps, "log">;
+
+/** The parts that change while the job runs; the script takes their elements over by id. */
+export const JobParts = (props: PartsProps) => (
+  <>
+    <HeaderPart {...props} />
+    <SideParts {...props} />
+  </>
+);
+
+const HeaderPart = (props: PartsProps) => (
+  <div id="job-header" data-state={props.job.state} data-health={props.job.health}>
+    <JobHeader {...props} />
+  </div>
+);
+
+function SideParts({ view, job, timeline, results }: PartsProps) {
   const isFinished = job.state === "Finished";
   return (
-    <>
-      <div id="job-header" data-state={job.state} data-health={job.health}>
-        <JobHeader view={view} job={job} timeline={timeline} />
-      </div>
-      <aside aria-label="Timeline and results">
-        <section aria-labelledby="timeline-title">
-          <h2 id="timeline-title">Timeline</h2>
-          <div id="timeline">
-            <TimelineChart timeline={timeline} isFinished={isFinished} now={view.now} />
-          </div>
-        </section>
-        <section aria-labelledby="results-title">
-          <h2 id="results-title">Results</h2>
-          <div id="results">
-            <Results jobId={job.id} results={results} isFinished={isFinished} />
-          </div>
-        </section>
-      </aside>
-    </>
+    <aside aria-label="Timeline and results">
+      <section aria-labelledby="timeline-title">
+        <h2 id="timeline-title">Timeline</h2>
+        <div id="timeline">
+          <TimelineChart timeline={timeline} isFinished={isFinished} now={view.now} />
+        </div>
+      </section>
+      <section aria-labelledby="results-title">
+        <h2 id="results-title">Results</h2>
+        <div id="results">
+          <Results jobId={job.id} results={results} isFinished={isFinished} />
+        </div>
+      </section>
+    </aside>
   );
 }
 

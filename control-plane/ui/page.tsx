@@ -53,9 +53,9 @@ export function Page({ view, title, section, script, layout, children }: PagePro
 function Header({ view, section }: { view: View; section: PageProps["section"] }) {
   return (
     <header class="site">
-      <a class="brand" href="/">
+      <a class="brand" href="/" aria-label="Pumice">
         <img src={view.assets.url("icon.svg")} alt="" width="20" height="20" />
-        Pumice
+        <span>Pumice</span>
       </a>
       {view.user && (
         <>

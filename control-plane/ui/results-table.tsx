@@ -1,6 +1,6 @@
 import type { ResultView } from "#protocol/api.ts";
-import { TEST_RESULTS } from "#protocol/states.ts";
 import { lineAddress } from "./line-address.ts";
+import { ResultCounts } from "./result-counts.tsx";
 import { Status } from "./status.tsx";
 
 /** More rows than this are not shown: failures first, the rest by download. */
@@ -20,7 +20,7 @@ export function Results({ jobId, results, isFinished }: ResultsProps) {
   return (
     <>
       <p class="counts">
-        <Counts results={cases} />
+        {cases.length > 0 && <ResultCounts results={cases} />}
         {cases.length === 0 && (
           <span class="muted">{isFinished ? "No test ran." : "No test has ended yet."}</span>
         )}
@@ -40,22 +40,11 @@ export function Results({ jobId, results, isFinished }: ResultsProps) {
       {actions.length > 0 && (
         <details id="suite-lava">
           <summary>
-            lava: the job’s own steps <Counts results={actions} />
+            lava: the job’s own steps <ResultCounts results={actions} />
           </summary>
           <Rows results={shorten(actions)} caption="lava" />
         </details>
       )}
-    </>
-  );
-}
-
-function Counts({ results }: { results: ResultView[] }) {
-  return (
-    <>
-      {TEST_RESULTS.map((result) => {
-        const count = results.filter((one) => one.result === result).length;
-        return count > 0 && <Status value={result} count={count} />;
-      })}
     </>
   );
 }

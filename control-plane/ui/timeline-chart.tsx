@@ -80,13 +80,20 @@ function Bar({ action, start, end, isFinished }: BarProps) {
         <rect x={Math.min(x, WIDTH - 6).toFixed(1)} y="0" width={width.toFixed(1)} height="10" />
       </svg>
       <span class="took">
-        {outcome === "failed" && <b>failed </b>}
-        {outcome === "cut-off" && <b>cut off </b>}
+        {outcome === "failed" && <Mark mark="✕" word="failed" />}
+        {outcome === "cut-off" && <Mark mark="!" word="cut off" />}
         {took}
       </span>
     </a>
   );
 }
+
+const Mark = ({ mark, word }: { mark: string; word: string }) => (
+  <>
+    <b aria-hidden="true">{mark} </b>
+    <span class="hidden">{word}, </span>
+  </>
+);
 
 function outcomeOf(action: TimelineAction, isFinished: boolean): string {
   if (action.failed) return "failed";

@@ -28,6 +28,7 @@ document.addEventListener("click", followLineLink);
 
 if (location.hash.startsWith("#L")) goToLine();
 else if (!isComplete && !new URLSearchParams(location.search).has("start")) log.scrollToEnd();
+showPosition();
 void follow();
 void keepFresh();
 
@@ -108,7 +109,7 @@ function showPosition(): void {
   const older = get("older");
   older.hidden = log.first === 0;
   older.textContent = `${log.first.toLocaleString("en")} older lines: show ${Math.min(OLDER_LINES, log.first).toLocaleString("en")} more`;
-  get("to-end").hidden = log.isPinned;
+  get("to-end").hidden = log.isAtEnd();
   const lines = `${log.next.toLocaleString("en")} lines`;
   const isPaused = log.isFull() && !isComplete;
   const state = isComplete ? "" : isPaused ? ", paused: go to the end for more" : ", live";
@@ -138,7 +139,9 @@ function get(id: string): HTMLElement {
   return element;
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 async function once(target: EventTarget, event: string, condition: () => boolean): Promise<void> {
   while (!condition())

@@ -1,4 +1,4 @@
-import { logHtml, type LogRecords } from "../log-html.ts";
+import { BLOCK_LINES, lineHtml, logHtml, type LogRecords } from "../log-html.ts";
 
 /** Lines that the page keeps; beyond them the oldest go while the reader is at the end. */
 const KEPT_LINES = 20_000;
@@ -35,12 +35,21 @@ export class LogList {
   async append(records: LogRecords): Promise<void> {
     for (let from = 0; from < records.length; from += FRAME_LINES) {
       const some = records.slice(from, from + FRAME_LINES);
-      this.#lines.insertAdjacentHTML("beforeend", logHtml(some, this.next));
-      this.next += some.length;
+      this.#add(some);
       this.#keepPinned();
       if (this.isPinned) this.#trim();
       if (from + FRAME_LINES < records.length) await nextFrame();
     }
+  }
+
+  /** Fills the last block before it begins another. */
+  #add(records: LogRecords): void {
+    const block = this.#lines.lastElementChild;
+    const room = block ? Math.max(0, BLOCK_LINES - block.childElementCount) : 0;
+    const first = records.slice(0, room).map((record, n) => lineHtml(record, this.next + n));
+    block?.insertAdjacentHTML("beforeend", first.join(""));
+    this.#lines.insertAdjacentHTML("beforeend", logHtml(records.slice(room), this.next + room));
+    this.next += records.length;
   }
 
   /** Adds what comes before `first`, and leaves what the reader sees where it is. */
@@ -56,7 +65,7 @@ export class LogList {
     return !this.isPinned && this.next - this.first >= KEPT_LINES;
   }
 
-  /** Resolves when the reader has scrolled or comes to the end. */
+  /** Resolves when the reader comes to the end. */
   whenPinned(): Promise<void> {
     return new Promise((resolve) => {
       this.#onScroll = () => {
@@ -83,11 +92,14 @@ export class LogList {
     return true;
   }
 
-  #scrolled(): void {
+  isAtEnd(): boolean {
     const { scrollHeight, scrollTop, clientHeight } = this.#frame;
-    const isAtEnd = scrollHeight - scrollTop - clientHeight < END_PIXELS;
-    if (isAtEnd === this.isPinned) return;
-    this.isPinned = isAtEnd;
+    return scrollHeight - scrollTop - clientHeight < END_PIXELS;
+  }
+
+  #scrolled(): void {
+    if (this.isAtEnd() === this.isPinned) return;
+    this.isPinned = this.isAtEnd();
     this.#frame.dispatchEvent(new Event("pin"));
     this.#onScroll?.();
   }
