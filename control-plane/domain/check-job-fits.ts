@@ -75,13 +75,14 @@ function checkArchitecture(
   const index = definition.actions.findIndex(({ boot }) => boot?.method === "qemu");
   if (index < 0) return [];
   const available = configuration.available_architectures ?? [];
+  const known = available.length > 0 ? available.join(", ") : "what available_architectures names";
   const asked = definition.context?.["arch"];
   if (asked === undefined) {
-    const message = `boot method qemu needs context.arch: expected one of ${available.join(", ")}`;
+    const message = `boot method qemu needs context.arch: expected one of ${known}`;
     return [{ path: ["actions", index, "boot", "method"], message }];
   }
   if (available.includes(String(asked))) return [];
-  const message = `the device has no architecture ${quoted(String(asked))}; expected one of ${available.join(", ")}`;
+  const message = `the device has no architecture ${quoted(String(asked))}; expected one of ${known}`;
   return [{ path: ["context", "arch"], message }];
 }
 

@@ -2,22 +2,20 @@ import * as v from "valibot";
 import type { SourceProblem } from "./api.ts";
 import { timeoutSchema } from "./job-actions.ts";
 import { readYaml, type SourcePath, type SourcePosition } from "./read-yaml.ts";
-import { anyMapping, listOf, loose, text } from "./schema-parts.ts";
+import { anyMapping, listOf, loose, mapOf, text } from "./schema-parts.ts";
 import { sourceProblems } from "./source-problems.ts";
 
 /** A mapping whose keys matter and whose values may be empty: `serial:` (DEVICE.md 1). */
-const methods = v.record(v.string(), v.unknown(), "expected a mapping of methods");
+const methods = anyMapping;
 const optionalMapping = v.optional(v.nullable(anyMapping));
-const timeouts = v.optional(
-  v.nullable(v.record(v.string(), timeoutSchema, "expected a mapping of action names")),
-);
+const timeouts = v.optional(v.nullable(mapOf(timeoutSchema)));
 const info = v.optional(v.nullable(listOf(anyMapping)));
 
 /**
  * What a device dictionary renders to, checked as LAVA's worker does (DEVICE.md 1.1): the required keys are
  * there, what we read has its type, anything else is allowed.
  */
-export const deviceConfigurationSchema = loose({
+const deviceConfigurationSchema = loose({
   hostname: v.optional(v.nullable(text)),
   devicetype: v.optional(v.nullable(text)),
   constants: loose({}),
@@ -49,7 +47,7 @@ export interface ReadDeviceConfiguration {
   /** Undefined when there are problems. */
   configuration?: DeviceConfiguration;
   problems: SourceProblem[];
-  locate(path: SourcePath): SourcePosition;
+  locate: (path: SourcePath) => SourcePosition;
 }
 
 /** Reads a device's configuration from its text. Never throws. */

@@ -5,10 +5,10 @@ import {
   integer,
   listOf,
   loose,
+  mapOf,
   oneOf,
   strict,
   text,
-  unknownKey,
 } from "./schema-parts.ts";
 
 /**
@@ -33,12 +33,18 @@ export const timeoutSchema = v.pipe(
   ),
 );
 
+/** A name; `namespace: 1` is one too, and an empty `namespace:` is none. */
+const namespace = v.pipe(
+  v.union([v.string(), v.number(), v.boolean(), v.null()], "expected text"),
+  v.transform((name) => (name === null ? undefined : String(name))),
+);
+
 /** Keys that any block may have (JOB.md 4). The gate checks only `timeout`. */
 const common = {
   timeout: v.optional(timeoutSchema),
   timeouts: v.optional(v.unknown()),
-  namespace: v.optional(text),
-  "connection-namespace": v.optional(text),
+  namespace: v.optional(namespace),
+  "connection-namespace": v.optional(namespace),
   failure_retry: v.optional(v.unknown()),
   failure_retry_interval: v.optional(v.unknown()),
   repeat: v.optional(v.unknown()),
@@ -46,9 +52,9 @@ const common = {
 };
 
 /** JOB.md 5.1: an artifact with its place and its checks. The gate does not look inside deploy blocks. */
-export const deploySchema = loose({ ...common, to: text });
+const deploySchema = loose({ ...common, to: text });
 
-export const bootSchema = loose({
+const bootSchema = loose({
   ...common,
   method: text,
   auto_login: v.optional(
@@ -60,17 +66,11 @@ export const bootSchema = loose({
       login_commands: v.optional(listOf(v.unknown())),
     }),
   ),
-  parameters: v.optional(
-    v.record(
-      v.string(),
-      v.union([v.string(), v.boolean()], "expected text, true or false"),
-      "expected a mapping",
-    ),
-  ),
+  parameters: v.optional(mapOf(v.union([v.string(), v.boolean()], "expected text, true or false"))),
   commands: v.optional(v.union([v.string(), v.array(v.unknown())], "expected text or a list")),
 });
 
-export const commandSchema = loose({ ...common, name: text });
+const commandSchema = loose({ ...common, name: text });
 
 const suiteName = v.pipe(
   text,
@@ -153,8 +153,16 @@ const serviceSchema = loose({
 
 const testKinds = ["definitions", "interactive", "monitors", "services"] as const;
 
-/** Exactly one kind is used, looked up in this order; one at least must be there (JOB.md 7). */
-export const testSchema = v.pipe(
+/** Exactly one kind is used, looked up in this order (JOB.md 7); the others are left out unread. */
+const testSchema = v.pipe(
+  loose({}),
+  v.transform((block) => {
+    const used = testKinds.find((kind) => block[kind] !== undefined);
+    const entries = Object.entries(block);
+    return Object.fromEntries(
+      entries.filter(([key]) => key === used || !testKinds.some((kind) => kind === key)),
+    );
+  }),
   loose({
     ...common,
     definitions: v.optional(listOf(definitionSchema)),
@@ -191,6 +199,3 @@ export type TestBlock = v.InferOutput<typeof testSchema>;
 export type CommandBlock = v.InferOutput<typeof commandSchema>;
 export type JobAction = v.InferOutput<typeof actionSchema>;
 export type TestDefinitionEntry = v.InferOutput<typeof definitionSchema>;
-
-/** Message for a key of `actions[n]` that is none of these; the gate's own check says the same. */
-export const unknownAction = (key: string): string => unknownKey(key, Object.keys(kinds));

@@ -9,6 +9,7 @@ import {
   integer,
   listOf,
   loose,
+  mapOf,
   nonEmptyText,
   oneOf,
   strict,
@@ -18,10 +19,9 @@ import {
 import { sourceProblems } from "./source-problems.ts";
 import { timeoutSeconds } from "./timeouts.ts";
 
-const namedTimeouts = v.record(
-  v.pipe(v.string(), v.regex(/^[a-z-]+$/, "expected an action's name: lower-case letters and -")),
+const namedTimeouts = mapOf(
   timeoutSchema,
-  "expected a mapping of action names",
+  v.pipe(v.string(), v.regex(/^[a-z-]+$/, "expected an action's name: lower-case letters and -")),
 );
 
 const timeoutsSchema = strict({
@@ -34,7 +34,8 @@ const timeoutsSchema = strict({
 });
 
 const scalar = v.union([v.number(), v.boolean(), v.string()]);
-const contextSchema = v.record(
+const contextSchema = mapOf(
+  v.union([scalar, v.array(scalar)], "expected a number, text or a list of those"),
   v.pipe(
     v.string(),
     v.check(
@@ -42,8 +43,6 @@ const contextSchema = v.record(
       (issue) => unknownKey(issue.input, CONTEXT_KEYS),
     ),
   ),
-  v.union([scalar, v.array(scalar)], "expected a number, text or a list of those"),
-  "expected a mapping",
 );
 
 const callbackSchema = loose({
@@ -86,13 +85,17 @@ const notifySchema = v.pipe(
 );
 
 const priorities = { low: 0, medium: 50, high: 100 } as const;
+const anyPriority = "expected low, medium, high or a whole number from 0 to 100";
 const prioritySchema = v.union(
-  [v.picklist(["low", "medium", "high"]), v.pipe(integer, v.minValue(0), v.maxValue(100))],
-  "expected low, medium, high or a whole number from 0 to 100",
+  [
+    v.picklist(["low", "medium", "high"]),
+    v.pipe(integer, v.minValue(0, anyPriority), v.maxValue(100, anyPriority)),
+  ],
+  anyPriority,
 );
 
 /** The whole definition, as strong as LAVA's gate at submission (JOB.md 0, 1): what it accepts is accepted. */
-export const jobDefinitionSchema = strict({
+const jobDefinitionSchema = strict({
   job_name: v.pipe(nonEmptyText, v.maxLength(200, "expected at most 200 characters")),
   device_type: v.optional(nonEmptyText),
   device: v.optional(nonEmptyText),
@@ -127,7 +130,7 @@ export interface ReadJobDefinition {
   definition?: JobDefinition;
   problems: SourceProblem[];
   warnings: SourceProblem[];
-  locate(path: SourcePath): SourcePosition;
+  locate: (path: SourcePath) => SourcePosition;
 }
 
 /** Reads a job definition from its text and says everything that is wrong with it. Never throws. */

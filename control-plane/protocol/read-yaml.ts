@@ -1,18 +1,17 @@
 import {
   isAlias,
-  isCollection,
   isMap,
   isPair,
   isScalar,
   isSeq,
   LineCounter,
   parseDocument,
-  Schema,
   visit,
   type Document,
-  type Tags,
 } from "yaml";
 import type { SourceProblem } from "./api.ts";
+import { pythonTags } from "./python-tags.ts";
+import { findOutOfBounds, TOO_DEEP } from "./yaml-bounds.ts";
 
 export type SourcePath = readonly (string | number)[];
 export interface SourcePosition {
@@ -27,13 +26,13 @@ export interface ReadYaml {
   problems: SourceProblem[];
   warnings: SourceProblem[];
   /** Where the key or item at a path stands, or the nearest thing around it that exists. */
-  locate(path: SourcePath): SourcePosition;
+  locate: (path: SourcePath) => SourcePosition;
 }
 
-/** Bounds that hold whatever a text says: a job is hostile until read. */
+/** A job is hostile until read; more bounds are in yaml-bounds.ts. */
 const MAX_TEXT_CHARS = 1024 * 1024;
-const MAX_DEPTH = 100;
-const MAX_ALIAS_COUNT = 1000;
+/** Of what the parser says, which may quote the text. */
+const MAX_REASON_CHARS = 200;
 
 /**
  * Reads one YAML document as PyYAML's safe loader does (RENDER-TRAPS.md 3): YAML 1.1, `y` and `n` are strings,
@@ -53,9 +52,7 @@ export function readYaml(text: string): ReadYaml {
     return readDocument(text, lines, at);
   } catch (error) {
     // The parser recurses, so a text nested deep enough ends its stack before we can count.
-    const deep = error instanceof RangeError;
-    const reason = error instanceof Error ? error.message : String(error);
-    return failed(start, deep ? tooDeep : `this can't be read as YAML: ${reason}`);
+    return failed(start, error instanceof RangeError ? TOO_DEEP : notYaml(String(error)));
   }
 }
 
@@ -67,8 +64,6 @@ export function pathText(path: SourcePath): string {
   }, "");
 }
 
-const tooDeep = `this is nested too deeply: at most ${MAX_DEPTH} levels are read`;
-
 function readDocument(
   text: string,
   lines: LineCounter,
@@ -76,33 +71,23 @@ function readDocument(
 ): ReadYaml {
   const document = parseDocument(text, {
     version: "1.1",
-    schema: "yaml-1.1",
+    schema: "failsafe",
+    customTags: pythonTags,
     merge: true,
     uniqueKeys: false,
     prettyErrors: false,
     lineCounter: lines,
     logLevel: "error",
-    customTags: pythonTags,
   });
   const locate = (path: SourcePath): SourcePosition => at(offsetOf(document, path));
   const [error] = document.errors;
-  if (error?.message.includes("call stack")) return failed(at(error.pos[0]), tooDeep);
   if (error) return failed(at(error.pos[0]), yamlSentence(error.code, error.message));
-  if (depthOf(document) > MAX_DEPTH) return failed({ line: 1, column: 1 }, tooDeep);
-  const warnings = doubledKeys(document, at);
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
-  } catch (failure) {
-    const reason = failure instanceof Error ? failure.message : String(failure);
-    return failed(
-      { line: 1, column: 1 },
-      reason.includes("alias")
-        ? "its aliases (`*name`) expand to too much: write out what they stand for"
-        : `this can't be read as YAML: ${reason}`,
-    );
-  }
-  return { value, problems: [], warnings, locate };
+  const [warning] = document.warnings;
+  if (warning) return failed(at(warning.pos[0]), notYaml(warning.message));
+  const found = findOutOfBounds(document);
+  if (found) return failed(at(found.offset), found.message);
+  const value: unknown = document.toJS({ maxAliasCount: -1 });
+  return { value, problems: [], warnings: doubledKeys(document, at), locate };
 }
 
 function failed(position: SourcePosition, message: string): ReadYaml {
@@ -115,37 +100,19 @@ function failed(position: SourcePosition, message: string): ReadYaml {
 }
 
 function yamlSentence(code: string, message: string): string {
+  if (message.includes("call stack")) return TOO_DEEP;
   switch (code) {
     case "MULTIPLE_DOCS":
       return "there is a second document (`---`): expected one";
     case "TAB_AS_INDENT":
       return "a tab stands in the indentation: YAML wants spaces";
     default:
-      return `this is not YAML: ${message}`;
+      return notYaml(message);
   }
 }
 
-/** The tags of YAML 1.1 that PyYAML resolves the same way; its booleans and floats are narrower. */
-function pythonTags(): Tags {
-  const dropped = ["timestamp", "omap", "pairs", "set", "binary"];
-  return new Schema({ schema: "yaml-1.1", merge: true }).tags
-    .filter((tag) => !dropped.some((name) => tag.tag.endsWith(`:${name}`)))
-    .map((tag) => {
-      if (tag.tag.endsWith(":bool") && "test" in tag && tag.test) {
-        const isTrue = tag.test.test("true");
-        return {
-          ...tag,
-          test: isTrue
-            ? /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/
-            : /^(?:no|No|NO|false|False|FALSE|off|Off|OFF)$/,
-        };
-      }
-      if (tag.tag.endsWith(":float") && "format" in tag && tag.format === "EXP") {
-        return { ...tag, test: /^[-+]?(?:[0-9][0-9_]*)?\.[0-9_]*[eE][-+][0-9]+$/ };
-      }
-      return tag;
-    }) as Tags;
-}
+const notYaml = (reason: string): string =>
+  `this is not YAML: ${reason.length > MAX_REASON_CHARS ? `${reason.slice(0, MAX_REASON_CHARS)}…` : reason}`;
 
 function doubledKeys(document: Document, at: (offset: number) => SourcePosition): SourceProblem[] {
   const warnings: SourceProblem[] = [];
@@ -166,18 +133,6 @@ function doubledKeys(document: Document, at: (offset: number) => SourcePosition)
   return warnings;
 }
 
-function depthOf(document: Document): number {
-  let deepest = 0;
-  visit(document, {
-    Collection(_, __, path) {
-      deepest = Math.max(deepest, path.filter((node) => isCollection(node)).length + 1);
-      if (deepest > MAX_DEPTH) return visit.BREAK;
-      return undefined;
-    },
-  });
-  return deepest;
-}
-
 function offsetOf(document: Document, path: SourcePath): number {
   let node: unknown = document.contents;
   let offset = rangeStart(node) ?? 0;
@@ -187,7 +142,9 @@ function offsetOf(document: Document, path: SourcePath): number {
       node = node.items[key];
       offset = rangeStart(node) ?? offset;
     } else if (isMap(node)) {
-      const pair = node.items.findLast((item) => isScalar(item.key) && item.key.value === key);
+      const pair = node.items.findLast(
+        (item) => isScalar(item.key) && String(item.key.value) === String(key),
+      );
       if (!isPair(pair)) return offset;
       offset = rangeStart(pair.key) ?? offset;
       node = pair.value;

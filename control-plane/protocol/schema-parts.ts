@@ -6,7 +6,6 @@ import { nearestWord } from "./nearest-word.ts";
 export const text = v.string("expected text");
 export const nonEmptyText = v.pipe(text, v.nonEmpty("expected text that is not empty"));
 export const flag = v.boolean("expected true or false");
-export const anyMapping = v.record(v.string(), v.unknown(), "expected a mapping");
 export const listOf = <S extends v.GenericSchema>(item: S) => v.array(item, "expected a list");
 
 /** PyYAML's integers; a boolean passes as one, as it does in Python (JOB.md 0). */
@@ -21,6 +20,17 @@ const mapping = v.custom<Record<string, unknown>>(
   (input) => typeof input === "object" && input !== null && !Array.isArray(input),
   "expected a mapping",
 );
+
+/** A mapping of any keys (`key` may narrow them) to values of one kind. */
+export const mapOf = <
+  V extends v.GenericSchema,
+  K extends v.GenericSchema<string, string> = v.StringSchema<undefined>,
+>(
+  value: V,
+  key: K = v.string() as unknown as K,
+) => v.pipe(mapping, v.record(key, value));
+
+export const anyMapping = mapOf(v.unknown());
 
 /** A mapping of which these keys are known and any others allowed. */
 export const loose = <E extends v.ObjectEntries>(entries: E) =>

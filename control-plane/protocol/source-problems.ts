@@ -17,7 +17,7 @@ export function sourceProblems(
 }
 
 function sentence(issue: v.BaseIssue<unknown>): string {
-  const key = issue.path?.at(-1)?.key;
+  const key = issue.path?.at(-1)?.key as string | number | undefined;
   // Of a missing key the object around it complains, in valibot's words.
   if (issue.received === "undefined" && issue.kind === "schema" && key !== undefined) {
     return `the key ${JSON.stringify(String(key))} is missing`;
@@ -31,6 +31,6 @@ function foundText(input: unknown): string {
   if (input === null || input === undefined) return "nothing";
   if (Array.isArray(input)) return "a list";
   if (typeof input === "object") return "a mapping";
-  const shown = JSON.stringify(input) ?? String(input);
+  const shown = JSON.stringify(input);
   return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown;
 }

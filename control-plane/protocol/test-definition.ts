@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { SourceProblem } from "./api.ts";
 import { readYaml, type SourcePath, type SourcePosition } from "./read-yaml.ts";
-import { anyMapping, listOf, loose, oneOf, text } from "./schema-parts.ts";
+import { anyMapping, listOf, loose, mapOf, oneOf, text } from "./schema-parts.ts";
 import { sourceProblems } from "./source-problems.ts";
 
 /** Steps and names that YAML reads as numbers are text all the same; nothing (`-`) is allowed and skipped. */
@@ -16,7 +16,7 @@ const gitRepo = v.union(
 );
 
 /** A test definition file (JOB.md 7.1, TEST-SHELL.md 4); keys that LAVA doesn't know are allowed. */
-export const testDefinitionSchema = loose({
+const testDefinitionSchema = loose({
   metadata: loose({
     format: text,
     name: text,
@@ -38,9 +38,7 @@ export const testDefinitionSchema = loose({
   parse: v.optional(
     loose({
       pattern: v.optional(text),
-      fixupdict: v.optional(
-        v.record(v.string(), oneOf("pass", "fail", "skip", "unknown"), "expected a mapping"),
-      ),
+      fixupdict: v.optional(mapOf(oneOf("pass", "fail", "skip", "unknown"))),
     }),
   ),
   expected: v.optional(listOf(text)),

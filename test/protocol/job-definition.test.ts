@@ -71,6 +71,24 @@ describe("a job definition", () => {
     for (const problem of expected) expect(problems).toContainEqual(problem);
   });
 
+  test("uses one kind of test; another that stands beside it is not read", () => {
+    const definitions = "[{from: git, name: a, path: a.yaml, repository: r}]";
+    const text = minimal.replace("[]", `\n- test: {definitions: ${definitions}, monitors: 5}`);
+    const { definition, problems } = readJobDefinition(text);
+    expect(problems).toEqual([]);
+    expect(definition?.actions[0]?.test).not.toHaveProperty("monitors");
+  });
+
+  test("may have a list nowhere where LAVA wants a mapping", () => {
+    const lists = "metadata: []\nsecrets: []\nenvironment: []\ncontext: []\n";
+    expect(problemsOf(minimal + lists).toSorted()).toEqual([
+      "10:1 context: expected a mapping, found a list",
+      "7:1 metadata: expected a mapping, found a list",
+      "8:1 secrets: expected a mapping, found a list",
+      "9:1 environment: expected a mapping, found a list",
+    ]);
+  });
+
   test("tells all its problems, not only the first", () => {
     expect(problemsOf("timeouts: {}\nactions: {}\nnonsense: 1\n").length).toBeGreaterThanOrEqual(4);
   });
@@ -83,15 +101,16 @@ describe("a job definition", () => {
   });
 
   test("can be any text at all: reading it never throws", () => {
+    const reads = (text: string) => {
+      const { definition, problems } = readJobDefinition(text);
+      expect(definition === undefined).toBe(problems.length > 0);
+    };
+    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 400 }), reads));
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 400 }), (text) => {
-        readJobDefinition(text);
-      }),
-    );
-    fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
-        readJobDefinition(JSON.stringify(value));
-      }),
+      fc.property(
+        fc.jsonValue().map((value) => JSON.stringify(value)),
+        reads,
+      ),
     );
   });
 });
@@ -111,9 +130,9 @@ describe.skipIf(!existsSync(corpus))(
       : [];
     test.each(files)("%s is accepted or refused as LAVA's gate does", (name) => {
       const { problems } = readJobDefinition(readFileSync(path.join(corpus, name), "utf8"));
-      expect(problems.length === 0 ? "ok" : "invalid", JSON.stringify(problems)).toBe(
-        verdicts[name]?.submit,
-      );
+      expect({ problems, verdict: problems.length === 0 ? "ok" : "invalid" }).toMatchObject({
+        verdict: verdicts[name]?.submit,
+      });
     });
   },
 );

@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
+import { readJobDefinition } from "#protocol/job-definition.ts";
+import { checkJobFits } from "../../control-plane/domain/check-job-fits.ts";
+import { aDeviceConfiguration, aJob } from "../support/builders.ts";
+
+function misfits(job: string, device = aDeviceConfiguration()) {
+  const { definition, problems } = readJobDefinition(job);
+  const { configuration } = readDeviceConfiguration(device);
+  if (!definition || !configuration) throw new Error(`not readable: ${JSON.stringify(problems)}`);
+  return checkJobFits(definition, configuration).map(
+    ({ path, message }) => `${path.join(".")}: ${message}`,
+  );
+}
+
+test("a QEMU job fits a QEMU device", () => {
+  expect(misfits(aJob())).toEqual([]);
+});
+
+test.each([
+  [
+    "a deploy method that the runner can't do",
+    aJob().replace("to: tmpfs", "to: tftp"),
+    'actions.0.deploy.to: deploy method "tftp" is not supported by Pumice\'s runner yet; expected tmpfs',
+  ],
+  [
+    "a boot method that the runner can't do",
+    aJob().replace("method: qemu", "method: u-boot"),
+    'actions.1.boot.method: boot method "u-boot" is not supported by Pumice\'s runner yet; expected qemu',
+  ],
+  [
+    "a method named like a property of every object",
+    aJob().replace("method: qemu", "method: constructor"),
+    'actions.1.boot.method: boot method "constructor" is not supported by Pumice\'s runner yet; expected qemu',
+  ],
+  [
+    "tests in a container",
+    aJob().replace("- test:\n", "- test:\n    docker: {image: debian}\n"),
+    "actions.2.test.docker: tests in a container are not supported by Pumice's runner yet; remove docker",
+  ],
+  [
+    "another kind of test",
+    aJob().replace(/- test:[^]*/, "- test: {interactive: []}\n"),
+    'actions.2.test.interactive: tests of kind "interactive" are not supported by Pumice\'s runner yet; expected definitions',
+  ],
+  [
+    "an architecture that the device lacks",
+    aJob().replace("arch: amd64", "arch: arm64"),
+    'context.arch: the device has no architecture "arm64"; expected one of amd64',
+  ],
+  [
+    "QEMU of no architecture",
+    aJob().replace("context: {arch: amd64}\n", ""),
+    "actions.1.boot.method: boot method qemu needs context.arch: expected one of amd64",
+  ],
+])("a job that asks for %s does not, and is told what is there", (_, job, expected) => {
+  expect(misfits(job)).toEqual([expected]);
+});
+
+test("a device that lacks the method is named with the methods that it has", () => {
+  const device = aDeviceConfiguration().replace("      image:\n", "      tftp:\n");
+  expect(misfits(aJob(), device)).toEqual([
+    'actions.0.deploy.to: "tmpfs" needs the device\'s deploy method "image"; it has tftp',
+  ]);
+});

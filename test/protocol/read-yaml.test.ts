@@ -1,0 +1,117 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { readYaml } from "#protocol/read-yaml.ts";
+
+const places = (text: string): string[] =>
+  readYaml(text).problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
+
+describe("a plain word is what PyYAML takes it for", () => {
+  test.each<[string, unknown]>([
+    ["on", true],
+    ["No", false],
+    ["y", "y"],
+    ["N", "N"],
+    ["yEs", "yEs"],
+    ["~", null],
+    ["", null],
+    ["nUll", "nUll"],
+    ["012", 10],
+    ["08", "08"],
+    ["0o17", "0o17"],
+    ["0b11", 3],
+    ["-0x1F", -31],
+    ["1_000", 1000],
+    ["190:20:30", 685_230],
+    ["0:30", "0:30"],
+    ["1:30.5", 90.5],
+    ["1e3", "1e3"],
+    ["1.5e3", "1.5e3"],
+    ["1.5e+3", 1500],
+    [".5", 0.5],
+    ["-.5", "-.5"],
+    [".", "."],
+    ["1.", 1],
+    ["+.inf", Infinity],
+    ["-.INF", -Infinity],
+    [".nan", NaN],
+    ["2020-01-01", "2020-01-01"],
+    ["!!str 5", "5"],
+    ["0x", "0x"],
+  ])("%s", (word, expected) => {
+    expect(readYaml(`a: ${word}`).value).toEqual({ a: expected });
+  });
+});
+
+test("merge keys are merged, a mapping's own keys win", () => {
+  const text = "x: &x {a: 1, b: 1}\ny:\n  <<: *x\n  b: 2\nz: {<<: [*x, {c: 3}]}\n";
+  expect(readYaml(text).value).toMatchObject({ y: { a: 1, b: 2 }, z: { a: 1, b: 1, c: 3 } });
+});
+
+test("of doubled keys the last one counts, with a warning at its place", () => {
+  const { value, problems, warnings } = readYaml("a: 1\nb:\n  c: 1\n  c: 2\n");
+  expect(value).toEqual({ a: 1, b: { c: 2 } });
+  expect(problems).toEqual([]);
+  expect(warnings).toMatchObject([{ line: 4, column: 3, message: /"c" stands here twice/ }]);
+});
+
+test("a place is that of the key, or of the nearest thing around it that exists", () => {
+  const { locate } = readYaml("a:\n  b:\n  - c: 1\n  - 2\n5: x\n");
+  expect(locate(["a", "b", 0, "c"])).toEqual({ line: 3, column: 5 });
+  expect(locate(["a", "b", 1])).toEqual({ line: 4, column: 5 });
+  expect(locate(["a", "b", 0, "missing", "deeper"])).toEqual({ line: 3, column: 5 });
+  expect(locate(["missing"])).toEqual({ line: 1, column: 1 });
+  expect(locate(["5"])).toEqual({ line: 5, column: 1 });
+});
+
+test.each([
+  ["two documents", "a: 1\n---\nb: 2\n", /^2:1 there is a second document/],
+  ["a tab in the indentation", "a:\n\tb: 1\n", /^2:1 a tab stands in the indentation/],
+  ["an open bracket", "a: [1, 2\nb: 3\n", /^2:1 this is not YAML/],
+  ["a tag that nobody knows", "a: !python/object x\n", /^1:4 this is not YAML: Unresolved tag/],
+  ["an alias that names nothing", "a: *b\n", /^1:4 the alias \*b names nothing/],
+  ["an alias of itself", "a: &a\n  b: [*a]\n", /^2:7 the alias \*a stands inside/],
+  ["a list as a key", "? [1, 2]\n: 3\n", /^1:3 a mapping or a list can't be a key/],
+  ["too much nesting", "[".repeat(101) + "]".repeat(101), /^1:101 this is nested too deeply/],
+  ["a hundred thousand levels", "[".repeat(100_000), /^1:\d+ this is nested too deeply/],
+  ["more than a megabyte", "a".repeat(1024 * 1024 + 1), /^1:1 the text is too long/],
+])("%s: refused, and the place is named", (_, text, expected) => {
+  const [problem] = places(text);
+  expect(problem).toMatch(expected);
+  expect(problem?.length).toBeLessThan(300);
+});
+
+test("a hundred levels are read", () => {
+  expect(places("[".repeat(100) + "]".repeat(100))).toEqual([]);
+});
+
+test("aliases that stand for billions of values are refused before they are written out", () => {
+  const rows = Array.from(
+    { length: 12 },
+    (_, n) => `k${n + 1}: &k${n + 1} [${`*k${n},`.repeat(9)}]`,
+  );
+  expect(places(`k0: &k0 [x]\n${rows.join("\n")}\n`)[0]).toMatch(/aliases .* stand for too much/);
+});
+
+test("merge keys that copy a large mapping again and again are refused", () => {
+  const keys = Array.from({ length: 5000 }, (_, n) => `k${n}: 1`).join(", ");
+  const text = `a: &a {${keys}}\nb:\n${"- {<<: *a}\n".repeat(500)}`;
+  expect(places(text)[0]).toMatch(/aliases .* stand for too much/);
+});
+
+test("whatever the text, reading it never throws, and gives a value or a problem", () => {
+  const words = "a b : - ? [ ] { } , & * # | > ' \" % @ ` ! << ~ 1 . --- ...".split(" ");
+  const marks = ["\n", "  ", "\t", "&a ", "*a ", ": ", "- ", "!!int ", "%YAML 1.2\n"];
+  const piece = fc.constantFrom(...words, ...marks);
+  const text = fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join(""));
+  fc.assert(
+    fc.property(text, (source) => {
+      const { value, problems, warnings, locate } = readYaml(source);
+      expect(value === undefined).toBe(problems.length > 0);
+      for (const { line, column } of [...problems, ...warnings, locate(["a", 0, "b"])]) {
+        expect(line).toBeGreaterThan(0);
+        expect(column).toBeGreaterThan(0);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
