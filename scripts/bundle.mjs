@@ -15,7 +15,7 @@ try {
   await Promise.all([
     buildClient(path.join(fresh, "ui")),
     build({
-      ...common("control-plane/cli/main.ts", "pumice.mjs"),
+      ...common("control-plane/cli/pumice.ts", "pumice.mjs"),
       format: "esm",
       target: "node24",
       jsx: "automatic",

@@ -1,0 +1,56 @@
+import type { ParseArgsConfig } from "node:util";
+import type { Client } from "./client.ts";
+import type { Terminal } from "./terminal.ts";
+
+export type Options = NonNullable<ParseArgsConfig["options"]>;
+export type Values = Record<string, string | boolean | (string | boolean)[] | undefined>;
+
+export interface Context {
+  readonly terminal: Terminal;
+  /** The control plane; fails with a UsageError when nobody said where it is. */
+  client(): Client;
+  readonly values: Values;
+  readonly positionals: readonly string[];
+  /** Aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export interface Command {
+  /** Words after `pumice`, then arguments: `workers add NAME`. */
+  readonly usage: string;
+  readonly about: string;
+  readonly options?: Options;
+  /** A line for each option, as `--help` shows it. */
+  readonly help?: readonly string[];
+  /** @returns the exit code. */
+  run(context: Context): Promise<number>;
+}
+
+/** What was typed is wrong: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The positional arguments a command wants, by number. */
+export function argumentsOf(context: Context, ...names: string[]): string[] {
+  const { positionals } = context;
+  const missing = names[positionals.length];
+  if (missing !== undefined) throw new UsageError(`${missing} is missing`);
+  const extra = positionals[names.length];
+  if (extra !== undefined) throw new UsageError(`unexpected argument ${extra}`);
+  return [...positionals];
+}
+
+/** A job's number among the arguments. */
+export function jobIdOf(context: Context): number {
+  const [text = ""] = argumentsOf(context, "ID");
+  const id = Number(text);
+  if (!Number.isSafeInteger(id) || id < 1) throw new UsageError(`${text} is no job number`);
+  return id;
+}
+
+/** The value of an option that takes one. */
+export function textOf(values: Values, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,198 @@
+import { readFileSync } from "node:fs";
+import { text as readStream } from "node:stream/consumers";
+import type { JobList, JobView, ResultList, SubmitResponse } from "#protocol/api.ts";
+import { LOG_LEVELS } from "#protocol/log-record.ts";
+import { ClientError } from "./client.ts";
+import { argumentsOf, jobIdOf, textOf, UsageError, type Command, type Context } from "./command.ts";
+import { logText } from "./log-text.ts";
+import { resultTable } from "./results-table.ts";
+import { table, type Colour } from "./terminal.ts";
+import { printLog, watchJob } from "./watch.ts";
+
+const json = { json: { type: "boolean" } } as const;
+const JSON_HELP = "--json              print JSON";
+
+export const jobCommands: readonly Command[] = [
+  {
+    usage: "submit JOB.yaml",
+    about: "put a job into the queue; - reads it from standard input",
+    options: { ...json, watch: { type: "boolean" } },
+    help: [
+      "--watch             follow the log; exit 0 Complete, 1 Incomplete, 3 Canceled",
+      JSON_HELP,
+    ],
+    run: submit,
+  },
+  {
+    usage: "jobs",
+    about: "list jobs, newest first",
+    options: {
+      ...json,
+      state: { type: "string" },
+      health: { type: "string" },
+      device: { type: "string" },
+      type: { type: "string" },
+      limit: { type: "string" },
+      cursor: { type: "string" },
+    },
+    help: [
+      "--state STATE       Submitted, Scheduled, Running, Canceling or Finished",
+      "--health HEALTH     Unknown, Complete, Incomplete or Canceled",
+      "--device HOSTNAME, --type TYPE",
+      "--limit N           at most this many (50); --cursor C goes on where a list ended",
+      JSON_HELP,
+    ],
+    run: listJobs,
+  },
+  { usage: "show ID", about: "one job", options: json, help: [JSON_HELP], run: showJob },
+  {
+    usage: "logs ID",
+    about: "print a job's log",
+    options: { ...json, follow: { type: "boolean", short: "f" }, level: { type: "string" } },
+    help: [
+      "-f, --follow        go on until the job is Finished",
+      "--level LEVEL,...   only these, of " + LOG_LEVELS.join(", "),
+      "--json              one record a line, as JSON",
+    ],
+    run: logs,
+  },
+  {
+    usage: "results ID",
+    about: "print a job's results",
+    options: { ...json, junit: { type: "boolean" } },
+    help: [JSON_HELP, "--junit             print JUnit XML"],
+    run: results,
+  },
+  {
+    usage: "definition ID",
+    about: "print a job's definition as it was submitted",
+    run: async (context) => {
+      const definition = await context.client().text(`/jobs/${jobIdOf(context)}/definition`);
+      context.terminal.out(definition.replace(/\n$/, ""));
+      return 0;
+    },
+  },
+  {
+    usage: "cancel ID",
+    about: "cancel a job",
+    run: async (context) => {
+      const job = await context.client().json<JobView>("POST", `/jobs/${jobIdOf(context)}/cancel`);
+      context.terminal.say(`Job ${job.id} is ${job.state}`);
+      return 0;
+    },
+  },
+];
+
+async function submit(context: Context): Promise<number> {
+  const { terminal, values } = context;
+  const [file = ""] = argumentsOf(context, "JOB.yaml");
+  const definition = file === "-" ? await readStream(process.stdin) : readJob(file);
+  let answer: SubmitResponse;
+  try {
+    answer = await context.client().post<SubmitResponse>("/jobs", definition);
+  } catch (error) {
+    const problems = error instanceof ClientError ? error.problem?.problems : undefined;
+    if (!problems) throw error;
+    for (const { line, column, path, message } of problems) {
+      terminal.say(`${file}:${line}:${column}: ${path ? `${path}: ` : ""}${message}`);
+    }
+    return 2;
+  }
+  for (const warning of answer.warnings) terminal.say(`warning: ${warning}`);
+  const [id = 0] = answer.job_ids;
+  if (values["json"]) terminal.out(JSON.stringify(answer));
+  else terminal.out(`Submitted job ${id}: ${context.client().url}/jobs/${id}`);
+  return values["watch"] ? watchJob(context, id) : 0;
+}
+
+function readJob(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+const HEALTH_COLOURS: Partial<Record<string, Colour>> = {
+  Complete: "green",
+  Incomplete: "red",
+  Canceled: "yellow",
+};
+
+async function listJobs(context: Context): Promise<number> {
+  argumentsOf(context);
+  const { terminal, values } = context;
+  const query = new URLSearchParams();
+  for (const [option, name] of [
+    ["state", "state"],
+    ["health", "health"],
+    ["device", "device"],
+    ["type", "device_type"],
+    ["limit", "limit"],
+    ["cursor", "cursor"],
+  ] as const) {
+    const value = textOf(values, option);
+    if (value !== undefined) query.set(name, value);
+  }
+  const list = await context.client().json<JobList>("GET", `/jobs?${query}`);
+  if (values["json"]) terminal.out(JSON.stringify(list, undefined, 2));
+  else {
+    const rows = list.jobs.map((job) => [
+      String(job.id),
+      job.state,
+      { text: job.health, colour: HEALTH_COLOURS[job.health] },
+      job.device ?? job.device_type,
+      job.submitter,
+      job.submit_time.slice(0, 19).replace("T", " "),
+      job.description,
+    ]);
+    const head = ["ID", "STATE", "HEALTH", "DEVICE", "SUBMITTER", "SUBMITTED (UTC)", "JOB"];
+    terminal.out(table(terminal, head, rows));
+    if (list.next_cursor) terminal.say(`There are more: --cursor ${list.next_cursor}`);
+  }
+  return 0;
+}
+
+async function showJob(context: Context): Promise<number> {
+  const { terminal, values } = context;
+  const job = await context.client().json<JobView>("GET", `/jobs/${jobIdOf(context)}`);
+  if (values["json"]) terminal.out(JSON.stringify(job, undefined, 2));
+  else {
+    const rows = Object.entries(job).map(([key, value]) => [
+      key,
+      Array.isArray(value) ? value.join(", ") : String(value),
+    ]);
+    terminal.out(table(terminal, ["KEY", "VALUE"], rows));
+  }
+  return 0;
+}
+
+async function logs(context: Context): Promise<number> {
+  const { terminal, values } = context;
+  const levels = textOf(values, "level")?.split(",");
+  const unknown = levels?.find((level) => !(LOG_LEVELS as readonly string[]).includes(level));
+  if (unknown !== undefined) {
+    throw new UsageError(`no level ${unknown}: expected ${LOG_LEVELS.join(", ")}`);
+  }
+  await printLog(context, jobIdOf(context), {
+    follow: values["follow"] === true,
+    print: (record) => {
+      if (levels && !levels.includes(String(record["lvl"]))) return;
+      terminal.out(values["json"] ? JSON.stringify(record) : logText(terminal, record));
+    },
+  });
+  return 0;
+}
+
+async function results(context: Context): Promise<number> {
+  const { terminal, values } = context;
+  const where = `/jobs/${jobIdOf(context)}/results`;
+  if (values["junit"]) {
+    terminal.out((await context.client().text(`${where}?format=junit`)).trimEnd());
+    return 0;
+  }
+  const list = await context.client().json<ResultList>("GET", where);
+  if (values["json"]) terminal.out(JSON.stringify(list, undefined, 2));
+  else terminal.out(resultTable(terminal, list.results));
+  return 0;
+}

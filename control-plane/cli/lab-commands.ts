@@ -1,0 +1,253 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import type {
+  AddedWorker,
+  DeviceTypeView,
+  DeviceView,
+  TokenView,
+  WorkerView,
+} from "#protocol/api.ts";
+import { DEVICE_HEALTHS } from "#protocol/states.ts";
+import { argumentsOf, textOf, UsageError, type Command, type Context } from "./command.ts";
+import { table } from "./terminal.ts";
+
+const json = { json: { type: "boolean" } } as const;
+const JSON_HELP = "--json              print JSON";
+
+export const labCommands: readonly Command[] = [
+  { usage: "devices", about: "list devices", options: json, help: [JSON_HELP], run: listDevices },
+  {
+    usage: "devices add HOSTNAME",
+    about: "make or replace a device",
+    options: {
+      type: { type: "string" },
+      worker: { type: "string" },
+      config: { type: "string" },
+      tags: { type: "string" },
+      description: { type: "string" },
+    },
+    help: [
+      "--type TYPE         its device type; made when it is new",
+      "--worker NAME       the worker it is connected to",
+      "--config FILE       its configuration, YAML (docs/devices.md)",
+      "--tags A,B          what jobs may ask for",
+      "--description TEXT",
+    ],
+    run: addDevice,
+  },
+  {
+    usage: "devices health HOSTNAME HEALTH",
+    about: `set a device's health: ${DEVICE_HEALTHS.join(", ")}`,
+    options: { reason: { type: "string" } },
+    help: ["--reason TEXT       kept with the change"],
+    run: async (context) => {
+      const [hostname = "", health = ""] = argumentsOf(context, "HOSTNAME", "HEALTH");
+      const reason = textOf(context.values, "reason");
+      await context.client().json("POST", `/devices/${encodeURIComponent(hostname)}/health`, {
+        health,
+        ...(reason === undefined ? {} : { reason }),
+      });
+      context.terminal.say(`${hostname} is ${health}`);
+      return 0;
+    },
+  },
+  {
+    usage: "devices remove HOSTNAME",
+    about: "remove a device",
+    run: (context) => remove(context, "devices", "HOSTNAME"),
+  },
+  {
+    usage: "device-types",
+    about: "list device types",
+    options: json,
+    help: [JSON_HELP],
+    run: (context) =>
+      list<DeviceTypeView>(
+        context,
+        "/device-types",
+        "device_types",
+        ["TYPE", "DEVICES", "QUEUED"],
+        (type) => [type.name, String(type.devices), String(type.queued)],
+      ),
+  },
+  {
+    usage: "workers",
+    about: "list workers",
+    options: json,
+    help: [JSON_HELP],
+    run: (context) =>
+      list<WorkerView>(
+        context,
+        "/workers",
+        "workers",
+        ["WORKER", "STATE", "HEALTH", "LAST SYNC (UTC)", "VERSION", "DEVICES"],
+        (worker) => [
+          worker.name,
+          { text: worker.state, colour: worker.state === "Online" ? "green" : "red" },
+          worker.health,
+          worker.last_sync?.slice(0, 19).replace("T", " ") ?? "never",
+          worker.version ?? "",
+          worker.devices.join(", "),
+        ],
+      ),
+  },
+  {
+    usage: "workers add NAME",
+    about: "make a worker and print its token, once",
+    options: { "write-token": { type: "string" }, description: { type: "string" } },
+    help: [
+      "--write-token FILE  write the token there (mode 0600) instead of printing it",
+      "--description TEXT",
+    ],
+    run: addWorker,
+  },
+  {
+    usage: "workers remove NAME",
+    about: "remove a worker; its token is dead at once",
+    run: (context) => remove(context, "workers", "NAME"),
+  },
+  {
+    usage: "tokens",
+    about: "list tokens of people, workers and browsers",
+    options: json,
+    help: [JSON_HELP],
+    run: (context) =>
+      list<TokenView>(
+        context,
+        "/tokens",
+        "tokens",
+        ["ID", "KIND", "SUBJECT", "ADMIN", "CREATED (UTC)", "DESCRIPTION"],
+        (token) => [
+          token.id,
+          token.kind,
+          token.subject,
+          token.admin ? "yes" : "",
+          token.created.slice(0, 19).replace("T", " "),
+          token.description,
+        ],
+      ),
+  },
+  {
+    usage: "tokens add SUBJECT",
+    about: "make a token for a person and print it, once",
+    options: { admin: { type: "boolean" }, description: { type: "string" } },
+    help: ["--admin             may change devices, workers and tokens", "--description TEXT"],
+    run: async (context) => {
+      const [subject = ""] = argumentsOf(context, "SUBJECT");
+      const description = textOf(context.values, "description") ?? "";
+      const admin = context.values["admin"] === true;
+      const added = await context
+        .client()
+        .json<{ id: string; token: string }>("POST", "/tokens", { subject, description, admin });
+      context.terminal.out(added.token);
+      context.terminal.say(`This is the only time the token is shown. Its id is ${added.id}.`);
+      return 0;
+    },
+  },
+  {
+    usage: "tokens revoke ID",
+    about: "end a token",
+    run: (context) => remove(context, "tokens", "ID"),
+  },
+  {
+    usage: "sign-in",
+    about: "print a link that signs a browser in, once, within ten minutes",
+    run: async (context) => {
+      argumentsOf(context);
+      const { url } = await context.client().json<{ url: string }>("POST", "/sign-in-links");
+      context.terminal.out(new URL(url, context.client().url).href);
+      return 0;
+    },
+  },
+];
+
+async function listDevices(context: Context): Promise<number> {
+  return list<DeviceView>(
+    context,
+    "/devices",
+    "devices",
+    ["DEVICE", "TYPE", "WORKER", "STATE", "HEALTH", "JOB", "TAGS"],
+    (device) => [
+      device.hostname,
+      device.device_type,
+      device.worker,
+      device.state,
+      { text: device.health, colour: device.health === "Good" ? "green" : "yellow" },
+      device.current_job === undefined ? "" : String(device.current_job),
+      device.tags.join(", "),
+    ],
+  );
+}
+
+async function addDevice(context: Context): Promise<number> {
+  const [hostname = ""] = argumentsOf(context, "HOSTNAME");
+  const { values } = context;
+  const required = (name: string): string => {
+    const value = textOf(values, name);
+    if (!value) throw new UsageError(`--${name} is missing`);
+    return value;
+  };
+  const file = required("config");
+  let configuration: string;
+  try {
+    configuration = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  await context.client().json("PUT", `/devices/${encodeURIComponent(hostname)}`, {
+    device_type: required("type"),
+    worker: required("worker"),
+    configuration,
+    tags: textOf(values, "tags")?.split(",") ?? [],
+    description: textOf(values, "description") ?? "",
+  });
+  context.terminal.say(`Device ${hostname} is there`);
+  return 0;
+}
+
+async function addWorker(context: Context): Promise<number> {
+  const [name = ""] = argumentsOf(context, "NAME");
+  const description = textOf(context.values, "description") ?? "";
+  const file = textOf(context.values, "write-token");
+  // Made before the worker is: a token that can't be written is lost.
+  if (file !== undefined) writeFileSync(file, "", { mode: 0o600 });
+  const worker = await context
+    .client()
+    .json<AddedWorker>("POST", "/workers", { name, description });
+  if (file === undefined) {
+    context.terminal.out(worker.token);
+    context.terminal.say("This is the only time the token is shown.");
+  } else {
+    writeFileSync(file, `${worker.token}\n`, { mode: 0o600 });
+    context.terminal.say(`The token of ${name} is in ${file}`);
+  }
+  return 0;
+}
+
+async function remove(context: Context, collection: string, argument: string): Promise<number> {
+  const [name = ""] = argumentsOf(context, argument);
+  await context.client().json("DELETE", `/${collection}/${encodeURIComponent(name)}`);
+  context.terminal.say(`${name} is removed`);
+  return 0;
+}
+
+/** Prints a whole collection, page by page read. */
+async function list<T>(
+  context: Context,
+  where: string,
+  key: string,
+  head: readonly string[],
+  row: (item: T) => Parameters<typeof table>[2][number],
+): Promise<number> {
+  argumentsOf(context);
+  const items: T[] = [];
+  for (let cursor: string | undefined = ""; cursor !== undefined;) {
+    const query = cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+    const page: Record<string, unknown> = await context.client().json("GET", where + query);
+    items.push(...(page[key] as T[]));
+    cursor = page["next_cursor"] as string | undefined;
+  }
+  const { terminal, values } = context;
+  if (values["json"]) terminal.out(JSON.stringify({ [key]: items }, undefined, 2));
+  else terminal.out(table(terminal, head, items.map(row)));
+  return 0;
+}

@@ -1,0 +1,31 @@
+import { once } from "node:events";
+import path from "node:path";
+import { argumentsOf, textOf, UsageError, type Command } from "./command.ts";
+
+export const serveCommand: Command = {
+  usage: "serve",
+  about: "run a control plane on this machine",
+  options: { data: { type: "string" }, listen: { type: "string" } },
+  help: [
+    "--data DIR          where it keeps everything; made when it is new",
+    "--listen HOST:PORT  default 127.0.0.1:8400; port 0 takes a free one",
+  ],
+  run: async (context) => {
+    argumentsOf(context);
+    const data = textOf(context.values, "data");
+    if (!data) throw new UsageError("--data is missing: say where the lab keeps its data");
+    const dataDir = path.resolve(data);
+    // Only this command needs the server's code.
+    const { serve } = await import("../serve.ts");
+    const listen = textOf(context.values, "listen") ?? "127.0.0.1:8400";
+    const serving = await serve({ dataDir, listen });
+    context.terminal.say(`Pumice serves at ${serving.url} `);
+    context.terminal.say(
+      `Data: ${dataDir}; the administrator's token: ${path.join(dataDir, "admin-token")}`,
+    );
+    if (!context.signal.aborted) await once(context.signal, "abort");
+    context.terminal.say("Stopping ...");
+    await serving.close();
+    return 0;
+  },
+};

@@ -1,0 +1,51 @@
+/** Where output goes: results to standard output, talk to standard error. */
+export interface Terminal {
+  out(text: string): void;
+  say(text: string): void;
+  readonly useColours: boolean;
+}
+
+/** The real one. A reader that goes away (`| head`) ends the program quietly. */
+export function realTerminal(): Terminal {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(0);
+      throw error;
+    });
+  }
+  return {
+    out: (text) => void process.stdout.write(`${text}\n`),
+    say: (text) => void process.stderr.write(`${text}\n`),
+    useColours: process.stdout.isTTY && !process.env["NO_COLOR"],
+  };
+}
+
+const CODES = { dim: 2, red: 31, green: 32, yellow: 33, magenta: 35, cyan: 36 } as const;
+export type Colour = keyof typeof CODES;
+
+export const coloured = (terminal: Terminal, colour: Colour | undefined, text: string): string =>
+  terminal.useColours && colour ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
+
+/** Columns as wide as their widest cell; a cell may have a colour. */
+export function table(
+  terminal: Terminal,
+  head: readonly string[],
+  rows: readonly (readonly (string | { text: string; colour: Colour | undefined })[])[],
+): string {
+  const cells = rows.map((row) =>
+    row.map((cell) => (typeof cell === "string" ? { text: cell, colour: undefined } : cell)),
+  );
+  const widths = head.map((title, column) =>
+    cells.reduce((width, row) => Math.max(width, row[column]?.text.length ?? 0), title.length),
+  );
+  const line = (row: readonly { text: string; colour: Colour | undefined }[]): string =>
+    row
+      .map(({ text, colour }, column) => {
+        const isLast = column === row.length - 1;
+        return coloured(terminal, colour, isLast ? text : text.padEnd(widths[column] ?? 0));
+      })
+      .join("  ")
+      .trimEnd();
+  const title = line(head.map((text) => ({ text, colour: "dim" as const })));
+  return [title, ...cells.map(line)].join("\n");
+}
