@@ -8,12 +8,13 @@ import {
   MAX_CHUNK_RESULT_BYTES,
   type LogCommitRequest,
 } from "#protocol/worker-api.ts";
-import { readLines } from "./log-file.ts";
+import { readLines, type LogLines } from "./log-file.ts";
 
 const compress = promisify(gzip);
+const NEWLINE = 0x0a;
 
 /** Text of one chunk at most: what is held in memory of one job at a time. */
-const MAX_TEXT_BYTES = 512 * 1024;
+const MAX_TEXT_BYTES = 256 * 1024;
 
 /** Where in the log the next chunk begins: line as the control plane counts, offset in the file. */
 export interface LogPosition {
@@ -36,9 +37,8 @@ export async function readChunk(
 ): Promise<LogChunk | undefined> {
   const lines = await readLines(file, from.offset, maxRecords, MAX_TEXT_BYTES);
   if (!lines) return undefined;
-  const { texts, results } = takeWhileResultsFit(lines.bytes.toString("utf8"), from.line);
-  const text = lines.bytes.subarray(0, byteLength(lines.bytes, texts.length));
-  return pack(text, texts.length, results, from);
+  const { text, count, results } = takeWhileResultsFit(lines, from.line);
+  return pack(text, count, results, from);
 }
 
 /** Stands in for a single record that the control plane refused, so that the rest of the log can follow. */
@@ -67,22 +67,43 @@ async function pack(
 }
 
 /** The lines up to the one whose result would be too many for one chunk; the first line in any case. */
-function takeWhileResultsFit(text: string, firstLine: number) {
-  const texts = text.split("\n").slice(0, -1);
+function takeWhileResultsFit({ bytes, count }: LogLines, firstLine: number) {
   const results: LogCommitRequest["results"] = [];
   // The brackets of the list; each entry brings its comma.
   let size = 2;
-  for (const [n, line] of texts.entries()) {
-    const result = readResult(line, firstLine + n);
+  for (const { n, begin, end } of candidates(bytes)) {
+    const result = readResult(bytes.toString("utf8", begin, end), firstLine + n);
     if (!result) continue;
     size += sizeOf(result) + 1;
-    if (size > MAX_CHUNK_RESULT_BYTES) {
-      if (n > 0) return { texts: texts.slice(0, n), results };
-      return { texts: texts.slice(0, 1), results: [shortened(result)] };
+    if (size <= MAX_CHUNK_RESULT_BYTES) {
+      results.push(result);
+    } else if (n > 0) {
+      return { text: bytes.subarray(0, begin), count: n, results };
+    } else {
+      return { text: bytes.subarray(0, end), count: 1, results: [shortened(result)] };
     }
-    results.push(result);
   }
-  return { texts, results };
+  return { text: bytes, count, results };
+}
+
+/** Lines that may hold a result: nearly all lines don't, and never become strings. */
+function* candidates(bytes: Buffer): Generator<{ n: number; begin: number; end: number }> {
+  let n = 0;
+  let begin = 0;
+  for (let hit = bytes.indexOf('"results"'); hit !== -1; hit = bytes.indexOf('"results"', begin)) {
+    for (
+      let next = bytes.indexOf(NEWLINE, begin);
+      next < hit;
+      next = bytes.indexOf(NEWLINE, begin)
+    ) {
+      begin = next + 1;
+      n++;
+    }
+    const end = bytes.indexOf(NEWLINE, hit) + 1;
+    yield { n, begin, end };
+    begin = end;
+    n++;
+  }
 }
 
 type Result = LogCommitRequest["results"][number];
@@ -97,7 +118,6 @@ function shortened({ line, dt, msg }: Result): Result {
 }
 
 function readResult(line: string, at: number): Result | undefined {
-  if (!line.includes('"results"')) return undefined;
   try {
     const { dt, lvl, msg } = JSON.parse(line) as Partial<LogRecord>;
     const isRecord = typeof msg === "object" && !Array.isArray(msg) && msg !== null;
@@ -105,10 +125,4 @@ function readResult(line: string, at: number): Result | undefined {
   } catch {
     return undefined;
   }
-}
-
-function byteLength(bytes: Buffer, lines: number): number {
-  let end = 0;
-  for (let n = 0; n < lines; n++) end = bytes.indexOf(0x0a, end) + 1;
-  return end;
 }

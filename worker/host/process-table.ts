@@ -32,7 +32,7 @@ export function findDescendants(
   value: string,
   leader: ProcessIdentity | undefined,
 ): number[] {
-  const entry = Buffer.from(`${variable}=${value}\0`);
+  const entry = Buffer.from(`\0${variable}=${value}\0`).toString("latin1");
   const session = leader && sessionIsOurs(leader) ? leader.pid : undefined;
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -80,11 +80,10 @@ function readStat(pid: number): Stat | undefined {
   return { state: fields[0] ?? "", session: Number(fields[3]), ticks: fields[19] ?? "" };
 }
 
-function environHas(pid: number, entry: Buffer): boolean {
+/** `entry` with its zero before and behind, as Latin-1 like everything here: bytes are compared. */
+function environHas(pid: number, entry: string): boolean {
   try {
-    const environ = readFileSync(`/proc/${pid}/environ`);
-    const at = environ.indexOf(entry);
-    return at === 0 || (at > 0 && environ[at - 1] === 0) || environ.includes(`\0${entry}`);
+    return `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`.includes(entry);
   } catch {
     return false;
   }
