@@ -8,9 +8,9 @@ interface Style {
 }
 
 /** Control sequences (ECMA-48 5.4): CSI, and OSC up to its end. */
-// oxlint-disable-next-line no-control-regex
 const SEQUENCE =
-  /\u001b\[([0-9;:]*)([@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-~]/g;
+  // oxlint-disable-next-line no-control-regex
+  /\u001b\[([0-?]*)([ -/]*[@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-Z\\^-~]/g;
 /** SGR whose ESC was stripped on the way, as LAVA does (DISPATCHER.md 7.2); `[5m]` is no colour. */
 const BARE_SGR = /\[((?:0|0?1|[349]\d|10[0-7]|\d{1,3}(?:;\d{1,3}){1,8}))m(?!\])/g;
 // oxlint-disable-next-line no-control-regex

@@ -1,0 +1,284 @@
+import { gzipSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { browserSession, runningJob, type BrowserSession } from "../support/browser-session.ts";
+import { aJob } from "../support/builders.ts";
+import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { sampleLog, SampleLog } from "../support/sample-log.ts";
+
+const HOSTILE = `<script>alert(1)</script>"'&`;
+const START = "2026-03-01T12:00:00Z";
+
+let lab: EmbeddedLab;
+let browser: BrowserSession;
+let worker: string;
+beforeEach(async () => {
+  lab = await embeddedLab();
+  worker = await lab.addWorker();
+  await lab.addDevice("qemu-01");
+  browser = await browserSession(lab);
+});
+afterEach(() => lab.close());
+
+async function show(path: string, status = 200): Promise<string> {
+  const answer = await browser.get(path);
+  const html = await answer.text();
+  expect(answer.status, html).toBe(status);
+  expect(html).not.toContain("<script>");
+  return html;
+}
+const quoted = (text: string): string => JSON.stringify(text);
+
+describe("the jobs page", () => {
+  test("tells a new lab what to do", async () => {
+    expect(await show("/")).toContain("No job has been submitted yet");
+    expect(await show("/?state=Running")).toContain("No job fits this filter");
+  });
+
+  test("shows jobs newest first, why they wait, and hostile names as text", async () => {
+    await lab.submit(aJob({ name: "older" }));
+    await lab.submit(aJob({ name: quoted(HOSTILE) }));
+    const html = await show("/");
+    expect(html.indexOf("&lt;script&gt;alert(1)")).toBeGreaterThan(0);
+    expect(html.indexOf("&lt;script&gt;alert(1)")).toBeLessThan(html.indexOf("older"));
+    expect(html).toMatch(/1 fitting device/);
+  });
+
+  test("filters by what the address says, and refuses what is no state", async () => {
+    await lab.submit(aJob({ name: "queued" }));
+    expect(await show("/?state=Submitted&health=&device=&submitter=admin")).toContain("queued");
+    expect(await show("/?health=Complete")).not.toContain("queued");
+    expect(await show("/?device_type=qemu")).toMatch(/<option value="qemu" selected/);
+    expect(await show("/?state=Bad", 400)).toContain("That cannot be understood");
+  });
+
+  test("leads to older and newer pages and keeps the filter", async () => {
+    for (let n = 0; n < 120; n++) await lab.submit(aJob({ name: `job-${n}.` }));
+    const hrefOf = (html: string, rel: string): string =>
+      new RegExp(`rel="${rel}" href="([^"]*)"`).exec(html)![1]!.replaceAll("&amp;", "&");
+    const first = await show("/?submitter=admin");
+    const second = await show(hrefOf(first, "next"));
+    const third = await show(hrefOf(second, "next"));
+    expect([first, second, third].map((html) => html.includes("job-60."))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(third).toContain("job-0.");
+    expect(hrefOf(third, "prev")).toBe(hrefOf(first, "next").replace(/&trail=.*/, ""));
+    expect(hrefOf(second, "prev")).toBe("/?submitter=admin");
+  });
+});
+
+describe("a job's page", () => {
+  test("of a waiting job says what it waits for", async () => {
+    const id = await lab.submit();
+    const html = await show(`/jobs/${id}`);
+    expect(html).toMatch(/<b>Waits:<\/b> of 1 fitting device/);
+    expect(html).toContain("Nothing has started yet");
+    expect(html).toContain("No test has ended yet");
+  });
+
+  test("shows timeline, log and results, and ends", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const records = sampleLog(START);
+    await lab.ship(id, token, 0, records);
+    await lab.finish(id, token, { result: "pass", lines: records.length });
+    const html = await show(`/jobs/${id}`);
+    expect(html).toContain("✓</i>Complete");
+    expect(html).toMatch(
+      /class="bar done depth1" href="\?start=0#L2" title="0 validate: done, 0.18 s of 10 min 00 s allowed"/,
+    );
+    expect(html).toMatch(
+      /class="line target" id="L\d+".*Started <b class="bold">Journal Service<\/b>/,
+    );
+    expect(html).toMatch(/<a href="\?start=\d+#L\d+">systemd-running<\/a>/);
+    expect(html).toContain("1843.22 MB/s");
+    expect(html).toContain(`data-complete="true"`);
+    expect(html).not.toContain("Cancel job");
+  });
+
+  test("of a failed job says in one sentence what failed and whose fault it is", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const records = sampleLog(START, { failure: true });
+    await lab.ship(id, token, 0, records);
+    const error_msg = "auto-login-action timed out after 120 seconds";
+    await lab.finish(id, token, {
+      result: "fail",
+      error_type: "Job",
+      error_msg,
+      lines: records.length,
+    });
+    const html = await show(`/jobs/${id}`);
+    expect(html).toContain(`<b>${error_msg}</b>: the job’s fault`);
+    expect(html).toMatch(/class="bar failed depth2"[^>]*title="2.2 auto-login-action: failed/);
+  });
+
+  test("shows hostile log lines, results and names as text", async () => {
+    const { id, token } = await runningJob(lab, worker, { name: quoted(HOSTILE) });
+    const log = new SampleLog(START)
+      .add("target", HOSTILE, `\u001b[31m${HOSTILE}`)
+      .add(HOSTILE, HOSTILE);
+    log
+      .start("1", HOSTILE.replaceAll(" ", ""))
+      .result(HOSTILE, HOSTILE, "fail", { set: HOSTILE, units: HOSTILE, measurement: 1 });
+    await lab.ship(id, token, 0, log.records);
+    await lab.finish(id, token, { result: "fail", error_msg: HOSTILE, lines: log.records.length });
+    const html = await show(`/jobs/${id}`);
+    expect(html).not.toMatch(/<script(?! type="module" src="\/assets\/)/);
+    expect(html.split("&lt;script&gt;").length).toBeGreaterThan(8);
+    for (const path of ["/", `/jobs/${id}/parts`, `/jobs/${id}/definition`, `/submit?from=${id}`])
+      await show(path);
+  });
+
+  test("serves a part of a long log, from any line, with links to what comes before and after", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const log = new SampleLog(START);
+    for (let n = 0; n < 2500; n++) log.add("target", `number ${n};`);
+    await lab.ship(id, token, 0, log.records);
+    const first = await show(`/jobs/${id}`);
+    expect(first).toContain("number 999;");
+    expect(first).not.toContain("number 1000;");
+    expect(first).toMatch(/id="newer" class="more" href="\?start=1000">/);
+    const later = await show(`/jobs/${id}?start=2400`);
+    expect(later).toContain('id="L2401"');
+    expect(later).toMatch(/id="older" class="more" href="\?start=1400">/);
+    expect(await show(`/jobs/${id}?start=99999`)).toContain('data-next="99999"');
+  });
+
+  test("sends less than 60 kB with a log of 700 lines, styles and scripts", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const records = Array.from({ length: 6 }, () => sampleLog(START))
+      .flat()
+      .slice(0, 700);
+    await lab.ship(id, token, 0, records);
+    const html = await show(`/jobs/${id}`);
+    const paths = [...html.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, path]) => path!);
+    expect(new Set(paths).size).toBe(3);
+    let bytes = gzipSync(html).length;
+    for (const path of new Set(paths))
+      bytes += gzipSync(await (await browser.get(path)).text()).length;
+    expect(bytes).toBeLessThan(60_000);
+  });
+
+  test("cancels for the submitter or an administrator, from our own pages only", async () => {
+    const id = await lab.submit();
+    const { token } = await lab.addUser("bob");
+    const bob = await browserSession(lab, token);
+    expect(await (await bob.get(`/jobs/${id}`)).text()).not.toContain("Cancel job");
+    expect((await bob.post(`/jobs/${id}/cancel`)).status).toBe(403);
+    const foreign = await browser.post(
+      `/jobs/${id}/cancel`,
+      {},
+      { "sec-fetch-site": "cross-site" },
+    );
+    expect(foreign.status).toBe(403);
+    expect((await lab.job(id)).state).toBe("Submitted");
+    expect(await show(`/jobs/${id}`)).toContain("Cancel job");
+    const answer = await browser.post(`/jobs/${id}/cancel`);
+    expect([answer.status, answer.headers.get("location")]).toEqual([303, `/jobs/${id}`]);
+    expect(await show(`/jobs/${id}`)).toContain("Canceled");
+  });
+});
+
+describe("submitting", () => {
+  test("leads to the job, whose definition is what was typed", async () => {
+    const answer = await browser.post("/submit", { definition: aJob().replaceAll("\n", "\r\n") });
+    expect(answer.headers.get("location")).toBe("/jobs/1");
+    expect(await lab.request("/jobs/1/definition").then((raw) => raw.text())).toBe(aJob());
+    expect(await show("/submit?from=1")).toContain("job_name: smoke");
+  });
+
+  test("shows every problem with its place, and the text again", async () => {
+    const definition = aJob({ name: "kept" }).replace("minutes: 10", "minutes: ten");
+    const answer = await browser.post("/submit", { definition });
+    const html = await answer.text();
+    expect(answer.status).toBe(400);
+    expect(html).toMatch(/data-line="6" data-column="9">Line 6, column 9/);
+    expect(html).toContain("<mark>minutes: ten}</mark>");
+    expect(html).toContain("job_name: kept");
+  });
+
+  test("takes no endless form", async () => {
+    const answer = await browser.post("/submit", { definition: "x".repeat(4 * 1024 * 1024) });
+    expect(answer.status).toBe(413);
+  });
+});
+
+describe("the lab's pages", () => {
+  test("show devices, one device with its jobs and configuration, and workers", async () => {
+    await lab.addDevice("qemu-02", { description: HOSTILE, tags: ["kvm"] });
+    const { id } = await runningJob(lab, worker);
+    expect(await show("/devices")).toContain("qemu-02");
+    const device = await show("/devices/qemu-01");
+    expect(device).toContain(`/jobs/${id}`);
+    expect(device).toContain("available_architectures");
+    expect(await show("/workers")).toMatch(/bench.*Online/s);
+  });
+
+  test("say what to do next when there are none", async () => {
+    await lab.request("/devices/qemu-01", { method: "DELETE" });
+    expect(await show("/devices")).toContain("pumice devices add");
+  });
+});
+
+describe("signing in", () => {
+  test("is where every page leads who is not signed in, and back", async () => {
+    const answer = await lab.app.request("/jobs/7?start=5", { headers: { accept: "text/html" } });
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get("location")).toBe("/sign-in?next=%2Fjobs%2F7%3Fstart%3D5");
+    const page = await (await lab.app.request(answer.headers.get("location")!)).text();
+    expect(page).toContain('name="next" value="/jobs/7?start=5"');
+  });
+
+  test("by link takes a button, so that a preview of the link does not use it up", async () => {
+    const { url } = await lab.api<{ url: string }>("/sign-in-links", { method: "POST" });
+    const { pathname, search, searchParams } = new URL(url);
+    for (let n = 0; n < 2; n++) {
+      const page = await lab.app.request(pathname + search);
+      expect(await page.text()).toContain(`name="code" value="${searchParams.get("code")}"`);
+      expect(page.headers.get("set-cookie")).toBeNull();
+    }
+    const answer = await browser.post("/sign-in", { code: searchParams.get("code")! });
+    expect(answer.headers.get("set-cookie")).toContain("pumice_session=");
+  });
+
+  test("with what is no token shows the form again and why", async () => {
+    const answer = await browser.post("/sign-in", { token: HOSTILE });
+    expect(answer.status).toBe(401);
+    expect(await answer.text()).toMatch(/role="alert">This is not a valid token/);
+  });
+
+  test("out ends the session and leads to signing in", async () => {
+    const answer = await browser.post("/sign-out");
+    expect(answer.headers.get("location")).toBe("/sign-in");
+    expect((await browser.get("/")).headers.get("location")).toBe("/sign-in");
+  });
+});
+
+describe("every page", () => {
+  test("allows nothing but our own files, and is not kept", async () => {
+    const { headers } = await browser.get("/");
+    const policy = headers.get("content-security-policy");
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toContain("unsafe");
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+  });
+
+  test("names assets by their content, to be kept for good", async () => {
+    const path = /href="(\/assets\/style-[0-9a-f]{12}\.css)"/.exec(await show("/"))![1]!;
+    const asset = await lab.app.request(path);
+    expect(asset.headers.get("content-type")).toBe("text/css; charset=utf-8");
+    expect(asset.headers.get("cache-control")).toContain("immutable");
+    expect((await lab.app.request("/assets/style-000000000000.css")).status).toBe(404);
+    expect((await lab.app.request("/assets/..%2f..%2fserve.ts")).status).toBe(404);
+  });
+
+  test("that is not there says so, to a browser as a page", async () => {
+    for (const path of ["/jobs/99", "/jobs/nonsense", "/devices/nothing", "/no/such/page"]) {
+      expect(await show(path, 404)).toContain("<h1>Not found</h1>");
+    }
+    const raw = await lab.request("/jobs/99");
+    expect(raw.headers.get("content-type")).toContain("application/json");
+  });
+});

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { EMPTY_TIMELINE, extendTimeline, failedAction } from "../../control-plane/ui/timeline.ts";
+import { sampleLog, SampleLog } from "../support/sample-log.ts";
+
+const START = "2026-03-01T12:00:00.000Z";
+const read = (log: SampleLog) => extendTimeline(EMPTY_TIMELINE, log.records);
+
+describe("a timeline", () => {
+  test("has level, name, begin, end, limit and line of each action", () => {
+    const log = new SampleLog(START).add("info", "hello").start("1", "tmpfs-deploy", "01:02:03");
+    log.pass(500).start("1.1", "http-download").end(1500).end(10);
+    const start = Date.parse(START);
+    expect(read(log)).toEqual({
+      next: 5,
+      lastTime: start + 2010,
+      actions: [
+        {
+          level: "1",
+          name: "tmpfs-deploy",
+          start,
+          end: start + 2010,
+          timeoutSeconds: 3723,
+          line: 1,
+          failed: false,
+        },
+        {
+          level: "1.1",
+          name: "http-download",
+          start: start + 500,
+          end: start + 2000,
+          timeoutSeconds: 120,
+          line: 2,
+          failed: false,
+        },
+      ],
+    });
+  });
+
+  test("marks what failed, and the deepest of it is where to look", () => {
+    const timeline = extendTimeline(EMPTY_TIMELINE, sampleLog(START, { failure: true }));
+    const failed = timeline.actions.filter((action) => action.failed).map(({ name }) => name);
+    expect(failed).toEqual(["boot-image-retry", "auto-login-action"]);
+    expect(failedAction(timeline)?.name).toBe("auto-login-action");
+  });
+
+  test("keeps the runs of a retried action apart", () => {
+    const log = new SampleLog(START).start("1", "retry").start("1.1", "download").end(5, "404");
+    log.start("1.1", "download").end(7).end();
+    expect(read(log).actions.map(({ level, failed }) => [level, failed])).toEqual([
+      ["1", false],
+      ["1.1", true],
+      ["1.1", false],
+    ]);
+  });
+
+  test("leaves an action open that has no end", () => {
+    const [action] = read(new SampleLog(START).start("1", "boot")).actions;
+    expect(action?.end).toBeUndefined();
+  });
+
+  test("is the same whether a log comes whole or in parts", () => {
+    const records = sampleLog(START);
+    let timeline = EMPTY_TIMELINE;
+    for (let from = 0; from < records.length; from += 7) {
+      timeline = extendTimeline(timeline, records.slice(from, from + 7));
+    }
+    expect(timeline).toEqual(extendTimeline(EMPTY_TIMELINE, records));
+  });
+
+  test("does not believe a device that prints what a runner says", () => {
+    const log = new SampleLog(START);
+    for (const level of ["target", "input", "feedback", "warning"]) {
+      log.add(level, "start: 1 fake (timeout 00:00:10) [common]");
+    }
+    log.add(
+      "info",
+      "start: now",
+      "end: 1 nothing",
+      "start: 1 a b (timeout 00:00:10)",
+      ["start: 1 x"],
+      null,
+    );
+    expect(read(log).actions).toEqual([]);
+  });
+
+  test("does not grow without bounds, and takes a time that is none for the one before", () => {
+    const log = new SampleLog(START);
+    for (let n = 0; n < 3000; n++) log.start("1", "again");
+    expect(read(log).actions).toHaveLength(2000);
+    const odd = [{ dt: 7, lvl: "info", msg: "start: 1 boot (timeout 00:00:10)" }];
+    expect(extendTimeline({ ...EMPTY_TIMELINE, lastTime: 42 }, odd).actions[0]?.start).toBe(42);
+  });
+});
