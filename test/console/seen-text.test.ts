@@ -1,0 +1,60 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { SeenText } from "../../worker/console/seen-text.ts";
+
+describe("what was seen of a DUT", () => {
+  test("is found once, and what stood in its line before it is known", () => {
+    const seen = new SeenText();
+    seen.add("one\n+ echo <S");
+    expect(seen.find(/<S \d>/g)).toBeUndefined();
+    seen.add(" 1>\nroot# ");
+    const found = seen.find(/<S \d>/g);
+    expect(found?.match[0]).toBe("<S 1>");
+    expect(seen.lineBefore(found?.start ?? 0)).toBe("+ echo ");
+    seen.consume(found?.end ?? 0);
+    expect(seen.find(/<S \d>/g)).toBeUndefined();
+    expect(seen.find(/root# /g)?.match[0]).toBe("root# ");
+  });
+
+  test("is found whole however it was cut into pieces, each once and in order", () => {
+    const pieces = fc.array(
+      fc.oneof(
+        fc.integer({ min: 0, max: 99 }).map((n) => `<S ${n}>\n`),
+        fc.string({ maxLength: 20 }).map((text) => text.replaceAll("<", "")),
+      ),
+      { maxLength: 60 },
+    );
+    fc.assert(
+      fc.property(pieces, fc.array(fc.integer({ min: 1, max: 40 })), (parts, cuts) => {
+        const whole = parts.join("");
+        const wanted = [...whole.matchAll(/<S (\d+)>/g)].map(([text]) => text);
+        const seen = new SeenText();
+        const got: string[] = [];
+        const look = (): void => {
+          for (let found = seen.find(/<S (\d+)>/g); found; found = seen.find(/<S (\d+)>/g)) {
+            // A second pattern, never found, must not disturb the first.
+            expect(seen.find(/never there/g)).toBeUndefined();
+            got.push(found.match[0]);
+            seen.consume(found.end);
+          }
+        };
+        let at = 0;
+        for (let n = 0; at < whole.length; n++) {
+          const length = cuts[n % Math.max(1, cuts.length)] ?? 7;
+          seen.add(whole.slice(at, at + length));
+          at += length;
+          look();
+        }
+        expect(got).toEqual(wanted);
+      }),
+    );
+  });
+
+  test("that nobody waits for does not grow without end", () => {
+    const seen = new SeenText();
+    for (let n = 0; n < 100; n++) seen.add("x".repeat(100_000));
+    expect(seen.tail(Infinity).length).toBeLessThanOrEqual(1024 * 1024);
+    seen.add("<S 1>");
+    expect(seen.find(/<S \d>/g)?.match[0]).toBe("<S 1>");
+  });
+});
