@@ -57,6 +57,8 @@ async function start(args: string[]): Promise<number> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => (stop.signal.aborted ? process.exit(1) : stop.abort()));
   }
+  // Whoever read our log has gone: no reason to go as well.
+  process.stderr.on("error", () => {});
   const log = (line: string): void => {
     process.stderr.write(`${new Date().toISOString()} ${prefix}${line}\n`);
   };

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { HttpClient } from "../host/http-client.ts";
 import { lockWorkDir } from "../host/work-dir-lock.ts";
 import type { AgentDeps } from "./agent-deps.ts";
@@ -23,10 +23,12 @@ export interface AgentOptions {
  * cannot begin: no token, a URL that is none, a work folder that another agent has or nobody may write to.
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { url, workDir, runnerCommand, log, clock = systemClock } = options;
+  const { url, runnerCommand, log, clock = systemClock } = options;
   let token = readToken(options.tokenFile);
   const http = new HttpClient(url);
-  mkdirSync(workDir, { recursive: true, mode: 0o700 });
+  mkdirSync(options.workDir, { recursive: true, mode: 0o700 });
+  // One name, so that the next agent finds by it what this one's runners started.
+  const workDir = realpathSync(options.workDir);
   const lock = lockWorkDir(workDir);
   try {
     const controlPlane = new ControlPlane(http, () => token);

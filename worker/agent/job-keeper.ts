@@ -1,5 +1,6 @@
 import { existsSync, watch, type FSWatcher } from "node:fs";
 import { rm } from "node:fs/promises";
+import path from "node:path";
 import type { RunnerReport } from "#protocol/worker-api.ts";
 import type { JobDirectory } from "../host/job-directory.ts";
 import { readRunner } from "../host/runner-claim.ts";
@@ -111,6 +112,7 @@ export class JobKeeper {
       await this.#runner.sweep();
     } else {
       await this.#runner.sweep();
+      await rm(dir.scratch, { recursive: true, force: true }).catch(() => {});
       if (!this.#isForgotten) this.#completeLog();
       this.#shipper.end();
     }
@@ -159,8 +161,9 @@ export class JobKeeper {
   /** Undefined where the system has no watches left: the fallback timers do then. */
   #watch(): FSWatcher | undefined {
     try {
-      const watcher = watch(this.#job.dir.root, () => {
-        this.#runner.poke();
+      const logName = path.basename(this.#job.dir.log);
+      const watcher = watch(this.#job.dir.root, (_, name) => {
+        if (name !== logName) this.#runner.poke();
         this.#shipper.poke();
       });
       watcher.on("error", () => watcher.close());

@@ -15,6 +15,8 @@ const WATCHED_PATIENCE_MS = 50;
 const ENOUGH_BYTES = 256 * 1024;
 /** Between looks at a file whose changes nobody announced. */
 const FALLBACK_MS = 1000;
+/** Between looks whether it is enough. */
+const COLLECT_MS = 250;
 
 export interface ShippedLog extends JobAccess {
   readonly file: string;
@@ -33,6 +35,7 @@ export class LogShipper {
   readonly #retry: Bell;
   readonly #backoff: Backoff;
   #position: LogPosition | undefined;
+  #isIdle = false;
   #isWatched = false;
   #isWhole = false;
   #maxRecords = MAX_CHUNK_RECORDS;
@@ -51,8 +54,10 @@ export class LogShipper {
     if (isNew) this.#position = { line: log.firstLine, offset: 0 };
   }
 
-  /** The file may have grown. */
-  poke = this.#growth.ring;
+  /** The file may have grown. Costs nothing while lines are being collected anyway. */
+  poke = (): void => {
+    if (this.#isIdle) this.#growth.ring();
+  };
 
   /** While somebody watches, lines go out one by one as they come, not in large chunks. */
   set isWatched(watched: boolean) {
@@ -106,7 +111,7 @@ export class LogShipper {
       return undefined;
     }
     if (isWhole) return this.#position.line;
-    await this.#growth.wait(this.#deps.clock, FALLBACK_MS);
+    await this.#untilPoked();
     return undefined;
   }
 
@@ -134,16 +139,22 @@ export class LogShipper {
     while (!signal.aborted && !this.#isWhole) {
       const pending = (await file.stat()).size - offset;
       if (pending <= 0) {
-        await this.#growth.wait(clock, FALLBACK_MS);
+        await this.#untilPoked();
         continue;
       }
       since ??= clock.now();
       const patience = this.#isWatched ? WATCHED_PATIENCE_MS : PATIENCE_MS;
       const left = since + patience - clock.now();
       if (left <= 0 || pending >= ENOUGH_BYTES) break;
-      await this.#growth.wait(clock, left);
+      await this.#growth.wait(clock, Math.min(left, COLLECT_MS));
     }
     return this.#isWhole;
+  }
+
+  async #untilPoked(): Promise<void> {
+    this.#isIdle = true;
+    await this.#growth.wait(this.#deps.clock, FALLBACK_MS);
+    this.#isIdle = false;
   }
 
   async #ship(file: FileHandle, chunk: LogChunk, signal: AbortSignal): Promise<void> {
@@ -193,10 +204,11 @@ export class LogShipper {
 
   async #afterFailure(error: unknown): Promise<void> {
     const message = error instanceof Error ? error.message : String(error);
-    if (message !== this.#lastError) {
+    const kind = error instanceof HttpError ? `status ${error.status}` : message;
+    if (kind !== this.#lastError) {
       this.#deps.log(`job ${this.#log.id}: its log cannot be shipped, trying on: ${message}`);
     }
-    this.#lastError = message;
+    this.#lastError = kind;
     if (error instanceof HttpError && error.status === 409) this.#position = undefined;
     if (isOver(error)) this.#deps.changed();
     await this.#retry.wait(this.#deps.clock, this.#backoff.next(error));

@@ -1,0 +1,48 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { VERSION } from "#protocol/version.ts";
+import { agentProgram } from "../support/agent-program.ts";
+
+const root = path.resolve(import.meta.dirname, "../..");
+const runtimes: [string, string][] = [
+  ["Node.js 20", path.join(root, "node_modules/node20-linux-x64/bin/node")],
+  ["Node.js 24", process.execPath],
+  ["Bun", path.join(root, "node_modules/@oven/bun-linux-x64/bin/bun")],
+];
+
+let program: Awaited<ReturnType<typeof agentProgram>>;
+beforeAll(async () => {
+  program = await agentProgram();
+});
+afterAll(() => program.remove());
+
+const run = (args: string[], runtime = process.execPath) =>
+  spawnSync(runtime, [program.file, ...args], { encoding: "utf8" });
+
+describe.each(runtimes)("pumice-worker under %s", (name, runtime) => {
+  test("explains itself and tells its version", () => {
+    if (!existsSync(runtime)) throw new Error(`${name} is not installed: run scripts/test`);
+    const help = run(["--help"], runtime);
+    expect([help.status, help.stderr]).toEqual([0, ""]);
+    expect(help.stdout).toContain("pumice-worker start --url URL");
+    expect(run(["--version"], runtime).stdout).toBe(`pumice-worker ${VERSION}\n`);
+  });
+});
+
+test.each([
+  [[], 2, "no command given"],
+  [["stop"], 2, "unknown command stop"],
+  [["constructor"], 2, "unknown command constructor"],
+  [["start"], 2, "--url is missing"],
+  [["start", "--url", "http://x", "--tokenfile", "y"], 2, "Unknown option '--tokenfile'"],
+  [["run"], 2, "expected exactly one job file"],
+  [["run", "job.yaml"], 2, "--device is missing"],
+  [["start", "--url", "http://x", "--token-file", "/none/t", "--work-dir", "/none"], 1, "/none/t"],
+  [["start", "--url", "lab", "--token-file", import.meta.filename], 1, "expected one line"],
+] as const)("%j ends with exit code %i and says why", (args, status, text) => {
+  const ended = run([...args]);
+  expect(ended.stderr).toContain(text);
+  expect(ended.status).toBe(status);
+});
