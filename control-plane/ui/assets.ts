@@ -52,7 +52,7 @@ async function readTexts(): Promise<Record<string, string>> {
     // A name that the bundler cannot follow: a bundled program never comes here and needs no esbuild.
     const script = new URL("../../scripts/build-client.mjs", import.meta.url).href;
     const { buildClient } = (await import(script)) as {
-      buildClient(outDir: string): Promise<void>;
+      buildClient: (outDir: string) => Promise<void>;
     };
     await buildClient(folder);
     return await readFolder(folder);

@@ -55,17 +55,26 @@ function messageHtml(level: string, { msg, ns }: LogRecords[number]): string {
   return prefix + (level === "target" || level === "feedback" ? ansiHtml(text) : plainHtml(text));
 }
 
+/** `pass 0_smoke / linux-version 4.8 s`; a record that is no result is shown as it is. */
 function resultHtml(msg: Record<string, unknown>): string {
-  const result = String(msg["result"]);
-  const style = RESULTS.has(result) ? result : "unknown";
-  const name = `${String(msg["definition"])} / ${String(msg["case"])}`;
-  const measured = msg["measurement"] ?? msg["duration"];
-  const units = msg["measurement"] === undefined ? "s" : String(msg["units"] ?? "");
-  const value =
-    measured === undefined ? "" : ` ${plainHtml(`${String(measured)} ${units}`.trim())}`;
-  const error = typeof msg["error_msg"] === "string" ? ` ${plainHtml(msg["error_msg"])}` : "";
-  return `<b class="result ${style}">${plainHtml(result)}</b> ${plainHtml(name)}<i>${value}</i>${error}`;
+  const { definition, case: name, result, measurement, units, duration, error_msg } = msg;
+  if (typeof result !== "string" || typeof name !== "string" || typeof definition !== "string") {
+    return plainHtml(JSON.stringify(msg));
+  }
+  const value = isScalar(measurement)
+    ? ` ${measurement} ${isScalar(units) ? units : ""}`
+    : isScalar(duration)
+      ? ` ${duration} s`
+      : "";
+  const error = typeof error_msg === "string" ? ` ${plainHtml(error_msg)}` : "";
+  return (
+    `<b class="result ${RESULTS.has(result) ? result : "unknown"}">${plainHtml(result)}</b> ` +
+    `${plainHtml(`${definition} / ${name}`)}<i>${plainHtml(value.trimEnd())}</i>${error}`
+  );
 }
+
+const isScalar = (value: unknown): value is string | number =>
+  typeof value === "string" || typeof value === "number";
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -22,7 +22,7 @@ afterEach(() => lab.close());
 async function show(path: string, status = 200): Promise<string> {
   const answer = await browser.get(path);
   const html = await answer.text();
-  expect(answer.status, html).toBe(status);
+  if (answer.status !== status) throw new Error(`${path}: ${answer.status} ${html}`);
   expect(html).not.toContain("<script>");
   return html;
 }

@@ -14,7 +14,6 @@ const log = new LogList(frame, get("lines"));
 let isComplete = frame.dataset["complete"] === "true";
 let total = log.next;
 let trouble: string | undefined;
-let refreshed = performance.now();
 
 get("newer").hidden = true;
 get("older").addEventListener("click", (event) => {
@@ -55,18 +54,21 @@ async function follow(): Promise<void> {
 
 /** The server renders the parts; what differs is taken over. */
 async function keepFresh(): Promise<void> {
+  let refreshed = performance.now();
+  let tookMs = 0;
   while (get("job-header").dataset["state"] !== "Finished") {
     const seen = total;
-    await pause(REFRESH_MS);
+    await pause(Math.max(REFRESH_MS, 10 * tookMs));
     if (document.hidden) await once(document, "visibilitychange", () => !document.hidden);
     const isDue = performance.now() - refreshed > SLOW_REFRESH_MS;
     if (total === seen && !isDue && !isComplete) continue;
+    refreshed = performance.now();
     await refresh().catch(() => undefined);
+    tookMs = performance.now() - refreshed;
   }
 }
 
 async function refresh(): Promise<void> {
-  refreshed = performance.now();
   const answer = await fetch(`/jobs/${jobId}/parts`, { signal: AbortSignal.timeout(20_000) });
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
