@@ -11,8 +11,11 @@ export function rerunCommand(args: string[]): [command: string, ...args: string[
   return [process.execPath, ...process.execArgv, path.resolve(script), ...args];
 }
 
-/** Bun names a script inside its own archive; Node.js names the executable, as it was called, again. */
+/**
+ * Bun names a script inside its own archive; Node.js is asked, from 20.16 on, and names before that the
+ * executable, as it was called, again.
+ */
 function isCompiled(script: string): boolean {
-  if (script.startsWith("/$bunfs/") || !existsSync(script)) return true;
-  return realpathSync(script) === realpathSync(process.execPath);
+  if (script.startsWith("/$bunfs/") || process.getBuiltinModule?.("node:sea")?.isSea()) return true;
+  return !existsSync(script) || realpathSync(script) === realpathSync(process.execPath);
 }
