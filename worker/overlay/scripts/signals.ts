@@ -1,0 +1,185 @@
+/**
+ * Sends a line that the runner understands, to the console or (KMSG) through the kernel's log, which
+ * no other output can cut in two. One write, so that it stays whole.
+ */
+const signal = `signal() {
+  if [ -n "$CHARACTER_DELAY" ]; then sleep "$CHARACTER_DELAY"; fi
+  if [ "$KMSG" = true ]; then printf '<0>%s\\n' "$1" >/dev/kmsg; else printf '%s\\n' "$1"; fi
+}
+`;
+
+/** Helpers that report to the runner, by name; the bodies follow TEST-SHELL.md 4 and 5. */
+export const signalScripts: Readonly<Record<string, string>> = {
+  "lava-test-runner": `${signal}
+dir=\${1:-/lava}
+dir=\${dir%/}
+lava=$(dirname "$dir")
+kernel_log=
+finish() {
+  trap - EXIT INT TERM
+  # After signals in the kernel's log the end goes there too, or it could overtake them.
+  KMSG=$kernel_log
+  signal "<LAVA_TEST_RUNNER EXIT>"
+  exit 0
+}
+trap finish EXIT INT TERM
+
+PATH="$lava/bin:$PATH"
+SHELL=\${SHELL:-/bin/sh}
+export PATH SHELL
+mkdir -p "$dir/results"
+list="$dir/lava-test-runner.conf-$(date +%s)"
+# Renamed, so that a DUT that reboots and starts the runner again doesn't repeat its tests.
+mv "$dir/lava-test-runner.conf" "$list" || exit 1
+
+while read -r test <&3; do
+  [ -n "$test" ] || continue
+  results="$dir/results/$(basename "$test")-$(date +%s)"
+  mkdir -p "$results"
+  KMSG=
+  if grep -q '^# USE_KMSG$' "$test/run.sh"; then KMSG=true kernel_log=true; fi
+  if [ -e "$test/install.sh" ]; then
+    /bin/sh "$test/install.sh" 3<&-
+    code=$?
+    echo "$code" >"$results/install_return_code"
+    if [ "$code" -ne 0 ]; then
+      signal "<LAVA_TEST_RUNNER INSTALL_FAIL>"
+      continue
+    fi
+  fi
+  lava-test-shell --output_dir "$results" "$SHELL" -e "$test/run.sh" 3<&-
+done 3<"$list"
+`,
+
+  "lava-test-shell": `if [ "$1" = --output_dir ]; then
+  LAVA_RESULT_DIR=$2
+  export LAVA_RESULT_DIR
+  shift 2
+fi
+"$@"
+code=$?
+if [ -n "$LAVA_RESULT_DIR" ]; then echo "$code" >"$LAVA_RESULT_DIR/return_code"; fi
+exit 0
+`,
+
+  "lava-test-case": `${signal}
+usage() {
+  echo "Usage: lava-test-case TEST_CASE_ID --shell COMMAND..."
+  echo "       lava-test-case TEST_CASE_ID --result RESULT [--measurement NUMBER] [--units UNITS] [--output FILE]"
+  exit 1
+}
+[ $# -gt 0 ] || usage
+TEST_CASE_ID=$1
+export TEST_CASE_ID
+shift
+result= measurement= units= output=
+if [ "$1" = --shell ]; then
+  shift
+  [ $# -gt 0 ] || usage
+  signal "<LAVA_SIGNAL_STARTTC $TEST_CASE_ID>"
+  if [ $# -eq 1 ]; then (eval "$1"); else "$@"; fi
+  if [ $? -eq 0 ]; then result=pass; else result=fail; fi
+  signal "<LAVA_SIGNAL_ENDTC $TEST_CASE_ID>"
+else
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      --result) result=$2 ;;
+      --measurement) measurement=$2 ;;
+      --units) units=$2 ;;
+      --output) output=$2 ;;
+      *) usage ;;
+    esac
+    shift
+    [ $# -eq 0 ] || shift
+  done
+  if [ -z "$result" ]; then
+    echo "--result must be specified"
+    exit 1
+  fi
+  if [ -n "$output" ]; then
+    signal "<LAVA_SIGNAL_STARTTC $TEST_CASE_ID>"
+    cat "$output"
+    signal "<LAVA_SIGNAL_ENDTC $TEST_CASE_ID>"
+  fi
+fi
+line="TEST_CASE_ID=$TEST_CASE_ID RESULT=$result"
+[ -z "$units" ] || line="$line UNITS=$units"
+[ -z "$measurement" ] || line="$line MEASUREMENT=$measurement"
+signal "<LAVA_SIGNAL_TESTCASE $line>"
+if [ -n "$LAVA_RESULT_DIR" ]; then
+  kept="$LAVA_RESULT_DIR/results/$TEST_CASE_ID"
+  mkdir -p "$kept"
+  echo "$result" >"$kept/result"
+  [ -z "$units" ] || echo "$units" >"$kept/units"
+  [ -z "$measurement" ] || echo "$measurement" >"$kept/measurement"
+fi
+exit 0
+`,
+
+  "lava-test-set": `${signal}
+case "$1" in
+  start)
+    if [ -n "$2" ]; then
+      signal "<LAVA_SIGNAL_TESTSET START $2>"
+      exit 0
+    fi
+    ;;
+  stop)
+    signal "<LAVA_SIGNAL_TESTSET STOP>"
+    exit 0
+    ;;
+esac
+echo "Usage: lava-test-set start NAME | stop"
+exit 1
+`,
+
+  "lava-test-reference": `${signal}
+usage() {
+  echo "Usage: lava-test-reference TEST_CASE_ID --result RESULT --reference URL"
+  exit 1
+}
+[ $# -gt 0 ] || usage
+TEST_CASE_ID=$1
+shift
+result= reference=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --result) result=$2 ;;
+    --reference) reference=$2 ;;
+    *) usage ;;
+  esac
+  shift
+  [ $# -eq 0 ] || shift
+done
+if [ -z "$result" ]; then
+  echo "--result must be specified"
+  exit 1
+fi
+if [ -z "$reference" ]; then
+  echo "--reference must be specified"
+  exit 1
+fi
+signal "<LAVA_SIGNAL_TESTREFERENCE $TEST_CASE_ID $result $reference>"
+`,
+
+  "lava-test-raise": `${signal}
+signal "<LAVA_SIGNAL_TESTRAISE $*>"
+exit 1
+`,
+
+  "lava-test-event": `${signal}
+if [ $# -ne 1 ]; then
+  echo "Usage: lava-test-event MESSAGE"
+  exit 1
+fi
+signal "<LAVA_SIGNAL_TESTEVENT $1>"
+`,
+
+  "lava-test-feedback": `${signal}
+if [ "$1" != --namespace ] || [ -z "$2" ]; then
+  echo "Usage: lava-test-feedback --namespace NAMESPACE"
+  exit 1
+fi
+signal "<LAVA_SIGNAL_TESTFEEDBACK $2>"
+`,
+};
