@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Problem } from "#protocol/api.ts";
+import { printable } from "./printable.ts";
 
 /** The control plane refused or could not be reached. */
 export class ClientError extends Error {
@@ -16,9 +17,10 @@ export class ClientError extends Error {
 
 export interface Client {
   readonly url: string;
+  /** Sends and reads JSON. */
   json<T>(method: string, where: string, body?: unknown): Promise<T>;
   text(where: string): Promise<string>;
-  /** Sends a text as it is. */
+  /** Sends a YAML text as it is. */
   post<T>(where: string, text: string): Promise<T>;
 }
 
@@ -26,80 +28,126 @@ export interface ClientOptions {
   readonly url: string;
   readonly token: string;
   readonly signal: AbortSignal;
-  readonly pauseMs?: (attempt: number) => number;
+  /** How long a request that may be repeated is tried when nobody answers. */
+  readonly patienceMs: number;
+  /** Told before each new try. */
+  readonly onRetry?: (why: string) => void;
 }
 
 const TIMEOUT_MS = 60_000;
-const ATTEMPTS = 5;
+const MAX_PAUSE_MS = 5_000;
 /** Somebody between us and the control plane, or its restart. */
 const PASSING = new Set([502, 503, 504]);
 
 /**
  * Speaks to the control plane's API. What may be repeated without harm is tried again when the
- * connection fails or a proxy answers for a server that is just being started.
+ * connection fails or a proxy answers for a server that is just being started. Throws ClientError, or
+ * AbortError when `signal` says so.
  */
 export function makeClient(options: ClientOptions): Client {
-  const { token, signal } = options;
+  const { token, signal, patienceMs, onRetry } = options;
   const url = options.url.replace(/\/+$/, "");
 
-  async function ask(where: string, init: RequestInit, repeatable: boolean): Promise<Response> {
-    for (let attempt = 1; ; attempt++) {
-      const last = attempt === ATTEMPTS || !repeatable;
+  async function attempt(where: string, { method = "GET", body, type }: Sent): Promise<string> {
+    let answer: Response;
+    let text: string;
+    try {
+      answer = await fetch(`${url}/api/v1${where}`, {
+        method,
+        ...(body === undefined ? {} : { body }),
+        headers: { authorization: `Bearer ${token}`, ...(type ? { "content-type": type } : {}) },
+        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      });
+      text = await answer.text();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new Unreachable(url, error);
+    }
+    if (answer.ok) return text;
+    throw refusal(answer.status, text);
+  }
+
+  async function ask(where: string, sent: Sent = {}): Promise<string> {
+    const repeatable = sent.method !== "POST";
+    const deadline = Date.now() + patienceMs;
+    for (let pauseMs = 250; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
       try {
-        const answer = await fetch(`${url}/api/v1${where}`, {
-          ...init,
-          headers: { authorization: `Bearer ${token}`, ...init.headers },
-          signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-        });
-        if (answer.ok) return answer;
-        if (last || !PASSING.has(answer.status)) throw await refusal(answer);
+        return await attempt(where, sent);
       } catch (error) {
-        if (error instanceof ClientError || signal.aborted) throw error;
-        if (last) throw unreachable(url, error);
+        if (!(error instanceof ClientError)) throw error;
+        if (!mayPass(error, repeatable)) throw repeatable ? error : withDoubt(error);
+        if (Date.now() + pauseMs > deadline) throw error;
+        onRetry?.(error.message);
       }
-      await sleep(options.pauseMs?.(attempt) ?? 250 * 2 ** attempt, undefined, { signal });
+      await sleep(pauseMs, undefined, { signal });
     }
   }
 
   return {
     url,
-    json: async <T>(method: string, where: string, body?: unknown) => {
-      const init =
-        body === undefined
-          ? { method }
-          : {
-              method,
-              body: JSON.stringify(body),
-              headers: { "content-type": "application/json" },
-            };
-      const answer = await ask(where, init, method !== "POST");
-      const text = await answer.text();
-      return (text === "" ? undefined : JSON.parse(text)) as T;
+    async json<T>(method: string, where: string, body?: unknown) {
+      const json = { body: JSON.stringify(body), type: "application/json" };
+      const text = await ask(where, { method, ...(body === undefined ? {} : json) });
+      return (text === "" ? undefined : parseJson(url, text)) as T;
     },
-    text: async (where) => (await ask(where, {}, true)).text(),
-    post: async <T>(where: string, body: string) => {
-      const headers = { "content-type": "application/yaml" };
-      const answer = await ask(where, { method: "POST", body, headers }, false);
-      return (await answer.json()) as T;
+    text: (where) => ask(where),
+    async post<T>(where: string, body: string) {
+      const text = await ask(where, { method: "POST", body, type: "application/yaml" });
+      return parseJson(url, text) as T;
     },
   };
 }
 
-async function refusal(answer: Response): Promise<ClientError> {
-  const text = await answer.text();
+interface Sent {
+  method?: string;
+  body?: string;
+  /** Media type of the body. */
+  type?: string;
+}
+
+/** Whether trying again may help, and can't do twice what was asked once. */
+const mayPass = (error: ClientError, repeatable: boolean): boolean =>
+  error instanceof Unreachable
+    ? repeatable || error.neverArrived
+    : repeatable && PASSING.has(error.status ?? 0);
+
+/** A request that must not be sent twice, and of which nobody knows whether it was heard. */
+const withDoubt = (error: ClientError): ClientError =>
+  error instanceof Unreachable
+    ? new ClientError(
+        `${error.message}; it may have been done all the same: look before you repeat it`,
+      )
+    : error;
+
+class Unreachable extends ClientError {
+  /** Nobody took the connection, so nothing was done. */
+  readonly neverArrived: boolean;
+
+  constructor(url: string, error: unknown) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const code = (cause as NodeJS.ErrnoException).code;
+    const why = cause instanceof Error ? cause.message || code || cause.name : String(cause);
+    super(`${url} can't be reached: ${why}`);
+    this.neverArrived = code === "ECONNREFUSED";
+  }
+}
+
+function refusal(status: number, text: string): ClientError {
   let problem: Problem | undefined;
   try {
     problem = JSON.parse(text) as Problem;
   } catch {
     // Not the control plane answered but something before it.
   }
-  const said = problem?.message ?? text.slice(0, 200);
-  const message = answer.status === 401 ? `${said} (is the token right?)` : said;
-  return new ClientError(message || `HTTP ${answer.status}`, answer.status, problem);
+  const said = printable(problem?.message ?? text.slice(0, 200)) || `HTTP ${status}`;
+  const hint = status === 401 ? " (is the token right, and of this control plane?)" : "";
+  return new ClientError(`${said}${hint}`, status, problem);
 }
 
-function unreachable(url: string, error: unknown): ClientError {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const why = cause instanceof Error ? cause.message || cause.name : String(cause);
-  return new ClientError(`${url} can't be reached: ${why}`);
+function parseJson(url: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ClientError(`what answers at ${url} is no Pumice control plane`);
+  }
 }

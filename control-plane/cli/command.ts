@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { ParseArgsConfig } from "node:util";
 import type { Client } from "./client.ts";
 import type { Terminal } from "./terminal.ts";
@@ -7,8 +8,11 @@ export type Values = Record<string, string | boolean | (string | boolean)[] | un
 
 export interface Context {
   readonly terminal: Terminal;
-  /** The control plane; fails with a UsageError when nobody said where it is. */
-  client(): Client;
+  /**
+   * The control plane; fails with a UsageError when nobody said where it is. A patient client bears a restart
+   * of the control plane, and says that it waits.
+   */
+  client: (patience?: "patient") => Client;
   readonly values: Values;
   readonly positionals: readonly string[];
   /** Aborted by the first Ctrl-C. */
@@ -23,7 +27,7 @@ export interface Command {
   /** A line for each option, as `--help` shows it. */
   readonly help?: readonly string[];
   /** @returns the exit code. */
-  run(context: Context): Promise<number>;
+  run: (context: Context) => Promise<number>;
 }
 
 /** What was typed is wrong: exit code 2. */
@@ -44,9 +48,17 @@ export function argumentsOf(context: Context, ...names: string[]): string[] {
 /** A job's number among the arguments. */
 export function jobIdOf(context: Context): number {
   const [text = ""] = argumentsOf(context, "ID");
-  const id = Number(text);
-  if (!Number.isSafeInteger(id) || id < 1) throw new UsageError(`${text} is no job number`);
-  return id;
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new UsageError(`${text} is no job number`);
+  return Number(text);
+}
+
+/** The text of a file that the command line names. */
+export function readNamedFile(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 /** The value of an option that takes one. */

@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
-import { parse } from "yaml";
-import { textOf, UsageError, type Options, type Values } from "./command.ts";
+import * as v from "valibot";
+import { readYaml } from "#protocol/read-yaml.ts";
+import { readNamedFile, textOf, UsageError, type Options, type Values } from "./command.ts";
 
 /** Options that every command which talks to a control plane has. */
 export const CONNECTION_OPTIONS: Options = {
@@ -21,41 +22,57 @@ interface Connection {
  */
 export function connectionOf(values: Values, env: NodeJS.ProcessEnv): Connection {
   const config = readConfig(env);
-  const url = textOf(values, "url") ?? env["PUMICE_URL"] ?? config.url;
+  const url = textOf(values, "url") || env["PUMICE_URL"] || config.url;
   if (!url) {
     throw new UsageError(
-      "which control plane? Give --url URL, set PUMICE_URL, or write `url: ...` into ~/.config/pumice/config.yaml",
+      `which control plane? Give --url URL, set PUMICE_URL, or write \`url: ...\` into ${configFile(env)}`,
     );
   }
-  if (!/^https?:\/\//.test(url)) throw new UsageError(`${url} is no http:// or https:// address`);
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new UsageError(`${url} is no http:// or https:// address`);
+  }
   const file = textOf(values, "token-file");
   const token =
-    (file === undefined ? env["PUMICE_TOKEN"] : undefined) ??
-    readToken(file ?? env["PUMICE_TOKEN_FILE"] ?? config.token_file);
+    (file === undefined ? env["PUMICE_TOKEN"]?.trim() : undefined) ||
+    readToken(file ?? (env["PUMICE_TOKEN_FILE"] || config.token_file));
+  // Anything else can't be sent in a header.
+  if (!/^[!-~]+$/.test(token)) throw new UsageError("the token is not one word of plain letters");
   return { url, token };
 }
 
 function readToken(file: string | undefined): string {
   if (file === undefined) {
     throw new UsageError(
-      "no token: give --token-file FILE, or set PUMICE_TOKEN or PUMICE_TOKEN_FILE",
+      "no token: give --token-file FILE, set PUMICE_TOKEN or PUMICE_TOKEN_FILE, or write `token_file: ...` into the configuration file",
     );
   }
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch (error) {
-    throw new UsageError(`the token can't be read: ${(error as Error).message}`);
-  }
+  const token = readNamedFile(file).trim();
+  if (token === "") throw new UsageError(`${file}: there is no token in it`);
+  return token;
 }
 
+const configSchema = v.nullish(
+  v.looseObject({ url: v.optional(v.string()), token_file: v.optional(v.string()) }),
+);
+
+const configFile = (env: NodeJS.ProcessEnv): string =>
+  path.join(env["XDG_CONFIG_HOME"] || path.join(homedir(), ".config"), "pumice/config.yaml");
+
+/** `token_file` is meant from the file's own folder; `~/` is the home folder. */
 function readConfig(env: NodeJS.ProcessEnv): { url?: string; token_file?: string } {
-  const folder = env["XDG_CONFIG_HOME"] || path.join(homedir(), ".config");
-  const file = path.join(folder, "pumice/config.yaml");
-  try {
-    const content: unknown = parse(readFileSync(file, "utf8"));
-    return content && typeof content === "object" ? content : {};
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
-    throw new UsageError(`${file}: ${(error as Error).message}`);
-  }
+  const file = configFile(env);
+  if (!existsSync(file)) return {};
+  const { value, problems } = readYaml(readNamedFile(file));
+  const [problem] = problems;
+  if (problem) throw new UsageError(`${file}:${problem.line}: ${problem.message}`);
+  const read = v.safeParse(configSchema, value);
+  if (!read.success)
+    throw new UsageError(`${file}: expected a mapping {url: ..., token_file: ...}`);
+  const { url, token_file: token } = read.output ?? {};
+  return {
+    ...(url === undefined ? {} : { url }),
+    ...(token === undefined
+      ? {}
+      : { token_file: path.resolve(path.dirname(file), token.replace(/^~(?=\/)/, homedir())) }),
+  };
 }

@@ -1,11 +1,19 @@
-import { readFileSync } from "node:fs";
 import { text as readStream } from "node:stream/consumers";
 import type { JobList, JobView, ResultList, SubmitResponse } from "#protocol/api.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
-import { ClientError } from "./client.ts";
-import { argumentsOf, jobIdOf, textOf, UsageError, type Command, type Context } from "./command.ts";
+import {
+  argumentsOf,
+  jobIdOf,
+  readNamedFile,
+  textOf,
+  UsageError,
+  type Command,
+  type Context,
+} from "./command.ts";
 import { logText } from "./log-text.ts";
+import { printable } from "./printable.ts";
 import { resultTable } from "./results-table.ts";
+import { tellingProblems } from "./telling-problems.ts";
 import { table, type Colour } from "./terminal.ts";
 import { printLog, watchJob } from "./watch.ts";
 
@@ -22,6 +30,12 @@ export const jobCommands: readonly Command[] = [
       JSON_HELP,
     ],
     run: submit,
+  },
+  {
+    usage: "watch ID",
+    about: "follow a job's log to its end, then print its results",
+    help: ["exits 0 when it is Complete, 1 Incomplete, 3 Canceled"],
+    run: (context) => watchJob(context, jobIdOf(context)),
   },
   {
     usage: "jobs",
@@ -86,31 +100,17 @@ export const jobCommands: readonly Command[] = [
 async function submit(context: Context): Promise<number> {
   const { terminal, values } = context;
   const [file = ""] = argumentsOf(context, "JOB.yaml");
-  const definition = file === "-" ? await readStream(process.stdin) : readJob(file);
-  let answer: SubmitResponse;
-  try {
-    answer = await context.client().post<SubmitResponse>("/jobs", definition);
-  } catch (error) {
-    const problems = error instanceof ClientError ? error.problem?.problems : undefined;
-    if (!problems) throw error;
-    for (const { line, column, path, message } of problems) {
-      terminal.say(`${file}:${line}:${column}: ${path ? `${path}: ` : ""}${message}`);
-    }
-    return 2;
-  }
-  for (const warning of answer.warnings) terminal.say(`warning: ${warning}`);
-  const [id = 0] = answer.job_ids;
+  const definition = file === "-" ? await readStream(process.stdin) : readNamedFile(file);
+  const client = context.client();
+  const answer = await tellingProblems(context, file, () =>
+    client.post<SubmitResponse>("/jobs", definition),
+  );
+  if (!answer) return 2;
+  for (const warning of answer.warnings) terminal.say(`${file}: warning: ${printable(warning)}`);
   if (values["json"]) terminal.out(JSON.stringify(answer));
-  else terminal.out(`Submitted job ${id}: ${context.client().url}/jobs/${id}`);
-  return values["watch"] ? watchJob(context, id) : 0;
-}
-
-function readJob(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  else
+    for (const id of answer.job_ids) terminal.out(`Submitted job ${id}: ${client.url}/jobs/${id}`);
+  return values["watch"] ? watchJob(context, answer.job_ids[0] ?? 0) : 0;
 }
 
 const HEALTH_COLOURS: Partial<Record<string, Colour>> = {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import type {
   AddedWorker,
   DeviceTypeView,
@@ -7,8 +7,16 @@ import type {
   WorkerView,
 } from "#protocol/api.ts";
 import { DEVICE_HEALTHS } from "#protocol/states.ts";
-import { argumentsOf, textOf, UsageError, type Command, type Context } from "./command.ts";
-import { table } from "./terminal.ts";
+import {
+  argumentsOf,
+  readNamedFile,
+  textOf,
+  UsageError,
+  type Command,
+  type Context,
+} from "./command.ts";
+import { tellingProblems } from "./telling-problems.ts";
+import { table, type Cell } from "./terminal.ts";
 
 const json = { json: { type: "boolean" } } as const;
 const JSON_HELP = "--json              print JSON";
@@ -187,20 +195,20 @@ async function addDevice(context: Context): Promise<number> {
     return value;
   };
   const file = required("config");
-  let configuration: string;
-  try {
-    configuration = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  await context.client().json("PUT", `/devices/${encodeURIComponent(hostname)}`, {
+  const device = {
     device_type: required("type"),
     worker: required("worker"),
-    configuration,
-    tags: textOf(values, "tags")?.split(",") ?? [],
+    configuration: readNamedFile(file),
+    tags: textOf(values, "tags")?.split(",").filter(Boolean) ?? [],
     description: textOf(values, "description") ?? "",
-  });
-  context.terminal.say(`Device ${hostname} is there`);
+  };
+  const where = `/devices/${encodeURIComponent(hostname)}`;
+  const client = context.client();
+  const added = await tellingProblems(context, file, () =>
+    client.json<DeviceView>("PUT", where, device),
+  );
+  if (!added) return 2;
+  context.terminal.say(`Device ${added.hostname} is there: ${added.health}, ${added.state}`);
   return 0;
 }
 
@@ -208,19 +216,38 @@ async function addWorker(context: Context): Promise<number> {
   const [name = ""] = argumentsOf(context, "NAME");
   const description = textOf(context.values, "description") ?? "";
   const file = textOf(context.values, "write-token");
-  // Made before the worker is: a token that can't be written is lost.
-  if (file !== undefined) writeFileSync(file, "", { mode: 0o600 });
-  const worker = await context
-    .client()
-    .json<AddedWorker>("POST", "/workers", { name, description });
-  if (file === undefined) {
+  const client = context.client();
+  // Opened before the worker is made: a token that can't be written would be lost.
+  const written = file === undefined ? undefined : newPrivateFile(file);
+  let worker: AddedWorker;
+  try {
+    worker = await client.json<AddedWorker>("POST", "/workers", { name, description });
+  } catch (error) {
+    written?.discard();
+    throw error;
+  }
+  if (written) {
+    written.write(`${worker.token}\n`);
+    context.terminal.say(`The token of ${worker.name} is in ${file}`);
+  } else {
     context.terminal.out(worker.token);
     context.terminal.say("This is the only time the token is shown.");
-  } else {
-    writeFileSync(file, `${worker.token}\n`, { mode: 0o600 });
-    context.terminal.say(`The token of ${name} is in ${file}`);
   }
   return 0;
+}
+
+/** A file that only its owner may read. What was there before stays until the new text is whole. */
+function newPrivateFile(file: string): { write: (text: string) => void; discard: () => void } {
+  const draft = `${file}.new`;
+  rmSync(draft, { force: true });
+  writeFileSync(draft, "", { mode: 0o600, flag: "wx" });
+  return {
+    write: (text) => {
+      writeFileSync(draft, text);
+      renameSync(draft, file);
+    },
+    discard: () => rmSync(draft, { force: true }),
+  };
 }
 
 async function remove(context: Context, collection: string, argument: string): Promise<number> {
@@ -236,7 +263,7 @@ async function list<T>(
   where: string,
   key: string,
   head: readonly string[],
-  row: (item: T) => Parameters<typeof table>[2][number],
+  row: (item: T) => readonly Cell[],
 ): Promise<number> {
   argumentsOf(context);
   const items: T[] = [];

@@ -1,4 +1,8 @@
+import * as v from "valibot";
 import type { LogPage } from "#protocol/api.ts";
+import { resultMessageSchema, type ResultMessage } from "#protocol/log-record.ts";
+import { printable, printableLines } from "./printable.ts";
+import { RESULT_COLOURS } from "./results-table.ts";
 import { coloured, type Colour, type Terminal } from "./terminal.ts";
 
 type Record = LogPage["records"][number];
@@ -9,29 +13,32 @@ const COLOURS: { [level: string]: Colour | undefined } = {
   warning: "yellow",
   error: "red",
   exception: "red",
-  results: "magenta",
-  input: "green",
+  input: "magenta",
+  feedback: "dim",
 };
 
 /** A record of a job's log for a person: `12:30:01.250 text`, in the colour of its level. */
 export function logText(terminal: Terminal, record: Record): string {
   const { dt, lvl, msg } = record;
-  const time = coloured(terminal, "dim", String(dt).slice(11, 23));
-  return `${time} ${coloured(terminal, COLOURS[String(lvl)], messageText(String(lvl), msg))}`;
+  const time = coloured(terminal, "dim", printable(String(dt)).slice(11, 23));
+  const result = lvl === "results" ? v.safeParse(resultMessageSchema, msg) : undefined;
+  if (result?.success) return `${time} ${resultText(terminal, result.output)}`;
+  const text = typeof msg === "string" ? printableLines(msg) : printable(JSON.stringify(msg));
+  const mark = MARKS[String(lvl)]?.(record) ?? "";
+  return `${time} ${coloured(terminal, COLOURS[String(lvl)], `${mark}${text}`)}`;
 }
 
-function messageText(level: string, msg: unknown): string {
-  if (typeof msg !== "string") {
-    return level === "results" ? resultText(msg as Record) : JSON.stringify(msg);
-  }
-  // Escape sequences of a DUT would act on this terminal.
-  // eslint-disable-next-line no-control-regex
-  const text = msg.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, "");
-  return level === "input" ? `> ${text}` : text;
-}
+/** What was typed and what a second device says are told apart from the device's own lines. */
+const MARKS: { [level: string]: ((record: Record) => string) | undefined } = {
+  input: () => "> ",
+  feedback: ({ ns }) => `<${printable(String(ns))}> `,
+};
 
-function resultText(msg: Record): string {
-  const { definition, result, error_msg } = msg;
-  const why = error_msg ? ` (${String(error_msg)})` : "";
-  return `${String(definition)} ${String(msg["case"])}: ${String(result)}${why}`;
+/** `[pass] smoke/boots 12.5 seconds`, in the colour of the result. */
+function resultText(terminal: Terminal, message: ResultMessage): string {
+  const { definition, set, case: name, result, measurement, units, error_msg: why } = message;
+  const where = set === undefined ? [definition, name] : [definition, set, name];
+  const parts = [`[${result}]`, where.join("/"), measurement, units, why && `(${why})`];
+  const text = parts.filter((part) => part !== undefined && part !== "").join(" ");
+  return coloured(terminal, RESULT_COLOURS[result], printable(text));
 }

@@ -2,12 +2,16 @@ import { parseArgs } from "node:util";
 import { nearestWord } from "#protocol/nearest-word.ts";
 import { VERSION } from "#protocol/version.ts";
 import { ClientError, makeClient } from "./client.ts";
-import { UsageError, type Command, type Values } from "./command.ts";
+import { UsageError, type Command, type Context, type Values } from "./command.ts";
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
 import { jobCommands } from "./job-commands.ts";
 import { labCommands } from "./lab-commands.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
+
+/** While a job is followed the control plane may be restarted, or updated. */
+const PATIENT_MS = 10 * 60_000;
+const IMPATIENT_MS = 10_000;
 
 const commands: readonly Command[] = [...jobCommands, ...labCommands, serveCommand];
 
@@ -27,10 +31,16 @@ export async function runCli(
   if (rest.includes("--help") || rest.includes("-h")) return print(terminal, usageOf(command));
   try {
     const { values, positionals } = parse(command, rest);
-    const client = () => makeClient({ ...connectionOf(values, env), signal });
+    const client: Context["client"] = (patience) =>
+      makeClient({
+        ...connectionOf(values, env),
+        signal,
+        patienceMs: patience ? PATIENT_MS : IMPATIENT_MS,
+        onRetry: saidOnce((why) => terminal.say(`pumice: ${why}; trying again ...`)),
+      });
     return await command.run({ terminal, client, values, positionals, signal });
   } catch (error) {
-    return tell(terminal, command, error);
+    return tell(terminal, command, signal, error);
   }
 }
 
@@ -39,25 +49,35 @@ function parse(command: Command, args: string[]): { values: Values; positionals:
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError((error as Error).message.replace(/\. To specify a positional.*/, ""));
+    const said = (error as Error).message.replace(/\. To specify a positional.*/, "");
+    const unknown = /^Unknown option '-*([^']*)'/.exec(said)?.[1];
+    const near = unknown && nearestWord(unknown, Object.keys(options));
+    throw new UsageError(near ? `${said}; did you mean --${near}?` : said);
   }
 }
 
-function tell(terminal: Terminal, command: Command, error: unknown): number {
+function saidOnce(say: (why: string) => void): (why: string) => void {
+  let said = "";
+  return (why) => {
+    if (why !== said) say(why);
+    said = why;
+  };
+}
+
+function tell(terminal: Terminal, command: Command, signal: AbortSignal, error: unknown): number {
   if (error instanceof UsageError) {
     terminal.say(`pumice: ${error.message}\nusage: pumice ${command.usage} (--help says more)`);
     return 2;
   }
   if (error instanceof ClientError) {
     terminal.say(`pumice: ${error.message}`);
-    for (const { line, column, path, message } of error.problem?.problems ?? []) {
-      terminal.say(`  ${line}:${column} ${path}: ${message}`);
-    }
     return 2;
   }
-  if (error instanceof Error && (error.name === "AbortError" || "code" in error)) {
+  if (signal.aborted) return 130;
+  // Of a file or the network, or written for people; anything else is a bug and shows where.
+  if (error instanceof Error && ("code" in error || error.constructor === Error)) {
     terminal.say(`pumice: ${error.message}`);
-    return error.name === "AbortError" ? 130 : 2;
+    return 2;
   }
   throw error;
 }
@@ -75,7 +95,11 @@ function findCommand(args: readonly string[]): { command: Command; rest: string[
 function unknownCommand(terminal: Terminal, [first = ""]: readonly string[]): number {
   const words = commands.map(({ usage }) => usage.split(" ")[0] ?? "");
   const near = nearestWord(first, words);
-  const hint = near ? `did you mean ${near}?` : "see pumice --help";
+  const hint = first.startsWith("-")
+    ? "options stand after the command: pumice COMMAND --url URL"
+    : near
+      ? `did you mean ${near}?`
+      : "see pumice --help";
   terminal.say(`pumice: no command ${first}; ${hint}`);
   return 2;
 }

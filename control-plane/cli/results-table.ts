@@ -1,7 +1,7 @@
 import type { ResultView } from "#protocol/api.ts";
 import { table, type Colour, type Terminal } from "./terminal.ts";
 
-const COLOURS: Record<ResultView["result"], Colour> = {
+export const RESULT_COLOURS: { readonly [result: string]: Colour } = {
   pass: "green",
   fail: "red",
   skip: "yellow",
@@ -15,7 +15,7 @@ export function resultTable(terminal: Terminal, results: readonly ResultView[]):
     .map(({ suite, set, name, result, measurement, units }) => [
       suite,
       set ? `${set}/${name}` : name,
-      { text: result, colour: COLOURS[result] },
+      { text: result, colour: RESULT_COLOURS[result] },
       measurement === undefined ? "" : `${measurement} ${units ?? ""}`.trim(),
     ]);
   return table(terminal, ["SUITE", "CASE", "RESULT", "MEASUREMENT"], rows);

@@ -1,3 +1,5 @@
+import { printable } from "./printable.ts";
+
 /** Where output goes: results to standard output, talk to standard error. */
 export interface Terminal {
   out(text: string): void;
@@ -5,11 +7,14 @@ export interface Terminal {
   readonly useColours: boolean;
 }
 
+/** What a shell says of a program that writes to nobody: 128 and SIGPIPE's number. */
+const NO_READER = 141;
+
 /** The real one. A reader that goes away (`| head`) ends the program quietly. */
 export function realTerminal(): Terminal {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(0);
+      if (error.code === "EPIPE") process.exit(NO_READER);
       throw error;
     });
   }
@@ -26,14 +31,19 @@ export type Colour = keyof typeof CODES;
 export const coloured = (terminal: Terminal, colour: Colour | undefined, text: string): string =>
   terminal.useColours && colour ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
 
+export type Cell = string | { text: string; colour: Colour | undefined };
+
 /** Columns as wide as their widest cell; a cell may have a colour. */
 export function table(
   terminal: Terminal,
   head: readonly string[],
-  rows: readonly (readonly (string | { text: string; colour: Colour | undefined })[])[],
+  rows: readonly (readonly Cell[])[],
 ): string {
   const cells = rows.map((row) =>
-    row.map((cell) => (typeof cell === "string" ? { text: cell, colour: undefined } : cell)),
+    row.map((cell) => {
+      const { text, colour } = typeof cell === "string" ? { text: cell, colour: undefined } : cell;
+      return { text: printable(text), colour };
+    }),
   );
   const widths = head.map((title, column) =>
     cells.reduce((width, row) => Math.max(width, row[column]?.text.length ?? 0), title.length),

@@ -1,6 +1,8 @@
 import type { JobView, LogPage, ResultList } from "#protocol/api.ts";
+import type { Client } from "./client.ts";
 import type { Context } from "./command.ts";
 import { logText } from "./log-text.ts";
+import { printable } from "./printable.ts";
 import { resultTable } from "./results-table.ts";
 import { coloured } from "./terminal.ts";
 
@@ -10,9 +12,9 @@ const WAIT_SECONDS = 20;
 export async function printLog(
   context: Context,
   id: number,
-  { follow, print }: { follow: boolean; print(record: LogPage["records"][number]): void },
+  { follow, print }: { follow: boolean; print: (record: LogPage["records"][number]) => void },
 ): Promise<void> {
-  const client = context.client();
+  const client = context.client(follow ? "patient" : undefined);
   let waitsFor = "";
   for (let start = 0; ;) {
     const wait = follow && start > 0 ? `&wait=${WAIT_SECONDS}` : "";
@@ -20,17 +22,22 @@ export async function printLog(
     for (const record of page.records) print(record);
     const isEnd = page.complete || (!follow && page.records.length === 0);
     if (isEnd) return;
-    if (follow && page.next === 0) waitsFor = await tellWaiting(context, id, waitsFor);
+    if (follow && page.next === 0) waitsFor = await tellWaiting(context, client, id, waitsFor);
     start = page.next;
   }
 }
 
 /** Says on standard error what a job without a log waits for, when that changed; waits for a first line. */
-async function tellWaiting(context: Context, id: number, said: string): Promise<string> {
-  const client = context.client();
+async function tellWaiting(
+  context: Context,
+  client: Client,
+  id: number,
+  said: string,
+): Promise<string> {
   const job = await client.json<JobView>("GET", `/jobs/${id}`);
-  const now = job.waits_for ?? (job.device ? `${job.state} on ${job.device}` : job.state);
-  if (now !== said) context.terminal.say(`Job ${id}: ${now}`);
+  const more = job.waits_for ? `: ${job.waits_for}` : job.device ? ` on ${job.device}` : "";
+  const now = `${job.state}${more}`;
+  if (now !== said) context.terminal.say(`Job ${id} is ${printable(now)}`);
   await client.json("GET", `/jobs/${id}/log?start=0&wait=${job.waits_for ? 5 : 1}`);
   return now;
 }
@@ -38,7 +45,7 @@ async function tellWaiting(context: Context, id: number, said: string): Promise<
 /** Follows a job to its end, prints its results, and gives the exit code of its health. */
 export async function watchJob(context: Context, id: number): Promise<number> {
   const { terminal } = context;
-  const client = context.client();
+  const client = context.client("patient");
   try {
     await printLog(context, id, {
       follow: true,
@@ -46,7 +53,9 @@ export async function watchJob(context: Context, id: number): Promise<number> {
     });
   } catch (error) {
     if (!context.signal.aborted) throw error;
-    terminal.say(`\nStopped watching; the job goes on. To cancel it: pumice cancel ${id}`);
+    terminal.say(
+      `\nStopped watching; job ${id} goes on. Watch it again: pumice watch ${id}. Cancel it: pumice cancel ${id}`,
+    );
     return 130;
   }
   const job = await client.json<JobView>("GET", `/jobs/${id}`);
@@ -54,11 +63,11 @@ export async function watchJob(context: Context, id: number): Promise<number> {
   terminal.out(`\n${resultTable(terminal, results)}\n`);
   const colour = job.health === "Complete" ? "green" : "red";
   const why = job.error_msg ? `: ${job.error_type ?? ""}: ${job.error_msg}` : "";
-  terminal.say(`Job ${id} is ${coloured(terminal, colour, job.health)}${why}`);
+  terminal.say(`Job ${id} is ${coloured(terminal, colour, job.health)}${printable(why)}`);
   return exitCodeOf(job);
 }
 
 /** 0 Complete, 1 Incomplete, 3 Canceled; 2 is for what was refused or mistyped. */
-export function exitCodeOf({ health }: JobView): number {
+function exitCodeOf({ health }: JobView): number {
   return health === "Complete" ? 0 : health === "Canceled" ? 3 : 1;
 }
