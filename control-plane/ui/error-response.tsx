@@ -17,13 +17,13 @@ const TITLES: Partial<Record<Problem["code"], string>> = {
 
 /** A failed request: who is not signed in goes to sign in, a browser gets a page, everything else a problem. */
 export async function errorResponse(deps: Deps, error: unknown, c: Context): Promise<Response> {
-  const response = problemResponse(deps, error, c);
   const wantsPage = c.req.header("accept")?.includes("text/html") ?? false;
-  if (!wantsPage) return response;
+  if (!wantsPage) return problemResponse(deps, error, c);
   if (error instanceof AppError && error.code === "unauthenticated") {
     const next = c.req.method === "GET" ? `${c.req.path}${new URL(c.req.url).search}` : "/";
     return c.redirect(next === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(next)}`, 303);
   }
+  const response = problemResponse(deps, error, c);
   const { code, message, request_id } = (await response.json()) as Problem;
   const view = { assets: await loadAssets(), now: deps.system.now() };
   const title = TITLES[code] ?? "Something went wrong";

@@ -111,7 +111,7 @@ function FailureNotice({ job, timeline }: { job: JobView; timeline: Timeline }) 
   return (
     <p class="notice bad" id="failure">
       <b>{what.replace(/[.\s]+$/, "")}</b>: {fault}.{" "}
-      {action && <a href={lineAddress(action.line)}>See it in the log</a>}
+      {action && <a href={lineAddress(action.endLine ?? action.line)}>See it in the log</a>}
     </p>
   );
 }

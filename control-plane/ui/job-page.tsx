@@ -65,6 +65,9 @@ function SideParts({ view, job, timeline, results }: PartsProps) {
         <h2 id="timeline-title">Timeline</h2>
         <div id="timeline">
           <TimelineChart timeline={timeline} isFinished={isFinished} now={view.now} />
+          {timeline.next < job.log_lines && (
+            <p class="muted">{`As far as line ${timeline.next}; reload for more.`}</p>
+          )}
         </div>
       </section>
       <section aria-labelledby="results-title">

@@ -5,7 +5,7 @@ import { Page } from "./page.tsx";
 import type { View } from "./view.ts";
 
 /** What the query string of `/` says. */
-export interface JobsQuery {
+interface JobsQuery {
   state?: string | undefined;
   health?: string | undefined;
   device?: string | undefined;

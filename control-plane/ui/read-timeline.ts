@@ -6,7 +6,7 @@ import { EMPTY_TIMELINE, extendTimeline, type Timeline } from "./timeline.ts";
 
 const MAX_JOBS = 200;
 /** Pages of the log that one request reads at most; the next request goes on from there. */
-const MAX_PAGES = 10;
+const MAX_PAGES = 40;
 
 export type TimelineReader = (principal: Principal, job: JobView) => Promise<Timeline>;
 

@@ -12,6 +12,8 @@ export interface TimelineAction {
   timeoutSeconds?: number;
   /** 0-based line of its `start:` record. */
   line: number;
+  /** 0-based line of its `end:` record: what made it fail stands right before. */
+  endLine?: number;
   failed: boolean;
 }
 
@@ -79,7 +81,7 @@ function readStep(actions: TimelineAction[], msg: string, time: number, line: nu
   const open = actions.findLast(
     (action) => action.level === level && action.name === name && action.end === undefined,
   );
-  if (open) open.end = time;
+  if (open) Object.assign(open, { end: time, endLine: line });
 }
 
 /** An action that failed has a result record of its own, and so has each of its ancestors (DISPATCHER.md 7.4). */

@@ -21,6 +21,7 @@ describe("a timeline", () => {
           end: start + 2010,
           timeoutSeconds: 3723,
           line: 1,
+          endLine: 4,
           failed: false,
         },
         {
@@ -30,6 +31,7 @@ describe("a timeline", () => {
           end: start + 2000,
           timeoutSeconds: 120,
           line: 2,
+          endLine: 3,
           failed: false,
         },
       ],
