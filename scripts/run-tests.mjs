@@ -30,8 +30,12 @@ process.exitCode = total.failed ? 1 : 0;
 function count(project) {
   const report = path.join(scratch, `${project}.json`);
   const { status } = run("vitest", [
-    ...["run", "--config", "test/vitest.config.ts", "--project", project],
-    ...["--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+    "run",
+    "--config=test/vitest.config.ts",
+    `--project=${project}`,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
   ]);
   try {
     const counted = JSON.parse(readFileSync(report, "utf8"));

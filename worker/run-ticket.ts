@@ -15,7 +15,7 @@ export interface RunTicketOptions {
   /** Folder for the job's own files; made now, removed at the end. */
   readonly scratch: string;
   /** Takes each record of the log, a line of JSON without its newline. */
-  sink(line: string, record: LogRecord): void;
+  readonly sink: (line: string, record: LogRecord) => void;
   readonly signals: JobSignals;
 }
 

@@ -8,7 +8,7 @@ import type { Transport } from "./transport.ts";
 
 export interface ConsoleOptions {
   /** Logs one line and says its number in the log. */
-  log(level: LogLevel, text: string): number;
+  readonly log: (level: LogLevel, text: string) => number;
 }
 
 export interface ExpectOptions {

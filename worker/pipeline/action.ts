@@ -21,13 +21,13 @@ export interface JobContext {
 
 export interface ActionLog {
   /** Writes one log record; its line number in the log, from 0. */
-  write(level: LogLevel, message: LogRecord["msg"], namespace?: string): number;
-  debug(message: string): void;
-  info(message: string): void;
-  warning(message: string): void;
-  error(message: string): void;
+  readonly write: (level: LogLevel, message: LogRecord["msg"], namespace?: string) => number;
+  readonly debug: (message: string) => void;
+  readonly info: (message: string) => void;
+  readonly warning: (message: string) => void;
+  readonly error: (message: string) => void;
   /** Writes a record of level `results` (DISPATCHER.md 7.4). */
-  result(record: Record<string, unknown>): void;
+  readonly result: (record: Record<string, unknown>) => void;
 }
 
 export interface RunContext {
@@ -35,7 +35,7 @@ export interface RunContext {
   /** The slots of the action's namespace. */
   readonly slots: Slots;
   /** Slots of another namespace (`connection-namespace`, feedback). */
-  slotsOf(namespace: string): Slots;
+  readonly slotsOf: (namespace: string) => Slots;
   readonly namespace: string;
   readonly level: string;
   readonly timeoutSeconds: number;
@@ -48,9 +48,9 @@ export interface RunContext {
   readonly signal: AbortSignal;
   readonly log: ActionLog;
   /** Registers a release, run last in first out when the job ends or the enclosing action is tried again. */
-  defer(release: () => Promise<void>): void;
+  readonly defer: (release: () => Promise<void>) => void;
   /** Data for the action's own result record: with it (or on failure) the action gets one. */
-  record(data: Record<string, unknown>): void;
+  readonly record: (data: Record<string, unknown>) => void;
 }
 
 export type ValidateContext = Pick<RunContext, "job" | "namespace" | "level" | "signal" | "log">;

@@ -1,4 +1,4 @@
-import { JobFailure } from "./job-failure.ts";
+import type { JobFailure } from "./job-failure.ts";
 
 /** Longest delay that a timer takes; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -8,11 +8,11 @@ export interface Recorder extends ActionLog {
 
 export interface RecorderOptions {
   /** Takes one record, a line of JSON without its newline. */
-  sink(line: string, record: LogRecord): void;
+  readonly sink: (line: string, record: LogRecord) => void;
   /** Texts that must not be seen: each is replaced by `[MASKED]`. */
   readonly secrets?: readonly string[];
   /** Microseconds since 1970. */
-  nowMicros?(): number;
+  readonly nowMicros?: () => number;
 }
 
 /** Writes log records in LAVA's form (DISPATCHER.md 7.1): a line of JSON each, keys in LAVA's order. */
