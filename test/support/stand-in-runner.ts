@@ -22,7 +22,11 @@ export type Step =
 
 const USUAL: Step[] = [{ log: 10 }, { wait: "on" }, { log: 10 }];
 
-/** Stands in for worker/runner.ts: keeps the contract of job-directory.ts and does as it is told. */
+/**
+ * Stands in for worker/runner.ts (agent-program.ts bundles it in its place): keeps the contract of
+ * job-directory.ts and does as it is told.
+ * @public
+ */
 export async function runJobDirectory(root: string): Promise<number> {
   const dir = jobDirectoryAt(root);
   const { definition } = JSON.parse(readFileSync(dir.ticket, "utf8")) as { definition: string };

@@ -11,6 +11,7 @@ import {
   type SyncResponse,
 } from "#protocol/worker-api.ts";
 import { HttpError, type HttpClient } from "../host/http-client.ts";
+import { check } from "./check.ts";
 
 /** A job as its own token sees it. */
 export interface JobAccess {
@@ -26,7 +27,8 @@ const HOLD_MARGIN_MS = 15_000;
 /** A few hundred tickets with long definitions. */
 const MAX_SYNC_BYTES = 32 * 1024 * 1024;
 
-/** The calls of worker-api.ts. All throw `HttpError`, all may be repeated. */
+/** The calls of worker-api.ts. All throw `HttpError` (an answer of another
+ * shape: a plain error), all may be repeated. */
 export class ControlPlane {
   readonly #http: HttpClient;
   readonly #workerToken: () => string;
@@ -46,18 +48,18 @@ export class ControlPlane {
       maxAnswerBytes: MAX_SYNC_BYTES,
       signal,
     });
-    return checked(syncResponseSchema, answer, "sync");
+    return check(syncResponseSchema, answer, "the answer to sync");
   }
 
   /** The next line that the control plane expects. */
   async logTail(job: JobAccess, signal: AbortSignal): Promise<number> {
     const answer = await this.#ofJob("GET", job, "log-tail", undefined, signal);
-    return checked(logTailResponseSchema, answer, "log-tail").next_line;
+    return check(logTailResponseSchema, answer, "the answer to log-tail").next_line;
   }
 
   async logUpload(job: JobAccess, json: LogUploadRequest, signal: AbortSignal) {
     const answer = await this.#ofJob("POST", job, "log-uploads", json, signal);
-    return checked(logUploadResponseSchema, answer, "log-uploads");
+    return check(logUploadResponseSchema, answer, "the answer to log-uploads");
   }
 
   async put(place: LogUploadResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -68,7 +70,7 @@ export class ControlPlane {
   /** The next line expected. */
   async logCommit(job: JobAccess, json: LogCommitRequest, signal: AbortSignal): Promise<number> {
     const answer = await this.#ofJob("POST", job, "log-chunks", json, signal);
-    return checked(logCommitResponseSchema, answer, "log-chunks").next_line;
+    return check(logCommitResponseSchema, answer, "the answer to log-chunks").next_line;
   }
 
   async finish(job: JobAccess, json: FinishRequest, signal: AbortSignal): Promise<void> {
@@ -92,21 +94,4 @@ export function expectedLine(error: unknown): number | undefined {
   if (!(error instanceof HttpError) || error.status !== 409) return undefined;
   const { next_line: line } = (error.body ?? {}) as { next_line?: unknown };
   return Number.isSafeInteger(line) && (line as number) >= 0 ? (line as number) : undefined;
-}
-
-/** Standard Schema's door into valibot's schemas, so that the agent needs no more of valibot. */
-interface StandardSchema<T> {
-  readonly "~standard": {
-    validate(value: unknown): StandardResult<T> | Promise<StandardResult<T>>;
-  };
-}
-type StandardResult<T> =
-  | { readonly value: T; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string }[] };
-
-function checked<T>(schema: StandardSchema<T>, answer: unknown, name: string): T {
-  const result = schema["~standard"].validate(answer) as StandardResult<T>;
-  if (result.issues === undefined) return result.value;
-  const what = result.issues[0]?.message ?? "";
-  throw new HttpError(`${name}: the answer is not what the protocol says: ${what}`, { status: 0 });
 }

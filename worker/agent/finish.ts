@@ -1,9 +1,10 @@
 import type { FinishRequest } from "#protocol/worker-api.ts";
 import { readJsonFile } from "../host/atomic-file.ts";
-import type { RunnerResult } from "../host/runner-result.ts";
+import { runnerResultSchema, type RunnerResult } from "../host/runner-result.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Backoff } from "./backoff.ts";
 import type { Bell } from "./bell.ts";
+import { check } from "./check.ts";
 import { expectedLine, type JobAccess } from "./control-plane.ts";
 
 /** As the protocol bounds it. */
@@ -42,15 +43,17 @@ export async function finishJob(
 
 /** What `result.json` says, as the control plane takes it. `lines`: all that were shipped. */
 export function finishRequest(resultFile: string, lines: number): FinishRequest {
-  const result = readJsonFile(resultFile) as Partial<RunnerResult> | undefined;
-  if (result?.result === "pass") return { result: "pass", lines };
+  let outcome: RunnerResult;
+  try {
+    outcome = check(runnerResultSchema, readJsonFile(resultFile), "the runner's result file");
+  } catch (error) {
+    outcome = { result: "fail", error_type: "Bug", error_msg: (error as Error).message, lines };
+  }
+  const { result, error_type, error_msg } = outcome;
   return {
-    result: "fail",
-    error_type: result?.error_type ?? "Bug",
-    error_msg: (result?.error_msg ?? "the runner's result file is damaged").slice(
-      0,
-      MAX_MESSAGE_CHARS,
-    ),
+    result,
+    ...(error_type === undefined ? {} : { error_type }),
+    ...(error_msg === undefined ? {} : { error_msg: error_msg.slice(0, MAX_MESSAGE_CHARS) }),
     lines,
   };
 }
