@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Problem } from "#protocol/api.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
+import type { Principal } from "../domain/principal.ts";
 import { problemResponse } from "../http/problem.ts";
 import { loadAssets } from "./assets.ts";
 import { ErrorPage } from "./error-page.tsx";
@@ -25,7 +26,9 @@ export async function errorResponse(deps: Deps, error: unknown, c: Context): Pro
   }
   const response = problemResponse(deps, error, c);
   const { code, message, request_id } = (await response.json()) as Problem;
-  const view = { assets: await loadAssets(), now: deps.system.now() };
+  const principal = c.get("principal") as Principal | undefined;
+  const user = principal && "admin" in principal ? { user: principal } : {};
+  const view = { assets: await loadAssets(), now: deps.system.now(), ...user };
   const title = TITLES[code] ?? "Something went wrong";
   c.status(response.status as 500);
   return c.html(

@@ -37,7 +37,7 @@ export function Page({ view, title, section, script, layout, children }: PagePro
           {script && <script type="module" src={view.assets.url(script)}></script>}
         </head>
         <body>
-          <a class="skip" href="#main">
+          <a class="skip-link" href="#main">
             Skip to content
           </a>
           <Header view={view} section={section} />

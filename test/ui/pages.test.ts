@@ -276,7 +276,9 @@ describe("every page", () => {
 
   test("that is not there says so, to a browser as a page", async () => {
     for (const path of ["/jobs/99", "/jobs/nonsense", "/devices/nothing", "/no/such/page"]) {
-      expect(await show(path, 404)).toContain("<h1>Not found</h1>");
+      const html = await show(path, 404);
+      expect(html).toContain("<h1>Not found</h1>");
+      expect(html).toContain('<a href="/devices">');
     }
     const raw = await lab.request("/jobs/99");
     expect(raw.headers.get("content-type")).toContain("application/json");
