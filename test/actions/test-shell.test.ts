@@ -75,7 +75,12 @@ async function runTests(
             open.push(console);
             slots.put(consoleSlot, console);
             slots.put(promptsSlot, ["dut# "]);
-            slots.put(overlaySlot, { lavaDir: "/lava-7", sourceDir: "", stages: [definitions] });
+            slots.put(overlaySlot, {
+              lavaDir: "/lava-7",
+              shell: "/bin/sh",
+              sourceDir: "",
+              stages: [definitions],
+            });
           },
         },
         block,

@@ -79,7 +79,11 @@ export async function probeDownload(request: Omit<Download, "target">): Promise<
 async function fetchInto(target: string, request: Download): Promise<Downloaded> {
   const { url, compression, signal, checksums = {} } = request;
   const source = await openSource(request);
-  const hashes = { md5: createHash("md5"), sha256: createHash("sha256"), sha512: createHash("sha512") };
+  const hashes = {
+    md5: createHash("md5"),
+    sha256: createHash("sha256"),
+    sha512: createHash("sha512"),
+  };
   const wanted = (["md5", "sha512"] as const).filter((algorithm) => checksums[algorithm]);
   let received = 0;
   let broken: unknown;

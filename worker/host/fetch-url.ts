@@ -61,7 +61,10 @@ async function followRedirects(url: string, request: UrlRequest): Promise<http.I
     answer.destroy();
     const next = URL.canParse(location, at.href) ? new URL(location, at) : undefined;
     if (!next || (next.protocol !== "http:" && next.protocol !== "https:")) {
-      throw new JobFailure("Infrastructure", `'${at.href}' redirects to '${location}': no web address`);
+      throw new JobFailure(
+        "Infrastructure",
+        `'${at.href}' redirects to '${location}': no web address`,
+      );
     }
     // The job gave its headers (often a token) for the host it named, not for any other.
     if (next.host !== at.host) headers = {};

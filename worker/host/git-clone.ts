@@ -55,7 +55,10 @@ export async function gitClone(clone: GitClone): Promise<string> {
     });
     if (status === 0) return output.trim();
     const said = output.trim().split("\n").slice(-3).join("; ");
-    throw new JobFailure("Infrastructure", `Unable to clone '${url}': ${said || `git ended with ${status}`}`);
+    throw new JobFailure(
+      "Infrastructure",
+      `Unable to clone '${url}': ${said || `git ended with ${status}`}`,
+    );
   };
   for (let left = TRIES - 1; ; left--) {
     try {
@@ -64,7 +67,8 @@ export async function gitClone(clone: GitClone): Promise<string> {
     } catch (error) {
       await rm(target, { recursive: true, force: true });
       signal?.throwIfAborted();
-      const missing = error instanceof JobFailure && error.message.startsWith("Cannot find command");
+      const missing =
+        error instanceof JobFailure && error.message.startsWith("Cannot find command");
       if (left === 0 || missing) throw error;
       await sleep(clone.pauseMs ?? 5000, undefined, { signal }).catch(() =>
         signal?.throwIfAborted(),

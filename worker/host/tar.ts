@@ -28,7 +28,13 @@ export async function unpackTar(
     throw new JobFailure("Job", `the archive has more than ${MAX_MEMBERS} members`);
   };
   // --absolute-names: names as they stand in the archive, not as tar would make them safe.
-  const listing = await tar(["--list", "--verbose", "--numeric-owner", "--absolute-names", QUOTING]);
+  const listing = await tar([
+    "--list",
+    "--verbose",
+    "--numeric-owner",
+    "--absolute-names",
+    QUOTING,
+  ]);
   for (const line of listing) checkMember(line);
   await mkdir(target, { recursive: true });
   await tar([

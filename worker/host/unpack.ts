@@ -142,7 +142,7 @@ async function zipMembers(archive: string): Promise<ZipMember[]> {
   if (start + bytes > size) throw notZip("its directory lies outside of it");
   const directory = await readAt(archive, start, Math.min(bytes, 16 * 1024 * 1024));
   const members: ZipMember[] = [];
-  for (let at = 0; at + 46 <= directory.length && members.length < count; ) {
+  for (let at = 0; at + 46 <= directory.length && members.length < count;) {
     if (directory.readUInt32LE(at) !== 0x0201_4b50) throw notZip("its directory is damaged");
     const nameBytes = directory.readUInt16LE(at + 28);
     const name = directory.toString("utf8", at + 46, at + 46 + nameBytes);

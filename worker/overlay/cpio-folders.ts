@@ -55,14 +55,13 @@ export async function cpioFolders(file: string): Promise<(folder: string) => boo
   return (folder) => exists(folder, known);
 }
 
-const USUAL = "bin boot dev etc home lib lib64 mnt opt proc root run sbin srv sys tmp usr var".split(
-  " ",
-);
+const USUAL =
+  "bin boot dev etc home lib lib64 mnt opt proc root run sbin srv sys tmp usr var".split(" ");
 
 function exists(folder: string, known: ReadonlyMap<string, string | undefined>): boolean {
   let parts = folder.split("/");
   let done: string[] = [];
-  for (let hops = 0; parts.length > 0; ) {
+  for (let hops = 0; parts.length > 0;) {
     const [part = "", ...rest] = parts;
     parts = rest;
     if (part === "" || part === ".") continue;
@@ -120,7 +119,8 @@ async function readArchive(
     buffer = Buffer.concat([buffer, chunk.subarray(used)]);
     while (buffer.length >= 110) {
       if (!buffer.toString("latin1", 0, 5).startsWith("07070")) return undefined;
-      const field = (n: number): number => Number.parseInt(buffer.toString("latin1", 6 + n * 8, 14 + n * 8), 16);
+      const field = (n: number): number =>
+        Number.parseInt(buffer.toString("latin1", 6 + n * 8, 14 + n * 8), 16);
       const [kind, size, nameSize] = [field(1) & 0o170000, field(6), field(11)];
       if (!(nameSize > 0 && nameSize <= 4096) || !(size >= 0)) return undefined;
       const dataAt = align(110 + nameSize);

@@ -15,7 +15,23 @@ export async function makeExt2(
 ): Promise<void> {
   const options = signal ? { signal } : {};
   const made = await runCommand(
-    ["mke2fs", "-q", "-F", "-t", "ext2", "-m", "0", "-U", uuid, "-E", "root_owner=0:0", "-d", sourceDir, image, `${sizeMb}M`],
+    [
+      "mke2fs",
+      "-q",
+      "-F",
+      "-t",
+      "ext2",
+      "-m",
+      "0",
+      "-U",
+      uuid,
+      "-E",
+      "root_owner=0:0",
+      "-d",
+      sourceDir,
+      image,
+      `${sizeMb}M`,
+    ],
     options,
   );
   if (made.status !== 0) {

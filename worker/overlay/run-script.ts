@@ -54,7 +54,9 @@ export function installScript(
     ...(skips("keys") ? [] : words(install.keys).map((key) => `lava-add-keys ${key} || exit 1`)),
     ...(skips("sources")
       ? []
-      : words(install.sources).map((source) => `lava-add-sources ${doubleQuoted(source)} || exit 1`)),
+      : words(install.sources).map(
+          (source) => `lava-add-sources ${doubleQuoted(source)} || exit 1`,
+        )),
     ...(skips("deps") || packages.length === 0
       ? []
       : [`lava-install-packages ${packages.join(" ")} || exit 1`]),

@@ -39,7 +39,9 @@ export function testShell(
   const known = os !== undefined && (BASH_SYSTEMS.has(os) || os in RESULTS_DIRS || os === "oe");
   const shell = setting(
     "lava_test_sh_cmd",
-    os !== undefined && BASH_SYSTEMS.has(os) ? "/bin/bash" : (shellOfSystem ?? (known ? "/bin/sh" : undefined)),
+    os !== undefined && BASH_SYSTEMS.has(os)
+      ? "/bin/bash"
+      : (shellOfSystem ?? (known ? "/bin/sh" : undefined)),
     "/bin/sh",
   );
   const folder = setting(
@@ -57,7 +59,10 @@ export function testShell(
 
 function lavaDir(folder: string, jobId: number): string {
   if (!folder.includes("%s")) {
-    throw new JobFailure("Job", `lava_test_results_dir '${folder}': expected a %s for the job's id`);
+    throw new JobFailure(
+      "Job",
+      `lava_test_results_dir '${folder}': expected a %s for the job's id`,
+    );
   }
   const dir = folder.replace("%s", String(jobId)).replace(/\/+$/, "");
   const parts = dir.split("/").slice(1);

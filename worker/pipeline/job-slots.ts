@@ -48,6 +48,8 @@ export interface OverlayDefinition {
 export interface Overlay {
   /** `$L` on the DUT, for example `/lava-42`. */
   readonly lavaDir: string;
+  /** Path of the shell that runs the tests; what `SHELL` must be on the DUT. */
+  readonly shell: string;
   /** Folder on the worker whose content is `$L`'s. */
   readonly sourceDir: string;
   /** By stage, the definitions in the order they run. */

@@ -3,7 +3,13 @@ import type { Console } from "../../console/console.ts";
 import { literalRegex, pythonRegex } from "../../console/python-regex.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { consoleSlot, guestDriveSlot, overlaySlot, promptsSlot } from "../../pipeline/job-slots.ts";
+import {
+  consoleSlot,
+  guestDriveSlot,
+  overlaySlot,
+  promptsSlot,
+  type Overlay,
+} from "../../pipeline/job-slots.ts";
 import type { TestStrategy } from "../../pipeline/strategy.ts";
 import { SignalReader } from "./signal-reader.ts";
 import { isTrace, SIGNAL } from "./signal-words.ts";
@@ -43,7 +49,7 @@ async function runStage(context: RunContext, block: TestBlock, stage: number): P
   if (!console) throw new JobFailure("Job", "No connection to the DUT");
   const overlay = slots.take(overlaySlot);
   console.characterDelayMs = Number(context.job.device.character_delays?.test ?? 0);
-  await prepareShell(context, console, slotsOf(from).take(promptsSlot), overlay.lavaDir);
+  await prepareShell(context, console, slotsOf(from).take(promptsSlot), overlay);
   await console.sendLine(`${overlay.lavaDir}/bin/lava-test-runner ${overlay.lavaDir}/${stage}`);
   const reader = new SignalReader(context, stage, overlay.stages[stage] ?? []);
   try {
@@ -59,9 +65,9 @@ async function prepareShell(
   context: RunContext,
   console: Console,
   prompts: readonly string[],
-  lavaDir: string,
+  { lavaDir, shell }: Overlay,
 ): Promise<void> {
-  const { slots, job, signal, connectionTimeoutSeconds } = context;
+  const { slots, signal, connectionTimeoutSeconds } = context;
   const patterns = Object.fromEntries(
     prompts.map((prompt, index) => [`prompt ${index}`, pythonRegex(prompt)]),
   );
@@ -72,7 +78,7 @@ async function prepareShell(
   };
   await type("#");
   for (const command of slots.find(guestDriveSlot)?.mountCommands ?? []) await type(command);
-  await type(`export SHELL=${shellOf(job.device.constants)}`);
+  await type(`export SHELL=${shell}`);
   const sourcing = `. ${lavaDir}/environment`;
   await console.sendLine(`${sourcing} ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"`);
   const code = await console.tryExpect({ code: RETURN_CODE }, { timeoutSeconds: 15, signal });
@@ -82,11 +88,6 @@ async function prepareShell(
     throw new JobFailure("Job", `'${sourcing}' failed with return code ${status}!`);
   }
 }
-
-const shellOf = (constants: Record<string, unknown>): string =>
-  String(
-    (constants["posix"] as Record<string, unknown> | undefined)?.["lava_test_sh_cmd"] ?? "/bin/sh",
-  );
 
 async function readSignals(
   { timeoutSeconds, signal, log }: RunContext,
