@@ -30,6 +30,8 @@ export interface ClientOptions {
   readonly signal: AbortSignal;
   /** How long a request that may be repeated is tried when nobody answers. */
   readonly patienceMs: number;
+  /** Before the second try; doubled before each that follows. */
+  readonly pauseMs?: number;
   /** Told before each new try. */
   readonly onRetry?: (why: string) => void;
 }
@@ -70,7 +72,7 @@ export function makeClient(options: ClientOptions): Client {
   async function ask(where: string, sent: Sent = {}): Promise<string> {
     const repeatable = sent.method !== "POST";
     const deadline = Date.now() + patienceMs;
-    for (let pauseMs = 250; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+    for (let pauseMs = options.pauseMs ?? 250; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
       try {
         return await attempt(where, sent);
       } catch (error) {

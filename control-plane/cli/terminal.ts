@@ -10,14 +10,18 @@ export interface Terminal {
 /** What a shell says of a program that writes to nobody: 128 and SIGPIPE's number. */
 const NO_READER = 141;
 
-/** The real one. A reader that goes away (`| head`) ends the program quietly. */
+/**
+ * The real one. A reader of the output that goes away (`| head`) ends the program quietly; one of the talk
+ * does not, as a control plane goes on without its log.
+ */
 export function realTerminal(): Terminal {
-  for (const stream of [process.stdout, process.stderr]) {
+  const onGone = (stream: NodeJS.WriteStream, then: () => void) =>
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(NO_READER);
-      throw error;
+      if (error.code !== "EPIPE") throw error;
+      then();
     });
-  }
+  onGone(process.stdout, () => process.exit(NO_READER));
+  onGone(process.stderr, () => {});
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     say: (text) => void process.stderr.write(`${text}\n`),

@@ -1,0 +1,98 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { VERSION } from "#protocol/version.ts";
+import { cli } from "../support/cli-run.ts";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(path.join(tmpdir(), "pumice-cli-"));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const file = (name: string, text: string): string => {
+  const where = path.join(dir, name);
+  mkdirSync(path.dirname(where), { recursive: true });
+  writeFileSync(where, text);
+  return where;
+};
+
+test("--version prints the version", async () => {
+  expect(await cli(["--version"])).toMatchObject({ code: 0, out: `pumice ${VERSION}\n` });
+});
+
+test("--help lists every command, and each of them has its own --help", async () => {
+  const { code, out } = await cli(["--help"]);
+  expect(code).toBe(0);
+  const usages = [...out.matchAll(/^ {2}([a-z-]+(?: [a-z-]+)*)/gm)].map((found) => found[1] ?? "");
+  expect(usages).toEqual(
+    expect.arrayContaining(["submit", "watch", "logs", "workers add", "devices health", "serve"]),
+  );
+  for (const usage of usages) {
+    const help = await cli([...usage.split(" "), "--help"]);
+    expect(help).toMatchObject({ code: 0, said: "" });
+    expect(help.out).toContain(`usage: pumice ${usage}`);
+  }
+});
+
+test.each([
+  [["sbmit", "a.yaml"], "no command sbmit; did you mean submit?"],
+  [["nonsense"], "no command nonsense; see pumice --help"],
+  [["--url", "http://x", "jobs"], "options stand after the command"],
+  [["submit", "a.yaml", "--wacth"], "did you mean --watch?"],
+  [["submit"], "JOB.yaml is missing\nusage: pumice submit JOB.yaml"],
+  [["submit", "a.yaml", "b.yaml"], "unexpected argument b.yaml"],
+  [["devices", "nonsense"], "unexpected argument nonsense"],
+  [["logs", "twelve"], "twelve is no job number"],
+  [["logs", "1", "--level", "loud"], "no level loud: expected debug, info"],
+  [["devices", "add", "qemu-01", "--config", "c.yaml"], "--type is missing"],
+  [["serve"], "--data is missing"],
+])("pumice %j: exit 2 and what to do", async (args, expected) => {
+  const { code, out, said } = await cli(args, { PUMICE_URL: "http://x", PUMICE_TOKEN: "t" });
+  expect(code).toBe(2);
+  expect(out).toBe("");
+  expect(said).toContain(expected);
+});
+
+describe("the control plane", () => {
+  test("is asked for when nobody said which", async () => {
+    const { code, said } = await cli(["jobs"], { XDG_CONFIG_HOME: dir });
+    expect(code).toBe(2);
+    expect(said).toContain("which control plane? Give --url URL, set PUMICE_URL, or write `url:");
+    expect(said).toContain(path.join(dir, "pumice/config.yaml"));
+  });
+
+  test.each<[string, NodeJS.ProcessEnv, string]>([
+    ["no address", { PUMICE_URL: "localhost:8400" }, "is no http:// or https:// address"],
+    ["no token", { PUMICE_URL: "http://x" }, "no token: give --token-file FILE, set PUMICE_TOKEN"],
+    ["a file that is not there", { PUMICE_TOKEN_FILE: "/nonexistent" }, "no such file"],
+    ["a token of two words", { PUMICE_TOKEN: "a b" }, "not one word"],
+  ])("%s: exit 2", async (_, env, expected) => {
+    const { code, said } = await cli(["jobs"], { PUMICE_URL: "http://x", ...env });
+    expect(code).toBe(2);
+    expect(said).toContain(expected);
+  });
+
+  test("is found in the configuration file, its token file beside that", async () => {
+    file("pumice/config.yaml", "url: http://x\ntoken_file: token\n");
+    const { said } = await cli(["jobs"], { XDG_CONFIG_HOME: dir });
+    expect(said).toContain(`'${path.join(dir, "pumice/token")}'`);
+  });
+
+  test("is not guessed from a configuration file that can't be read", async () => {
+    const config = file("pumice/config.yaml", "url: http://x\n\ttoken_file: token\n");
+    const { code, said } = await cli(["jobs"], { XDG_CONFIG_HOME: dir });
+    expect(code).toBe(2);
+    expect(said).toContain(`${config}:2: a tab`);
+  });
+
+  test("that does not answer is named", async () => {
+    const token = file("token", "t\n");
+    const job = file("job.yaml", "job_name: a\n");
+    const options = ["--url", "http://127.0.0.1:1/", "--token-file", token];
+    const { code, said } = await cli(["submit", job, ...options]);
+    expect(code).toBe(2);
+    expect(said).toContain("http://127.0.0.1:1 can't be reached");
+  });
+});
