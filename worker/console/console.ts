@@ -52,6 +52,8 @@ export class Console {
     transport.onEnd((why) => {
       this.#receive(this.#decoder.end());
       this.#transcript.flush();
+      // The end of the connection ends its last line.
+      this.#seen.add("\n");
       this.#ended = why;
       this.#wake();
     });

@@ -20,7 +20,10 @@ export function checkPlan(
       const message = `${level} ${action.name} needs ${need.name}, which no earlier action gives`;
       throw new JobFailure("Job", message);
     }
+    // A parent's own work comes before its steps, what it gathers from them after.
+    const give = (): void => action.gives?.forEach((slot) => here.add(slot));
+    if (action.run) give();
     checkPlan(steps, given);
-    for (const give of action.gives ?? []) here.add(give);
+    give();
   }
 }
