@@ -107,7 +107,8 @@ function jobPages(app: Hono<Env>, deps: Deps): void {
   app.get("/jobs/:id", async (c) => {
     const { start } = parse(jobQuery, c.req.query(), "query");
     const live = await readLive(deps, readTimeline, c);
-    const from = start ?? Math.max(0, live.job.log_lines - KEPT_LINES + SERVED_LINES);
+    const lastPart = Math.max(0, live.job.log_lines - KEPT_LINES + SERVED_LINES);
+    const from = Math.min(start ?? lastPart, live.job.log_lines);
     const range = { start: from, end: from + SERVED_LINES };
     const log = await readLog(deps, c.var.principal, live.job.id, range);
     return c.html(<JobPage {...live} log={log} />);

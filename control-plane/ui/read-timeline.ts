@@ -4,7 +4,7 @@ import { readLog } from "../domain/job-log.ts";
 import type { Principal } from "../domain/principal.ts";
 import { EMPTY_TIMELINE, extendTimeline, type Timeline } from "./timeline.ts";
 
-const MAX_JOBS = 200;
+const MAX_JOBS = 50;
 /** Pages of the log that one request reads at most; the next request goes on from there. */
 const MAX_PAGES = 40;
 

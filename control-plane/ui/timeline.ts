@@ -29,6 +29,8 @@ export const EMPTY_TIMELINE: Timeline = { next: 0, lastTime: 0, actions: [] };
 
 /** Runs of actions beyond this many are left out. */
 const MAX_ACTIONS = 2000;
+/** No runner writes a longer one. */
+const MAX_STEP_CHARS = 500;
 const START = /^start: (\d+(?:\.\d+)*) (\S+)(?: \(timeout (\d+):(\d\d):(\d\d)\))?(?: \[.*\])?$/;
 const END = /^end: (\d+(?:\.\d+)*) (\S+)(?: \(duration [\d:.]+\))?(?: \[.*\])?$/;
 
@@ -63,6 +65,7 @@ export function failedAction({ actions }: Timeline): TimelineAction | undefined 
 export const depthOf = ({ level }: TimelineAction): number => level.split(".").length;
 
 function readStep(actions: TimelineAction[], msg: string, time: number, line: number): void {
+  if (msg.length > MAX_STEP_CHARS) return;
   const started = START.exec(msg);
   if (started && actions.length < MAX_ACTIONS) {
     const [, level = "", name = "", hours, minutes, seconds] = started;
