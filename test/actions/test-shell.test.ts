@@ -50,7 +50,7 @@ async function runTests(
     while read -r line; do
       case "$line" in
         *environment*) printf '<LAVA_SIGNAL_RETRUNCODE 0>\\n' ;;
-        */bin/lava-test-runner*) cat '${file}'
+        */bin/lava-test-runner*) sed 's/$/\\r/' '${file}'
           ${expectExit ? "echo '<LAVA_TEST_RUNNER EXIT>'" : "exit 1"} ;;
       esac
       prompt

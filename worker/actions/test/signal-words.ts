@@ -2,7 +2,7 @@
  * One signal of the test shell: `<LAVA_SIGNAL_NAME word word>` (TEST-SHELL.md 6), once its line has ended, so
  * that the line's number in the log is known.
  */
-export const SIGNAL = /<LAVA_SIGNAL_(\S+) ([^>]+)>(?=.*\n)/g;
+export const SIGNAL = /<LAVA_SIGNAL_(\S+) ([^>]+)>(?=[^\n]*\n)/g;
 
 /**
  * A shell that runs with `set -x` prints each command before it runs it, so a step that echoes a signal
