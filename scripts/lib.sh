@@ -12,8 +12,9 @@ need_npm_packages() {
     command -v npm >/dev/null 2>&1 ||
       die "npm is needed once, to install the pinned packages: install Node.js 20 or later with npm (https://nodejs.org)"
     say "Installing npm packages (once, about half a minute) ..."
-    (cd "$ROOT" && npm ci --no-audit --no-fund --loglevel=error >&2) ||
-      die "npm ci failed: read its message above, then run this again"
+    # Not `npm ci`: that wants every platform's binaries in the registry, also those nobody here needs.
+    (cd "$ROOT" && npm install --no-save --no-audit --no-fund --loglevel=error >&2) ||
+      die "npm install failed: read its message above, then run this again"
     cp "$ROOT/package-lock.json" "$stamp"
   fi
   find_node
