@@ -24,7 +24,10 @@ export async function isInitramfs(file: string): Promise<boolean> {
   // An old-style ramdisk is a compressed file system: only its content tells.
   const stream = createReadStream(file).pipe(createGunzip());
   try {
-    for await (const chunk of stream) return magicOf(chunk as Buffer)?.[1] === undefined;
+    for await (const chunk of stream) {
+      const inner = magicOf(chunk as Buffer);
+      return inner !== undefined && inner[1] === undefined;
+    }
   } catch {
     // Damaged: that is for the kernel to say.
   } finally {

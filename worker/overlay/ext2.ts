@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { runCommand } from "../host/spawn.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 
@@ -14,24 +14,14 @@ export async function makeExt2(
   { uuid, sizeMb, signal }: { uuid: string; sizeMb: number; signal?: AbortSignal },
 ): Promise<void> {
   const options = signal ? { signal } : {};
+  const entries = (await readdir(sourceDir, { recursive: true })).length;
+  // Every inode costs room in the file and time to write it: as many as the tests may need.
+  const inodes = `${entries * 2 + 2000}`;
+  const features = ["-t", "ext2", "-O", "^resize_inode", "-m", "0", "-N", inodes, "-U", uuid];
+  const content = ["-E", "root_owner=0:0", "-d", sourceDir];
+  await rm(image, { force: true });
   const made = await runCommand(
-    [
-      "mke2fs",
-      "-q",
-      "-F",
-      "-t",
-      "ext2",
-      "-m",
-      "0",
-      "-U",
-      uuid,
-      "-E",
-      "root_owner=0:0",
-      "-d",
-      sourceDir,
-      image,
-      `${sizeMb}M`,
-    ],
+    ["mke2fs", "-q", "-F", ...features, ...content, image, `${sizeMb}M`],
     options,
   );
   if (made.status !== 0) {
@@ -42,8 +32,7 @@ export async function makeExt2(
   }
   if (process.getuid?.() === 0) return;
   // mke2fs copies owners; it gives out inodes one after another, the first to lost+found (11).
-  const last = 11 + (await readdir(sourceDir, { recursive: true })).length;
-  const inodes = Array.from({ length: last - 10 }, (_, n) => n + 11);
-  const input = inodes.map((n) => `sif <${n}> uid 0\nsif <${n}> gid 0\n`).join("");
-  await runCommand(["debugfs", "-w", "-f", "/dev/stdin", image], { ...options, input });
+  const copied = Array.from({ length: entries + 1 }, (_, n) => n + 11);
+  const input = copied.map((n) => `sif <${n}> uid 0\nsif <${n}> gid 0\n`).join("");
+  await runCommand(["debugfs", "-w", image], { ...options, input });
 }
