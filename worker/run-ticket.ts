@@ -8,7 +8,7 @@ import type { JobContext } from "./pipeline/action.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
 import { planJob } from "./pipeline/plan.ts";
 import { makeRecorder } from "./pipeline/recorder.ts";
-import { finishJob, runJob, type JobSignals } from "./pipeline/run-job.ts";
+import { finishJob, runJob, type JobOutcome, type JobSignals } from "./pipeline/run-job.ts";
 import { strategies } from "./strategies.ts";
 
 export interface RunTicketOptions {
@@ -19,24 +19,23 @@ export interface RunTicketOptions {
   readonly signals: JobSignals;
 }
 
-/** Runs a job from its ticket to its last record. Never throws for what a job or a device does. */
+/** Runs a job from its ticket to its last record. Throws only when the sink does. */
 export async function runTicket(ticket: Ticket, options: RunTicketOptions): Promise<RunnerResult> {
   const { scratch, sink, signals } = options;
-  let job: JobContext;
+  let recorder = makeRecorder({ sink, secrets: [ticket.token] });
+  let outcome: JobOutcome;
   try {
-    job = readTicket(ticket, scratch);
+    const job = readTicket(ticket, scratch);
+    recorder = makeRecorder({ sink, secrets: [ticket.token, ...secretsOf(job)] });
+    await mkdir(scratch, { recursive: true, mode: 0o700 });
+    outcome = await runJob(job, () => plan(job), recorder, signals);
   } catch (error) {
-    const recorder = makeRecorder({ sink, secrets: [ticket.token] });
-    return { ...finishJob(recorder, JobFailure.from(error)), lines: recorder.lines };
+    outcome = finishJob(recorder, JobFailure.from(error));
   }
-  const recorder = makeRecorder({ sink, secrets: [ticket.token, ...secretsOf(job)] });
-  await mkdir(scratch, { recursive: true, mode: 0o700 });
-  try {
-    const outcome = await runJob(job, () => plan(job), recorder, signals);
-    return { ...outcome, lines: recorder.lines };
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  recorder.close();
+  // What can't be removed now, the agent removes with the job's folder.
+  await rm(scratch, { recursive: true, force: true }).catch(() => {});
+  return { ...outcome, lines: recorder.lines };
 }
 
 /** The job's plan with this worker's strategies; @throws JobFailure when there is none. */

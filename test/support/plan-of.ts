@@ -63,6 +63,7 @@ export async function run(
   const records: LogRecord[] = [];
   const recorder = makeRecorder({ sink: (line) => records.push(JSON.parse(line) as LogRecord) });
   const outcome = await runJob(job, () => planOf(job, block, finalize), recorder, signals);
+  recorder.close();
   return {
     outcome,
     records,

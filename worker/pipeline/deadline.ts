@@ -52,19 +52,34 @@ export function startDeadline(
   };
 }
 
-/** Settles as `work` does, or fails with the signal's reason as soon as it is aborted: no action is trusted. */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/** What a well-behaved action gets to end in order, once its signal is aborted. */
+const GRACE_MS = 1000;
+
+/**
+ * Settles as `work` does. Once the signal is aborted it fails with its reason: as soon as the work has
+ * ended, and when it has not after a second, without it: no action is trusted. Work is not even begun
+ * under a signal that is aborted already.
+ */
+export async function untilAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error);
+  let grace: NodeJS.Timeout | undefined;
+  let stop = (): void => {};
+  const overdue = new Promise<undefined>((resolve) => {
+    stop = () => (grace = setTimeout(() => resolve(undefined), GRACE_MS));
     signal.addEventListener("abort", stop, { once: true });
   });
+  const running = work();
+  // What is left behind may still fail; nobody waits for it any more.
+  running.catch(() => {});
   try {
-    return await Promise.race([work, aborted]);
+    const done = await Promise.race([running, overdue]);
+    signal.throwIfAborted();
+    return done as T;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
-    if (stop) signal.removeEventListener("abort", stop);
-    // What is left behind may still fail; nobody waits for it any more.
-    work.catch(() => {});
+    clearTimeout(grace);
+    signal.removeEventListener("abort", stop);
   }
 }

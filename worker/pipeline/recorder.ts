@@ -4,6 +4,8 @@ import type { ActionLog } from "./action.ts";
 export interface Recorder extends ActionLog {
   /** Records written so far: the number of the next line. */
   readonly lines: number;
+  /** Nothing is written any more: what an abandoned action still says must not follow the job's end. */
+  close(): void;
 }
 
 export interface RecorderOptions {
@@ -18,23 +20,20 @@ export interface RecorderOptions {
 /** Writes log records in LAVA's form (DISPATCHER.md 7.1): a line of JSON each, keys in LAVA's order. */
 export function makeRecorder(options: RecorderOptions): Recorder {
   const { sink, nowMicros = realMicros } = options;
-  // Longest first: a secret may be part of another one.
-  const secrets = (options.secrets ?? [])
-    .filter((secret) => secret !== "")
-    .map((secret) => JSON.stringify(secret).slice(1, -1))
-    .sort((a, b) => b.length - a.length);
+  const mask = masking(options.secrets ?? []);
   let lines = 0;
+  let isClosed = false;
 
   function write(level: LogLevel, message: LogRecord["msg"], namespace?: string): number {
+    if (isClosed) return lines;
     const ns = namespace === undefined ? {} : { ns: namespace };
-    const record: LogRecord = { dt: timestamp(nowMicros()), lvl: level, msg: message, ...ns };
+    const dt = timestamp(nowMicros());
+    let record: LogRecord = { dt, lvl: level, msg: mask(message) as LogRecord["msg"], ...ns };
     let line = JSON.stringify(record);
     if (line.length >= MAX_RECORD_CHARS) {
-      const note = `line way too long: ${line.length} characters`;
-      const msg = typeof message === "string" ? `<${note}>` : { skip: note };
-      line = JSON.stringify({ ...record, msg });
+      record = { ...record, msg: shortened(record, line.length) };
+      line = JSON.stringify(record);
     }
-    for (const secret of secrets) line = line.replaceAll(secret, "[MASKED]");
     sink(line, record);
     return lines++;
   }
@@ -49,7 +48,38 @@ export function makeRecorder(options: RecorderOptions): Recorder {
     warning: (message) => void write("warning", message),
     error: (message) => void write("error", message),
     result: (record) => void write("results", record),
+    close: () => void (isClosed = true),
   };
+}
+
+/** A result stays one; anything else becomes a note in its own shape. */
+function shortened({ lvl, msg }: LogRecord, chars: number): LogRecord["msg"] {
+  const note = `line way too long: ${chars} characters`;
+  if (typeof msg === "string" || Array.isArray(msg)) return `<${note}>`;
+  if (lvl !== "results") return { skip: note };
+  const { definition, case: name, result, level, error_type } = msg;
+  return { definition, case: name, result, level, error_type, skip: note };
+}
+
+/**
+ * Replaces secrets wherever they stand in a text. One of several lines, such as a key, is also known by
+ * its lines: a console prints them one by one.
+ */
+function masking(secrets: readonly string[]): (value: unknown) => unknown {
+  const texts = secrets
+    .flatMap((secret) => [secret, ...secret.split("\n").filter((line) => line.length >= 16)])
+    .filter((text) => text.trim() !== "")
+    // Longest first: a secret may be part of another one.
+    .sort((a, b) => b.length - a.length);
+  const mask = (value: unknown): unknown => {
+    if (typeof value === "string") {
+      return texts.reduce((text, secret) => text.replaceAll(secret, "[MASKED]"), value);
+    }
+    if (Array.isArray(value)) return value.map(mask);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, mask(inner)]));
+  };
+  return texts.length === 0 ? (value) => value : mask;
 }
 
 /** `2026-08-01T10:00:00.123456+00:00` */

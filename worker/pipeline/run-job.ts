@@ -49,6 +49,7 @@ export async function runJob(
   const finalize = actions.at(-1);
   if (finalize) await runFinalize(run, finalize, signals.cancelAgain);
   const failed = await cleanUp(run, signals.cancelAgain);
+  if (signals.cancelAgain.aborted) failure = JobFailure.from(signals.cancelAgain.reason);
   // As in LAVA, a lab that could not be cleaned outweighs what the job found, but not that it was canceled.
   if (failed && failure?.type !== "Canceled")
     failure = new JobFailure("Infrastructure", "Failed to clean after job");
@@ -97,7 +98,7 @@ async function validateAll(
   for (const { action, namespace, level, steps } of actions) {
     try {
       const context = { job: run.job, namespace, level, signal, log: run.recorder };
-      if (action.validate) await untilAborted(action.validate(context), signal);
+      if (action.validate) await untilAborted(async () => action.validate?.(context), signal);
     } catch (error) {
       const failure = JobFailure.from(error);
       // The job's own mistakes are collected, so that all of them are told at once.
@@ -149,7 +150,9 @@ async function cleanUp(run: Run, cancelAgain: AbortSignal): Promise<boolean> {
   const failure = (): JobFailure => new JobFailure("Infrastructure", "cleaning up took too long");
   const deadline = startDeadline(CLEANUP_SECONDS, { ...NEVER, signal: cancelAgain }, failure);
   try {
-    return (await untilAborted(run.releases.unwind(0, run.recorder), deadline.signal)) > 0;
+    // Begun also when nobody will wait for it.
+    const unwinding = run.releases.unwind(0, run.recorder);
+    return (await untilAborted(() => unwinding, deadline.signal)) > 0;
   } catch (error) {
     run.recorder.error(JobFailure.from(error).message);
     return true;

@@ -54,12 +54,15 @@ export async function runAction(run: Run, planned: PlannedAction, outer: Outer):
     timeoutFailure(planned, elapsed),
   );
   outer.suspend?.();
+  let isOver = false;
+  const context = contextOf(run, planned, deadline.signal, data, () => isOver);
   let failure: JobFailure | undefined;
   try {
-    await runAttempts(run, planned, deadline, data);
+    await runAttempts(run, planned, deadline, context);
   } catch (error) {
     failure = JobFailure.from(deadline.signal.aborted ? deadline.signal.reason : error);
   } finally {
+    isOver = true;
     deadline.clear();
   }
   const seconds = (Date.now() - started) / 1000;
@@ -100,49 +103,56 @@ async function runAttempts(
   run: Run,
   planned: PlannedAction,
   deadline: Deadline,
-  data: Record<string, unknown>,
+  context: RunContext,
 ): Promise<void> {
   const { action, attempts, repeats } = planned;
-  const context = contextOf(run, planned, deadline.signal, data);
   // Of a retry wrapper its own work comes once, before the attempts.
-  if (action.run) await untilAborted(action.run(context), deadline.signal);
+  if (action.run) await untilAborted(async () => action.run?.(context), context.signal);
   let failed = 0;
   for (let n = 1; n <= attempts; n++) {
     const mark = run.releases.size;
     try {
       for (const step of planned.steps) await runAction(run, step, deadline);
-      if (action.runAfter) await untilAborted(action.runAfter(context), deadline.signal);
+      if (action.runAfter) {
+        await untilAborted(async () => action.runAfter?.(context), context.signal);
+      }
       if (!repeats) return;
     } catch (error) {
       const failure = JobFailure.from(deadline.signal.aborted ? deadline.signal.reason : error);
       failed += 1;
-      if (!action.retries || attempts === 1) throw failure;
+      if (!action.retries) throw failure;
       run.recorder.error(
         `${action.name} failed: ${n} of ${attempts} attempts. '${failure.message}'`,
       );
       if (deadline.signal.aborted || !RETRIED.has(failure.type)) throw failure;
       if (n === attempts && !repeats) throw failure;
-      await run.releases.unwind(mark, run.recorder);
+      if (n < attempts) checkTimeLeft(planned, deadline, failure, attempts - n);
       deadline.resume();
+      await untilAborted(() => run.releases.unwind(mark, run.recorder), deadline.signal);
     }
-    if (n < attempts) await beforeNextAttempt(run, planned, deadline, attempts - n);
+    if (n < attempts) await pause(run, planned, deadline);
   }
   if (failed === 0) return;
   throw new JobFailure("Job", `${failed} retries out of ${attempts} failed for ${action.name}`);
 }
 
-async function beforeNextAttempt(
+/** @throws JobFailure of the same type when the next attempt would begin too late. */
+function checkTimeLeft(
+  { intervalSeconds }: PlannedAction,
+  deadline: Deadline,
+  { type, message }: JobFailure,
+  remaining: number,
+): void {
+  if (Date.now() + intervalSeconds * 1000 < deadline.atMs) return;
+  throw new JobFailure(type, `${message}: No time left for remaining ${remaining} retries.`);
+}
+
+async function pause(
   run: Run,
   { action, level, intervalSeconds, timeoutSeconds }: PlannedAction,
-  deadline: Deadline,
-  remaining: number,
+  { signal }: Deadline,
 ): Promise<void> {
-  if (Date.now() + intervalSeconds * 1000 >= deadline.atMs) {
-    const message = `${action.name}: No time left for remaining ${remaining} retries.`;
-    throw new JobFailure("Job", message);
-  }
-  const next = sleep(intervalSeconds * 1000);
-  await untilAborted(next, deadline.signal);
+  await sleep(intervalSeconds * 1000, undefined, { signal }).catch(() => signal.throwIfAborted());
   run.recorder.warning(`Retrying: ${level} ${action.name} (timeout ${clockTime(timeoutSeconds)})`);
 }
 
@@ -151,6 +161,7 @@ function contextOf(
   planned: PlannedAction,
   signal: AbortSignal,
   data: Record<string, unknown>,
+  isOver: () => boolean,
 ): RunContext {
   const { action, namespace, level, timeoutSeconds, connectionTimeoutSeconds } = planned;
   return {
@@ -163,7 +174,11 @@ function contextOf(
     connectionTimeoutSeconds,
     signal,
     log: run.recorder,
-    defer: (release) => run.releases.add(action.name, release),
+    defer: (release) => {
+      run.releases.add(action.name, release);
+      // What an action acquires that was given up long ago is nobody's: it goes back at once.
+      if (isOver()) void run.releases.unwind(run.releases.size - 1, run.recorder);
+    },
     record: (more) => void Object.assign(data, more),
   };
 }

@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import type { LogRecord } from "#protocol/log-record.ts";
+import { makeRecorder } from "../../worker/pipeline/recorder.ts";
+
+function recording(secrets: string[] = []) {
+  const lines: string[] = [];
+  const records: LogRecord[] = [];
+  const recorder = makeRecorder({
+    sink: (line, record) => {
+      lines.push(line);
+      records.push(record);
+    },
+    secrets,
+    nowMicros: () => 1_785_578_400_123_456,
+  });
+  return { recorder, lines, records };
+}
+
+test("a record is one line of JSON with LAVA's keys in LAVA's order, and microseconds", () => {
+  const { recorder, lines } = recording();
+  recorder.info("start: 1 deployimages (timeout 00:02:00) [common]");
+  expect(lines).toEqual([
+    '{"dt":"2026-08-01T10:00:00.123456+00:00","lvl":"info","msg":"start: 1 deployimages (timeout 00:02:00) [common]"}',
+  ]);
+  recorder.write("feedback", "boot", "host");
+  expect(Object.keys(JSON.parse(lines[1] ?? "") as object)).toEqual(["dt", "lvl", "msg", "ns"]);
+});
+
+test("a record knows its number in the log", () => {
+  const { recorder } = recording();
+  expect([recorder.write("target", "a"), recorder.write("target", "b")]).toEqual([0, 1]);
+  expect(recorder.lines).toBe(2);
+});
+
+test("a record of 100000 characters or more is replaced by a note; a result stays a result", () => {
+  const { recorder, records } = recording();
+  recorder.write("target", "x".repeat(100_000));
+  recorder.result({ definition: "s", case: "c", result: "fail", extra: "y".repeat(100_000) });
+  expect(records[0]?.msg).toMatch(/^<line way too long: \d+ characters>$/);
+  expect(records[1]?.msg).toMatchObject({ definition: "s", case: "c", result: "fail" });
+  expect(records[1]?.msg).toHaveProperty("skip");
+});
+
+test("secrets are masked wherever they stand, the longer first, and never break the record", () => {
+  const key = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA7x9\n-----END KEY-----";
+  const { recorder, lines, records } = recording(["top", "top-secret", "lvl", '"', key, "", " "]);
+  recorder.info('it is top-secret, "top" and lvl');
+  recorder.result({ definition: "s", case: "c", result: "pass", extra: { list: ["a top b"] } });
+  recorder.write("target", "MIIEpAIBAAKCAQEA7x9");
+  expect(records[0]?.msg).toBe("it is [MASKED], [MASKED][MASKED][MASKED] and [MASKED]");
+  expect(records[1]?.msg).toMatchObject({ extra: { list: ["a [MASKED] b"] } });
+  expect(records[2]?.msg).toBe("[MASKED]");
+  expect(lines.map((line) => (JSON.parse(line) as LogRecord).lvl)).toEqual([
+    "info",
+    "results",
+    "target",
+  ]);
+});
+
+test("nothing is written after the end", () => {
+  const { recorder, lines } = recording();
+  recorder.info("last");
+  recorder.close();
+  recorder.info("late");
+  expect(lines).toHaveLength(1);
+});
