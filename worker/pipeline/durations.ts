@@ -1,6 +1,7 @@
 import { timeoutSeconds, DEFAULT_TIMEOUT_SECONDS } from "#protocol/timeouts.ts";
 import type { Timeout } from "#protocol/job-actions.ts";
 import type { Action, JobContext } from "./action.ts";
+import { JobFailure } from "./job-failure.ts";
 
 type Named = Readonly<Record<string, Timeout | undefined>> | null | undefined;
 
@@ -57,7 +58,11 @@ export interface Retries {
   readonly intervalSeconds: number;
 }
 
-/** How often an action is tried (DISPATCHER.md 3). */
+/**
+ * How often an action is tried (DISPATCHER.md 3).
+ *
+ * @throws JobFailure Job when the block asks for both kinds of repetition.
+ */
 export function retriesOf(
   action: Action,
   job: JobContext,
@@ -66,6 +71,10 @@ export function retriesOf(
 ): Retries {
   const intervalSeconds = count(block.failure_retry_interval) ?? 1;
   if (!action.retries) return { attempts: 1, repeats: false, intervalSeconds };
+  if (block.failure_retry !== undefined && block.repeat !== undefined) {
+    const message = `${action.name}: a block has failure_retry or repeat, not both`;
+    throw new JobFailure("Job", message);
+  }
   const repeat = count(block.repeat);
   if (repeat !== undefined) return { attempts: repeat, repeats: true, intervalSeconds };
   const constants = job.device.constants as Record<string, unknown>;

@@ -49,7 +49,8 @@ export function planJob(
     const isOverlayTest = kind === "test" && usesOverlay(block as TestBlock);
     const stage = isOverlayTest ? (stages.get(namespace) ?? 0) : undefined;
     if (stage !== undefined) stages.set(namespace, stage + 1);
-    const hasShell = overlayTests.some((test) => test["docker"] === undefined);
+    const hasShell = shellTestsOn(actions, namespaces, namespace).length > 0;
+    checkConnection(block, namespaces.slice(0, index), index);
     const context: StrategyContext = { job, namespace, overlayTests, hasShell, stage };
     const strategy = pick(strategies, kind, block, context, index);
     const action = strategy.action(block as never, context);
@@ -139,7 +140,7 @@ function namespacesOf(actions: readonly JobAction[]): string[] {
   return named.map((namespace) => namespace ?? "common");
 }
 
-/** Test blocks that use the overlay which this namespace deploys or whose connection it opens. */
+/** Test blocks that use the overlay which this namespace deploys. */
 function testsOf(
   actions: readonly JobAction[],
   namespaces: readonly string[],
@@ -150,4 +151,26 @@ function testsOf(
   );
 }
 
+/** Test blocks that run in the shell behind this namespace's connection. */
+function shellTestsOn(
+  actions: readonly JobAction[],
+  namespaces: readonly string[],
+  namespace: string,
+): TestBlock[] {
+  return actions.flatMap(({ test }, index) => {
+    if (!test || !usesOverlay(test) || test["docker"] !== undefined) return [];
+    return (test["connection-namespace"] ?? namespaces[index]) === namespace ? [test] : [];
+  });
+}
+
 const usesOverlay = (test: TestBlock): boolean => test.definitions !== undefined;
+
+function checkConnection(
+  { "connection-namespace": wanted }: { "connection-namespace"?: string | undefined },
+  earlier: readonly string[],
+  index: number,
+): void {
+  if (wanted === undefined || earlier.includes(wanted)) return;
+  const message = `actions[${index}]: Unable to reuse connection from namespace '${wanted}': no earlier action has it`;
+  throw new JobFailure("Job", message);
+}

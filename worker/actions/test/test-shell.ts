@@ -22,13 +22,17 @@ export const definitionTest: TestStrategy = {
     if (block.definitions === undefined) return "the block has no definitions";
     return block["docker"] === undefined ? undefined : "tests in a container are not supported yet";
   },
-  action: (block, { stage = 0 }) => ({
+  action: (block, { stage = 0, namespace }) => ({
     name: "lava-test-retry",
     retries: true,
     steps: [
       {
         name: "lava-test-shell",
-        needs: [consoleSlot, overlaySlot, promptsSlot],
+        // A connection of another namespace is looked for when it is needed.
+        needs:
+          (block["connection-namespace"] ?? namespace) === namespace
+            ? [consoleSlot, overlaySlot, promptsSlot]
+            : [overlaySlot],
         onTimeout: "LAVATimeout",
         run: (context) => runStage(context, block, stage),
       },

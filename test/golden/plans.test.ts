@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
+import { readJobDefinition } from "#protocol/job-definition.ts";
+import type { JobContext } from "../../worker/pipeline/action.ts";
+import { checkPlan } from "../../worker/pipeline/check-plan.ts";
+import { describePlan } from "../../worker/pipeline/describe-plan.ts";
+import { plan } from "../../worker/run-ticket.ts";
+
+const shared = path.resolve(import.meta.dirname, "../../../shared");
+const index = path.join(shared, "lava/PLANS/INDEX.tsv");
+const isThere = existsSync(index);
+if (!isThere) console.warn(`skipped: LAVA's reference plans are not at ${index}`);
+
+/** The kinds of block that this worker has; plans of other kinds come with their methods. */
+const KNOWN = new Set(["deploy:tmpfs", "boot:qemu", "test:definition", "finalize"]);
+
+interface ReferencePlan {
+  readonly name: string;
+  readonly device: string;
+  readonly job: string;
+}
+
+const plans: ReferencePlan[] = !isThere
+  ? []
+  : readFileSync(index, "utf8")
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.split("\t"))
+      .filter((columns) => columns[4]?.split(" > ").every((kind) => KNOWN.has(kind)))
+      .map(([name = "", device = "", job = ""]) => ({ name, device, job }));
+
+function jobOf({ device, job }: ReferencePlan): JobContext {
+  const read = (file: string): string => readFileSync(path.join(shared, "corpus", file), "utf8");
+  const { definition, problems } = readJobDefinition(read(`jobs/lava_dispatcher__${job}`));
+  const { configuration } = readDeviceConfiguration(read(`devices/${device}.json`));
+  if (!definition || !configuration) throw new Error(`${job}: ${JSON.stringify(problems)}`);
+  return {
+    jobId: 4212,
+    definition,
+    device: configuration,
+    deviceHostname: device,
+    deviceType: "qemu",
+    dispatcher: {},
+    envDut: {},
+    scratch: "/nonexistent",
+  };
+}
+
+test.skipIf(!isThere)("there are reference plans for what this worker does", () => {
+  expect(plans.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(["kvm-local", "kvm-qcow2", "kvm-overlays"]),
+  );
+});
+
+test.skipIf(!isThere).each(plans)("the plan of $name is LAVA's", (reference) => {
+  const expected = readFileSync(path.join(shared, `lava/PLANS/${reference.name}.txt`), "utf8");
+  const actions = plan(jobOf(reference));
+  expect(describePlan(actions)).toBe(expected.replace(/^#.*\n/gm, "").trimEnd());
+  checkPlan(actions);
+});
