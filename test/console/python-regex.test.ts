@@ -21,9 +21,15 @@ test.each([
 test("a prompt's dot matches a newline, a result pattern's does not", () => {
   expect(pythonRegex("a.b").test("a\nb")).toBe(true);
   expect(pythonRegex("a.b", "parse").test("a\nb")).toBe(false);
-  expect(pythonRegex("^b$", "parse").test("a\nb\nc")).toBe(true);
+  expect(pythonRegex("^b$", "parse").test("a\nb\r\nc")).toBe(true);
 });
 
 test("what is no regular expression is the test's fault, and is named", () => {
   expect(() => pythonRegex("(unclosed")).toThrow(/Invalid regular expression "\(unclosed"/);
+});
+
+test("a result is not found in a line that is still being printed", () => {
+  const pattern = pythonRegex(String.raw`^(?P<test_case_id>\w+): (?P<result>\w+)`, "parse");
+  expect(pattern.exec("one: pa")).toBeNull();
+  expect(pattern.exec("one: pass\r\n")?.groups?.["result"]).toBe("pass");
 });

@@ -2,7 +2,8 @@ import { JobFailure } from "../pipeline/job-failure.ts";
 
 /**
  * A regular expression of a LAVA file, which is Python's, as JavaScript's. `g` is always set, for
- * searching from a place; `s` (DOTALL) is how LAVA waits for prompts, `m` how it parses results.
+ * searching from a place; `s` (DOTALL) is how LAVA waits for prompts, `m` how it parses results, which are
+ * found in lines that have ended.
  *
  * @throws JobFailure Test when it can't be (DISPATCHER.md 5.3).
  */
@@ -16,8 +17,10 @@ export function pythonRegex(source: string, mode: "prompt" | "parse" = "prompt")
   const body = source
     .slice(inline?.[0].length ?? 0)
     .replace(/\\.|\(\?P<([A-Za-z_]\w*)>|\(\?P=([A-Za-z_]\w*)\)|\(\?#[^)]*\)/gs, translate);
+  // Of a line that is still being printed a pattern would find the beginning of a word.
+  const whole = mode === "parse" ? `(?:${body})(?=[^\\n]*\\n)` : body;
   try {
-    return new RegExp(body, [...flags].join(""));
+    return new RegExp(whole, [...flags].join(""));
   } catch (error) {
     throw invalid(source, error instanceof Error ? error.message : String(error));
   }
