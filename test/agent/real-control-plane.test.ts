@@ -37,7 +37,8 @@ async function call<T>(method: string, where: string, body?: unknown): Promise<T
   const token = readFileSync(path.join(dir, "admin-token"), "utf8").trim();
   const answer = await fetch(`${serving.url}/api/v1${where}`, {
     method,
-    headers: { authorization: `Bearer ${token}` },
+    // A connection that is kept would be one to a server that is gone after a restart.
+    headers: { authorization: `Bearer ${token}`, connection: "close" },
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
   if (!answer.ok) throw new Error(`${where}: ${answer.status} ${await answer.text()}`);

@@ -86,7 +86,8 @@ export async function realLab({
   ): Promise<T> {
     const answer = await fetch(`${url}/api/v1${where}`, {
       method,
-      headers: { authorization: `Bearer ${adminToken}`, "content-type": type },
+      // A connection that is kept would be one to a server that is gone after a restart.
+      headers: { authorization: `Bearer ${adminToken}`, "content-type": type, connection: "close" },
       ...(body === undefined
         ? {}
         : { body: typeof body === "string" ? body : JSON.stringify(body) }),
