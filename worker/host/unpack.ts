@@ -16,6 +16,12 @@ const TOOLS = {
   zstd: ["zstd", "-dcq"],
 } as const;
 
+/** The program of the host that undoes a compression; undefined when none is needed. */
+export const unpackTool = (compression: string | undefined): string | undefined =>
+  compression !== undefined && Object.hasOwn(TOOLS, compression)
+    ? TOOLS[compression as keyof typeof TOOLS][0]
+    : undefined;
+
 /**
  * Writes to `target` what is written to `input`, decompressed. `done` ends when the file is whole or
  * broken; it has to be awaited, also after a failed write to `input`.

@@ -2,6 +2,8 @@ import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { download, probeDownload, type Download } from "../../host/download.ts";
 import { unpackTar } from "../../host/tar.ts";
+import { requireTool } from "../../host/tool.ts";
+import { unpackTool } from "../../host/unpack.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { Slot } from "../../pipeline/slot.ts";
@@ -34,7 +36,11 @@ function downloadLeaf(artifact: Artifact, into: Slot<string>): Action {
     gives: [into],
     onTimeout: "Infrastructure",
     validate: async ({ job, signal }) => {
-      await probeDownload({ ...requestFor(artifact, job), signal });
+      const request = requestFor(artifact, job);
+      const tool = unpackTool(request.compression);
+      if (tool !== undefined) requireTool(tool);
+      if (source["archive"] === "tar") requireTool("tar");
+      await probeDownload({ ...request, signal });
     },
     run: async (context) => {
       const { job, signal, log, slots, level } = context;

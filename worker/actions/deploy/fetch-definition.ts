@@ -5,6 +5,7 @@ import type { TestDefinitionEntry } from "#protocol/job-actions.ts";
 import { readTestDefinition, type TestDefinition } from "#protocol/test-definition.ts";
 import { gitClone } from "../../host/git-clone.ts";
 import { unpackTar } from "../../host/tar.ts";
+import { requireTool } from "../../host/tool.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
@@ -37,7 +38,12 @@ export function fetchDefinition(placed: PlacedDefinition): Action {
   const shared = { needs: [overlayFolderSlot], gives: [placed.fetched] };
   switch (entry.from) {
     case "git":
-      return { ...shared, name: "git-repo-action", run: (context) => fromGit(context, placed) };
+      return {
+        ...shared,
+        name: "git-repo-action",
+        validate: async () => requireTool("git"),
+        run: (context) => fromGit(context, placed),
+      };
     case "inline":
       return { ...shared, name: "inline-repo-action", run: (context) => inline(context, placed) };
     default:
@@ -94,6 +100,7 @@ function fromUrl(shared: Partial<Action>, placed: PlacedDefinition): Action {
   return {
     ...shared,
     name: "url-repo-action",
+    validate: async () => requireTool("tar"),
     steps: [downloadRetry(artifact, archive)],
     runAfter: async (context) => {
       const { slots, signal } = context;

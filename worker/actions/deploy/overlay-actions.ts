@@ -3,6 +3,7 @@ import path from "node:path";
 import { stringify } from "yaml";
 import type { TestBlock } from "#protocol/job-actions.ts";
 import { runCommand } from "../../host/spawn.ts";
+import { requireTool } from "../../host/tool.ts";
 import { writeAnew, writeOverlayFolder } from "../../overlay/overlay-folder.ts";
 import { installScript, runScript, type ScriptContext } from "../../overlay/run-script.ts";
 import { testShell } from "../../overlay/test-shell.ts";
@@ -51,6 +52,7 @@ export function lavaOverlay(tests: readonly TestBlock[], os: string | undefined)
         name: "compress-overlay",
         needs: [overlayFolderSlot],
         gives: [overlayTarballSlot],
+        validate: async () => requireTool("tar"),
         run: compressOverlay,
       },
     ],
