@@ -75,7 +75,7 @@ async function deploy(
     ],
     ...more,
   });
-  cleanups.push(job.remove);
+  cleanups.push(() => job.remove());
   return runDeploy(job);
 }
 

@@ -75,7 +75,7 @@ async function deployed(images: Record<string, unknown>) {
   const job = deployJob({
     actions: [{ deploy: { to: "tmpfs", images } }, { test: { definitions } }],
   });
-  cleanups.push(job.remove);
+  cleanups.push(() => job.remove());
   const { outcome, slots } = await runDeploy(job);
   if (!slots) throw new Error(outcome.error_msg);
   const file = (label: string): string => slots.take(imagesSlot).get(label)?.path ?? "";
@@ -112,35 +112,33 @@ describe("a guest made from Debian's packages", () => {
     expect(signals(await console.until("<LAVA_TEST_RUNNER EXIT>"))).toEqual(EXPECTED);
   });
 
-  test.each([
-    ["virtio", "/dev/vda"],
-    ["ide", "/dev/sda"],
-  ])(
-    "boots a disk, asks for a password, and mounts the overlay's drive (%s)",
-    async (bus, root) => {
-      const { file, lavaDir, drive } = await deployed({
-        kernel: { url: url("vmlinuz") },
-        initramfs: { url: url("initramfs.cpio.gz"), image_arg: "-initrd {initramfs}" },
-        disk: { url: url("rootfs.ext4.gz"), compression: "gz", image_arg: "-drive file={disk}" },
-      });
-      const { path: overlay = "", mountCommands = [] } = drive ?? ({} as Partial<GuestDrive>);
-      const disks = [file("disk"), overlay].flatMap((image) => [
-        "-drive",
-        `format=raw,if=${bus},file=${image}`,
-      ]);
-      const kernel = ["-kernel", file("kernel"), "-initrd", file("initramfs"), ...disks];
-      const console = boot([...kernel, "-append", `console=ttyS0 quiet root=${root}`]);
-      await console.until("pumice login: ");
-      console.type("root");
-      await console.until("Password: ");
-      console.type("lava");
-      for (const command of [...before, ...mountCommands]) {
-        await console.until("root@pumice:~# ");
-        console.type(command);
-      }
+  test.each<[string, string, string, string[]]>([
+    ["virtio", "/dev/vda", "by its UUID", []],
+    ["ide", "/dev/sda", "by its content, where nothing knows UUIDs", ["rm /bin/findfs"]],
+  ])("boots a disk (%s, %s), logs in, and mounts the overlay's drive %s", async (...row) => {
+    const [bus, root, , before] = row;
+    const { file, lavaDir, drive } = await deployed({
+      kernel: { url: url("vmlinuz") },
+      initramfs: { url: url("initramfs.cpio.gz"), image_arg: "-initrd {initramfs}" },
+      disk: { url: url("rootfs.ext4.gz"), compression: "gz", image_arg: "-drive file={disk}" },
+    });
+    const { path: overlay = "", mountCommands = [] } = drive ?? ({} as Partial<GuestDrive>);
+    const disks = [file("disk"), overlay].flatMap((image) => [
+      "-drive",
+      `format=raw,if=${bus},file=${image}`,
+    ]);
+    const kernel = ["-kernel", file("kernel"), "-initrd", file("initramfs"), ...disks];
+    const console = boot([...kernel, "-append", `console=ttyS0 quiet root=${root}`]);
+    await console.until("pumice login: ");
+    console.type("root");
+    await console.until("Password: ");
+    console.type("lava");
+    for (const command of [...before, ...mountCommands]) {
       await console.until("root@pumice:~# ");
-      console.type(`. ${lavaDir}/environment; ${lavaDir}/bin/lava-test-runner ${lavaDir}/0`);
-      expect(signals(await console.until("<LAVA_TEST_RUNNER EXIT>"))).toEqual(EXPECTED);
-    },
-  );
+      console.type(command);
+    }
+    await console.until("root@pumice:~# ");
+    console.type(`. ${lavaDir}/environment; ${lavaDir}/bin/lava-test-runner ${lavaDir}/0`);
+    expect(signals(await console.until("<LAVA_TEST_RUNNER EXIT>"))).toEqual(EXPECTED);
+  });
 });

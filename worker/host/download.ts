@@ -106,7 +106,7 @@ async function fetchInto(target: string, request: Download): Promise<Downloaded>
     }
   }
   const { input, done } = unpackTo(target, compression === "zip" ? undefined : compression, signal);
-  const fed = pipeline(tapped, input, { ...(signal ? { signal } : {}) });
+  const fed = pipeline(tapped, input, signal ? { signal } : {});
   const ends = await Promise.allSettled([done, fed]);
   source.stream.destroy();
   signal?.throwIfAborted();

@@ -54,7 +54,9 @@ export async function gitClone(clone: GitClone): Promise<string> {
       ...(onLine ? { onLine } : {}),
     });
     if (status === 0) return output.trim();
-    const said = output.trim().split("\n").slice(-3).join("; ");
+    const all = output.trim().split("\n");
+    const reasons = all.filter((line) => /^(fatal|error|ERROR):/.test(line));
+    const said = (reasons.length > 0 ? reasons : all).slice(-3).join("; ");
     throw new JobFailure(
       "Infrastructure",
       `Unable to clone '${url}': ${said || `git ended with ${status}`}`,

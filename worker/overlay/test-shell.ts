@@ -12,9 +12,9 @@ export interface TestShell {
   readonly shellFile: string | undefined;
 }
 
-const BASH_SYSTEMS = new Set([
-  ..."debian debian_installer ubuntu fedora centos centos_installer archlinux slackware".split(" "),
-]);
+const BASH_SYSTEMS = new Set(
+  "debian debian_installer ubuntu fedora centos centos_installer archlinux slackware".split(" "),
+);
 const RESULTS_DIRS: Readonly<Record<string, string>> = {
   apertis: "/var/lib/lava-%s",
   android: "/data/local/tmp/lava-%s",
