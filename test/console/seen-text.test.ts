@@ -50,6 +50,33 @@ describe("what was seen of a DUT", () => {
     );
   });
 
+  test("is found by a pattern that is asked for only long after", () => {
+    const seen = new SeenText();
+    seen.add("early prompt# ");
+    for (let n = 0; n < 2000; n++) {
+      seen.add(`line ${n} of something else\n`);
+      expect(seen.find(/never there/g)).toBeUndefined();
+    }
+    const found = seen.find(/prompt# /g);
+    expect(found?.start).toBe(6);
+    expect(seen.before(found?.start ?? 0)).toBe("early ");
+    seen.consume(found?.end ?? 0);
+    expect(seen.find(/line 1999 of.*\n/g)?.match[0]).toBe("line 1999 of something else\n");
+  });
+
+  test("has its beginning only at its beginning, also where it is searched in pieces", () => {
+    const seen = new SeenText();
+    seen.add("x".repeat(100_000));
+    expect(seen.find(/^x+$/g)?.end).toBe(100_000);
+    seen.consume(10);
+    seen.add("end");
+    expect(seen.find(/^end/g)).toBeUndefined();
+    expect(seen.find(/xend$/g)?.start).toBe(99_999);
+    const long = new SeenText();
+    long.add(`${"a".repeat(99_999)} ${"b".repeat(100_000)}!`);
+    expect(long.find(/\bb/g)?.start).toBe(100_000);
+  });
+
   test("that nobody waits for does not grow without end", () => {
     const seen = new SeenText();
     for (let n = 0; n < 100; n++) seen.add("x".repeat(100_000));

@@ -142,7 +142,9 @@ export class Console {
   #receive(text: string): void {
     if (text === "") return;
     this.#transcript.add(text);
+    const { start } = this.#seen;
     this.#seen.add(text);
+    if (this.#seen.start > start) this.#transcript.forget(this.#seen.start);
     this.#wake();
   }
 

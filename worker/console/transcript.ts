@@ -5,12 +5,15 @@ interface LoggedLine {
   readonly logLine: number;
 }
 
-/** A line that never ends is logged in pieces of this size, so that memory stays bounded. */
-const MAX_LINE_CHARS = 64 * 1024;
+/**
+ * A line that never ends is logged in pieces of this size, so that memory stays bounded; even when each
+ * character is escaped in the log (`\u0000`), a piece is not longer than a record may be.
+ */
+const MAX_LINE_CHARS = 16_000;
 
 /**
  * Logs what the DUT says line by line (DISPATCHER.md 7.2): lines end with `\r\r\n`, `\r\n` or `\n`; an
- * unfinished one is kept until it ends or `flush`.
+ * unfinished one is kept until it ends or `flush`. ESC characters are left out.
  */
 export class Transcript {
   readonly #log: (line: string) => number;
@@ -53,6 +56,7 @@ export class Transcript {
 
   #end(line: string, newline: number): void {
     this.#offset += line.length + newline;
-    this.#lines.push({ end: this.#offset, logLine: this.#log(line.replace(/\r{1,2}$/, "")) });
+    const text = line.replace(/\r{1,2}$/, "").replaceAll("\u001b", "");
+    this.#lines.push({ end: this.#offset, logLine: this.#log(text) });
   }
 }
