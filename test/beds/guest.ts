@@ -135,19 +135,26 @@ async function unpackPackages(arch: string, work: string): Promise<string> {
   const own = path.join(cache, "apt");
   const apts = [[], ["-o", `Dir::State::lists=${own}/lists`, "-o", `Dir::Cache=${own}/cache`]];
   let problem = "";
+  let said = "";
   for (const options of apts) {
     if (options.length > 0) {
       await mkdir(path.join(own, "lists/partial"), { recursive: true });
       await mkdir(path.join(own, "cache/archives/partial"), { recursive: true });
-      problem = attempt("apt-get", [...options, "-q", "update"], work);
+      // It may end well without having reached anything: what it said then is the reason.
+      said = attempt("apt-get", [...options, "-q", "update"], work).said;
     }
     const kernel = kernelPackage(meta, options);
     if (!kernel) {
-      problem ||= `no package list knows ${meta}`;
+      problem = `no package list knows ${meta}\n${said}`;
       continue;
     }
-    problem = attempt("apt-get", [...options, "-q", "download", kernel, "busybox-static"], debs);
-    if (problem) continue;
+    const fetched = attempt(
+      "apt-get",
+      [...options, "-q", "download", kernel, "busybox-static"],
+      debs,
+    );
+    problem = fetched.said;
+    if (fetched.status !== 0) continue;
     const target = path.join(work, "packages");
     for (const name of await readdir(debs)) {
       if (name.startsWith(`${kernel}_`) || name.startsWith("busybox-static_")) {
@@ -157,7 +164,7 @@ async function unpackPackages(arch: string, work: string): Promise<string> {
     return target;
   }
   throw new Error(
-    `could not fetch ${meta} and busybox-static with apt-get:\n${problem}\nRun this as root, then try again: apt-get update`,
+    `could not fetch ${meta} and busybox-static with apt-get:\n${problem.trim()}\nWith network and Debian's sources in /etc/apt, run this as root, then try again: apt-get update`,
   );
 }
 
@@ -187,8 +194,11 @@ const has = (tool: string): boolean =>
 const run = (tool: string, args: string[]): void =>
   void execFileSync(tool, args, { env: withSbin, stdio: ["ignore", "ignore", "inherit"] });
 
-/** The last lines that a failing program printed; empty when it went well. */
-function attempt(tool: string, args: string[], cwd: string): string {
+function attempt(
+  tool: string,
+  args: string[],
+  cwd: string,
+): { status: number | null; said: string } {
   const { status, stdout, stderr } = spawnSync(tool, args, { cwd, encoding: "utf8" });
-  return status === 0 ? "" : `${stdout}${stderr}`.trim().split("\n").slice(-8).join("\n");
+  return { status, said: `${stdout}${stderr}`.trim().split("\n").slice(-8).join("\n") };
 }
