@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import type { LogRecord } from "#protocol/log-record.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { finalize } from "./actions/finalize.ts";
+import { boundRegexCost } from "./console/bound-regex-cost.ts";
 import type { RunnerResult } from "./host/runner-result.ts";
 import { readTicket } from "./job-context.ts";
 import type { JobContext } from "./pipeline/action.ts";
@@ -22,6 +23,7 @@ export interface RunTicketOptions {
 /** Runs a job from its ticket to its last record. Throws only when the sink does. */
 export async function runTicket(ticket: Ticket, options: RunTicketOptions): Promise<RunnerResult> {
   const { scratch, sink, signals } = options;
+  boundRegexCost();
   let recorder = makeRecorder({ sink, secrets: [ticket.token] });
   let outcome: JobOutcome;
   try {

@@ -12,6 +12,10 @@ test.each([
   [String.raw`\Alogin`, "login", {}],
   [String.raw`root@(.*):[/~]# `, "root@dut:/# ", {}],
   [String.raw`\(\?P<literal>`, "(?P<literal>", {}],
+  [String.raw`root[]>]# `, "root]# ", {}],
+  [String.raw`<[^]]+]>`, "<a b]>", {}],
+  [String.raw`[(?P<x>]{,2}!`, "P<!", {}],
+  [String.raw`\[(?P<in>\w)\]`, "[x]", { in: "x" }],
 ])("Python's %s finds what it finds there", (source, text, groups) => {
   const match = pythonRegex(source).exec(text);
   expect(match?.[0]).toBeDefined();
@@ -26,10 +30,4 @@ test("a prompt's dot matches a newline, a result pattern's does not", () => {
 
 test("what is no regular expression is the test's fault, and is named", () => {
   expect(() => pythonRegex("(unclosed")).toThrow(/Invalid regular expression "\(unclosed"/);
-});
-
-test("a result is not found in a line that is still being printed", () => {
-  const pattern = pythonRegex(String.raw`^(?P<test_case_id>\w+): (?P<result>\w+)`, "parse");
-  expect(pattern.exec("one: pa")).toBeNull();
-  expect(pattern.exec("one: pass\r\n")?.groups?.["result"]).toBe("pass");
 });

@@ -77,6 +77,18 @@ describe("what was seen of a DUT", () => {
     expect(long.find(/\bb/g)?.start).toBe(100_000);
   });
 
+  test("is found in a line only when that has ended, where that is wanted", () => {
+    const seen = new SeenText();
+    const result = /^(\w+): (\w+)( \S+)?$/gm;
+    const inLine = { inLine: true };
+    seen.add("noise\none: pa");
+    expect(seen.find(result, inLine)).toBeUndefined();
+    seen.add("ss 2");
+    expect(seen.find(result, inLine)).toBeUndefined();
+    seen.add(".5\r\nnext");
+    expect(seen.find(result, inLine)?.match[0]).toBe("one: pass 2.5");
+  });
+
   test("that nobody waits for does not grow without end", () => {
     const seen = new SeenText();
     for (let n = 0; n < 100; n++) seen.add("x".repeat(100_000));

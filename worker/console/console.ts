@@ -16,6 +16,8 @@ export interface ExpectOptions {
   readonly signal: AbortSignal;
   /** Leaves the match itself to be found again; what stands before it is consumed. */
   readonly keepMatch?: boolean;
+  /** A match counts once its line has ended: it is whole then, and its line's number in the log is known. */
+  readonly inLine?: boolean;
 }
 
 export interface Match<Name extends string> {
@@ -93,12 +95,13 @@ export class Console {
   /** As `expect`, with undefined when the time is over. */
   async tryExpect<Name extends string>(
     patterns: Readonly<Record<Name, RegExp>>,
-    { timeoutSeconds, signal, keepMatch = false }: ExpectOptions,
+    options: ExpectOptions,
   ): Promise<Match<Name> | undefined> {
+    const { timeoutSeconds, signal } = options;
     const deadline = Date.now() + timeoutSeconds * 1000;
     for (;;) {
       signal.throwIfAborted();
-      const match = this.#find(patterns, keepMatch);
+      const match = this.#find(patterns, options);
       if (match) return match;
       if (this.#ended !== undefined) {
         throw new JobFailure("Infrastructure", `Connection closed: ${this.#ended}`);
@@ -150,12 +153,12 @@ export class Console {
 
   #find<Name extends string>(
     patterns: Readonly<Record<Name, RegExp>>,
-    keepMatch: boolean,
+    { keepMatch = false, inLine = false }: ExpectOptions,
   ): Match<Name> | undefined {
     let name: Name | undefined;
     let first: ReturnType<SeenText["find"]>;
     for (const [candidate, pattern] of Object.entries(patterns) as [Name, RegExp][]) {
-      const found = this.#seen.find(pattern);
+      const found = this.#seen.find(pattern, { inLine });
       if (found && (!first || found.start < first.start)) [name, first] = [candidate, found];
     }
     if (name === undefined || !first) return undefined;

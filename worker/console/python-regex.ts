@@ -2,8 +2,7 @@ import { JobFailure } from "../pipeline/job-failure.ts";
 
 /**
  * A regular expression of a LAVA file, which is Python's, as JavaScript's. `g` is always set, for
- * searching from a place; `s` (DOTALL) is how LAVA waits for prompts, `m` how it parses results, which are
- * found in lines that have ended.
+ * searching from a place; `s` (DOTALL) is how LAVA waits for prompts, `m` how it parses results.
  *
  * @throws JobFailure Test when it can't be (DISPATCHER.md 5.3).
  */
@@ -16,23 +15,30 @@ export function pythonRegex(source: string, mode: "prompt" | "parse" = "prompt")
   }
   const body = source
     .slice(inline?.[0].length ?? 0)
-    .replace(/\\.|\(\?P<([A-Za-z_]\w*)>|\(\?P=([A-Za-z_]\w*)\)|\(\?#[^)]*\)/gs, translate);
-  // Of a line that is still being printed a pattern would find the beginning of a word.
-  const whole = mode === "parse" ? `(?:${body})(?=[^\\n]*\\n)` : body;
+    .replace(TOKEN, (token: string, ...groups) => translate(token, groups.at(-1) as Groups));
   try {
-    return new RegExp(whole, [...flags].join(""));
+    return new RegExp(body, [...flags].join(""));
   } catch (error) {
     throw invalid(source, error instanceof Error ? error.message : String(error));
   }
 }
 
+/** What Python writes in another way, and what may contain the like without meaning it. */
+const TOKEN =
+  /\\.|\(\?P<(?<name>[A-Za-z_]\w*)>|\(\?P=(?<reference>[A-Za-z_]\w*)\)|\(\?#[^)]*\)|\[(?<not>\^?)(?<first>\]?)(?<set>(?:\\.|[^\]\\])*)\]|\{,(?<most>\d+)\}/gs;
+
+type Groups = Readonly<Record<"name" | "reference" | "not" | "first" | "set" | "most", string>>;
+
 /** Only letters and digits that mean themselves: text to be found as it is. */
 export const literalRegex = (text: string): RegExp =>
   new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"), "g");
 
-function translate(token: string, name: string | undefined, reference: string | undefined): string {
-  if (name !== undefined) return `(?<${name}>`;
-  if (reference !== undefined) return `\\k<${reference}>`;
+function translate(token: string, groups: Groups): string {
+  if (groups.name !== undefined) return `(?<${groups.name}>`;
+  if (groups.reference !== undefined) return `\\k<${groups.reference}>`;
+  if (groups.most !== undefined) return `{0,${groups.most}}`;
+  // A `]` that comes first is one of the set's characters in Python.
+  if (token.startsWith("[")) return `[${groups.not}${groups.first && "\\]"}${groups.set}]`;
   if (token.startsWith("(?#")) return "";
   if (token === "\\A") return "(?<![\\s\\S])";
   if (token === "\\Z") return "(?![\\s\\S])";

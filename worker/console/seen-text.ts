@@ -58,9 +58,9 @@ export class SeenText {
     if (this.end - this.#start > MAX_CHARS) this.consume(this.end - MAX_CHARS / 2);
   }
 
-  /** The first place where `pattern` (flag g) is found. */
-  find(pattern: RegExp): Found | undefined {
-    const key = `${pattern.flags}/${pattern.source}`;
+  /** The first place where `pattern` (flag g) is found; with `inLine` only once its line has ended. */
+  find(pattern: RegExp, { inLine = false } = {}): Found | undefined {
+    const key = `${inLine ? "line " : ""}${pattern.flags}/${pattern.source}`;
     const searched = this.#searched.get(key) ?? { upTo: this.#start };
     this.#searched.set(key, searched);
     if (searched.found && searched.found.start >= this.#start) return searched.found;
@@ -71,6 +71,11 @@ export class SeenText {
     searched.upTo = this.end;
     if (!match) return undefined;
     const start = this.#textStart + match.index;
+    if (inLine && !this.#text.includes("\n", match.index + match[0].length)) {
+      // What is found of a line that is still being printed may be the beginning of a word.
+      searched.upTo = start;
+      return undefined;
+    }
     searched.found = { match, start, end: start + match[0].length };
     return searched.found;
   }

@@ -1,14 +1,11 @@
-/**
- * One signal of the test shell: `<LAVA_SIGNAL_NAME word word>` (TEST-SHELL.md 6), once its line has ended, so
- * that the line's number in the log is known.
- */
-export const SIGNAL = /<LAVA_SIGNAL_(\S+) ([^>]+)>(?=[^\n]*\n)/g;
+/** One signal of the test shell: `<LAVA_SIGNAL_NAME word word>` (TEST-SHELL.md 6). */
+export const SIGNAL = /<LAVA_SIGNAL_(\S+) ([^>]+)>/g;
 
 /**
  * A shell that runs with `set -x` prints each command before it runs it, so a step that echoes a signal
- * shows it twice. What stands in such a trace line is no signal. (LAVA counts both.)
+ * shows it twice. What stands in such a trace line, behind the command's name, is no signal. (LAVA counts both.)
  */
-export const isTrace = (lineBefore: string): boolean => /^\s*\++ /.test(lineBefore);
+export const isTrace = (lineBefore: string): boolean => /^\s*\++ \S/.test(lineBefore);
 
 /** The case of a `TESTCASE` signal, checked; `problem` when it can't be a result. */
 export interface TestCase {

@@ -107,7 +107,7 @@ async function readSignals(
       ...(pattern ? { pattern } : {}),
     };
     // Only the action's own time-out, through its signal, ends this wait.
-    const found = await console.tryExpect(patterns, { timeoutSeconds, signal });
+    const found = await console.tryExpect(patterns, { timeoutSeconds, signal, inLine: true });
     if (!found) continue;
     const { match, logLine, lineBefore } = found;
     switch (found.name) {
