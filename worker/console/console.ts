@@ -6,6 +6,10 @@ import { SeenText } from "./seen-text.ts";
 import { Transcript } from "./transcript.ts";
 import type { Transport } from "./transport.ts";
 
+/** Of what a DUT said last, in a message. */
+const LAST_WORDS_CHARS = 300;
+const MAX_NAMED = 5;
+
 export interface ConsoleOptions {
   /** Logs one line and says its number in the log. */
   readonly log: (level: LogLevel, text: string) => number;
@@ -83,13 +87,14 @@ export class Console {
   ): Promise<Match<Name>> {
     const found = await this.tryExpect(patterns, options);
     if (found) return found;
-    const awaited = Object.values<RegExp>(patterns).map(({ source }) => `/${source}/`);
-    const tail = JSON.stringify(this.#seen.tail(200));
-    const came = this.#seen.tail(1) === "" ? "nothing came" : `what came last: ${tail}`;
-    throw new JobFailure(
-      "Job",
-      `wait for prompt timed out after ${options.timeoutSeconds} s: awaited ${awaited.join(", ")}; ${came}`,
-    );
+    throw this.timedOut(patterns, options.timeoutSeconds);
+  }
+
+  /** The failure of a wait whose time is over: what was awaited, and what came last instead. */
+  timedOut(patterns: Readonly<Record<string, RegExp>>, seconds: number): JobFailure {
+    const after = `${Number(seconds.toFixed(1))} s`;
+    const message = `wait for prompt timed out after ${after}: ${this.#situation(patterns)}`;
+    return new JobFailure("Job", message);
   }
 
   /** As `expect`, with undefined when the time is over. */
@@ -100,11 +105,16 @@ export class Console {
     const { timeoutSeconds, signal } = options;
     const deadline = Date.now() + timeoutSeconds * 1000;
     for (;;) {
-      signal.throwIfAborted();
+      if (signal.aborted) {
+        // The time-out of whoever waits says nothing about the DUT.
+        this.#log("debug", `waited in vain: ${this.#situation(patterns)}`);
+        signal.throwIfAborted();
+      }
       const match = this.#find(patterns, options);
       if (match) return match;
       if (this.#ended !== undefined) {
-        throw new JobFailure("Infrastructure", `Connection closed: ${this.#ended}`);
+        const said = this.#lastWords();
+        throw new JobFailure("Infrastructure", `Connection closed: ${this.#ended}${said}`);
       }
       const left = deadline - Date.now();
       if (left <= 0) return undefined;
@@ -131,6 +141,18 @@ export class Console {
   async close(): Promise<void> {
     await this.#transport.close();
     this.#transcript.flush();
+  }
+
+  #situation(patterns: Readonly<Record<string, RegExp>>): string {
+    const awaited = Object.values(patterns).map(({ source }) => `/${source}/`);
+    const more = awaited.length > MAX_NAMED ? ` and ${awaited.length - MAX_NAMED} more` : "";
+    const list = awaited.slice(0, MAX_NAMED).join(", ") + more;
+    return `awaited ${list}${this.#lastWords() || "; nothing came"}`;
+  }
+
+  #lastWords(): string {
+    const tail = this.#seen.tail(LAST_WORDS_CHARS).trim();
+    return tail === "" ? "" : `; what came last: ${JSON.stringify(tail)}`;
   }
 
   async #write(text: string): Promise<void> {
@@ -174,25 +196,21 @@ export class Console {
     return match;
   }
 
-  /** Resolves when more came, the connection ended or the time is over. */
+  /** Resolves when more came, the connection ended, the time is over or the wait is to be given up. */
   #more(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const timer = setTimeout(done, Math.min(timeoutMs, 2 ** 31 - 1));
-      const stop = (): void => {
-        done();
-        reject(signal.reason as Error);
-      };
-      const end = (): void => {
+      const forget = (): void => {
         clearTimeout(timer);
-        signal.removeEventListener("abort", stop);
+        signal.removeEventListener("abort", done);
         this.#wake = () => {};
       };
       function done(): void {
-        end();
+        forget();
         resolve();
       }
       this.#wake = done;
-      signal.addEventListener("abort", stop, { once: true });
+      signal.addEventListener("abort", done, { once: true });
     });
   }
 }

@@ -37,6 +37,11 @@ export interface RunContext {
   /** Slots of another namespace (`connection-namespace`, feedback). */
   readonly slotsOf: (namespace: string) => Slots;
   readonly namespace: string;
+  /**
+   * The namespace whose DUT the job is busy with right now; what others say meanwhile is `feedback`
+   * (DISPATCHER.md 7.5).
+   */
+  activeNamespace(): string;
   readonly level: string;
   readonly timeoutSeconds: number;
   /** Longest wait for one prompt when a wait has no deadline of its own. */

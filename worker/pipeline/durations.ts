@@ -5,8 +5,9 @@ import { JobFailure } from "./job-failure.ts";
 
 type Named = Readonly<Record<string, Timeout | undefined>> | null | undefined;
 
-/** The keys of an action block that say how long and how often (JOB.md 4). */
+/** The keys of an action block that any block may have: how long, how often, where (JOB.md 4). */
 export interface BlockLimits {
+  readonly "connection-namespace"?: string | undefined;
   readonly timeout?: Timeout | undefined;
   readonly timeouts?: unknown;
   readonly failure_retry?: unknown;

@@ -50,6 +50,8 @@ export interface Overlay {
   readonly lavaDir: string;
   /** Path of the shell that runs the tests; what `SHELL` must be on the DUT. */
   readonly shell: string;
+  /** File of the login shell for exported variables; undefined where the system has none. */
+  readonly shellFile?: string | undefined;
   /** Folder on the worker whose content is `$L`'s. */
   readonly sourceDir: string;
   /** By stage, the definitions in the order they run. */

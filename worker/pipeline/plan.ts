@@ -18,6 +18,8 @@ export interface PlannedAction extends Retries {
   readonly level: string;
   readonly section: string;
   readonly namespace: string;
+  /** The namespace whose connection it uses: its own, or the block's `connection-namespace`. */
+  readonly connectionNamespace: string;
   /** `deploy:tmpfs`; at the top level only. */
   readonly strategy?: string;
   readonly timeoutSeconds: number;
@@ -88,6 +90,7 @@ function annotate(
     level,
     section,
     namespace,
+    connectionNamespace: block["connection-namespace"] ?? namespace,
     timeoutSeconds,
     connectionTimeoutSeconds: connectionSeconds(action, job),
     skipsTimeout: section === "test" && block.timeout?.skip === true,

@@ -4,6 +4,8 @@ import type { ActionLog } from "./action.ts";
 export interface Recorder extends ActionLog {
   /** Records written so far: the number of the next line. */
   readonly lines: number;
+  /** The text as the log would have it: without secrets. */
+  masked(text: string): string;
   /** Nothing is written any more: what an abandoned action still says must not follow the job's end. */
   close(): void;
 }
@@ -48,6 +50,7 @@ export function makeRecorder(options: RecorderOptions): Recorder {
     warning: (message) => void write("warning", message),
     error: (message) => void write("error", message),
     result: (record) => void write("results", record),
+    masked: (text) => mask(text) as string,
     close: () => void (isClosed = true),
   };
 }

@@ -168,7 +168,7 @@ export function finishJob(recorder: Recorder, failure: JobFailure | undefined): 
     recorder.result({ definition: "lava", case: "job", result: "pass" });
     return { result: "pass" };
   }
-  const error_msg = failure.message || "Unknown error";
+  const error_msg = recorder.masked(failure.message) || "Unknown error";
   const error_type = failure.type;
   if (failure.type === "Bug" && failure.cause instanceof Error) {
     recorder.write("exception", failure.cause.stack ?? failure.cause.message);

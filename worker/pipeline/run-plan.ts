@@ -14,6 +14,8 @@ export interface Run {
   readonly recorder: Recorder;
   readonly releases: Releases;
   readonly slots: Map<string, Slots>;
+  /** Of the top-level action that runs. */
+  activeNamespace: string;
 }
 
 type Outer = Pick<Deadline, "signal" | "atMs"> & Partial<Pick<Deadline, "suspend" | "resume">>;
@@ -26,6 +28,7 @@ export const startRun = (job: JobContext, recorder: Recorder): Run => ({
   recorder,
   releases: new Releases(),
   slots: new Map(),
+  activeNamespace: "",
 });
 
 /** The slots of a namespace, the same for everybody who asks. */
@@ -46,6 +49,7 @@ export function slotsOf(run: Run, namespace: string): Slots {
 export async function runAction(run: Run, planned: PlannedAction, outer: Outer): Promise<void> {
   const { action, level, namespace, timeoutSeconds, skipsTimeout } = planned;
   const { recorder } = run;
+  run.activeNamespace = planned.connectionNamespace;
   const say = level.includes(".") ? recorder.debug : recorder.info;
   const started = Date.now();
   const data: Record<string, unknown> = {};
@@ -169,6 +173,7 @@ function contextOf(
     slots: slotsOf(run, namespace),
     slotsOf: (other) => slotsOf(run, other),
     namespace,
+    activeNamespace: () => run.activeNamespace,
     level,
     timeoutSeconds,
     connectionTimeoutSeconds,

@@ -3,14 +3,16 @@ import type { Console, Match } from "../../console/console.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
+import { forcePrompt } from "./force-prompt.ts";
 import { KERNEL_PATTERNS, kindOf, type KernelPattern } from "./kernel-patterns.ts";
+import { promptPatterns } from "./prompt-patterns.ts";
 
-interface KernelMessage {
+export interface KernelMessage {
   kind: string;
   message: string;
 }
 
-const FORCED_PROMPTS = 6;
+const FAILURE = "failure_message";
 
 /** Waits for prompts and notices on the way what the kernel has to say (DISPATCHER.md 8 and 9). */
 export class KernelWatch {
@@ -27,26 +29,23 @@ export class KernelWatch {
     this.#prompts = prompts;
   }
 
+  /** What the kernel had to say so far. */
+  get messages(): readonly KernelMessage[] {
+    return this.#messages;
+  }
+
   /**
-   * As `Console.expect`, for the time that the action has: half of it waiting, then with a `#` typed
-   * now and then, in case the prompt was lost.
+   * As `Console.expect`, for the time that the action has, with prompts forced.
    *
    * @throws JobFailure Job for a kernel that died, or said what the job names as its failure.
    */
   async expect(console: Console, wanted: Record<string, RegExp>): Promise<Match<string>> {
-    const { signal, timeoutSeconds, log } = this.#context;
     const patterns = { ...wanted, ...this.#kernelPatterns(), ...this.#failurePattern() };
-    const ends = Date.now() + timeoutSeconds * 1000;
-    const share = (part: number): number => Math.max(0.1, (ends - Date.now()) / 1000 / part);
-    const first = await this.#tryExpect(console, patterns, share(2));
-    if (first) return first;
-    for (let n = 1; n <= FORCED_PROMPTS; n++) {
-      log.warning("login-action: no prompt yet. Sending '#' and a newline");
-      await console.sendLine("#");
-      const found = await this.#tryExpect(console, patterns, share(10));
-      if (found) return found;
-    }
-    return console.expect(wanted, { timeoutSeconds: share(1), signal });
+    const found = await forcePrompt(this.#context, console, "login-action", (seconds) =>
+      this.#tryExpect(console, patterns, seconds),
+    );
+    if (found) return found;
+    throw console.timedOut(wanted, this.#context.timeoutSeconds);
   }
 
   /** Writes the `kernel-messages` record; also when there was nothing to tell. */
@@ -74,7 +73,7 @@ export class KernelWatch {
       const { signal } = this.#context;
       const found = await console.tryExpect<string>(patterns, { timeoutSeconds: left, signal });
       if (!found) return undefined;
-      if (found.name === "failure") this.#fail("custom-error", found.match[0]);
+      if (found.name === FAILURE) this.#fail("custom-error", found.match[0]);
       const kernel = KERNEL_PATTERNS.find(({ name }) => name === found.name);
       if (!kernel) return found;
       const prompt = await this.#readMessage(console, kernel, found);
@@ -89,15 +88,13 @@ export class KernelWatch {
     start: Match<string>,
   ): Promise<Match<string> | undefined> {
     const { signal, timeoutSeconds, log } = this.#context;
-    const prompts = Object.fromEntries(
-      this.#prompts.map((prompt) => [`prompt ${prompt}`, pythonRegex(prompt)]),
-    );
+    const prompts = promptPatterns(this.#prompts);
     const head = start.lineBefore + start.match[0];
     let rest: Match<string>;
     try {
       rest = await console.expect<string>({ end, ...prompts }, { timeoutSeconds, signal });
     } catch (error) {
-      if (fatal) this.#fail(name, head);
+      if (fatal) this.#fail(name, head + (await restOfLine(console)));
       throw error;
     }
     if (rest.name !== "end") {
@@ -106,7 +103,7 @@ export class KernelWatch {
       return rest;
     }
     const message = head + rest.before + rest.match[0];
-    if (fatal) this.#fail(kindOf(name, message), message);
+    if (fatal) this.#fail(name, message);
     this.#messages.push({ kind: kindOf(name, message), message });
     return undefined;
   }
@@ -127,6 +124,12 @@ export class KernelWatch {
 
   #failurePattern(): Record<string, RegExp> {
     const message = this.#block["failure_message"];
-    return typeof message === "string" ? { failure: pythonRegex(message) } : {};
+    return typeof message === "string" ? { [FAILURE]: pythonRegex(message) } : {};
   }
+}
+
+/** What came and belongs to the line of a message whose end never came. */
+async function restOfLine(console: Console): Promise<string> {
+  const now = { timeoutSeconds: 0, signal: new AbortController().signal };
+  return (await console.tryExpect({ rest: /[^\r\n]*/g }, now))?.match[0] ?? "";
 }

@@ -3,14 +3,17 @@ import { pythonRegex } from "../../console/python-regex.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
+import { promptPatterns } from "./prompt-patterns.ts";
 
 /** A prompt counts as "the kernel said nothing" when this long nothing came after it. */
 const SILENCE_SECONDS = 1;
+/** A DUT that never falls silent isn't waited for longer than this many times. */
+const MAX_WAITS = 5;
 
 /**
  * Waits for the kernel's banner (DISPATCHER.md 8, step 1), so that what a firmware prints is not taken for
- * a prompt. A kernel booted with `quiet` prints none: when a prompt comes instead and the DUT falls silent,
- * the boot goes on, and the log says so.
+ * a prompt. A kernel booted with `quiet` prints none: when a prompt comes instead, or a panic, and the DUT falls
+ * silent, the boot goes on, and the log says so.
  *
  * @throws JobFailure Job when neither came in time.
  */
@@ -23,11 +26,14 @@ export async function awaitKernelStart(
   if (banner === "") return;
   const console = context.slots.take(consoleSlot);
   const { signal, timeoutSeconds, log } = context;
-  const patterns: Record<string, RegExp> = { banner: pythonRegex(banner) };
-  for (const prompt of [...prompts, ...loginPrompt(block)]) patterns[prompt] = pythonRegex(prompt);
   const only = { banner: pythonRegex(banner) };
+  const patterns: Record<string, RegExp> = {
+    ...only,
+    ...promptPatterns([...prompts, ...loginPrompt(block)]),
+    panic: PANIC,
+  };
   log.info(`Waiting for the kernel's start: ${banner}`);
-  for (;;) {
+  for (let waits = 1; ; waits++) {
     const found = await console.expect<string>(patterns, {
       timeoutSeconds,
       signal,
@@ -41,7 +47,7 @@ export async function awaitKernelStart(
       keepMatch: true,
     });
     if (late) return;
-    if (console.received !== received) continue;
+    if (console.received !== received && waits < MAX_WAITS) continue;
     log.warning(
       `The kernel's start was awaited as ${JSON.stringify(banner)} and did not show; ` +
         `${JSON.stringify(found.match[0])} came instead, so the boot goes on (is \`quiet\` on the kernel's command line?)`,
@@ -58,6 +64,8 @@ function bannerOf({ job }: RunContext, block: BootBlock): string {
   if (typeof banner === "string") return banner;
   throw new JobFailure("Job", "kernel-start-message: expected a regular expression");
 }
+
+const PANIC = /Kernel panic - not syncing/g;
 
 const loginPrompt = ({ auto_login: login }: BootBlock): string[] =>
   login ? [login.login_prompt] : [];

@@ -65,8 +65,10 @@ async function logIn(context: RunContext, block: BootBlock, prompts: string[]): 
       ...promptPatterns(prompts),
       ...(login ? { login: pythonRegex(login.login_prompt), incorrect: INCORRECT } : {}),
     };
-    await watch.expect(console, first);
+    const { match } = await watch.expect(console, first);
     if (login) await typeLogin(context, console, login, prompts);
+    const { messages } = watch;
+    context.record(messages.length > 0 ? { extra: messages } : { success: match[0] });
   } finally {
     watch.report();
   }
@@ -83,12 +85,12 @@ const INCORRECT = literalRegex("Login incorrect");
 const TIMED_OUT = literalRegex("Login timed out");
 
 async function typeLogin(
-  { connectionTimeoutSeconds, timeoutSeconds, signal }: RunContext,
+  { timeoutSeconds, signal }: RunContext,
   console: Console,
   login: NonNullable<BootBlock["auto_login"]>,
   prompts: string[],
 ): Promise<void> {
-  const wait = { timeoutSeconds: Math.max(timeoutSeconds, connectionTimeoutSeconds), signal };
+  const wait = { timeoutSeconds, signal };
   const refusals = { incorrect: INCORRECT, timedOut: TIMED_OUT };
   // As LAVA: whatever matched before, the name is typed now.
   await console.sendLine(login.username);

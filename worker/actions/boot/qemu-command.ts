@@ -2,6 +2,7 @@ import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { DeployedImage, GuestDrive } from "../../pipeline/job-slots.ts";
 import { shellWords } from "../../host/shell-words.ts";
+import { listOfTexts } from "./list-of-texts.ts";
 
 /** `context.arch` → the name that QEMU's program has after `qemu-system-`. */
 const PROGRAM_NAMES: Readonly<Record<string, string>> = {
@@ -63,8 +64,7 @@ function qemuParameters(job: JobContext): QemuParameters {
     const where = "actions.boot.methods.qemu.parameters.command";
     throw new JobFailure("Configuration", `the device's ${where} is missing: expected a program`);
   }
-  const texts = (list: unknown): string[] => (Array.isArray(list) ? list.map(String) : []);
-  return { command, options: texts(options), extra: texts(extra) };
+  return { command, options: listOfTexts(options), extra: listOfTexts(extra) };
 }
 
 function split(text: string, what: string): string[] {

@@ -1,4 +1,4 @@
-import type { BootBlock } from "#protocol/job-actions.ts";
+import { machine } from "node:os";
 import { Console } from "../../console/console.ts";
 import { processTransport } from "../../drivers/process-transport.ts";
 import { runCommand } from "../../host/spawn.ts";
@@ -12,8 +12,9 @@ import { qemuArguments, qemuProgram } from "./qemu-command.ts";
 export const qemuBoot: BootStrategy = {
   family: "boot",
   name: "qemu",
-  refuses: ({ method }, { device }) => {
+  refuses: ({ method, docker }, { device }) => {
     if (method !== "qemu") return `the method is ${method}`;
+    if (docker !== undefined) return "QEMU in a container is not supported yet";
     const offered = Object.keys(device.actions.boot.methods ?? {});
     if (offered.includes("qemu")) return undefined;
     return `the device has no boot method qemu (it has ${offered.join(", ") || "none"})`;
@@ -24,26 +25,21 @@ export const qemuBoot: BootStrategy = {
     needs: [imagesSlot],
     gives: [consoleSlot],
     steps: [
-      { name: "boot-qemu-image", retries: true, steps: [executeQemu(block)] },
+      { name: "boot-qemu-image", retries: true, steps: [executeQemu] },
       ...loginSteps(block, hasShell),
     ],
   }),
 };
 
-function executeQemu(block: BootBlock): Action {
-  return {
-    name: "execute-qemu",
-    gives: [consoleSlot],
-    validate: async ({ job, signal }) => {
-      if (block["docker"] !== undefined) return;
-      await qemuVersion(qemuProgram(job), signal);
-    },
-    run: startGuest,
-  };
-}
+const executeQemu: Action = {
+  name: "execute-qemu",
+  gives: [consoleSlot],
+  validate: async ({ job, signal }) => void (await qemuVersion(qemuProgram(job), signal)),
+  run: startGuest,
+};
 
 async function startGuest(context: RunContext): Promise<void> {
-  const { job, slots, log, signal } = context;
+  const { job, slots, log, signal, namespace } = context;
   const program = qemuProgram(job);
   const version = await qemuVersion(program, signal);
   const args = qemuArguments(job, slots.take(imagesSlot), slots.find(guestDriveSlot));
@@ -51,13 +47,19 @@ async function startGuest(context: RunContext): Promise<void> {
   await slots.find(consoleSlot)?.close();
   log.debug(`Calling: ${JSON.stringify([program, ...args])}`);
   const transport = await processTransport([program, ...args], { cwd: job.scratch });
-  const console = new Console(transport, { log: (level, text) => log.write(level, text) });
-  console.characterDelayMs = Number(job.device.character_delays?.boot ?? 0);
+  const console = new Console(transport, {
+    log: (level, text) =>
+      level === "target" && context.activeNamespace() !== namespace
+        ? log.write("feedback", text, namespace)
+        : log.write(level, text),
+  });
   context.defer(() => console.close());
+  signal.throwIfAborted();
+  console.characterDelayMs = Number(job.device.character_delays?.boot ?? 0);
   slots.put(consoleSlot, console);
   context.record({
     qemu_version: version,
-    host_arch: process.arch,
+    host_arch: machine(),
     job_arch: String(job.definition.context?.["arch"]),
   });
 }
@@ -72,5 +74,6 @@ function qemuVersion(program: string, signal: AbortSignal): Promise<string> {
     ({ output }) => /version (\S+)/.exec(output)?.[1] ?? "unknown",
   );
   versions.set(program, asked);
+  asked.catch(() => versions.delete(program));
   return asked;
 }

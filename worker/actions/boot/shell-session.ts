@@ -1,22 +1,24 @@
 import { shellQuote } from "../../overlay/shell-quote.ts";
 import type { Action } from "../../pipeline/action.ts";
-import { consoleSlot, promptsSlot } from "../../pipeline/job-slots.ts";
+import { consoleSlot, overlaySlot, promptsSlot } from "../../pipeline/job-slots.ts";
+import { forcePrompt } from "./force-prompt.ts";
 import { promptPatterns } from "./prompt-patterns.ts";
+
+const DEFAULT_SHELL_FILE = "~/.bashrc";
 
 /** Makes sure that a shell answers (DISPATCHER.md 8). */
 export const expectShell: Action = {
   name: "expect-shell-connection",
   needs: [consoleSlot, promptsSlot],
-  run: async ({ slots, timeoutSeconds, signal, log }) => {
+  run: async (context) => {
+    const { slots, signal, timeoutSeconds } = context;
     const console = slots.take(consoleSlot);
     const patterns = promptPatterns(slots.take(promptsSlot));
     await console.sendLine("");
-    const ends = Date.now() + timeoutSeconds * 1000;
-    const half = { timeoutSeconds: timeoutSeconds / 2, signal };
-    if (await console.tryExpect(patterns, half)) return;
-    log.warning("expect-shell-connection: no prompt yet. Sending '#' and a newline");
-    await console.sendLine("#");
-    await console.expect(patterns, { timeoutSeconds: (ends - Date.now()) / 1000, signal });
+    const found = await forcePrompt(context, console, expectShell.name, (seconds) =>
+      console.tryExpect(patterns, { timeoutSeconds: seconds, signal }),
+    );
+    if (!found) throw console.timedOut(patterns, timeoutSeconds);
   },
 };
 
@@ -29,12 +31,13 @@ export const exportDeviceEnv: Action = {
     if (variables.length === 0) return;
     const console = slots.take(consoleSlot);
     const patterns = promptPatterns(slots.take(promptsSlot));
-    const posix = (job.device.constants as { posix?: Record<string, unknown> }).posix;
-    const file = String(posix?.["lava_test_shell_file"] ?? "~/.bashrc");
-    const lines = variables.map(
-      ([name, value]) => `echo ${shellQuote(`export ${name}=${shellQuote(value)}`)} >> ${file}`,
-    );
-    for (const line of [...lines, `. ${file}`]) {
+    const overlay = slots.find(overlaySlot);
+    const file = overlay ? overlay.shellFile : DEFAULT_SHELL_FILE;
+    const exports = variables.map(([name, value]) => `export ${name}=${shellQuote(value)}`);
+    const lines = file
+      ? [...exports.map((line) => `echo ${shellQuote(line)} >> ${file}`), `. ${file}`]
+      : exports;
+    for (const line of lines) {
       await console.sendLine(line);
       await console.expect(patterns, { timeoutSeconds: connectionTimeoutSeconds, signal });
     }

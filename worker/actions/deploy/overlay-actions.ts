@@ -222,6 +222,7 @@ async function finishOverlay(
   slots.put(overlaySlot, {
     lavaDir: shell.lavaDir,
     shell: shell.shell,
+    shellFile: shell.shellFile,
     sourceDir,
     stages: Array.from({ length: stages }, (_, stage) =>
       definitions.filter((one) => one.stage === stage).map((one) => one.overlaid),
