@@ -17,6 +17,8 @@ export default defineConfig({
           exclude: ["test/e2e/**"],
           testTimeout: 30_000,
           hookTimeout: 30_000,
+          // More than there are cores: most of these tests wait for processes and time-outs.
+          maxWorkers: 5,
         },
       },
       {
