@@ -11,9 +11,13 @@ const COLOURS: Partial<Record<LogRecord["lvl"], string>> = {
 };
 const useColours = process.stdout.isTTY && !process.env["NO_COLOR"];
 
+/** What acts on a terminal instead of being shown. */
+// oxlint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
 /** A record of the log for a person at a terminal: `12:30:01.250 text`. */
 export function logLine({ dt, lvl, msg }: LogRecord): string {
-  const text = typeof msg === "string" ? msg : JSON.stringify(msg);
+  const text = (typeof msg === "string" ? msg : JSON.stringify(msg)).replace(CONTROLS, "");
   const shown = lvl === "input" ? `> ${text}` : lvl === "results" ? resultLine(msg) : text;
   const time = dt.slice(11, 23);
   const colour = COLOURS[lvl];

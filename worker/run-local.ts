@@ -13,7 +13,7 @@ import { runTicket } from "./run-ticket.ts";
 export interface LocalRun {
   readonly jobFile: string;
   readonly deviceFile: string;
-  /** Keeps `log.jsonl` and `result.json` there. */
+  /** Keeps `log.jsonl`, `results.json` (the result records) and `result.json` (how it ended) there. */
   readonly outputDir?: string;
 }
 
@@ -38,6 +38,8 @@ export async function runLocal({ jobFile, deviceFile, outputDir }: LocalRun): Pr
   rmSync(logFile, { force: true });
   const spool = openSpool(logFile);
   const results: LogRecord[] = [];
+  // Nobody reads any more (`| head`): the job goes on, its files are complete.
+  process.stdout.on("error", () => {});
   try {
     const ticket = {
       job_id: 1,
@@ -55,9 +57,11 @@ export async function runLocal({ jobFile, deviceFile, outputDir }: LocalRun): Pr
       sink: (line, record) => {
         spool.append(line);
         if (record.lvl === "results") results.push(record);
-        process.stdout.write(`${logLine(JSON.parse(line) as LogRecord)}\n`);
+        process.stdout.write(`${logLine(record)}\n`);
       },
     });
+    const messages = results.map(({ msg }) => msg);
+    writeFileSync(path.join(output, "results.json"), `${JSON.stringify(messages, null, 2)}\n`);
     writeFileSync(path.join(output, "result.json"), `${JSON.stringify(result)}\n`);
     process.stdout.write(resultTable(results));
     return result.result === "pass" ? 0 : 1;

@@ -39,7 +39,8 @@ export async function awaitKernelStart(
       signal,
       keepMatch: true,
     });
-    if (found.name === "banner") return;
+    // What follows a panic, if anything, is no banner.
+    if (found.name === "banner" || found.name === "panic") return;
     const received = console.received;
     const late = await console.tryExpect(only, {
       timeoutSeconds: SILENCE_SECONDS,
