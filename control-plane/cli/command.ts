@@ -24,6 +24,8 @@ export interface Command {
   readonly usage: string;
   readonly about: string;
   readonly options?: Options;
+  /** Asks no control plane, and has no options that say which. */
+  readonly isLocal?: boolean;
   /** A line for each option, as `--help` shows it. */
   readonly help?: readonly string[];
   /** @returns the exit code. */

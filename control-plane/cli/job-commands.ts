@@ -91,7 +91,8 @@ export const jobCommands: readonly Command[] = [
     about: "cancel a job",
     run: async (context) => {
       const job = await context.client().json<JobView>("POST", `/jobs/${jobIdOf(context)}/cancel`);
-      context.terminal.say(`Job ${job.id} is ${job.state}`);
+      const health = job.state === "Finished" ? `, ${job.health}` : "";
+      context.terminal.say(`Job ${job.id} is ${job.state}${health}`);
       return 0;
     },
   },

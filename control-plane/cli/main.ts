@@ -45,7 +45,7 @@ export async function runCli(
 }
 
 function parse(command: Command, args: string[]): { values: Values; positionals: string[] } {
-  const options = { ...CONNECTION_OPTIONS, ...command.options };
+  const options = { ...(command.isLocal ? {} : CONNECTION_OPTIONS), ...command.options };
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
@@ -117,8 +117,9 @@ function overview(): string {
   ].join("\n");
 }
 
-function usageOf({ usage, about, help = [] }: Command): string {
-  const lines = [...help, "--url URL, --token-file FILE   the control plane and the token to use"];
+function usageOf({ usage, about, help = [], isLocal = false }: Command): string {
+  const connection = "--url URL, --token-file FILE   the control plane and the token to use";
+  const lines = isLocal ? help : [...help, connection];
   return [`usage: pumice ${usage}`, "", about, "", ...lines.map((line) => `  ${line}`)].join("\n");
 }
 

@@ -4,6 +4,7 @@ import { argumentsOf, textOf, UsageError, type Command } from "./command.ts";
 
 export const serveCommand: Command = {
   usage: "serve",
+  isLocal: true,
   about: "run a control plane on this machine",
   options: { data: { type: "string" }, listen: { type: "string" } },
   help: [

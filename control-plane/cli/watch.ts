@@ -60,7 +60,7 @@ export async function watchJob(context: Context, id: number): Promise<number> {
   }
   const job = await client.json<JobView>("GET", `/jobs/${id}`);
   const { results } = await client.json<ResultList>("GET", `/jobs/${id}/results`);
-  terminal.out(`\n${resultTable(terminal, results)}\n`);
+  if (results.length > 0) terminal.out(`\n${resultTable(terminal, results)}\n`);
   const colour = job.health === "Complete" ? "green" : "red";
   const why = job.error_msg ? `: ${job.error_type ?? ""}: ${job.error_msg}` : "";
   terminal.say(`Job ${id} is ${coloured(terminal, colour, job.health)}${printable(why)}`);

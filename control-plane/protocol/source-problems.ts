@@ -5,15 +5,18 @@ import { pathText, type SourcePath, type SourcePosition } from "./read-yaml.ts";
 /** At most this many problems of one text are told. */
 const MAX_PROBLEMS = 50;
 
-/** What a schema found wrong, each with its place in the text. */
+/** What a schema found wrong, each with its place in the text, in the order of the text. */
 export function sourceProblems(
   issues: readonly v.BaseIssue<unknown>[],
   locate: (path: SourcePath) => SourcePosition,
 ): SourceProblem[] {
-  return issues.slice(0, MAX_PROBLEMS).map((issue) => {
-    const path = (issue.path ?? []).map((item) => item.key as string | number);
-    return { path: pathText(path), ...locate(path), message: sentence(issue) };
-  });
+  return issues
+    .slice(0, MAX_PROBLEMS)
+    .map((issue) => {
+      const path = (issue.path ?? []).map((item) => item.key as string | number);
+      return { path: pathText(path), ...locate(path), message: sentence(issue) };
+    })
+    .toSorted((a, b) => a.line - b.line || a.column - b.column);
 }
 
 function sentence(issue: v.BaseIssue<unknown>): string {

@@ -137,7 +137,7 @@ describe("submit --watch", () => {
   test("exits 3 when the job is canceled", async () => {
     const watching = start("submit", "--watch", jobFile());
     await watching.shows("Job 1 is Submitted");
-    expect((await pumice("cancel", "1")).said).toBe("Job 1 is Finished\n");
+    expect((await pumice("cancel", "1")).said).toBe("Job 1 is Finished, Canceled\n");
     expect(await watching.ended).toBe(3);
     expect(watching.said).toContain("Job 1 is Canceled");
   });
