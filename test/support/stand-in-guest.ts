@@ -18,7 +18,7 @@ shell() {
   while read -r line; do
     case "$line" in
       *environment*) printf '<LAVA_SIGNAL_RETRUNCODE 0>\\n' ;;
-      */bin/lava-test-runner*) run_tests; echo '<LAVA_TEST_RUNNER EXIT>' ;;
+      /*/bin/lava-test-runner\\ *) run_tests; echo '<LAVA_TEST_RUNNER EXIT>' ;;
     esac
     prompt
   done
