@@ -170,6 +170,14 @@ ${ended}`);
     expect(ran.outcome.error_type).toBe("Test");
   });
 
+  test("after a run's end count for it: something in its background still reports", async () => {
+    const ran = await runTests(
+      `${started}\n${ended}\n<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=late RESULT=pass>`,
+    );
+    expect(ran.outcome.result).toBe("pass");
+    expect(cases(ran).map((record) => record["case"])).toEqual(["late"]);
+  });
+
   test("of an event are logged as one", async () => {
     const ran = await runTests(`${started}\n<LAVA_SIGNAL_TESTEVENT reboot now>\n${ended}`);
     expect(ran.records.find(({ lvl }) => lvl === "event")?.msg).toBe("reboot now");

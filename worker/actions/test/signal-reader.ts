@@ -14,6 +14,8 @@ export class SignalReader {
   readonly #definitions: readonly OverlayDefinition[];
   readonly #ran = new Set<string>();
   #run: TestRun | undefined;
+  /** The run that is open, else the last one: something it left in the background may still report. */
+  #reported: TestRun | undefined;
   #parse: RegExp | undefined;
 
   constructor(context: RunContext, stage: number, definitions: readonly OverlayDefinition[]) {
@@ -108,7 +110,7 @@ export class SignalReader {
     // A definition whose script ended early never said so: the next one replaces it.
     this.#run?.unfinished();
     this.#ran.add(testrunId);
-    this.#run = new TestRun(definition, log, level);
+    this.#reported = this.#run = new TestRun(definition, log, level);
     const { pattern } = definition;
     this.#parse = pattern === undefined ? undefined : pythonRegex(pattern, "parse");
   }
@@ -123,18 +125,18 @@ export class SignalReader {
   }
 
   #testCase(words: string[], logLine: number): void {
-    if (!this.#run) {
+    if (!this.#reported) {
       throw new JobFailure(
         "Test",
         `a test case was reported before any test run: ${words.join(" ")}`,
       );
     }
-    this.#record(readTestCase(words, this.#run.definition.fixupdict), logLine);
+    this.#record(readTestCase(words, this.#reported.definition.fixupdict), logLine);
   }
 
   #record(found: TestCase | Error, logLine: number): void {
     if (found instanceof Error) this.#context.log.error(`a result was dropped: ${found.message}`);
-    else this.#run?.record(found, logLine);
+    else this.#reported?.record(found, logLine);
   }
 
   #testSet([action, name]: string[]): void {
@@ -148,6 +150,6 @@ export class SignalReader {
     if (words.length !== 3 || !name || !result || !reference) {
       throw new JobFailure("Test", `TESTREFERENCE wants 3 words, found ${words.length}`);
     }
-    this.#run?.reference(name, result, reference);
+    this.#reported?.reference(name, result, reference);
   }
 }
