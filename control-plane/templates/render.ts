@@ -1,0 +1,372 @@
+import type { Filter, Statement, Template } from "./ast.ts";
+import { applyFilter, evaluate, type Scope } from "./evaluate.ts";
+import { parseTemplate } from "./parse-template.ts";
+import { TemplateError } from "./template-error.ts";
+import { Callable, fromData, isTrue, itemsOf, str, Undefined, type Value } from "./value.ts";
+
+/** Finds the text of a template by its name; undefined when there is none. The only way to a file. */
+export type Loader = (name: string) => string | undefined;
+
+export interface Rendered {
+  readonly text: string;
+  /** Templates that took part, the first one first. */
+  readonly templates: readonly string[];
+  /** Variables that were set, with the place of the last one. */
+  readonly sets: ReadonlyMap<string, { template: string; line: number }>;
+  /** Variables that were asked for, whether they were there or not. */
+  readonly reads: ReadonlySet<string>;
+}
+
+export interface RenderLimits {
+  readonly steps: number;
+  readonly outputChars: number;
+}
+
+const LIMITS: RenderLimits = { steps: 2_000_000, outputChars: 1_000_000 };
+/** Templates within templates, blocks within blocks. */
+const MAX_DEPTH = 60;
+
+/**
+ * Renders a template as Python's Jinja2 does in LAVA's environment (DEVICE.md 4). `context` is outermost: what a
+ * template sets wins over it (DEVICE.md 2). Reaches nothing but the loader, and ends within its limits.
+ *
+ * @throws TemplateError with template and line.
+ */
+export function render(
+  name: string,
+  loader: Loader,
+  context: Readonly<Record<string, unknown>> = {},
+  limits: RenderLimits = LIMITS,
+): Rendered {
+  const run: Run = {
+    loader,
+    limits,
+    steps: 0,
+    chars: 0,
+    depth: 0,
+    parsed: new Map(),
+    sets: new Map(),
+    reads: new Set(),
+  };
+  const globals = new Map(Object.entries(context).map(([key, value]) => [key, fromData(value)]));
+  const text = renderChain(run, load(run, name, { template: name, line: 1 }), globals);
+  return { text, templates: [...run.parsed.keys()], sets: run.sets, reads: run.reads };
+}
+
+interface Run {
+  readonly loader: Loader;
+  readonly limits: RenderLimits;
+  steps: number;
+  chars: number;
+  depth: number;
+  readonly parsed: Map<string, Template>;
+  readonly sets: Map<string, { template: string; line: number }>;
+  readonly reads: Set<string>;
+}
+
+/** The variables and blocks that a template and the templates it extends share. */
+interface Chain {
+  readonly run: Run;
+  readonly globals: ReadonlyMap<string, Value>;
+  readonly vars: Map<string, Value>;
+  /** For each block its versions, the most derived first. */
+  readonly blocks: Map<string, { template: string; body: readonly Statement[] }[]>;
+}
+
+interface Frame extends Scope {
+  readonly chain: Chain;
+  /** Variables of this block, loop or filter; undefined at a template's top level, where all is shared. */
+  readonly locals: Map<string, Value> | undefined;
+  readonly outer: Frame | undefined;
+  /** Set when `extends` ran: from then on the template's own text is not shown. */
+  parent: Template | undefined;
+  /** The block being rendered, and which version of it. */
+  readonly block: { name: string; version: number } | undefined;
+}
+
+function renderChain(run: Run, first: Template, globals: ReadonlyMap<string, Value>): string {
+  const chain: Chain = { run, globals, vars: new Map(), blocks: new Map() };
+  for (let template: Template | undefined = first; template;) {
+    for (const [name, { body }] of template.blocks) {
+      const versions = chain.blocks.get(name) ?? [];
+      chain.blocks.set(name, [...versions, { template: template.name, body }]);
+    }
+    const frame = makeFrame(chain, template.name, undefined, undefined, undefined);
+    const text = renderBody(template.body, frame);
+    if (!frame.parent) return text;
+    template = frame.parent;
+    if (++run.depth > MAX_DEPTH)
+      throw new TemplateError("templates extend each other without end", template.name, 1);
+  }
+  return "";
+}
+
+function makeFrame(
+  chain: Chain,
+  template: string,
+  locals: Map<string, Value> | undefined,
+  outer: Frame | undefined,
+  block: Frame["block"],
+): Frame {
+  const { run } = chain;
+  const frame: Frame = {
+    chain,
+    template,
+    locals,
+    outer,
+    block,
+    parent: undefined,
+    lookUp: (name) => lookUp(frame, name),
+    spend: (steps, line) => {
+      run.steps += steps;
+      if (run.steps <= run.limits.steps) return;
+      throw new TemplateError(
+        "this template does too much: is there a loop without end?",
+        template,
+        line,
+      );
+    },
+  };
+  return frame;
+}
+
+function lookUp(frame: Frame, name: string): Value {
+  const { chain } = frame;
+  chain.run.reads.add(name);
+  for (let at: Frame | undefined = frame; at; at = at.outer) {
+    const value = at.locals?.get(name);
+    if (value !== undefined) return value;
+  }
+  const shared = chain.vars.get(name) ?? (chain.vars.has(name) ? null : undefined);
+  if (shared !== undefined) return shared;
+  if (chain.globals.has(name)) return chain.globals.get(name) ?? null;
+  if (name === "super" && frame.block) return superOf(frame);
+  if (name === "self") return selfOf(frame);
+  if (name === "range") return RANGE;
+  return new Undefined(name);
+}
+
+function renderBody(body: readonly Statement[], frame: Frame): string {
+  let text = "";
+  for (const statement of body) text += renderStatement(statement, frame);
+  return text;
+}
+
+function renderStatement(statement: Statement, frame: Frame): string {
+  const { line } = statement;
+  frame.spend(1, line);
+  switch (statement.kind) {
+    case "text":
+      return show(frame, statement.text, line);
+    case "output":
+      return show(frame, str(evaluate(statement.value, frame)), line);
+    case "extends": {
+      if (frame.parent)
+        throw new TemplateError("a template extends one other only", frame.template, line);
+      const name = str(evaluate(statement.parent, frame));
+      topOf(frame).parent = load(frame.chain.run, name, { template: frame.template, line });
+      return "";
+    }
+    case "block":
+      return topOf(frame).parent && !frame.block ? "" : renderBlock(frame, statement);
+    case "set":
+      assign(frame, statement.names, evaluate(statement.value, frame), line);
+      return "";
+    case "set-block":
+      setVariable(
+        frame,
+        statement.name,
+        filtered(statement.filters, silent(frame, statement.body), frame),
+        line,
+      );
+      return "";
+    case "if": {
+      const branch = statement.branches.find(({ test }) => isTrue(evaluate(test, frame)));
+      return renderBody(branch?.body ?? statement.otherwise, frame);
+    }
+    case "for":
+      return renderLoop(statement, frame);
+    case "filter-block": {
+      const inner = makeFrame(frame.chain, frame.template, new Map(), frame, frame.block);
+      inner.parent = topOf(frame).parent;
+      return show(
+        frame,
+        str(filtered(statement.filters, silent(inner, statement.body), inner)),
+        line,
+      );
+    }
+    case "include":
+      return include(statement, frame);
+  }
+}
+
+/** Text of the template itself; after `extends` it goes nowhere, as in Jinja2. */
+function show(frame: Frame, text: string, line: number): string {
+  const { run } = frame.chain;
+  if (topOf(frame).parent && !frame.block) return "";
+  run.chars += text.length;
+  if (run.chars <= run.limits.outputChars) return text;
+  throw new TemplateError("the output is too long", frame.template, line);
+}
+
+/** Renders for a variable or a filter: what is shown counts once, where it ends up. */
+function silent(frame: Frame, body: readonly Statement[]): string {
+  const before = frame.chain.run.chars;
+  const text = renderBody(body, frame);
+  frame.chain.run.chars = before;
+  return text;
+}
+
+const topOf = (frame: Frame): Frame => {
+  let top = frame;
+  while (top.outer) top = top.outer;
+  return top;
+};
+
+function assign(frame: Frame, names: readonly string[], value: Value, line: number): void {
+  if (names.length === 1) return setVariable(frame, names[0] ?? "", value, line);
+  const items = itemsOf(value) ?? [];
+  if (items.length !== names.length) {
+    const message = `${names.length} names are set, and there are ${items.length} values`;
+    throw new TemplateError(message, frame.template, line);
+  }
+  for (const [index, name] of names.entries()) setVariable(frame, name, items[index] ?? null, line);
+}
+
+function setVariable(frame: Frame, name: string, value: Value, line: number): void {
+  const { chain, locals, template } = frame;
+  (locals ?? chain.vars).set(name, value);
+  chain.run.sets.set(name, { template, line });
+}
+
+function filtered(filters: readonly Filter[], text: string, frame: Frame): Value {
+  return filters.reduce<Value>(
+    (value, { name, args, line }) => applyFilter(name, value, args, frame, line),
+    text,
+  );
+}
+
+function renderLoop(statement: Statement & { kind: "for" }, frame: Frame): string {
+  const { names, of, when, body, otherwise, line } = statement;
+  const items = itemsOf(evaluate(of, frame));
+  if (!items) throw new TemplateError("this can't be looped over", frame.template, line);
+  const inner = (item: Value): Frame => {
+    const next = makeFrame(frame.chain, frame.template, new Map(), frame, frame.block);
+    const values = names.length === 1 ? [item] : (itemsOf(item) ?? []);
+    if (values.length !== names.length) {
+      throw new TemplateError(
+        `an item has ${values.length} parts, not ${names.length}`,
+        frame.template,
+        line,
+      );
+    }
+    for (const [index, name] of names.entries()) next.locals?.set(name, values[index] ?? null);
+    return next;
+  };
+  const frames = items.map(inner).filter((next) => !when || isTrue(evaluate(when, next)));
+  if (frames.length === 0) return renderBody(otherwise, frame);
+  return frames
+    .map((next, index) => {
+      next.locals?.set("loop", loopVariable(index, frames.length));
+      return renderBody(body, next);
+    })
+    .join("");
+}
+
+const loopVariable = (index: number, length: number): Value =>
+  new Map<Value, Value>([
+    ["index", index + 1],
+    ["index0", index],
+    ["revindex", length - index],
+    ["revindex0", length - index - 1],
+    ["first", index === 0],
+    ["last", index === length - 1],
+    ["length", length],
+  ]);
+
+/** The most derived version of a block, which sees what templates set, not what the block around it did. */
+function renderBlock(frame: Frame, { name, scoped, line }: Statement & { kind: "block" }): string {
+  return renderVersion(frame, name, 0, line, scoped ? frame : undefined);
+}
+
+function renderVersion(
+  frame: Frame,
+  name: string,
+  version: number,
+  line: number,
+  outer?: Frame,
+): string {
+  const { chain } = frame;
+  const found = chain.blocks.get(name)?.[version];
+  if (!found)
+    throw new TemplateError(`there is no block ${name} above this one`, frame.template, line);
+  if (++chain.run.depth > MAX_DEPTH)
+    throw new TemplateError("blocks are nested too deeply", frame.template, line);
+  const inner = makeFrame(chain, found.template, new Map(), outer, { name, version });
+  const text = renderBody(found.body, inner);
+  chain.run.depth -= 1;
+  return text;
+}
+
+function superOf(frame: Frame): Value {
+  const { name, version } = frame.block ?? { name: "", version: 0 };
+  return new Callable("super", () => renderVersion(frame, name, version + 1, 1));
+}
+
+function selfOf(frame: Frame): Value {
+  return new Map<Value, Value>(
+    [...frame.chain.blocks.keys()].map((name) => [
+      name,
+      new Callable(name, () => renderVersion(frame, name, 0, 1)),
+    ]),
+  );
+}
+
+function include(
+  { what, ignoreMissing, line }: Statement & { kind: "include" },
+  frame: Frame,
+): string {
+  const { chain } = frame;
+  const { run } = chain;
+  const name = str(evaluate(what, frame));
+  if (ignoreMissing && safeLoad(run, name) === undefined) return "";
+  const template = load(run, name, { template: frame.template, line });
+  if (++run.depth > MAX_DEPTH)
+    throw new TemplateError("templates include each other without end", frame.template, line);
+  const visible = new Map([...chain.globals, ...chain.vars]);
+  const frames: Frame[] = [];
+  for (let at: Frame | undefined = frame; at; at = at.outer) frames.unshift(at);
+  for (const { locals } of frames) for (const [key, value] of locals ?? []) visible.set(key, value);
+  const before = run.chars;
+  const text = renderChain(run, template, visible);
+  run.chars = before;
+  run.depth -= 1;
+  return show(frame, text, line);
+}
+
+/** A name is a plain file name: nothing in it leads out of the template folders. */
+const isPlainName = (name: string): boolean =>
+  /^[\w][\w.+-]*(\/[\w][\w.+-]*)*$/.test(name) && name.length < 200;
+
+const safeLoad = (run: Run, name: string): string | undefined =>
+  isPlainName(name) ? run.loader(name) : undefined;
+
+function load(run: Run, name: string, from: { template: string; line: number }): Template {
+  const known = run.parsed.get(name);
+  if (known) return known;
+  const source = safeLoad(run, name);
+  if (source === undefined) {
+    const why = isPlainName(name) ? "there is no such template" : "that is no name of a template";
+    throw new TemplateError(`${JSON.stringify(name)}: ${why}`, from.template, from.line);
+  }
+  const template = parseTemplate(source, name);
+  run.parsed.set(name, template);
+  return template;
+}
+
+const RANGE = new Callable("range", (args) => {
+  const [a = 0, b] = args.map(Number);
+  const [from, to] = b === undefined ? [0, a] : [a, b];
+  if (!(to - from <= 10_000)) throw new Error("range is limited to 10000 items");
+  return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);
+});

@@ -1,0 +1,137 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { render } from "../../control-plane/templates/render.ts";
+import { TemplateError } from "../../control-plane/templates/template-error.ts";
+import { root } from "../support/real-lab.ts";
+
+/** Templates, context, and what Jinja2 3.1.2 made of them with LAVA's settings: a text or an error. */
+interface Case {
+  templates: Record<string, string>;
+  context: Record<string, unknown>;
+  text?: string;
+  error?: string;
+}
+const cases = JSON.parse(
+  readFileSync(path.join(root, "test/golden/jinja2-cases.json"), "utf8"),
+) as Case[];
+
+const renderCase = ({ templates, context }: Case): string =>
+  render("main", (name) => templates[name], context).text;
+
+describe("a template", () => {
+  test.each(cases.map((one) => [one.templates["main"], one] as const))(
+    "%j is rendered as Jinja2 does",
+    (_, one) => {
+      if (one.error === undefined) expect(renderCase(one)).toBe(one.text);
+      else expect(() => renderCase(one)).toThrow(TemplateError);
+    },
+  );
+
+  test("that is wrong is named, with its line", () => {
+    const templates: Record<string, string> = {
+      "dict.jinja2": "{% extends 'type.jinja2' %}\n{% set a = 1 %}\n",
+      "type.jinja2": "one\n{{ a }}\n{{ missing.name }}\n",
+    };
+    const fail = (): unknown => render("dict.jinja2", (name) => templates[name]);
+    expect(fail).toThrow(
+      expect.objectContaining({
+        template: "type.jinja2",
+        line: 3,
+        message: "missing is undefined",
+      }),
+    );
+  });
+
+  test.each(["../secret", "/etc/passwd", "a/../../b", ".hidden", ""])(
+    "can't reach %j outside of the template folders",
+    (name) => {
+      const asked: string[] = [];
+      const loader = (wanted: string): string | undefined => {
+        asked.push(wanted);
+        return wanted === "main" ? `{% include ${JSON.stringify(name)} %}` : "found";
+      };
+      expect(() => render("main", loader)).toThrow(TemplateError);
+      expect(asked).toEqual(["main"]);
+    },
+  );
+
+  test.each([
+    [
+      "a loop in loops",
+      "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% set d = 1 %}{% endfor %}{% endfor %}{% endfor %}",
+    ],
+    ["a long output", "{% for a in range(9999) %}{{ 'x' * 9999 }}{% endfor %}"],
+    [
+      "texts that double",
+      "{% set a = 'x' %}{% for i in range(99) %}{% set a = a ~ a %}{% endfor %}" +
+        "{% set a = a ~ a %}".repeat(60),
+    ],
+    ["a template that includes itself", "{% include 'main' %}"],
+    ["a template that extends itself", "{% extends 'main' %}"],
+    ["deep nesting", "{{ " + "(".repeat(5000) + "1" + ")".repeat(5000) + " }}"],
+    ["many statements in each other", "{% if 1 %}".repeat(5000)],
+  ])("ends within its limits: %s", (_, source) => {
+    expect(() => render("main", () => source)).toThrow(TemplateError);
+  });
+
+  test("of any text at all ends in a text or a named error", () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "{#",
+        "#}",
+        "-%}",
+        " set ",
+        "x",
+        " = ",
+        "'",
+        '"',
+        "[",
+        "]",
+        "{",
+        "}",
+        "(",
+        ")",
+        "|",
+        "default",
+        " if ",
+        " endif ",
+        " for ",
+        " in ",
+        " block ",
+        " endblock ",
+        "1",
+        ".",
+        ",",
+        "~",
+        "\n",
+        "\\",
+      ),
+      fc.string({ maxLength: 5 }),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+        try {
+          render("main", (name) => (name === "main" ? pieces.join("") : undefined));
+        } catch (error) {
+          if (!(error instanceof TemplateError)) throw error;
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test("tells which variables were set, where, and which were asked for", () => {
+    const { sets, reads } = render(
+      "main",
+      () => "{% set colour = 1 %}\n{% set size = 2 %}{{ colour }}{{ color }}",
+    );
+    expect(sets.get("size")).toEqual({ template: "main", line: 2 });
+    expect([...reads]).toEqual(["colour", "color"]);
+  });
+});
