@@ -6,6 +6,7 @@ import { UsageError, type Command, type Context, type Values } from "./command.t
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
 import { jobCommands } from "./job-commands.ts";
 import { labCommands } from "./lab-commands.ts";
+import { renderCommand } from "./render-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -13,7 +14,7 @@ import type { Terminal } from "./terminal.ts";
 const PATIENT_MS = 10 * 60_000;
 const IMPATIENT_MS = 10_000;
 
-const commands: readonly Command[] = [...jobCommands, ...labCommands, serveCommand];
+const commands: readonly Command[] = [...jobCommands, ...labCommands, renderCommand, serveCommand];
 
 /** Runs one command line and gives its exit code: 2 for what was mistyped or refused. */
 export async function runCli(
