@@ -170,6 +170,16 @@ ${ended}`);
     expect(ran.outcome.error_type).toBe("Test");
   });
 
+  test("that were cut off take no other along", async () => {
+    const ran = await runTests(`${started}
+<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=cut RES
+<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=next RESULT=pass>
+<LAVA_SIGNAL_TESTRAISE 1 < 2 is not
+so>`);
+    expect(cases(ran).map((record) => record["case"])).toEqual(["next"]);
+    expect(ran.outcome.error_msg).toBe("1 < 2 is not\nso");
+  });
+
   test("after a run's end count for it: something in its background still reports", async () => {
     const ran = await runTests(
       `${started}\n${ended}\n<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=late RESULT=pass>`,

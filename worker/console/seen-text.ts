@@ -15,7 +15,7 @@ interface Searched {
 /** A match that begins earlier than this many characters before its end may be missed; LAVA's is 4,000. */
 const OVERLAP_CHARS = 4_096;
 /** What nobody waited for is forgotten beyond this: the log has it. */
-const MAX_CHARS = 1024 * 1024;
+const MAX_CHARS = 256 * 1024;
 /** Of what was searched this much stays at hand; more than the overlap. */
 const RECENT_CHARS = 8 * 1024;
 /** Longer text is searched piece by piece: what a pattern with `.*` costs grows with the square of it. */

@@ -55,9 +55,9 @@ export class SignalReader {
       case "TESTREFERENCE":
         return this.#testReference(words);
       case "TESTRAISE":
-        throw new JobFailure("Test", text.trim());
+        throw new JobFailure("Test", withoutReturns(text));
       case "TESTEVENT":
-        return void log.write("event", text.trim());
+        return void log.write("event", withoutReturns(text));
       case "TESTFEEDBACK":
         // What other consoles say is logged as it comes: there is nothing to fetch.
         return undefined;
@@ -153,3 +153,6 @@ export class SignalReader {
     this.#reported?.reference(name, result, reference);
   }
 }
+
+/** A console ends lines with CR LF, also those inside a message. */
+const withoutReturns = (text: string): string => text.replaceAll("\r", "").trim();
