@@ -35,7 +35,8 @@ export class LogShipper {
   readonly #retry: Bell;
   readonly #backoff: Backoff;
   #position: LogPosition | undefined;
-  #isIdle = false;
+  /** Lines are looked for: a change of the file from now on is news. */
+  #isLooking = false;
   #isWatched = false;
   #isWhole = false;
   #maxRecords = MAX_CHUNK_RECORDS;
@@ -56,7 +57,7 @@ export class LogShipper {
 
   /** The file may have grown. Costs nothing while lines are being collected anyway. */
   poke = (): void => {
-    if (this.#isIdle) this.#growth.ring();
+    if (this.#isLooking) this.#growth.ring();
   };
 
   /** While somebody watches, lines go out one by one as they come, not in large chunks. */
@@ -105,8 +106,10 @@ export class LogShipper {
     this.#position ??= await this.#locate(file, signal);
     const isWhole = await this.#untilDue(file, this.#position.offset, signal);
     if (signal.aborted) return undefined;
+    this.#isLooking = true;
     const chunk = await readChunk(file, this.#position, this.#maxRecords);
     if (chunk) {
+      this.#isLooking = false;
       await this.#ship(file, chunk, signal);
       return undefined;
     }
@@ -137,11 +140,13 @@ export class LogShipper {
     const { clock } = this.#deps;
     let since: number | undefined;
     while (!signal.aborted && !this.#isWhole) {
+      this.#isLooking = true;
       const pending = (await file.stat()).size - offset;
       if (pending <= 0) {
         await this.#untilPoked();
         continue;
       }
+      this.#isLooking = false;
       since ??= clock.now();
       const patience = this.#isWatched ? WATCHED_PATIENCE_MS : PATIENCE_MS;
       const left = since + patience - clock.now();
@@ -151,10 +156,10 @@ export class LogShipper {
     return this.#isWhole;
   }
 
+  /** A change since the look that found nothing has rung already. */
   async #untilPoked(): Promise<void> {
-    this.#isIdle = true;
     await this.#growth.wait(this.#deps.clock, FALLBACK_MS);
-    this.#isIdle = false;
+    this.#isLooking = false;
   }
 
   async #ship(file: FileHandle, chunk: LogChunk, signal: AbortSignal): Promise<void> {
