@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { readYaml } from "#protocol/read-yaml.ts";
-import { render, type Loader } from "../templates/render.ts";
+import type { Loader } from "../templates/frame.ts";
+import { render } from "../templates/render.ts";
 import { TemplateError } from "../templates/template-error.ts";
 import {
   argumentsOf,

@@ -1,11 +1,17 @@
 import type { Filter, Statement, Template } from "./ast.ts";
-import { applyFilter, evaluate, type Scope } from "./evaluate.ts";
+import { applyFilter, evaluate } from "./evaluate.ts";
+import {
+  makeFrame,
+  topOf,
+  type Chain,
+  type Frame,
+  type Loader,
+  type RenderLimits,
+  type Run,
+} from "./frame.ts";
 import { parseTemplate } from "./parse-template.ts";
 import { TemplateError } from "./template-error.ts";
-import { Callable, fromData, isTrue, itemsOf, str, Undefined, type Value } from "./value.ts";
-
-/** Finds the text of a template by its name; undefined when there is none. The only way to a file. */
-export type Loader = (name: string) => string | undefined;
+import { fromData, isTrue, itemsOf, str, type Value } from "./value.ts";
 
 export interface Rendered {
   readonly text: string;
@@ -15,11 +21,6 @@ export interface Rendered {
   readonly sets: ReadonlyMap<string, { template: string; line: number }>;
   /** Variables that were asked for, whether they were there or not. */
   readonly reads: ReadonlySet<string>;
-}
-
-export interface RenderLimits {
-  readonly steps: number;
-  readonly outputChars: number;
 }
 
 const LIMITS: RenderLimits = { steps: 2_000_000, outputChars: 1_000_000 };
@@ -53,39 +54,8 @@ export function render(
   return { text, templates: [...run.parsed.keys()], sets: run.sets, reads: run.reads };
 }
 
-interface Run {
-  readonly loader: Loader;
-  readonly limits: RenderLimits;
-  steps: number;
-  chars: number;
-  depth: number;
-  readonly parsed: Map<string, Template>;
-  readonly sets: Map<string, { template: string; line: number }>;
-  readonly reads: Set<string>;
-}
-
-/** The variables and blocks that a template and the templates it extends share. */
-interface Chain {
-  readonly run: Run;
-  readonly globals: ReadonlyMap<string, Value>;
-  readonly vars: Map<string, Value>;
-  /** For each block its versions, the most derived first. */
-  readonly blocks: Map<string, { template: string; body: readonly Statement[] }[]>;
-}
-
-interface Frame extends Scope {
-  readonly chain: Chain;
-  /** Variables of this block, loop or filter; undefined at a template's top level, where all is shared. */
-  readonly locals: Map<string, Value> | undefined;
-  readonly outer: Frame | undefined;
-  /** Set when `extends` ran: from then on the template's own text is not shown. */
-  parent: Template | undefined;
-  /** The block being rendered, and which version of it. */
-  readonly block: { name: string; version: number } | undefined;
-}
-
 function renderChain(run: Run, first: Template, globals: ReadonlyMap<string, Value>): string {
-  const chain: Chain = { run, globals, vars: new Map(), blocks: new Map() };
+  const chain: Chain = { run, globals, vars: new Map(), blocks: new Map(), renderVersion };
   for (let template: Template | undefined = first; template;) {
     for (const [name, { body }] of template.blocks) {
       const versions = chain.blocks.get(name) ?? [];
@@ -99,51 +69,6 @@ function renderChain(run: Run, first: Template, globals: ReadonlyMap<string, Val
       throw new TemplateError("templates extend each other without end", template.name, 1);
   }
   return "";
-}
-
-function makeFrame(
-  chain: Chain,
-  template: string,
-  locals: Map<string, Value> | undefined,
-  outer: Frame | undefined,
-  block: Frame["block"],
-): Frame {
-  const { run } = chain;
-  const frame: Frame = {
-    chain,
-    template,
-    locals,
-    outer,
-    block,
-    parent: undefined,
-    lookUp: (name) => lookUp(frame, name),
-    spend: (steps, line) => {
-      run.steps += steps;
-      if (run.steps <= run.limits.steps) return;
-      throw new TemplateError(
-        "this template does too much: is there a loop without end?",
-        template,
-        line,
-      );
-    },
-  };
-  return frame;
-}
-
-function lookUp(frame: Frame, name: string): Value {
-  const { chain } = frame;
-  chain.run.reads.add(name);
-  for (let at: Frame | undefined = frame; at; at = at.outer) {
-    const value = at.locals?.get(name);
-    if (value !== undefined) return value;
-  }
-  const shared = chain.vars.get(name) ?? (chain.vars.has(name) ? null : undefined);
-  if (shared !== undefined) return shared;
-  if (chain.globals.has(name)) return chain.globals.get(name) ?? null;
-  if (name === "super" && frame.block) return superOf(frame);
-  if (name === "self") return selfOf(frame);
-  if (name === "range") return RANGE;
-  return new Undefined(name);
 }
 
 function renderBody(body: readonly Statement[], frame: Frame): string {
@@ -216,12 +141,6 @@ function silent(frame: Frame, body: readonly Statement[]): string {
   frame.chain.run.chars = before;
   return text;
 }
-
-const topOf = (frame: Frame): Frame => {
-  let top = frame;
-  while (top.outer) top = top.outer;
-  return top;
-};
 
 function assign(frame: Frame, names: readonly string[], value: Value, line: number): void {
   if (names.length === 1) return setVariable(frame, names[0] ?? "", value, line);
@@ -308,20 +227,6 @@ function renderVersion(
   return text;
 }
 
-function superOf(frame: Frame): Value {
-  const { name, version } = frame.block ?? { name: "", version: 0 };
-  return new Callable("super", () => renderVersion(frame, name, version + 1, 1));
-}
-
-function selfOf(frame: Frame): Value {
-  return new Map<Value, Value>(
-    [...frame.chain.blocks.keys()].map((name) => [
-      name,
-      new Callable(name, () => renderVersion(frame, name, 0, 1)),
-    ]),
-  );
-}
-
 function include(
   { what, ignoreMissing, line }: Statement & { kind: "include" },
   frame: Frame,
@@ -363,10 +268,3 @@ function load(run: Run, name: string, from: { template: string; line: number }):
   run.parsed.set(name, template);
   return template;
 }
-
-const RANGE = new Callable("range", (args) => {
-  const [a = 0, b] = args.map(Number);
-  const [from, to] = b === undefined ? [0, a] : [a, b];
-  if (!(to - from <= 10_000)) throw new Error("range is limited to 10000 items");
-  return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);
-});

@@ -71,6 +71,8 @@ describe("a template", () => {
     ["a template that includes itself", "{% include 'main' %}"],
     ["a template that extends itself", "{% extends 'main' %}"],
     ["deep nesting", "{{ " + "(".repeat(5000) + "1" + ")".repeat(5000) + " }}"],
+    ["a range that is too long", "{{ range(10 ** 9) }}"],
+    ["a range of nothing", "{{ range('x') }}"],
     ["many statements in each other", "{% if 1 %}".repeat(5000)],
   ])("ends within its limits: %s", (_, source) => {
     expect(() => render("main", () => source)).toThrow(TemplateError);
