@@ -182,7 +182,9 @@ export async function until(
 }
 
 function start(runtime: string, program: string, args: string[]): ChildProcess {
-  return spawn(runtime, [path.join(root, "dist", program), ...args], {
+  // As scripts/pumice and scripts/pumice-worker start them.
+  const flags = runtime === process.execPath ? ["--max-semi-space-size=2"] : [];
+  return spawn(runtime, [...flags, path.join(root, "dist", program), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
