@@ -14,6 +14,9 @@ export interface DeployedImage {
 /** Images by label, in the job's order. */
 export const imagesSlot = slot<ReadonlyMap<string, DeployedImage>>("images");
 
+/** The downloaded firmware of `deploy: uefi`; the emulator looks for it by its name in its folder. */
+export const uefiSlot = slot<string>("uefi");
+
 /** A drive that brings the overlay to a QEMU guest, and what to type there to mount it. */
 export interface GuestDrive {
   readonly path: string;

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { DeployedImage, GuestDrive } from "../../pipeline/job-slots.ts";
@@ -25,11 +26,12 @@ export function qemuProgram(job: JobContext): string {
   return command.endsWith("-") ? command + name : command;
 }
 
-/** The whole command line: the device's options, then each image's, then the overlay's drive. */
+/** The whole command line: the device's options, each image's, the firmware's folder, the overlay's drive. */
 export function qemuArguments(
   job: JobContext,
   images: ReadonlyMap<string, DeployedImage>,
   drive: GuestDrive | undefined,
+  uefi: string | undefined,
 ): string[] {
   const { options, extra } = qemuParameters(job);
   const words = [...options, ...extra].flatMap((option) => split(option, "the device's options"));
@@ -40,6 +42,7 @@ export function qemuArguments(
       words.push(word.replaceAll(`{${label}}`, path));
     }
   }
+  if (uefi !== undefined) words.push("-L", dirname(uefi), "-monitor", "none");
   if (drive) {
     const { format, path, interface: bus, driveId } = drive;
     const file = path.replaceAll(",", ",,");

@@ -3,7 +3,7 @@ import { Console } from "../../console/console.ts";
 import { processTransport } from "../../drivers/process-transport.ts";
 import { runCommand } from "../../host/spawn.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
-import { consoleSlot, guestDriveSlot, imagesSlot } from "../../pipeline/job-slots.ts";
+import { consoleSlot, guestDriveSlot, imagesSlot, uefiSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { loginSteps } from "./login.ts";
 import { qemuArguments, qemuProgram } from "./qemu-command.ts";
@@ -42,7 +42,12 @@ async function startGuest(context: RunContext): Promise<void> {
   const { job, slots, log, signal, namespace } = context;
   const program = qemuProgram(job);
   const version = await qemuVersion(program, signal);
-  const args = qemuArguments(job, slots.take(imagesSlot), slots.find(guestDriveSlot));
+  const args = qemuArguments(
+    job,
+    slots.take(imagesSlot),
+    slots.find(guestDriveSlot),
+    slots.find(uefiSlot),
+  );
   // A guest that is left from the last attempt would hold the same files.
   await slots.find(consoleSlot)?.close();
   log.debug(`Calling: ${JSON.stringify([program, ...args])}`);

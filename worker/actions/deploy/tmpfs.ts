@@ -1,6 +1,6 @@
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import type { Action } from "../../pipeline/action.ts";
-import { imagesSlot, type DeployedImage } from "../../pipeline/job-slots.ts";
+import { imagesSlot, uefiSlot, type DeployedImage } from "../../pipeline/job-slots.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { hasLavaOverlay, overlaySteps } from "./append-overlays.ts";
@@ -29,19 +29,22 @@ export const tmpfsDeploy: DeployStrategy = {
     const needsOverlay = overlayTests.length > 0;
     const images = imagesOf(block);
     const uefi = mapping(block["uefi"]);
-    const files = [
-      ...(typeof uefi?.["url"] === "string" ? [["uefi", uefi] as const] : []),
-      ...images,
-    ].map(([label, image]) => ({ label, image, file: slot<string>(`image ${label}`) }));
+    const files = images.map(([label, image]) => ({
+      label,
+      image,
+      file: slot<string>(`image ${label}`),
+    }));
+    const hasUefi = typeof uefi?.["url"] === "string";
     const alreadyIn = images.find(([, image]) => hasLavaOverlay(image))?.[0];
     return {
       name: "deployimages",
       // A second deployment has its own images only.
-      run: async ({ slots }) => slots.clear(imagesSlot),
+      run: async ({ slots }) => [imagesSlot, uefiSlot].forEach((left) => slots.clear(left)),
       steps: [
         ...(needsOverlay ? [lavaOverlay(overlayTests, os)] : []),
         // Its values travel in the overlay and in boot's export-device-env.
         ...(hasShell ? [{ name: "deploy-device-env" }] : []),
+        ...(hasUefi ? [downloadRetry({ label: "uefi", source: uefi }, uefiSlot)] : []),
         ...files.map(({ label, image, file }) => imageSteps(label, image, file, needsOverlay)),
         ...(needsOverlay ? [applyOverlayGuest(alreadyIn)] : []),
       ],
@@ -65,7 +68,7 @@ function imageSteps(
     gives: [file, imagesSlot],
     runAfter: async ({ slots, log }) => {
       const imageArg = image["image_arg"];
-      if (typeof imageArg !== "string" && label !== "uefi") {
+      if (typeof imageArg !== "string") {
         log.warning(`image ${label} has no image_arg: the emulator will not see it`);
       }
       const deployed: DeployedImage = {
