@@ -68,3 +68,7 @@ export function textOf(values: Values, name: string): string | undefined {
   const value = values[name];
   return typeof value === "string" ? value : undefined;
 }
+
+/** The option of every command that can print JSON, and its line of help. */
+export const JSON_OPTION = { json: { type: "boolean" } } as const;
+export const JSON_HELP = "--json              print JSON";

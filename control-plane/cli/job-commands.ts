@@ -3,6 +3,8 @@ import type { JobList, JobView, ResultList, SubmitResponse } from "#protocol/api
 import { LOG_LEVELS } from "#protocol/log-record.ts";
 import {
   argumentsOf,
+  JSON_HELP,
+  JSON_OPTION,
   jobIdOf,
   readNamedFile,
   textOf,
@@ -17,14 +19,11 @@ import { tellingProblems } from "./telling-problems.ts";
 import { table, type Colour } from "./terminal.ts";
 import { printLog, watchJob } from "./watch.ts";
 
-const json = { json: { type: "boolean" } } as const;
-const JSON_HELP = "--json              print JSON";
-
 export const jobCommands: readonly Command[] = [
   {
     usage: "submit JOB.yaml",
     about: "put a job into the queue; - reads it from standard input",
-    options: { ...json, watch: { type: "boolean" } },
+    options: { ...JSON_OPTION, watch: { type: "boolean" } },
     help: [
       "--watch             follow the log; exit 0 Complete, 1 Incomplete, 3 Canceled",
       JSON_HELP,
@@ -41,7 +40,7 @@ export const jobCommands: readonly Command[] = [
     usage: "jobs",
     about: "list jobs, newest first",
     options: {
-      ...json,
+      ...JSON_OPTION,
       state: { type: "string" },
       health: { type: "string" },
       device: { type: "string" },
@@ -58,11 +57,11 @@ export const jobCommands: readonly Command[] = [
     ],
     run: listJobs,
   },
-  { usage: "show ID", about: "one job", options: json, help: [JSON_HELP], run: showJob },
+  { usage: "show ID", about: "one job", options: JSON_OPTION, help: [JSON_HELP], run: showJob },
   {
     usage: "logs ID",
     about: "print a job's log",
-    options: { ...json, follow: { type: "boolean", short: "f" }, level: { type: "string" } },
+    options: { ...JSON_OPTION, follow: { type: "boolean", short: "f" }, level: { type: "string" } },
     help: [
       "-f, --follow        go on until the job is Finished",
       "--level LEVEL,...   only these, of " + LOG_LEVELS.join(", "),
@@ -73,7 +72,7 @@ export const jobCommands: readonly Command[] = [
   {
     usage: "results ID",
     about: "print a job's results",
-    options: { ...json, junit: { type: "boolean" } },
+    options: { ...JSON_OPTION, junit: { type: "boolean" } },
     help: [JSON_HELP, "--junit             print JUnit XML"],
     run: results,
   },

@@ -9,6 +9,8 @@ import type {
 import { DEVICE_HEALTHS } from "#protocol/states.ts";
 import {
   argumentsOf,
+  JSON_HELP,
+  JSON_OPTION,
   readNamedFile,
   textOf,
   UsageError,
@@ -18,11 +20,14 @@ import {
 import { tellingProblems } from "./telling-problems.ts";
 import { table, type Cell } from "./terminal.ts";
 
-const json = { json: { type: "boolean" } } as const;
-const JSON_HELP = "--json              print JSON";
-
 export const labCommands: readonly Command[] = [
-  { usage: "devices", about: "list devices", options: json, help: [JSON_HELP], run: listDevices },
+  {
+    usage: "devices",
+    about: "list devices",
+    options: JSON_OPTION,
+    help: [JSON_HELP],
+    run: listDevices,
+  },
   {
     usage: "devices add HOSTNAME",
     about: "make or replace a device",
@@ -66,7 +71,7 @@ export const labCommands: readonly Command[] = [
   {
     usage: "device-types",
     about: "list device types",
-    options: json,
+    options: JSON_OPTION,
     help: [JSON_HELP],
     run: (context) =>
       list<DeviceTypeView>(
@@ -80,7 +85,7 @@ export const labCommands: readonly Command[] = [
   {
     usage: "workers",
     about: "list workers",
-    options: json,
+    options: JSON_OPTION,
     help: [JSON_HELP],
     run: (context) =>
       list<WorkerView>(
@@ -116,7 +121,7 @@ export const labCommands: readonly Command[] = [
   {
     usage: "tokens",
     about: "list tokens of people, workers and browsers",
-    options: json,
+    options: JSON_OPTION,
     help: [JSON_HELP],
     run: (context) =>
       list<TokenView>(

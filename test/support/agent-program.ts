@@ -1,21 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import { build } from "esbuild";
-
-const root = path.resolve(import.meta.dirname, "../..");
+import { workerProgram } from "./worker-program.ts";
 
 /** pumice-worker as one file, with the stand-in in place of the runner. Remove it after the tests. */
-export async function agentProgram(): Promise<{ file: string; remove(): void }> {
-  const folder = mkdtempSync(path.join(tmpdir(), "pumice-agent-program-"));
-  const file = path.join(folder, "pumice-worker.cjs");
-  await build({
-    entryPoints: [path.join(root, "worker/main.ts")],
-    outfile: file,
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    target: "node20",
+export const agentProgram = (): ReturnType<typeof workerProgram> =>
+  workerProgram({
     external: ["./run-local.ts"],
     plugins: [
       {
@@ -27,5 +15,3 @@ export async function agentProgram(): Promise<{ file: string; remove(): void }> 
       },
     ],
   });
-  return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
-}

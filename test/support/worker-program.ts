@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { build } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 
 const root = path.resolve(import.meta.dirname, "../..");
 
-/** pumice-worker as one file, bundled as scripts/bundle.mjs does. Remove it after the tests. */
-export async function workerProgram(): Promise<{ file: string; remove: () => void }> {
+/** pumice-worker as one file, bundled as scripts/bundle.mjs does but for `options`. Remove it after the tests. */
+export async function workerProgram(
+  options: Pick<BuildOptions, "external" | "plugins"> = {},
+): Promise<{ file: string; remove: () => void }> {
   const folder = mkdtempSync(path.join(tmpdir(), "pumice-worker-program-"));
   const file = path.join(folder, "pumice-worker.cjs");
   await build({
@@ -16,6 +18,7 @@ export async function workerProgram(): Promise<{ file: string; remove: () => voi
     platform: "node",
     format: "cjs",
     target: "node20",
+    ...options,
   });
   return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
