@@ -1,0 +1,201 @@
+import * as v from "valibot";
+import { deviceHealthSchema, workerHealthSchema } from "./states.ts";
+
+/**
+ * A lab as data: what `pumice apply` brings, `pumice export` writes, and the server plans, applies and tells at
+ * `/api/v1/lab`. A section that is absent is left alone; in a section that is there, what it does not name is removed only
+ * when the caller asks for pruning. An optional field that is absent has its default, but for a health, which is
+ * left as it is: a lab changes it while it runs.
+ */
+
+/** Names of devices, types, workers: no path and no option can be made of them. */
+export const labName = v.pipe(
+  v.string("expected a name"),
+  v.regex(/^[A-Za-z0-9][\w.-]{0,199}$/, "expected a name of letters, digits, `.`, `_` and `-`"),
+);
+const templateName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_][\w.-]{0,190}\.jinja2$/, "expected a file name that ends in .jinja2"),
+);
+const tagName = v.pipe(
+  v.string("expected a tag"),
+  v.regex(/^[\w.-]{1,200}$/, "expected a tag of letters, digits, `.`, `_` and `-`"),
+);
+/** A text of a lab is at most this long, in characters. */
+export const MAX_LAB_TEXT_CHARS = 256 * 1024;
+const longText = v.pipe(
+  v.string("expected text"),
+  v.maxLength(MAX_LAB_TEXT_CHARS, `expected at most ${MAX_LAB_TEXT_CHARS} characters`),
+);
+const description = v.optional(v.pipe(v.string("expected text"), v.maxLength(10_000)), "");
+const wholeNumber = v.pipe(
+  v.number("expected a whole number"),
+  v.integer("expected a whole number"),
+  v.minValue(0, "expected 0 or more"),
+);
+
+export const labDeviceTypeSchema = v.strictObject({
+  description,
+  /** Whether lists show it. */
+  display: v.optional(v.boolean(), true),
+  /** Each so many `health_denominator`s a health check is due (SCHEDULER.md 2). */
+  health_frequency: v.optional(wholeNumber, 24),
+  health_denominator: v.optional(v.picklist(["hours", "jobs"]), "hours"),
+  health_disabled: v.optional(v.boolean(), false),
+});
+export type LabDeviceType = v.InferOutput<typeof labDeviceTypeSchema>;
+
+export const labDeviceSchema = v.pipe(
+  v.strictObject({
+    device_type: labName,
+    worker: labName,
+    tags: v.optional(v.array(tagName), []),
+    description,
+    health: v.optional(deviceHealthSchema),
+    /** Device dictionary, Jinja2 (DEVICE.md). */
+    dictionary: v.optional(longText),
+    /** In place of a dictionary: the configuration itself, YAML. */
+    configuration: v.optional(longText),
+  }),
+  v.check(
+    (device) => (device.dictionary === undefined) !== (device.configuration === undefined),
+    "expected a dictionary, or a configuration in its place",
+  ),
+);
+export type LabDevice = v.InferOutput<typeof labDeviceSchema>;
+
+export const labWorkerSchema = v.strictObject({
+  description,
+  /** Most jobs at a time; 0: no limit. */
+  job_limit: v.optional(wholeNumber, 0),
+  health: v.optional(workerHealthSchema),
+  /** YAML texts that go with each job to this worker: LAVA's dispatcher.yaml, env.yaml, env-dut.yaml. */
+  dispatcher: v.optional(longText, ""),
+  env: v.optional(longText, ""),
+  env_dut: v.optional(longText, ""),
+});
+export type LabWorker = v.InferOutput<typeof labWorkerSchema>;
+
+export const labGroupSchema = v.strictObject({
+  description,
+  members: v.optional(
+    v.array(v.pipe(v.string("expected a user's name"), v.regex(/^[A-Za-z0-9][\w.@-]{0,99}$/))),
+    [],
+  ),
+});
+export type LabGroup = v.InferOutput<typeof labGroupSchema>;
+
+export const labSchema = v.strictObject({
+  /** Own templates by file name; they win over Pumice's of the same name. */
+  templates: v.optional(v.record(templateName, longText)),
+  /** Health-check jobs, by the name of the template that a dictionary extends, without `.jinja2`. */
+  health_checks: v.optional(v.record(labName, longText)),
+  device_types: v.optional(v.record(labName, labDeviceTypeSchema)),
+  /** Other names of device types: alias to type. */
+  aliases: v.optional(v.record(labName, labName)),
+  /** Tags and what they mean. A tag that a device has is there without being named here. */
+  tags: v.optional(v.record(tagName, v.strictObject({ description }))),
+  groups: v.optional(v.record(labName, labGroupSchema)),
+  workers: v.optional(v.record(labName, labWorkerSchema)),
+  devices: v.optional(v.record(labName, labDeviceSchema)),
+});
+export type Lab = v.InferOutput<typeof labSchema>;
+/** In the order in which a lab is built up; it is taken down in the opposite one. */
+export const LAB_SECTIONS = [
+  "templates",
+  "health_checks",
+  "device_types",
+  "aliases",
+  "tags",
+  "groups",
+  "workers",
+  "devices",
+] as const;
+export type LabSection = (typeof LAB_SECTIONS)[number];
+
+/** `POST /api/v1/lab/plan` (changes nothing) and `POST /api/v1/lab/apply`. */
+export const labRequestSchema = v.object({
+  lab: labSchema,
+  /** Remove what a section that is there does not name. */
+  prune: v.optional(v.boolean(), false),
+  /** For apply: the `revision` of the plan that was agreed to; `conflict` when the lab has changed since. */
+  revision: v.optional(v.string()),
+});
+export type LabRequest = v.InferOutput<typeof labRequestSchema>;
+
+export const labChangeSchema = v.object({
+  action: v.picklist(["create", "change", "remove"]),
+  section: v.picklist(LAB_SECTIONS),
+  name: v.string(),
+  /** For `change`: the fields that differ, as they are and as they will be. */
+  fields: v.optional(
+    v.record(v.string(), v.object({ from: v.optional(v.unknown()), to: v.optional(v.unknown()) })),
+  ),
+});
+export type LabChange = v.InferOutput<typeof labChangeSchema>;
+
+/** Something that is wrong with a lab and where: the plan can't be applied. Or only odd: a warning. */
+export const labRemarkSchema = v.object({
+  section: v.picklist(LAB_SECTIONS),
+  name: v.string(),
+  /** `dictionary`, `tags[0]`; empty for the thing as a whole. */
+  field: v.string(),
+  /** In the text of that field, when it is one. */
+  line: v.optional(v.number()),
+  message: v.string(),
+});
+export type LabRemark = v.InferOutput<typeof labRemarkSchema>;
+
+export const labPlanSchema = v.object({
+  changes: v.array(labChangeSchema),
+  errors: v.array(labRemarkSchema),
+  warnings: v.array(labRemarkSchema),
+  revision: v.string(),
+});
+export type LabPlan = v.InferOutput<typeof labPlanSchema>;
+
+/** Answer of `apply`: what was done, and the tokens of workers that are new; they are shown this once. */
+export const labAppliedSchema = v.object({
+  changes: v.array(labChangeSchema),
+  warnings: v.array(labRemarkSchema),
+  worker_tokens: v.record(v.string(), v.string()),
+});
+export type LabApplied = v.InferOutput<typeof labAppliedSchema>;
+
+/** One version of a text on the server: a dictionary, a template, a health check. Counts from 1. */
+export const textVersionSchema = v.object({
+  version: v.number(),
+  time: v.string(),
+  /** Who changed it. */
+  user: v.string(),
+  /** Why, when somebody said so; "back to version 3" when it was put back. */
+  comment: v.string(),
+  /** True for the version that removed the text. */
+  removed: v.optional(v.boolean()),
+});
+export type TextVersion = v.InferOutput<typeof textVersionSchema>;
+export const textVersionListSchema = v.object({ versions: v.array(textVersionSchema) });
+
+/** Where a value of a configuration was set. */
+export const originSchema = v.object({
+  /** A template's file name, or `context` for what a job's context gave. */
+  template: v.string(),
+  line: v.number(),
+  /** The variable through which it came. */
+  variable: v.optional(v.string()),
+});
+export type Origin = v.InferOutput<typeof originSchema>;
+
+/** `GET /api/v1/devices/HOST/config?version=&context=`: what the dictionary renders to. */
+export const deviceConfigSchema = v.object({
+  hostname: v.string(),
+  /** Version of the dictionary. */
+  version: v.number(),
+  configuration: v.unknown(),
+  /** The YAML text that the templates gave. */
+  text: v.string(),
+  /** By the path of each value: `commands.hard_reset`, `actions.boot.methods.u-boot.ramdisk.commands[0]`. */
+  origins: v.record(v.string(), originSchema),
+  warnings: v.array(v.object({ template: v.string(), line: v.number(), message: v.string() })),
+});
+export type DeviceConfig = v.InferOutput<typeof deviceConfigSchema>;
