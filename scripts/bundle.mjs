@@ -1,7 +1,7 @@
 // Bundles the two programs into dist/: pumice.mjs (Node.js 24) and pumice-worker.cjs (Node.js 20 or
 // later, Bun). The worker is CommonJS because a single executable application needs that form.
 import { build } from "esbuild";
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildClient } from "./build-client.mjs";
 
@@ -14,6 +14,9 @@ await mkdir(fresh, { recursive: true });
 try {
   await Promise.all([
     buildClient(path.join(fresh, "ui")),
+    cp(path.join(root, "device-templates"), path.join(fresh, "device-templates"), {
+      recursive: true,
+    }),
     build({
       ...common("control-plane/cli/pumice.ts", "pumice.mjs"),
       format: "esm",
