@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { nearestWord } from "#protocol/nearest-word.ts";
 import { VERSION } from "#protocol/version.ts";
+import { checkCommand } from "./check-command.ts";
 import { ClientError, makeClient } from "./client.ts";
 import { UsageError, type Command, type Context, type Values } from "./command.ts";
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
@@ -14,7 +15,13 @@ import type { Terminal } from "./terminal.ts";
 const PATIENT_MS = 10 * 60_000;
 const IMPATIENT_MS = 10_000;
 
-const commands: readonly Command[] = [...jobCommands, ...labCommands, renderCommand, serveCommand];
+const commands: readonly Command[] = [
+  ...jobCommands,
+  ...labCommands,
+  checkCommand,
+  renderCommand,
+  serveCommand,
+];
 
 /** Runs one command line and gives its exit code: 2 for what was mistyped or refused. */
 export async function runCli(

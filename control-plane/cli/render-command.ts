@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { readYaml } from "#protocol/read-yaml.ts";
 import type { Loader } from "../templates/frame.ts";
@@ -13,6 +12,7 @@ import {
   type Context,
 } from "./command.ts";
 import { printable } from "./printable.ts";
+import { templateFolders } from "./template-folders.ts";
 
 export const renderCommand: Command = {
   usage: "render DICTIONARY.jinja2",
@@ -24,7 +24,7 @@ export const renderCommand: Command = {
     json: { type: "boolean" },
   },
   help: [
-    "--templates DIR     where device types are; may be given again, the first that has one wins",
+    "--templates DIR     own device types, before Pumice's; may be given again, the first that has one wins",
     "--context YAML      variables of a job's context, for example '{arch: arm64}'",
     "--json              print the configuration as JSON instead of the rendered text",
   ],
@@ -37,7 +37,8 @@ async function renderDictionary(context: Context): Promise<number> {
   const name = path.basename(file);
   const folders = [values["templates"] ?? []].flat().map(String);
   const dictionary = readNamedFile(file);
-  const loader = loaderOf(name, dictionary, folders);
+  const load = templateFolders(folders);
+  const loader: Loader = (wanted) => (wanted === name ? dictionary : load(wanted));
   try {
     const { text } = render(name, loader, contextOf(textOf(values, "context")));
     if (!values["json"]) {
@@ -57,22 +58,6 @@ async function renderDictionary(context: Context): Promise<number> {
     terminal.say(printable(`${where}:${error.line}: ${error.message}`));
     return 2;
   }
-}
-
-/** The dictionary itself, then templates by name from the folders. */
-function loaderOf(name: string, dictionary: string, folders: readonly string[]): Loader {
-  return (wanted) => {
-    if (wanted === name) return dictionary;
-    for (const folder of folders) {
-      try {
-        return readFileSync(path.join(folder, wanted), "utf8");
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
-      }
-    }
-    return undefined;
-  };
 }
 
 function contextOf(text: string | undefined): Record<string, unknown> {

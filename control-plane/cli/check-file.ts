@@ -1,0 +1,101 @@
+import path from "node:path";
+import type { SourceProblem } from "#protocol/api.ts";
+import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
+import { readJobDefinition, type JobDefinition } from "#protocol/job-definition.ts";
+import { readYaml } from "#protocol/read-yaml.ts";
+import { readTestDefinition } from "#protocol/test-definition.ts";
+import type { Loader } from "../templates/frame.ts";
+import { render } from "../templates/render.ts";
+import { TemplateError } from "../templates/template-error.ts";
+import { readNamedFile } from "./command.ts";
+import { fileKind, type FileKind } from "./file-kind.ts";
+
+/** Something to say about a file; `file` is another one when a template is to blame. */
+export interface Remark extends SourceProblem {
+  file: string;
+}
+
+export interface CheckedFile {
+  file: string;
+  kind: FileKind;
+  /**
+   * Of a job: LAVA's gate at submission and the strict schema (JOB.md 0). Of a device: what a worker needs and what
+   * a server wants of its configuration (DEVICE.md 1.1). Of anything else both are the same.
+   */
+  verdict: { submission: "ok" | "invalid"; strict: "ok" | "invalid" };
+  /** Why it is invalid for submission. */
+  errors: Remark[];
+  /** What only the strict check finds. */
+  strictErrors: Remark[];
+  warnings: Remark[];
+  /** Of a job that is valid. */
+  definition?: JobDefinition;
+}
+
+/** Reads one file and says everything that is wrong with it. Throws a UsageError when it can't be read. */
+export function checkFile(file: string, load: Loader): CheckedFile {
+  const text = readNamedFile(file);
+  const isTemplate = file.endsWith(".jinja2");
+  const kind = fileKind(file, text, isTemplate ? undefined : readYaml(text).value);
+  const here = (problems: readonly SourceProblem[]) => problems.map((one) => ({ ...one, file }));
+  switch (kind) {
+    case "job": {
+      const read = readJobDefinition(text);
+      const found = { errors: here(read.problems) };
+      const rest = {
+        warnings: here(read.warnings),
+        ...(read.definition && { definition: read.definition }),
+      };
+      return { ...judged(file, kind, found), ...rest };
+    }
+    case "test-definition":
+      return judged(file, kind, { errors: here(readTestDefinition(text).problems) });
+    case "configuration": {
+      const { problems, strict } = readDeviceConfiguration(text);
+      return judged(file, kind, { errors: here(problems), strictErrors: here(strict) });
+    }
+    case "device":
+    case "device-type":
+      return checkTemplate(file, kind, text, load);
+  }
+}
+
+/** Renders it as it is, without a job's context: a dictionary, or a device type of which nothing is set. */
+function checkTemplate(
+  file: string,
+  kind: "device" | "device-type",
+  text: string,
+  load: Loader,
+): CheckedFile {
+  const name = path.basename(file);
+  const loader: Loader = (wanted) => (wanted === name ? text : load(wanted));
+  try {
+    const rendered = render(name, loader);
+    const { problems, strict } = readDeviceConfiguration(rendered.text);
+    const here = (found: readonly SourceProblem[]) => found.map((one) => ({ ...one, file }));
+    return judged(file, kind, { errors: here(problems), strictErrors: here(strict) });
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    const { template, line, message } = error;
+    const remark = {
+      file: template === name ? file : template,
+      path: "",
+      line,
+      column: 1,
+      message,
+    };
+    return judged(file, kind, { errors: [remark] });
+  }
+}
+
+function judged(
+  file: string,
+  kind: FileKind,
+  { errors, strictErrors = [] }: { errors: Remark[]; strictErrors?: Remark[] },
+): CheckedFile {
+  const verdict = {
+    submission: errors.length > 0 ? "invalid" : "ok",
+    strict: errors.length + strictErrors.length > 0 ? "invalid" : "ok",
+  } as const;
+  return { file, kind, verdict, errors, strictErrors, warnings: [] };
+}
