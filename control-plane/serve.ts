@@ -15,6 +15,7 @@ import { system as realSystem } from "./engines/embedded/system.ts";
 import { createApp } from "./http/app.ts";
 import type { Env } from "./http/route.ts";
 import type { System } from "./ports/system.ts";
+import { stockTemplates } from "./stock-templates.ts";
 import { uiApp } from "./ui/app.tsx";
 
 const TICK_MS = 10_000;
@@ -93,6 +94,7 @@ export async function openLab({
     blobs,
     signals,
     system,
+    templates: stockTemplates(),
     settings: { ...DEFAULT_SETTINGS, secret, engine: "embedded", ...settings },
   };
   await makeAdminToken(deps, path.join(dataDir, "admin-token"));

@@ -1,10 +1,12 @@
 import type { SourceProblem } from "#protocol/api.ts";
-import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
 import { checkJobFits } from "./check-job-fits.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
-import { configurationKey, deviceKey, deviceTypeKey, workerKey } from "./keys.ts";
+import { pause } from "./broken-devices.ts";
+import { renderStored } from "./device-texts.ts";
+import { faultText, type RenderedDevice } from "./rendered-device.ts";
+import { deviceKey, deviceTypeKey, workerKey } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
@@ -111,31 +113,54 @@ function checkTags(type: string, tags: string[], devices: DeviceRecord[]): Findi
   );
 }
 
-/** Nothing when one device fits; else the problems of the device that has the fewest. */
+/**
+ * Nothing when one device, rendered with the job's context, fits; else the problems of the device that has the
+ * fewest, or why none renders with this context.
+ */
 async function checkConfigurations(
   deps: Deps,
   definition: JobDefinition,
   devices: DeviceRecord[],
 ): Promise<Finding[]> {
+  const { context = {} } = definition;
   let best: { hostname: string; findings: Finding[] } | undefined;
+  let unrendered: Finding | undefined;
   const seen = new Set<string>();
-  for (const { hostname } of devices) {
-    const item = await deps.table.get<{ text: string }>(configurationKey(hostname));
-    const text = item?.data.text ?? "";
-    if (seen.has(text)) continue;
-    seen.add(text);
-    const { configuration } = readDeviceConfiguration(text);
-    if (!configuration) continue;
+  for (const [index, device] of devices.entries()) {
+    if (index % 10 === 9) await pause();
+    const { hostname } = device;
+    const rendered = await renderStored(deps, device, context);
+    if (!rendered || seen.has(rendered.text)) continue;
+    seen.add(rendered.text);
+    const { configuration, faults } = rendered;
+    if (!configuration) {
+      unrendered ??= contextFinding(hostname, definition, faults[0]);
+      continue;
+    }
     const findings = checkJobFits(definition, configuration);
     if (findings.length === 0) return [];
     if (!best || findings.length < best.findings.length) best = { hostname, findings };
   }
   if (!best) {
-    return [{ path: ["device_type"], message: "no device of this type has a valid configuration" }];
+    const message = "no device of this type has a valid configuration";
+    return [unrendered ?? { path: ["device_type"], message }];
   }
   const { hostname, findings } = best;
   const where = devices.length === 1 ? `device ${hostname}` : `device ${hostname}, which fits best`;
   return findings.map(({ path, message }) => ({ path, message: `${message} (${where})` }));
+}
+
+function contextFinding(
+  hostname: string,
+  { context }: JobDefinition,
+  fault: RenderedDevice["faults"][number] | undefined,
+): Finding {
+  const why = fault ? faultText(fault) : "it is empty";
+  if (!context) {
+    return { path: ["device_type"], message: `device ${hostname} does not render: ${why}` };
+  }
+  const message = `device ${hostname} does not render with this context: ${why}`;
+  return { path: ["context"], message };
 }
 
 async function usableDevices(deps: Deps, type: string): Promise<DeviceRecord[]> {

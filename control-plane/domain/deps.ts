@@ -2,13 +2,16 @@ import type { Blobs } from "../ports/blobs.ts";
 import type { Signals } from "../ports/signals.ts";
 import type { System } from "../ports/system.ts";
 import type { Table } from "../ports/table.ts";
+import type { Loader } from "../templates/frame.ts";
 
-/** All that the rules need from outside: the ports, and what the operator may set. */
+/** All that the rules need from outside: the ports, Pumice's own templates, and what the operator may set. */
 export interface Deps {
   readonly table: Table;
   readonly blobs: Blobs;
   readonly signals: Signals;
   readonly system: System;
+  /** Device types and families that Pumice brings. */
+  readonly templates: Loader;
   readonly settings: Settings;
 }
 

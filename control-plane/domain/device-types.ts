@@ -1,7 +1,25 @@
 import type { DeviceTypeView } from "#protocol/api.ts";
+import { labName, type LabDeviceType } from "#protocol/lab.ts";
+import type { Index, Item, Operation } from "../ports/table.ts";
+import { listAliases } from "./aliases.ts";
+import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { requireUser, type Principal } from "./principal.ts";
+import { deviceTypeKey, namedKey } from "./keys.ts";
+import { requireName } from "./names.ts";
+import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
+import { retrying } from "./retrying.ts";
+
+/** A device type in the table; what is not there has its default. */
+type DeviceTypeRecord = { name: string } & LabDeviceType;
+
+const DEFAULTS: LabDeviceType = {
+  description: "",
+  display: true,
+  health_frequency: 24,
+  health_denominator: "hours",
+  health_disabled: false,
+};
 
 /** All device types by name, with how many devices each has and how many jobs wait. */
 export async function listDeviceTypes(
@@ -10,35 +28,133 @@ export async function listDeviceTypes(
 ): Promise<{ device_types: DeviceTypeView[] }> {
   requireUser(principal);
   const device_types: DeviceTypeView[] = [];
-  for await (const { data } of queryAll<{ name: string }>(deps, "i1", "device-types")) {
-    device_types.push({
-      name: data.name,
-      devices: await count(deps, `type-devices#${data.name}`),
-      queued: await count(deps, `queue#${data.name}`),
-    });
-  }
+  for await (const type of readDeviceTypes(deps)) device_types.push(await viewOf(deps, type));
   return { device_types };
+}
+
+/** Throws `not_found`. */
+export async function getDeviceType(
+  deps: Deps,
+  principal: Principal,
+  name: string,
+): Promise<DeviceTypeView> {
+  requireUser(principal);
+  return viewOf(deps, { ...DEFAULTS, ...(await getTypeItem(deps, name)).data });
+}
+
+/** Device types by name, without what they count. */
+export async function* readDeviceTypes(deps: Deps): AsyncGenerator<DeviceTypeRecord> {
+  for await (const { data } of queryAll<DeviceTypeRecord>(deps, "i1", "device-types")) {
+    yield { ...DEFAULTS, ...data };
+  }
 }
 
 /** Names of all device types. */
 export async function deviceTypeNames(deps: Deps): Promise<string[]> {
   const names: string[] = [];
-  for await (const { data } of queryAll<{ name: string }>(deps, "i1", "device-types")) {
-    names.push(data.name);
-  }
+  for await (const { name } of readDeviceTypes(deps)) names.push(name);
   return names;
 }
 
-async function count(deps: Deps, partition: string): Promise<number> {
+/** Makes or replaces a device type. Throws `conflict` when an alias has the name. */
+export async function putDeviceType(
+  deps: Deps,
+  principal: Principal,
+  name: string,
+  type: LabDeviceType,
+): Promise<DeviceTypeView> {
+  requireAdmin(principal);
+  requireName(labName, name, "device type");
+  await retrying(async () => {
+    const item = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(name));
+    await requireNoAlias(deps, name);
+    await deps.table.transact([
+      typeItem({ name, ...type }, item),
+      { check: namedKey("aliases", name), when: "absent" },
+    ]);
+  });
+  return getDeviceType(deps, principal, name);
+}
+
+/** Throws `not_found`, or `conflict` while devices or aliases are of this type. */
+export async function removeDeviceType(
+  deps: Deps,
+  principal: Principal,
+  name: string,
+): Promise<void> {
+  requireAdmin(principal);
+  await retrying(async () => {
+    const { version } = await getTypeItem(deps, name);
+    const devices = await namesOf(deps, `type-devices#${name}`);
+    const { aliases } = await listAliases(deps, principal);
+    const users = [
+      ...devices,
+      ...aliases.filter((alias) => alias.device_type === name).map((alias) => alias.name),
+    ];
+    if (users.length > 0) {
+      const message = `device type ${name} is that of ${users.slice(0, 10).join(", ")}; remove or change them first`;
+      throw new AppError("conflict", message);
+    }
+    await deps.table.transact([{ delete: deviceTypeKey(name), when: { version } }]);
+  });
+}
+
+/**
+ * For the transaction that puts a device: its type is made when it is new, and stays when it is there. Throws
+ * `invalid` when the name is an alias.
+ */
+export async function keepDeviceType(deps: Deps, name: string): Promise<Operation[]> {
+  const item = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(name));
+  if (item) return [{ check: deviceTypeKey(name), when: { version: item.version } }];
+  await requireNoAlias(deps, name, "invalid");
+  return [
+    typeItem({ name, ...DEFAULTS }, undefined),
+    { check: namedKey("aliases", name), when: "absent" },
+  ];
+}
+
+/** Throws `not_found`. */
+async function getTypeItem(deps: Deps, name: string): Promise<Item<DeviceTypeRecord>> {
+  const item = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(name));
+  if (!item) throw new AppError("not_found", `there is no device type ${JSON.stringify(name)}`);
+  return item;
+}
+
+const typeItem = (data: DeviceTypeRecord, old: Item<DeviceTypeRecord> | undefined): Operation => ({
+  put: {
+    key: deviceTypeKey(data.name),
+    data,
+    keys: { i1: { partition: "device-types", sort: data.name } },
+  },
+  when: old ? { version: old.version } : "absent",
+});
+
+async function requireNoAlias(
+  deps: Deps,
+  name: string,
+  code: "conflict" | "invalid" = "conflict",
+): Promise<void> {
+  const alias = await deps.table.get<{ device_type: string }>(namedKey("aliases", name));
+  if (!alias) return;
+  const { device_type } = alias.data;
+  throw new AppError(code, `${name} is an alias of device type ${device_type}, not a type`);
+}
+
+async function viewOf(deps: Deps, type: DeviceTypeRecord): Promise<DeviceTypeView> {
+  return {
+    ...type,
+    devices: await count(deps, "i2", `type-devices#${type.name}`),
+    queued: await count(deps, "i2", `queue#${type.name}`),
+  };
+}
+
+async function namesOf(deps: Deps, partition: string): Promise<string[]> {
+  const { items } = await deps.table.query<{ hostname: string }>("i2", partition, { limit: 10 });
+  return items.map(({ data }) => data.hostname);
+}
+
+async function count(deps: Deps, index: Index, partition: string): Promise<number> {
   let found = 0;
-  let cursor: string | undefined;
-  do {
-    const page = await deps.table.query("i2", partition, {
-      limit: 1000,
-      ...(cursor === undefined ? {} : { cursor }),
-    });
-    found += page.items.length;
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  for await (const _ of queryAll(deps, index, partition, { limit: 1000 })) found += 1;
   return found;
 }

@@ -1,19 +1,19 @@
 import type { DeviceView, PutDevice } from "#protocol/api.ts";
-import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
+import { labName } from "#protocol/lab.ts";
 import type { DeviceHealth } from "#protocol/states.ts";
 import type { Item, Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, deviceView, getDeviceItem, type DeviceRecord } from "./device-record.ts";
+import { checkDeviceText } from "./device-texts.ts";
+import { keepDeviceType } from "./device-types.ts";
 import { getJobItem } from "./job-record.ts";
-import { configurationKey, deviceKey, deviceTypeKey, workerKey } from "./keys.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { deviceKey, workerKey } from "./keys.ts";
+import { requireName } from "./names.ts";
+import { requireAdmin, requireUser, type Principal, type User } from "./principal.ts";
 import { retrying } from "./retrying.ts";
-
-/** A device configuration is at most this long. */
-const MAX_CONFIGURATION_BYTES = 256 * 1024;
-const HOSTNAME = /^[A-Za-z0-9][\w.-]{0,199}$/;
+import { changeText, findText } from "./texts.ts";
 
 /** A page of devices in the order of their names, 100 when `limit` is not given. */
 export async function listDevices(
@@ -44,27 +44,10 @@ export async function getDevice(
   return deviceView((await getDeviceItem(deps, hostname)).data);
 }
 
-/** The device's configuration, YAML text as it was put. Throws `not_found`. */
-export async function deviceConfiguration(
-  deps: Deps,
-  principal: Principal,
-  hostname: string,
-): Promise<string> {
-  requireUser(principal);
-  await getDeviceItem(deps, hostname);
-  return readConfiguration(deps, hostname);
-}
-
-/** For rules that have looked at the device already. */
-export async function readConfiguration(deps: Deps, hostname: string): Promise<string> {
-  const item = await deps.table.get<{ text: string }>(configurationKey(hostname));
-  return item?.data.text ?? "";
-}
-
 /**
  * Makes or replaces a device. A new one is Good unless said otherwise, one that is replaced keeps its health; its
- * device type is made when it is new. Throws `invalid` for an unknown worker or a bad configuration, `conflict`
- * when worker or type would change under a job.
+ * device type is made when it is new. Throws `invalid` for an unknown worker or a dictionary or configuration that
+ * is of no use, `conflict` when worker or type would change under a job.
  */
 export async function putDevice(
   deps: Deps,
@@ -72,9 +55,25 @@ export async function putDevice(
   hostname: string,
   request: PutDevice,
 ): Promise<DeviceView> {
-  requireAdmin(principal);
-  await check(deps, hostname, request);
-  const { device_type, worker, tags, description, health, configuration } = request;
+  const user = requireAdmin(principal);
+  requireName(labName, hostname, "host");
+  if (!(await deps.table.get(workerKey(request.worker)))) {
+    const message = `worker: there is no worker ${request.worker}; add it first`;
+    throw new AppError("invalid", message);
+  }
+  const { device_type } = request;
+  await checkDeviceText(deps, { hostname, device_type, ...textOf(request) });
+  return writeDevice(deps, user, hostname, request);
+}
+
+/** For rules that have checked it already; `conflict` when worker or type would change under a job. */
+export async function writeDevice(
+  deps: Deps,
+  { name: user }: Pick<User, "name">,
+  hostname: string,
+  request: PutDevice,
+): Promise<DeviceView> {
+  const { device_type, worker, tags, description, health, comment } = request;
   const device = await retrying(async () => {
     const old = await deps.table.get<DeviceRecord>(deviceKey(hostname));
     requireFreeToMove(old, request);
@@ -89,12 +88,13 @@ export async function putDevice(
       description,
       health: health ?? old?.data.health ?? "Good",
     };
-    const operations: Operation[] = [
+    const change = { kind: "device", name: hostname, ...textOf(request), user, comment } as const;
+    const text = await changeText(deps, change);
+    await deps.table.transact([
       { put: deviceItem(record), when: old ? { version: old.version } : "absent" },
-      { put: { key: configurationKey(hostname), data: { text: configuration } } },
-    ];
-    if (!(await deps.table.get(deviceTypeKey(device_type)))) operations.push(newType(device_type));
-    await deps.table.transact(operations);
+      ...text.operations,
+      ...(await keepDeviceType(deps, device_type)),
+    ]);
     return record;
   });
   await deps.signals.requestPass(device_type);
@@ -127,13 +127,13 @@ export async function setDeviceHealth(
   return deviceView(device);
 }
 
-/** Throws `not_found`, or `conflict` while a job has the device. Jobs keep its name. */
+/** Throws `not_found`, or `conflict` while a job has the device. Jobs keep its name, and the versions of its text stay readable. */
 export async function removeDevice(
   deps: Deps,
   principal: Principal,
   hostname: string,
 ): Promise<void> {
-  requireAdmin(principal);
+  const user = requireAdmin(principal);
   await retrying(async () => {
     const { data, version } = await getDeviceItem(deps, hostname);
     if (data.current_job !== undefined) {
@@ -142,31 +142,19 @@ export async function removeDevice(
         `job ${data.current_job} has ${hostname}; cancel it or wait for its end`,
       );
     }
-    await deps.table.transact([
-      { delete: deviceKey(hostname), when: { version } },
-      { delete: configurationKey(hostname) },
-    ]);
+    const operations: Operation[] = [{ delete: deviceKey(hostname), when: { version } }];
+    if (await findText(deps, "device", hostname)) {
+      const removal = { kind: "device", name: hostname, text: undefined, user: user.name } as const;
+      operations.push(...(await changeText(deps, removal)).operations);
+    }
+    await deps.table.transact(operations);
   });
 }
 
-async function check(deps: Deps, hostname: string, { worker, configuration }: PutDevice) {
-  if (!HOSTNAME.test(hostname)) {
-    throw new AppError("invalid", `${JSON.stringify(hostname)} is not a host name`);
-  }
-  if (!(await deps.table.get(workerKey(worker)))) {
-    throw new AppError("invalid", `worker: there is no worker ${worker}; add it first`);
-  }
-  if (new TextEncoder().encode(configuration).length > MAX_CONFIGURATION_BYTES) {
-    throw new AppError(
-      "too_large",
-      `configuration: at most ${MAX_CONFIGURATION_BYTES} bytes are possible`,
-    );
-  }
-  const read = readDeviceConfiguration(configuration);
-  if (read.configuration && read.problems.length === 0) return;
-  const [first] = read.problems;
-  const what = first ? `line ${first.line}: ${first.path} ${first.message}` : "it is empty";
-  throw new AppError("invalid", `configuration: ${what}`, { problems: read.problems });
+function textOf({ dictionary, configuration = "" }: PutDevice) {
+  return dictionary === undefined
+    ? ({ text: configuration, format: "configuration" } as const)
+    : ({ text: dictionary, format: "dictionary" } as const);
 }
 
 function requireFreeToMove(old: Item<DeviceRecord> | undefined, request: PutDevice): void {
@@ -178,14 +166,6 @@ function requireFreeToMove(old: Item<DeviceRecord> | undefined, request: PutDevi
     `job ${current_job} has the device: its worker and type can change when the job has ended`,
   );
 }
-
-const newType = (name: string): Operation => ({
-  put: {
-    key: deviceTypeKey(name),
-    data: { name },
-    keys: { i1: { partition: "device-types", sort: name } },
-  },
-});
 
 async function cancelCurrentJob(deps: Deps, { current_job, hostname }: DeviceRecord) {
   if (current_job === undefined) return;

@@ -1,7 +1,8 @@
 import type { JobList, JobView, SourceProblem, SubmitResponse } from "#protocol/api.ts";
-import { priorityNumber, readJobDefinition } from "#protocol/job-definition.ts";
+import { priorityNumber, readJobDefinition, type JobDefinition } from "#protocol/job-definition.ts";
 import type { JobHealth, JobState } from "#protocol/states.ts";
 import { timeoutSeconds } from "#protocol/timeouts.ts";
+import { resolveDeviceType } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
 import { cancel } from "./cancel.ts";
 import { checkSubmission } from "./check-submission.ts";
@@ -31,8 +32,9 @@ export async function submitJob(
     throw new AppError("too_large", `a job definition has at most ${MAX_DEFINITION_BYTES} bytes`);
   }
   const read = readJobDefinition(text);
-  const { definition, problems, warnings } = read;
-  if (!definition || problems.length > 0) throw refusal(problems);
+  const { problems, warnings } = read;
+  if (!read.definition || problems.length > 0) throw refusal(problems);
+  const definition = await withRealType(deps, read.definition);
   const unknowns = await checkSubmission(deps, definition, (path) => read.locate(path));
   if (unknowns.length > 0) throw refusal(unknowns);
 
@@ -142,6 +144,13 @@ export async function cancelJob(deps: Deps, principal: Principal, id: number): P
     }
     return jobView(await cancel(deps, item));
   });
+}
+
+/** With the device type that an alias stands for; the text that was submitted stays as it is. */
+async function withRealType(deps: Deps, definition: JobDefinition): Promise<JobDefinition> {
+  const { device_type } = definition;
+  if (device_type === undefined) return definition;
+  return { ...definition, device_type: await resolveDeviceType(deps, device_type) };
 }
 
 function refusal(problems: SourceProblem[]): AppError {

@@ -17,19 +17,24 @@ import type { Key, Range, SecondaryKeys } from "../ports/table.ts";
  * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID                         |
  * | jobs of a submitter                        | i4    | submitter-jobs#NAME | ID                         |
  * | one device                                 | main  | device#HOST         | device                     |
- * | its configuration                          | main  | device#HOST         | configuration              |
  * | all devices                                | i1    | devices             | HOST                       |
  * | devices of a type                          | i2    | type-devices#TYPE   | HOST                       |
  * | devices of a type that could take a job    | i3    | idle-devices#TYPE   | HOST                       |
  * | devices of a worker                        | i4    | worker-devices#NAME | HOST                       |
  * | one worker                                 | main  | worker#NAME         | worker                     |
  * | jobs that hold a device of a worker        | main  | worker#NAME         | assignments                |
+ * | texts that go with each job to a worker    | main  | worker#NAME         | settings                   |
  * | all workers                                | i1    | workers             | NAME                       |
  * | one device type                            | main  | device-type#TYPE    | device-type                |
  * | all device types                           | i1    | device-types        | TYPE                       |
  * | one token                                  | main  | token#ID            | token                      |
  * | all tokens                                 | i1    | tokens              | CREATED#ID                 |
  * | tokens of a worker                         | i2    | worker-tokens#NAME  | ID                         |
+ * | all texts of a kind, as they are now       | main  | texts#KIND          | NAME                       |
+ * | versions of a text, also of a removed one  | main  | text#KIND#NAME      | version#N                  |
+ * | whether any template has changed           | main  | lab                 | templates                  |
+ * | aliases, tags, groups                      | main  | aliases (and so on) | NAME                       |
+ * | who is just applying a lab                 | main  | lab                 | apply                      |
  * | whether the lab has been set up            | main  | lab                 | setup                      |
  */
 
@@ -47,20 +52,37 @@ export const resultsKey = (id: number, firstLine: number): Key => ({
   sort: `results#${padded(firstLine)}`,
 });
 export const deviceKey = (host: string): Key => ({ partition: `device#${host}`, sort: "device" });
-export const configurationKey = (host: string): Key => ({
-  partition: `device#${host}`,
-  sort: "configuration",
-});
 export const workerKey = (name: string): Key => ({ partition: `worker#${name}`, sort: "worker" });
 export const assignmentsKey = (worker: string): Key => ({
   partition: `worker#${worker}`,
   sort: "assignments",
+});
+export const workerSettingsKey = (worker: string): Key => ({
+  partition: `worker#${worker}`,
+  sort: "settings",
 });
 export const deviceTypeKey = (name: string): Key => ({
   partition: `device-type#${name}`,
   sort: "device-type",
 });
 export const tokenKey = (id: string): Key => ({ partition: `token#${id}`, sort: "token" });
+/** Kinds of texts that have versions; `device`: a dictionary, or a configuration in its place. */
+export type TextKind = "template" | "health-check" | "device";
+export const textKey = (kind: TextKind, name: string): Key => ({
+  partition: `texts#${kind}`,
+  sort: name,
+});
+export const textVersionKey = (kind: TextKind, name: string, version: number): Key => ({
+  partition: `text#${kind}#${name}`,
+  sort: `version#${padded(version)}`,
+});
+/** Its version grows with every change of a template. */
+export const templatesKey: Key = { partition: "lab", sort: "templates" };
+export const namedKey = (list: "aliases" | "tags" | "groups", name: string): Key => ({
+  partition: list,
+  sort: name,
+});
+export const applyKey: Key = { partition: "lab", sort: "apply" };
 export const setupKey: Key = { partition: "lab", sort: "setup" };
 
 /** All sort keys that begin with `prefix` (of which the rest is ASCII). */

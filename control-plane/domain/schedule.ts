@@ -1,6 +1,8 @@
-import { TableConflict } from "../ports/table.ts";
+import { TableConflict, type Item } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
+import { renderStored } from "./device-texts.ts";
+import { faultText } from "./rendered-device.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { deviceKey, workerKey } from "./keys.ts";
@@ -80,6 +82,11 @@ async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assi
     const { jobIds, replace } = await readAssignments(deps, worker.data.name);
     const { job_limit: limit } = worker.data;
     if (limit > 0 && jobIds.length >= limit) return "device is gone";
+    const fault = await configurationFault(deps, device.data);
+    if (fault !== undefined) {
+      await setBad(deps, device, fault);
+      return "device is gone";
+    }
 
     const nonce = deps.system.randomToken();
     const assigned: JobRecord = {
@@ -105,6 +112,35 @@ async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assi
     await deps.signals.ring(`job/${jobId}`);
     return "assigned";
   }
+}
+
+/** Why a device's configuration is of no use, whatever the job. */
+async function configurationFault(deps: Deps, device: DeviceRecord): Promise<string | undefined> {
+  const rendered = await renderStored(deps, device);
+  const [fault] = rendered?.faults ?? [];
+  if (fault) return faultText(fault);
+  return rendered ? undefined : "it has none";
+}
+
+/** A device whose configuration is invalid gets no job until somebody has looked at it (SCHEDULER.md 1.2). */
+async function setBad(
+  deps: Deps,
+  { data, version }: Item<DeviceRecord>,
+  fault: string,
+): Promise<void> {
+  try {
+    const record: DeviceRecord = { ...data, health: "Bad" };
+    await deps.table.transact([{ put: deviceItem(record), when: { version } }]);
+  } catch (error) {
+    if (error instanceof TableConflict) return;
+    throw error;
+  }
+  deps.system.log("device health set", {
+    hostname: data.hostname,
+    before: data.health,
+    health: "Bad",
+    reason: `invalid device configuration: ${fault}`,
+  });
 }
 
 const isHealthy = ({ health }: DeviceRecord): boolean => health === "Good" || health === "Unknown";

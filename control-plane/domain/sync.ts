@@ -3,18 +3,17 @@ import {
   type RunnerReport,
   type SyncRequest,
   type SyncResponse,
-  type Ticket,
 } from "#protocol/worker-api.ts";
 import type { Item } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
-import { readConfiguration } from "./devices.ts";
 import { endJob, returnDevice } from "./end-job.ts";
 import { isWatched } from "./job-log.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
-import { definitionBlob, deviceKey, tokenKey } from "./keys.ts";
+import { deviceKey, tokenKey } from "./keys.ts";
+import { makeTicket } from "./ticket.ts";
 import { requireWorker, type Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 import {
@@ -174,30 +173,5 @@ async function answer(deps: Deps, plan: Plan, seen: string): Promise<SyncRespons
     forget,
     watched,
     seen,
-  };
-}
-
-/** Undefined for a job whose definition is gone, which ends here: no worker could ever run it. */
-async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | undefined> {
-  const hostname = job.device ?? "";
-  const definition = await deps.blobs.get(definitionBlob(job.id));
-  if (!definition) {
-    await retrying(async () => {
-      const item = await findJobItem(deps, job.id);
-      if (item?.data.state !== "Scheduled") return;
-      const error_msg = "the job's definition is missing from the control plane's storage";
-      await endJob(deps, item, { health: "Incomplete", error_type: "Infrastructure", error_msg });
-    });
-    return undefined;
-  }
-  return {
-    job_id: job.id,
-    token: jobToken(deps, job),
-    definition: new TextDecoder("utf-8", { ignoreBOM: true }).decode(definition),
-    device: await readConfiguration(deps, hostname),
-    device_hostname: hostname,
-    device_type: job.device_type,
-    dispatcher: "",
-    env_dut: "",
   };
 }

@@ -1,9 +1,10 @@
+import type { LabWorker } from "#protocol/lab.ts";
 import type { WorkerHealth, WorkerState } from "#protocol/states.ts";
 import type { Item, NewItem, Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
-import { assignmentsKey, workerKey } from "./keys.ts";
+import { assignmentsKey, workerKey, workerSettingsKey } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
 
 /** A worker in the table. */
@@ -22,6 +23,15 @@ export interface WorkerRecord {
 /** The jobs that hold a device of a worker: what it is told by sync, and what counts for its limit. */
 export interface Assignments {
   job_ids: number[];
+}
+
+/** YAML texts that go with each job to a worker. An item of its own: a worker is written with every sync. */
+export type WorkerSettings = Pick<LabWorker, "dispatcher" | "env" | "env_dut">;
+
+/** Empty texts for a worker that has none. */
+export async function readWorkerSettings(deps: Deps, name: string): Promise<WorkerSettings> {
+  const item = await deps.table.get<WorkerSettings>(workerSettingsKey(name));
+  return item?.data ?? { dispatcher: "", env: "", env_dut: "" };
 }
 
 export const workerItem = (worker: WorkerRecord): NewItem => ({

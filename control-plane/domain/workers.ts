@@ -1,14 +1,28 @@
 import type { AddedWorker, WorkerView } from "#protocol/api.ts";
+import type { LabWorker } from "#protocol/lab.ts";
+import { readYaml } from "#protocol/read-yaml.ts";
+import type { DeviceHealth, WorkerHealth } from "#protocol/states.ts";
 import { TableConflict } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { assignmentsKey, tokenKey, workerKey } from "./keys.ts";
+import { deviceItem, getDeviceItem } from "./device-record.ts";
+import { assignmentsKey, tokenKey, workerKey, workerSettingsKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 import { makeToken, workerTokenIds } from "./tokens.ts";
-import { devicesOfWorker, getWorkerItem, workerItem, type WorkerRecord } from "./worker-record.ts";
+import {
+  devicesOfWorker,
+  deviceTypesOfWorker,
+  getWorkerItem,
+  readWorkerSettings,
+  workerItem,
+  type WorkerRecord,
+  type WorkerSettings,
+} from "./worker-record.ts";
 import { without } from "./without.ts";
+
+const MAX_SETTINGS_BYTES = 300 * 1024;
 
 /** Makes a worker and its token; the answer is the only place that has the token. Throws `conflict` when the name is taken. */
 export async function addWorker(
@@ -59,6 +73,95 @@ export async function getWorker(
   return workerView(deps, (await getWorkerItem(deps, name)).data);
 }
 
+/** What an administrator set of a worker, with the texts that its jobs get. Throws `not_found`. */
+export async function getWorkerSettings(
+  deps: Deps,
+  principal: Principal,
+  name: string,
+): Promise<LabWorker> {
+  requireAdmin(principal);
+  const { description, job_limit, health } = (await getWorkerItem(deps, name)).data;
+  return { description, job_limit, health, ...(await readWorkerSettings(deps, name)) };
+}
+
+/**
+ * Replaces what an administrator may set of a worker; its health stays when none is given. Throws `not_found`, or
+ * `invalid` for texts that are not YAML.
+ */
+export async function putWorker(
+  deps: Deps,
+  principal: Principal,
+  name: string,
+  settings: LabWorker,
+): Promise<WorkerView> {
+  requireAdmin(principal);
+  const [first] = workerTextProblems(settings);
+  if (first) throw new AppError("invalid", `${first.field}: line ${first.line}: ${first.message}`);
+  return workerView(deps, await writeWorker(deps, name, settings));
+}
+
+/** For rules that have checked the texts already. Throws `not_found`. */
+export async function writeWorker(
+  deps: Deps,
+  name: string,
+  { description, job_limit, health, dispatcher, env, env_dut }: LabWorker,
+): Promise<WorkerRecord> {
+  let before: WorkerHealth | undefined;
+  const worker = await retrying(async () => {
+    const { data, version } = await getWorkerItem(deps, name);
+    before = data.health;
+    const record = { ...data, description, job_limit, health: health ?? data.health };
+    const texts: WorkerSettings = { dispatcher, env, env_dut };
+    await deps.table.transact([
+      { put: workerItem(record), when: { version } },
+      { put: { key: workerSettingsKey(name), data: texts } },
+    ]);
+    return record;
+  });
+  await passOn(deps, worker, before);
+  for (const type of await deviceTypesOfWorker(deps, name)) await deps.signals.requestPass(type);
+  return worker;
+}
+
+/** What is wrong with a worker's texts. They travel in one item of the table, so they share its size. */
+export function workerTextProblems(
+  settings: LabWorker,
+): { field: string; line: number; message: string }[] {
+  const fields = ["dispatcher", "env", "env_dut"] as const;
+  const size = new TextEncoder().encode(JSON.stringify(fields.map((field) => settings[field])));
+  if (size.length > MAX_SETTINGS_BYTES) {
+    const message = `a worker's texts have at most ${MAX_SETTINGS_BYTES} bytes together`;
+    return [{ field: fields[0], line: 1, message }];
+  }
+  return fields.flatMap((field) => {
+    const { value, problems } = readYaml(settings[field]);
+    const [problem] = problems;
+    if (problem) return [{ field, line: problem.line, message: problem.message }];
+    const isMapping = typeof (value ?? {}) === "object" && !Array.isArray(value);
+    return isMapping ? [] : [{ field, line: 1, message: "expected a mapping" }];
+  });
+}
+
+/** What a worker's health does to that of its devices (SCHEDULER.md 1.2). */
+async function passOn(
+  deps: Deps,
+  { name, health }: WorkerRecord,
+  before: WorkerHealth | undefined,
+): Promise<void> {
+  const after = (device: DeviceHealth): DeviceHealth => {
+    if (health === "Active" && before === "Maintenance" && device === "Good") return "Unknown";
+    return health === "Retired" && before !== "Retired" && device !== "Bad" ? "Retired" : device;
+  };
+  for (const { hostname } of await devicesOfWorker(deps, name)) {
+    await retrying(async () => {
+      const { data, version } = await getDeviceItem(deps, hostname);
+      if (after(data.health) === data.health) return;
+      const record = { ...data, health: after(data.health) };
+      await deps.table.transact([{ put: deviceItem(record), when: { version } }]);
+    });
+  }
+}
+
 /** Removes a worker and revokes its tokens. Throws `not_found`, or `conflict` while devices belong to it. */
 export async function removeWorker(deps: Deps, principal: Principal, name: string): Promise<void> {
   requireAdmin(principal);
@@ -76,6 +179,7 @@ export async function removeWorker(deps: Deps, principal: Principal, name: strin
     await deps.table.transact([
       { delete: workerKey(name), when: { version } },
       { delete: assignmentsKey(name) },
+      { delete: workerSettingsKey(name) },
       ...tokens.map((id) => ({ delete: tokenKey(id) })),
     ]);
   });

@@ -3,10 +3,14 @@ import type { Problem } from "#protocol/api.ts";
 import { VERSION } from "#protocol/version.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
+import { deviceTextRoutes } from "./device-texts.ts";
+import { deviceTypeRoutes } from "./device-types.ts";
 import { deviceRoutes } from "./devices.ts";
 import { jobLogRoutes } from "./job-log.ts";
 import { jobReportRoutes } from "./job-reports.ts";
 import { jobRoutes } from "./jobs.ts";
+import { labListRoutes } from "./lab-lists.ts";
+import { healthCheckRoutes, templateRoutes } from "./lab-texts.ts";
 import { principalOf } from "./principal-of.ts";
 import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
@@ -36,6 +40,11 @@ export function createApp(deps: Deps): Hono<Env> {
     jobLogRoutes,
     jobReportRoutes,
     deviceRoutes,
+    deviceTextRoutes,
+    deviceTypeRoutes,
+    templateRoutes,
+    healthCheckRoutes,
+    labListRoutes,
     workerRoutes,
     tokenRoutes,
   ]) {

@@ -2,9 +2,7 @@ import * as v from "valibot";
 import { putDeviceSchema } from "#protocol/api.ts";
 import { deviceHealthSchema } from "#protocol/states.ts";
 import type { Deps } from "../domain/deps.ts";
-import { listDeviceTypes } from "../domain/device-types.ts";
 import {
-  deviceConfiguration,
   getDevice,
   listDevices,
   putDevice,
@@ -21,7 +19,7 @@ const healthRequest = v.object({
   reason: v.optional(v.pipe(v.string(), v.maxLength(1000))),
 });
 
-/** `/api/v1/devices` and `/api/v1/device-types` */
+/** `/api/v1/devices` */
 export function deviceRoutes(deps: Deps) {
   const app = routes();
   app.get("/devices", async (c) =>
@@ -29,11 +27,6 @@ export function deviceRoutes(deps: Deps) {
   );
   app.get("/devices/:hostname", async (c) =>
     c.json(await getDevice(deps, c.var.principal, c.req.param("hostname"))),
-  );
-  app.get("/devices/:hostname/configuration", async (c) =>
-    c.body(await deviceConfiguration(deps, c.var.principal, c.req.param("hostname")), 200, {
-      "content-type": "application/yaml; charset=utf-8",
-    }),
   );
   app.put("/devices/:hostname", async (c) => {
     const principal = requireAdmin(c.var.principal);
@@ -49,6 +42,5 @@ export function deviceRoutes(deps: Deps) {
     await removeDevice(deps, c.var.principal, c.req.param("hostname"));
     return c.body(null, 204);
   });
-  app.get("/device-types", async (c) => c.json(await listDeviceTypes(deps, c.var.principal)));
   return app;
 }

@@ -1,9 +1,17 @@
 import { addWorkerSchema } from "#protocol/api.ts";
+import { labWorkerSchema } from "#protocol/lab.ts";
 import { syncRequestSchema } from "#protocol/worker-api.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireAdmin, requireWorker } from "../domain/principal.ts";
 import { sync } from "../domain/sync.ts";
-import { addWorker, getWorker, listWorkers, removeWorker } from "../domain/workers.ts";
+import {
+  addWorker,
+  getWorker,
+  getWorkerSettings,
+  listWorkers,
+  putWorker,
+  removeWorker,
+} from "../domain/workers.ts";
 import { readJson } from "./read-body.ts";
 import { routes } from "./route.ts";
 
@@ -19,6 +27,14 @@ export function workerRoutes(deps: Deps) {
     const request = await readJson(c.req.raw, addWorkerSchema);
     return c.json(await addWorker(deps, principal, request), 201);
   });
+  app.put("/workers/:name", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const settings = await readJson(c.req.raw, labWorkerSchema);
+    return c.json(await putWorker(deps, principal, c.req.param("name"), settings));
+  });
+  app.get("/workers/:name/settings", async (c) =>
+    c.json(await getWorkerSettings(deps, c.var.principal, c.req.param("name"))),
+  );
   app.delete("/workers/:name", async (c) => {
     await removeWorker(deps, c.var.principal, c.req.param("name"));
     return c.body(null, 204);

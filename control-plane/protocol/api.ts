@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { errorTypeSchema } from "./failure.ts";
+import { hasOneText, labDeviceEntries, labDeviceTypeSchema, labName, ONE_TEXT } from "./lab.ts";
 import {
   deviceHealthSchema,
   deviceStateSchema,
@@ -107,16 +108,14 @@ export const deviceListSchema = v.object({
   next_cursor: v.optional(v.string()),
 });
 
-/** `PUT /api/v1/devices/HOSTNAME`: makes or replaces a device; its type is made when it is new. */
-export const putDeviceSchema = v.object({
-  device_type: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]{0,199}$/)),
-  worker: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]{0,199}$/)),
-  tags: v.optional(v.array(v.pipe(v.string(), v.regex(/^[\w.-]{1,200}$/))), []),
-  description: v.optional(v.string(), ""),
-  health: v.optional(deviceHealthSchema),
-  /** Device configuration, YAML text. */
-  configuration: v.string(),
-});
+/**
+ * `PUT /api/v1/devices/HOSTNAME`: makes or replaces a device; its type is made when it is new. Either `dictionary`
+ * or `configuration` must be there; `comment` stands in the list of its versions.
+ */
+export const putDeviceSchema = v.pipe(
+  v.object({ ...labDeviceEntries, comment: v.optional(v.pipe(v.string(), v.maxLength(1000)), "") }),
+  v.check((device) => hasOneText(device), ONE_TEXT),
+);
 export type PutDevice = v.InferOutput<typeof putDeviceSchema>;
 
 export const deviceTypeViewSchema = v.object({
@@ -124,6 +123,7 @@ export const deviceTypeViewSchema = v.object({
   devices: v.number(),
   /** Submitted jobs that wait for a device of this type. */
   queued: v.number(),
+  ...labDeviceTypeSchema.entries,
 });
 export type DeviceTypeView = v.InferOutput<typeof deviceTypeViewSchema>;
 export const deviceTypeListSchema = v.object({ device_types: v.array(deviceTypeViewSchema) });
@@ -150,6 +150,39 @@ export const addWorkerSchema = v.object({
 });
 export const addedWorkerSchema = v.object({ name: v.string(), token: v.string() });
 export type AddedWorker = v.InferOutput<typeof addedWorkerSchema>;
+
+/** A template or a health check that the lab has of its own. */
+export const labTextViewSchema = v.object({
+  name: v.string(),
+  version: v.number(),
+  time,
+  user: v.string(),
+  /** Of a template: Pumice has one of this name too, which it hides. */
+  hides_stock: v.optional(v.boolean()),
+});
+export type LabTextView = v.InferOutput<typeof labTextViewSchema>;
+export const templateListSchema = v.object({ templates: v.array(labTextViewSchema) });
+export const healthCheckListSchema = v.object({ health_checks: v.array(labTextViewSchema) });
+
+export const aliasViewSchema = v.object({ name: v.string(), device_type: v.string() });
+export type AliasView = v.InferOutput<typeof aliasViewSchema>;
+export const aliasListSchema = v.object({ aliases: v.array(aliasViewSchema) });
+/** `PUT /api/v1/aliases/NAME` */
+export const putAliasSchema = v.object({ device_type: labName });
+
+export const tagViewSchema = v.object({ name: v.string(), description: v.string() });
+export type TagView = v.InferOutput<typeof tagViewSchema>;
+export const tagListSchema = v.object({ tags: v.array(tagViewSchema) });
+/** `PUT /api/v1/tags/NAME` */
+export const putTagSchema = v.object({ description: v.optional(v.string(), "") });
+
+export const groupViewSchema = v.object({
+  name: v.string(),
+  description: v.string(),
+  members: v.array(v.string()),
+});
+export type GroupView = v.InferOutput<typeof groupViewSchema>;
+export const groupListSchema = v.object({ groups: v.array(groupViewSchema) });
 
 export const tokenViewSchema = v.object({
   id: v.string(),

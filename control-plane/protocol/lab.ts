@@ -13,11 +13,12 @@ export const labName = v.pipe(
   v.string("expected a name"),
   v.regex(/^[A-Za-z0-9][\w.-]{0,199}$/, "expected a name of letters, digits, `.`, `_` and `-`"),
 );
-const templateName = v.pipe(
+/** File names of own templates. */
+export const templateName = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9_][\w.-]{0,190}\.jinja2$/, "expected a file name that ends in .jinja2"),
 );
-const tagName = v.pipe(
+export const tagName = v.pipe(
   v.string("expected a tag"),
   v.regex(/^[\w.-]{1,200}$/, "expected a tag of letters, digits, `.`, `_` and `-`"),
 );
@@ -27,7 +28,10 @@ const longText = v.pipe(
   v.string("expected text"),
   v.maxLength(MAX_LAB_TEXT_CHARS, `expected at most ${MAX_LAB_TEXT_CHARS} characters`),
 );
-const description = v.optional(v.pipe(v.string("expected text"), v.maxLength(10_000)), "");
+const description = v.optional(
+  v.pipe(v.string("expected text"), v.maxLength(10_000, "expected at most 10000 characters")),
+  "",
+);
 const wholeNumber = v.pipe(
   v.number("expected a whole number"),
   v.integer("expected a whole number"),
@@ -45,22 +49,25 @@ export const labDeviceTypeSchema = v.strictObject({
 });
 export type LabDeviceType = v.InferOutput<typeof labDeviceTypeSchema>;
 
+export const labDeviceEntries = {
+  device_type: labName,
+  worker: labName,
+  tags: v.optional(v.array(tagName), []),
+  description,
+  health: v.optional(deviceHealthSchema),
+  /** Device dictionary, Jinja2 (DEVICE.md). */
+  dictionary: v.optional(longText),
+  /** In place of a dictionary: the configuration itself, YAML. */
+  configuration: v.optional(longText),
+};
+export const hasOneText = (device: {
+  dictionary?: string | undefined;
+  configuration?: string | undefined;
+}): boolean => (device.dictionary === undefined) !== (device.configuration === undefined);
+export const ONE_TEXT = "expected a dictionary, or a configuration in its place";
 export const labDeviceSchema = v.pipe(
-  v.strictObject({
-    device_type: labName,
-    worker: labName,
-    tags: v.optional(v.array(tagName), []),
-    description,
-    health: v.optional(deviceHealthSchema),
-    /** Device dictionary, Jinja2 (DEVICE.md). */
-    dictionary: v.optional(longText),
-    /** In place of a dictionary: the configuration itself, YAML. */
-    configuration: v.optional(longText),
-  }),
-  v.check(
-    (device) => (device.dictionary === undefined) !== (device.configuration === undefined),
-    "expected a dictionary, or a configuration in its place",
-  ),
+  v.strictObject(labDeviceEntries),
+  v.check((device) => hasOneText(device), ONE_TEXT),
 );
 export type LabDevice = v.InferOutput<typeof labDeviceSchema>;
 
@@ -127,7 +134,10 @@ export const labChangeSchema = v.object({
   action: v.picklist(["create", "change", "remove"]),
   section: v.picklist(LAB_SECTIONS),
   name: v.string(),
-  /** For `change`: the fields that differ, as they are and as they will be. */
+  /**
+   * For `change`: the fields that differ, as they are and as they will be. Of a template or a health check the
+   * field is `text`, of an alias `device_type`.
+   */
   fields: v.optional(
     v.record(v.string(), v.object({ from: v.optional(v.unknown()), to: v.optional(v.unknown()) })),
   ),
@@ -172,9 +182,28 @@ export const textVersionSchema = v.object({
   comment: v.string(),
   /** True for the version that removed the text. */
   removed: v.optional(v.boolean()),
+  /** Of a device: whether this is its dictionary (Jinja2) or its configuration (YAML). */
+  format: v.optional(v.picklist(["dictionary", "configuration"])),
 });
 export type TextVersion = v.InferOutput<typeof textVersionSchema>;
-export const textVersionListSchema = v.object({ versions: v.array(textVersionSchema) });
+/** Newest first. */
+export const textVersionListSchema = v.object({
+  versions: v.array(textVersionSchema),
+  next_cursor: v.optional(v.string()),
+});
+export type TextVersionList = v.InferOutput<typeof textVersionListSchema>;
+/** Answer to a text that was put or put back. */
+export const putTextSchema = v.object({
+  ...textVersionSchema.entries,
+  /** False when the text was the same, which makes no version. */
+  changed: v.boolean(),
+  warnings: v.array(v.string()),
+});
+export type PutText = v.InferOutput<typeof putTextSchema>;
+/** `POST .../put-back` */
+export const putBackSchema = v.object({
+  version: v.pipe(v.number("expected a version"), v.integer(), v.minValue(1)),
+});
 
 /** Where a value of a configuration was set. */
 export const originSchema = v.object({

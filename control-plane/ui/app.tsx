@@ -5,7 +5,8 @@ import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { listDeviceTypes } from "../domain/device-types.ts";
-import { deviceConfiguration, getDevice, listDevices } from "../domain/devices.ts";
+import { deviceConfiguration } from "../domain/device-texts.ts";
+import { getDevice, listDevices } from "../domain/devices.ts";
 import { readLog } from "../domain/job-log.ts";
 import {
   cancelJob,
@@ -15,6 +16,7 @@ import {
   readDefinition,
   submitJob,
 } from "../domain/jobs.ts";
+import type { Principal } from "../domain/principal.ts";
 import { listResults } from "../domain/results.ts";
 import { listWorkers } from "../domain/workers.ts";
 import { principalOf } from "../http/principal-of.ts";
@@ -181,7 +183,7 @@ function labPages(app: Hono<Env>, deps: Deps): void {
   app.get("/devices/:hostname", async (c) => {
     const { principal } = c.var;
     const device = await getDevice(deps, principal, c.req.param("hostname"));
-    const configuration = await deviceConfiguration(deps, principal, device.hostname);
+    const configuration = await configurationOrWhyNot(deps, principal, device.hostname);
     const { jobs } = await listJobs(deps, principal, {
       device: device.hostname,
       limit: JOBS_OF_DEVICE,
@@ -199,6 +201,16 @@ function labPages(app: Hono<Env>, deps: Deps): void {
     const { workers } = await listWorkers(deps, c.var.principal);
     return c.html(<WorkersPage view={await viewOf(deps, c)} workers={workers} />);
   });
+}
+
+/** A page is shown of a device that does not render, too. */
+async function configurationOrWhyNot(deps: Deps, principal: Principal, hostname: string) {
+  try {
+    return await deviceConfiguration(deps, principal, hostname);
+  } catch (error) {
+    if (error instanceof AppError) return `# ${error.message}`;
+    throw error;
+  }
 }
 
 async function viewOf(deps: Deps, c: Context<Env>): Promise<View> {

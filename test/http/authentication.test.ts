@@ -50,10 +50,43 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["PUT", "/devices/qemu-03", ["admin"], 200, device],
   ["POST", "/devices/qemu-03/health", ["admin"], 200, { health: "Bad" }],
   ["DELETE", "/devices/qemu-03", ["admin"], 204],
+  ["GET", "/devices/qemu-01/config", people, 200],
+  ["GET", "/devices/qemu-01/dictionary", people, 200],
+  ["PUT", "/devices/qemu-02/dictionary", ["admin"], 200, "{% extends 'qemu.jinja2' %}\n"],
+  ["GET", "/devices/qemu-02/versions", people, 200],
+  ["POST", "/devices/qemu-02/put-back", ["admin"], 200, { version: 1 }],
   ["GET", "/device-types", people, 200],
+  ["PUT", "/device-types/new", ["admin"], 200, {}],
+  ["GET", "/device-types/new", people, 200],
+  ["DELETE", "/device-types/new", ["admin"], 204],
+  ["GET", "/templates", people, 200],
+  ["PUT", "/templates/own.jinja2", ["admin"], 200, "{% extends 'qemu.jinja2' %}\n"],
+  ["GET", "/templates/own.jinja2", people, 200],
+  ["GET", "/templates/own.jinja2/versions", people, 200],
+  ["GET", "/templates/own.jinja2/versions/1", people, 200],
+  ["POST", "/templates/own.jinja2/put-back", ["admin"], 200, { version: 1 }],
+  ["DELETE", "/templates/own.jinja2", ["admin"], 204],
+  ["GET", "/health-checks", people, 200],
+  ["PUT", "/health-checks/new", ["admin"], 200, aJob()],
+  ["GET", "/health-checks/new", people, 200],
+  ["GET", "/health-checks/new/versions", people, 200],
+  ["GET", "/health-checks/new/versions/1", people, 200],
+  ["POST", "/health-checks/new/put-back", ["admin"], 200, { version: 1 }],
+  ["DELETE", "/health-checks/new", ["admin"], 204],
+  ["GET", "/aliases", people, 200],
+  ["PUT", "/aliases/new", ["admin"], 200, { device_type: "qemu" }],
+  ["DELETE", "/aliases/new", ["admin"], 204],
+  ["GET", "/tags", people, 200],
+  ["PUT", "/tags/new", ["admin"], 200, { description: "it has this" }],
+  ["DELETE", "/tags/new", ["admin"], 204],
+  ["GET", "/groups", people, 200],
+  ["PUT", "/groups/new", ["admin"], 200, { members: ["alice"] }],
+  ["DELETE", "/groups/new", ["admin"], 204],
   ["GET", "/workers", people, 200],
   ["GET", "/workers/bench", people, 200],
   ["POST", "/workers", ["admin"], 201, { name: "new" }],
+  ["PUT", "/workers/new", ["admin"], 200, { description: "new" }],
+  ["GET", "/workers/new/settings", ["admin"], 200],
   ["DELETE", "/workers/new", ["admin"], 204],
   [
     "POST",
@@ -118,12 +151,12 @@ test("the table above has every route", () => {
   const known = new Set(
     routes.map(
       ([method, path]) =>
-        `${method} ${path.replace(/\?.*/, "").replace(/\/(\d+|qemu-\d+|bench|new|none)(?=\/|$)/, "/:")}`,
+        `${method} ${path.replace(/\?.*/, "").replace(/\/(\d+|qemu-\d+|bench|new|none|own\.jinja2)(?=\/|$)/g, "/:")}`,
     ),
   );
   const served = lab.app.routes
     .filter(({ method, path }) => method !== "ALL" && path.startsWith("/api/v1/"))
-    .map(({ method, path }) => `${method} ${path.replace("/api/v1", "").replace(/:\w+/, ":")}`)
+    .map(({ method, path }) => `${method} ${path.replace("/api/v1", "").replace(/:\w+/g, ":")}`)
     .filter((route) => route !== "GET /health");
   expect(new Set(served)).toEqual(known);
 });

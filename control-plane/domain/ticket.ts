@@ -1,0 +1,58 @@
+import { readJobDefinition } from "#protocol/job-definition.ts";
+import type { ErrorType } from "#protocol/failure.ts";
+import type { Ticket } from "#protocol/worker-api.ts";
+import type { Deps } from "./deps.ts";
+import { renderStored } from "./device-texts.ts";
+import { endJob } from "./end-job.ts";
+import { findJobItem, type JobRecord } from "./job-record.ts";
+import { jobToken } from "./job-token.ts";
+import { definitionBlob } from "./keys.ts";
+import { faultText } from "./rendered-device.ts";
+import { retrying } from "./retrying.ts";
+import { readWorkerSettings } from "./worker-record.ts";
+
+/**
+ * What a worker needs for a job: the device rendered with the job's context, and the worker's own settings. Undefined
+ * for a job that no worker could ever run, because its definition is gone or its device does not render (any
+ * more): that job ends here.
+ */
+export async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | undefined> {
+  const bytes = await deps.blobs.get(definitionBlob(job.id));
+  if (!bytes) {
+    const why = "the job's definition is missing from the control plane's storage";
+    return giveUp(deps, job, "Infrastructure", why);
+  }
+  const definition = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  const { device: hostname = "", device_type, worker = "" } = job;
+  const context = readJobDefinition(definition).definition?.context;
+  const rendered = await renderStored(deps, { hostname, device_type }, context);
+  const [fault] = rendered?.faults ?? [];
+  if (!rendered || fault) {
+    const why = fault ? faultText(fault) : "it has none";
+    return giveUp(deps, job, "Configuration", `configuration of device ${hostname}: ${why}`);
+  }
+  const { dispatcher, env_dut } = await readWorkerSettings(deps, worker);
+  return {
+    job_id: job.id,
+    token: jobToken(deps, job),
+    definition,
+    device: rendered.text,
+    device_hostname: hostname,
+    device_type,
+    dispatcher,
+    env_dut,
+  };
+}
+
+async function giveUp(
+  deps: Deps,
+  { id }: JobRecord,
+  error_type: ErrorType,
+  error_msg: string,
+): Promise<undefined> {
+  await retrying(async () => {
+    const item = await findJobItem(deps, id);
+    if (item?.data.state !== "Scheduled") return;
+    await endJob(deps, item, { health: "Incomplete", error_type, error_msg });
+  });
+}

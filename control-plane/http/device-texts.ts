@@ -1,0 +1,75 @@
+import type { Context } from "hono";
+import * as v from "valibot";
+import { putBackSchema } from "#protocol/lab.ts";
+import { readYaml } from "#protocol/read-yaml.ts";
+import { AppError } from "../domain/app-error.ts";
+import type { Deps } from "../domain/deps.ts";
+import {
+  deviceConfig,
+  deviceConfiguration,
+  putBackDeviceText,
+  putDictionary,
+} from "../domain/device-texts.ts";
+import { requireAdmin, requireUser } from "../domain/principal.ts";
+import { getText, listVersions } from "../domain/texts.ts";
+import { parse, readJson, readText } from "./read-body.ts";
+import { queryNumber, routes, type Env } from "./route.ts";
+import { howChanged, MAX_TEXT_BYTES, textResponse } from "./text-bodies.ts";
+
+const pageQuery = v.object({ limit: v.optional(queryNumber), cursor: v.optional(v.string()) });
+const versionQuery = v.object({ version: v.optional(queryNumber) });
+const configQuery = v.object({ ...versionQuery.entries, context: v.optional(v.string()) });
+
+const YAML = "application/yaml; charset=utf-8";
+
+/** A device's dictionary, its versions, and what it renders to. */
+export function deviceTextRoutes(deps: Deps) {
+  const app = routes();
+  app.get("/devices/:hostname/configuration", async (c) =>
+    c.body(await deviceConfiguration(deps, c.var.principal, c.req.param("hostname")), 200, {
+      "content-type": YAML,
+    }),
+  );
+  app.get("/devices/:hostname/config", async (c) => {
+    const { version, context } = parse(configQuery, c.req.query(), "query");
+    const how = { version, context: contextOf(context) };
+    const config = await deviceConfig(deps, c.var.principal, c.req.param("hostname"), how);
+    return wantsYaml(c) ? c.body(config.text, 200, { "content-type": YAML }) : c.json(config);
+  });
+  app.get("/devices/:hostname/dictionary", async (c) => {
+    requireUser(c.var.principal);
+    const { version } = parse(versionQuery, c.req.query(), "query");
+    const record = await getText(deps, "device", c.req.param("hostname"), version);
+    return textResponse(c, record, record.format === "configuration" ? YAML : undefined);
+  });
+  app.put("/devices/:hostname/dictionary", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const text = await readText(c.req.raw, MAX_TEXT_BYTES);
+    const hostname = c.req.param("hostname");
+    return c.json(await putDictionary(deps, principal, hostname, text, howChanged(c)));
+  });
+  app.get("/devices/:hostname/versions", async (c) => {
+    requireUser(c.var.principal);
+    const page = parse(pageQuery, c.req.query(), "query");
+    return c.json(await listVersions(deps, "device", c.req.param("hostname"), page));
+  });
+  app.post("/devices/:hostname/put-back", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const { version } = await readJson(c.req.raw, putBackSchema);
+    return c.json(await putBackDeviceText(deps, principal, c.req.param("hostname"), version));
+  });
+  return app;
+}
+
+function contextOf(text: string | undefined): Record<string, unknown> {
+  const { value, problems } = readYaml(text ?? "");
+  const [problem] = problems;
+  if (problem) throw new AppError("invalid", `context: ${problem.message}`);
+  if (typeof (value ?? {}) === "object" && !Array.isArray(value)) {
+    return (value ?? {}) as Record<string, unknown>;
+  }
+  throw new AppError("invalid", "context: expected a mapping such as {arch: arm64}");
+}
+
+const wantsYaml = (c: Context<Env>): boolean =>
+  (c.req.header("accept") ?? "").includes("application/yaml");

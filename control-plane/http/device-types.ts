@@ -1,0 +1,30 @@
+import { labDeviceTypeSchema } from "#protocol/lab.ts";
+import type { Deps } from "../domain/deps.ts";
+import {
+  getDeviceType,
+  listDeviceTypes,
+  putDeviceType,
+  removeDeviceType,
+} from "../domain/device-types.ts";
+import { requireAdmin } from "../domain/principal.ts";
+import { readJson } from "./read-body.ts";
+import { routes } from "./route.ts";
+
+/** `/api/v1/device-types` */
+export function deviceTypeRoutes(deps: Deps) {
+  const app = routes();
+  app.get("/device-types", async (c) => c.json(await listDeviceTypes(deps, c.var.principal)));
+  app.get("/device-types/:name", async (c) =>
+    c.json(await getDeviceType(deps, c.var.principal, c.req.param("name"))),
+  );
+  app.put("/device-types/:name", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const type = await readJson(c.req.raw, labDeviceTypeSchema);
+    return c.json(await putDeviceType(deps, principal, c.req.param("name"), type));
+  });
+  app.delete("/device-types/:name", async (c) => {
+    await removeDeviceType(deps, c.var.principal, c.req.param("name"));
+    return c.body(null, 204);
+  });
+  return app;
+}
