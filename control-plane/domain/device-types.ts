@@ -13,7 +13,8 @@ import { retrying } from "./retrying.ts";
 /** A device type in the table; what is not there has its default. */
 type DeviceTypeRecord = { name: string } & LabDeviceType;
 
-const DEFAULTS: LabDeviceType = {
+/** Of a type that nobody described. */
+export const DEVICE_TYPE_DEFAULTS: LabDeviceType = {
   description: "",
   display: true,
   health_frequency: 24,
@@ -39,13 +40,13 @@ export async function getDeviceType(
   name: string,
 ): Promise<DeviceTypeView> {
   requireUser(principal);
-  return viewOf(deps, { ...DEFAULTS, ...(await getTypeItem(deps, name)).data });
+  return viewOf(deps, { ...DEVICE_TYPE_DEFAULTS, ...(await getTypeItem(deps, name)).data });
 }
 
 /** Device types by name, without what they count. */
 export async function* readDeviceTypes(deps: Deps): AsyncGenerator<DeviceTypeRecord> {
   for await (const { data } of queryAll<DeviceTypeRecord>(deps, "i1", "device-types")) {
-    yield { ...DEFAULTS, ...data };
+    yield { ...DEVICE_TYPE_DEFAULTS, ...data };
   }
 }
 
@@ -108,7 +109,7 @@ export async function keepDeviceType(deps: Deps, name: string): Promise<Operatio
   if (item) return [{ check: deviceTypeKey(name), when: { version: item.version } }];
   await requireNoAlias(deps, name, "invalid");
   return [
-    typeItem({ name, ...DEFAULTS }, undefined),
+    typeItem({ name, ...DEVICE_TYPE_DEFAULTS }, undefined),
     { check: namedKey("aliases", name), when: "absent" },
   ];
 }

@@ -61,7 +61,8 @@ export async function changeText(deps: Deps, change: TextChange): Promise<Change
   if (old && !old.removed && old.text === text && old.format === format) {
     return { record: old, changed: false, operations: [] };
   }
-  if (text !== undefined) requireShort(name, text);
+  const tooLong = textProblem(text ?? "");
+  if (tooLong !== undefined) throw new AppError("too_large", `${name}: ${tooLong}`);
   const record: TextRecord = {
     name,
     version: (old?.version ?? 0) + 1,
@@ -167,13 +168,13 @@ function noText(kind: TextKind, name: string, record: TextRecord | undefined): A
   return new AppError("not_found", `there is no ${what} ${quoted(name)}${since}`);
 }
 
-function requireShort(name: string, text: string): void {
+/** What keeps a text from being stored: its length. */
+export function textProblem(text: string): string | undefined {
   const encoder = new TextEncoder();
   const isShort =
     encoder.encode(text).length <= MAX_TEXT_BYTES &&
     encoder.encode(JSON.stringify(text)).length <= MAX_JSON_BYTES;
-  if (isShort) return;
-  throw new AppError("too_large", `${name}: a text has at most ${MAX_TEXT_BYTES} bytes`);
+  return isShort ? undefined : `a text has at most ${MAX_TEXT_BYTES} bytes`;
 }
 
 const quoted = (name: string): string => JSON.stringify(name);

@@ -9,6 +9,7 @@ import { deviceRoutes } from "./devices.ts";
 import { jobLogRoutes } from "./job-log.ts";
 import { jobReportRoutes } from "./job-reports.ts";
 import { jobRoutes } from "./jobs.ts";
+import { labRoutes } from "./lab.ts";
 import { labListRoutes } from "./lab-lists.ts";
 import { healthCheckRoutes, templateRoutes } from "./lab-texts.ts";
 import { principalOf } from "./principal-of.ts";
@@ -45,6 +46,7 @@ export function createApp(deps: Deps): Hono<Env> {
     templateRoutes,
     healthCheckRoutes,
     labListRoutes,
+    labRoutes,
     workerRoutes,
     tokenRoutes,
   ]) {

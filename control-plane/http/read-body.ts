@@ -31,8 +31,9 @@ export async function readText(request: Request, limitBytes: number): Promise<st
 export async function readJson<S extends v.GenericSchema>(
   request: Request,
   schema: S,
+  limitBytes = JSON_LIMIT,
 ): Promise<v.InferOutput<S>> {
-  const text = await readText(request, JSON_LIMIT);
+  const text = await readText(request, limitBytes);
   let value: unknown;
   try {
     value = JSON.parse(text);

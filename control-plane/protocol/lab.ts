@@ -127,6 +127,8 @@ export const labRequestSchema = v.object({
   prune: v.optional(v.boolean(), false),
   /** For apply: the `revision` of the plan that was agreed to; `conflict` when the lab has changed since. */
   revision: v.optional(v.string()),
+  /** For apply: stands in the list of versions of every text that changes. */
+  comment: v.optional(v.pipe(v.string(), v.maxLength(1000)), ""),
 });
 export type LabRequest = v.InferOutput<typeof labRequestSchema>;
 

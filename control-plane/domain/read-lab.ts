@@ -1,0 +1,79 @@
+import { LAB_SECTIONS, type Lab, type LabSection } from "#protocol/lab.ts";
+import type { Deps } from "./deps.ts";
+import type { DeviceRecord } from "./device-record.ts";
+import { readDeviceTypes } from "./device-types.ts";
+import { listNamed } from "./named-items.ts";
+import { queryAll } from "./query-all.ts";
+import { findText, listTexts } from "./texts.ts";
+import { readWorkerSettings, type WorkerRecord } from "./worker-record.ts";
+import { without } from "./without.ts";
+
+/** A lab with every section and, in it, every default filled in. */
+export type WholeLab = { [S in LabSection]: NonNullable<Lab[S]> };
+export type LabValue<S extends LabSection = LabSection> = WholeLab[S][string];
+
+export interface ReadLab {
+  lab: WholeLab;
+  /** Devices that have a job, and which. */
+  busy: ReadonlyMap<string, number>;
+}
+
+/** The whole lab as it is. */
+export async function readLab(deps: Deps): Promise<ReadLab> {
+  const busy = new Map<string, number>();
+  const lab: Record<string, Record<string, LabValue>> = {};
+  for (const section of LAB_SECTIONS) {
+    const values: [string, LabValue][] = [];
+    for await (const [name, value, job] of readSection(deps, section)) {
+      values.push([name, value]);
+      if (job !== undefined) busy.set(name, job);
+    }
+    lab[section] = Object.fromEntries(values);
+  }
+  return { lab: lab as WholeLab, busy };
+}
+
+/** What a section of the lab has, one by one and by name; of a device also the job that has it. */
+export async function* readSection(
+  deps: Deps,
+  section: LabSection,
+): AsyncGenerator<[name: string, value: LabValue, job?: number | undefined]> {
+  switch (section) {
+    case "templates":
+    case "health_checks":
+      const kind = section === "templates" ? "template" : "health-check";
+      for await (const { name, text } of listTexts(deps, kind)) yield [name, text];
+      return;
+    case "device_types":
+      for await (const type of readDeviceTypes(deps)) yield [type.name, without(type, "name")];
+      return;
+    case "aliases":
+      type Alias = { name: string; device_type: string };
+      for (const { name, device_type } of await listNamed<Alias>(deps, section)) {
+        yield [name, device_type];
+      }
+      return;
+    case "tags":
+    case "groups":
+      type Named = { name: string; description: string; members: string[] };
+      for (const item of await listNamed<Named>(deps, section)) {
+        yield [item.name, without(item, "name")];
+      }
+      return;
+    case "workers":
+      for await (const { data } of queryAll<WorkerRecord>(deps, "i1", "workers")) {
+        const { name, description, job_limit, health } = data;
+        const settings = await readWorkerSettings(deps, name);
+        yield [name, { description, job_limit, health, ...settings }];
+      }
+      return;
+    case "devices":
+      for await (const { data } of queryAll<DeviceRecord>(deps, "i1", "devices")) {
+        const { device_type, worker, tags, description, health, current_job } = data;
+        const record = await findText(deps, "device", data.hostname);
+        const { text = "", format = "configuration" } = record ?? {};
+        const fields = { device_type, worker, tags, description, health, [format]: text };
+        yield [data.hostname, fields, current_job];
+      }
+  }
+}
