@@ -4,7 +4,7 @@ import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { deviceTypeKey, namedKey } from "./keys.ts";
 import { listNamed, namedItem, removeNamed } from "./named-items.ts";
-import { requireName } from "./names.ts";
+import { requireName } from "./require-name.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 

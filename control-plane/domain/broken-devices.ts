@@ -2,6 +2,7 @@ import type { Loader } from "../templates/frame.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { deviceKey } from "./keys.ts";
+import { pause } from "./pause.ts";
 import { faultText, renderedDevice, type DeviceSource } from "./rendered-device.ts";
 import { listTexts } from "./texts.ts";
 
@@ -38,6 +39,3 @@ export function whyBroken(device: DeviceSource, before: Loader, after: Loader): 
   if (!fault || renderedDevice(device, before).faults.length > 0) return undefined;
   return faultText(fault);
 }
-
-/** Lets requests that came meanwhile have their turn. */
-export const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,8 +1,9 @@
 import { readJobDefinition } from "#protocol/job-definition.ts";
 import type { LabChange, LabDevice, LabRemark } from "#protocol/lab.ts";
 import type { Loader } from "../templates/frame.ts";
-import { pause, whyBroken } from "./broken-devices.ts";
+import { whyBroken } from "./broken-devices.ts";
 import { templateProblem } from "./own-templates.ts";
+import { pause } from "./pause.ts";
 import { ownValue } from "./plan-lab.ts";
 import type { ReadLab, WholeLab } from "./read-lab.ts";
 import {

@@ -3,7 +3,7 @@ import type { JobDefinition } from "#protocol/job-definition.ts";
 import { checkJobFits } from "./check-job-fits.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
-import { pause } from "./broken-devices.ts";
+import { pause } from "./pause.ts";
 import { renderStored } from "./device-texts.ts";
 import { faultText, type RenderedDevice } from "./rendered-device.ts";
 import { deviceKey, deviceTypeKey, workerKey } from "./keys.ts";

@@ -5,7 +5,7 @@ import { listAliases } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { deviceTypeKey, namedKey } from "./keys.ts";
-import { requireName } from "./names.ts";
+import { requireName } from "./require-name.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";

@@ -10,7 +10,7 @@ import { checkDeviceText } from "./device-texts.ts";
 import { keepDeviceType } from "./device-types.ts";
 import { getJobItem } from "./job-record.ts";
 import { deviceKey, workerKey } from "./keys.ts";
-import { requireName } from "./names.ts";
+import { requireName } from "./require-name.ts";
 import { requireAdmin, requireUser, type Principal, type User } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 import { changeText, findText } from "./texts.ts";

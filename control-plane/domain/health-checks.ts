@@ -3,7 +3,7 @@ import { readJobDefinition } from "#protocol/job-definition.ts";
 import { labName, type PutText } from "#protocol/lab.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { requireName } from "./names.ts";
+import { requireName } from "./require-name.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { listTexts, writeText, type HowChanged } from "./texts.ts";
 

@@ -7,7 +7,7 @@ import { TemplateError } from "../templates/template-error.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { findBrokenDevice } from "./broken-devices.ts";
-import { requireName } from "./names.ts";
+import { requireName } from "./require-name.ts";
 import { templatesKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { getText, listTexts, writeText, type HowChanged } from "./texts.ts";

@@ -1,3 +1,4 @@
+import type { AliasView, GroupView, TagView } from "#protocol/api.ts";
 import { LAB_SECTIONS, type Lab, type LabSection } from "#protocol/lab.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
@@ -40,24 +41,27 @@ export async function* readSection(
 ): AsyncGenerator<[name: string, value: LabValue, job?: number | undefined]> {
   switch (section) {
     case "templates":
+      for await (const { name, text } of listTexts(deps, "template")) yield [name, text];
+      return;
     case "health_checks":
-      const kind = section === "templates" ? "template" : "health-check";
-      for await (const { name, text } of listTexts(deps, kind)) yield [name, text];
+      for await (const { name, text } of listTexts(deps, "health-check")) yield [name, text];
       return;
     case "device_types":
       for await (const type of readDeviceTypes(deps)) yield [type.name, without(type, "name")];
       return;
     case "aliases":
-      type Alias = { name: string; device_type: string };
-      for (const { name, device_type } of await listNamed<Alias>(deps, section)) {
+      for (const { name, device_type } of await listNamed<AliasView>(deps, section)) {
         yield [name, device_type];
       }
       return;
     case "tags":
+      for (const tag of await listNamed<TagView>(deps, section)) {
+        yield [tag.name, without(tag, "name")];
+      }
+      return;
     case "groups":
-      type Named = { name: string; description: string; members: string[] };
-      for (const item of await listNamed<Named>(deps, section)) {
-        yield [item.name, without(item, "name")];
+      for (const group of await listNamed<GroupView>(deps, section)) {
+        yield [group.name, without(group, "name")];
       }
       return;
     case "workers":

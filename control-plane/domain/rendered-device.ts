@@ -76,8 +76,8 @@ export function renderedDevice(
   }
 }
 
-/** `qemu-01.jinja2`: how messages name a device's dictionary. */
-export const dictionaryName = (hostname: string): string => `${hostname}.jinja2`;
+/** A device's dictionary among the templates; a device may have the name of the type that it extends. */
+export const dictionaryName = (hostname: string): string => `devices/${hostname}.jinja2`;
 
 /** `base.jinja2 line 12: ...` */
 export function faultText({ source, problem: { path, line, message } }: Fault): string {

@@ -2,7 +2,7 @@ import type { GroupView, TagView } from "#protocol/api.ts";
 import { labName, tagName, type LabGroup } from "#protocol/lab.ts";
 import type { Deps } from "./deps.ts";
 import { listNamed, namedItem, removeNamed } from "./named-items.ts";
-import { requireName } from "./names.ts";
+import { requireName } from "./require-name.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 
 /** Tags that are described, by name; a device may have others. */

@@ -61,7 +61,7 @@ test("a context with which no device renders is refused with device, template an
         line: text.split("\n").findIndex((line) => line.startsWith("context")) + 1,
         column: 1,
         message: expect.stringMatching(
-          /^device qemu-01 does not render with this context: qemu-01\.jinja2 line 2: /,
+          /^device qemu-01 does not render with this context: devices\/qemu-01\.jinja2 line 2: /,
         ),
       },
     ],

@@ -36,6 +36,11 @@ describe("a device's dictionary", () => {
     expect(await textOf("/devices/qemu-01/configuration")).toContain("-m 1024");
   });
 
+  test("may be that of a device with the name of its type", async () => {
+    await addDevice("qemu");
+    expect(await textOf("/devices/qemu/configuration")).toMatch(/^hostname: .?qemu/m);
+  });
+
   test("shows what it comes to for a job's context, as data or as YAML", async () => {
     await addDevice("qemu-01", aDictionary("{% set memory = memory|default(1024) %}"));
     const where = `/devices/qemu-01/config?context=${encodeURIComponent("{memory: 77, arch: arm64}")}`;
