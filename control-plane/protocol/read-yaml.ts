@@ -11,6 +11,7 @@ import {
 } from "yaml";
 import type { SourceProblem } from "./api.ts";
 import { pythonTags } from "./python-tags.ts";
+import { indentQuotedScalars, type Indented } from "./quoted-scalars.ts";
 import { findOutOfBounds, TOO_DEEP } from "./yaml-bounds.ts";
 
 export type SourcePath = readonly (string | number)[];
@@ -27,6 +28,15 @@ export interface ReadYaml {
   warnings: SourceProblem[];
   /** Where the key or item at a path stands, or the nearest thing around it that exists. */
   locate: (path: SourcePath) => SourcePosition;
+  /** The path of every value that is no mapping and no list, and where in the text it stands. */
+  leaves: () => Leaf[];
+}
+
+export interface Leaf {
+  path: SourcePath;
+  /** Offsets in the text, from the first character to after the last. */
+  start: number;
+  end: number;
 }
 
 /** A job is hostile until read; more bounds are in yaml-bounds.ts. */
@@ -49,7 +59,13 @@ export function readYaml(text: string): ReadYaml {
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
   try {
-    return readDocument(text, lines, at);
+    const read = readDocument({ text, original: (offset) => offset }, lines, at);
+    if (read.problems.length === 0 || !text.includes("\n")) return read;
+    const indented = indentQuotedScalars(text);
+    if (indented.text === text) return read;
+    const again = readAgain(indented, text);
+    // Of two complaints the later one is not about indentation.
+    return (again.problems[0]?.line ?? Infinity) > (read.problems[0]?.line ?? 0) ? again : read;
   } catch (error) {
     // The parser recurses, so a text nested deep enough ends its stack before we can count.
     return failed(start, error instanceof RangeError ? TOO_DEEP : notYaml(String(error)));
@@ -64,8 +80,19 @@ export function pathText(path: SourcePath): string {
   }, "");
 }
 
+/** Positions are those of the text as it was. */
+function readAgain(indented: Indented, text: string): ReadYaml {
+  const lines = new LineCounter();
+  for (let at = 0; at >= 0; at = text.indexOf("\n", at) + 1 || -1) lines.addNewLine(at);
+  const at = (offset: number): SourcePosition => {
+    const { line, col } = lines.linePos(indented.original(offset));
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  return readDocument(indented, new LineCounter(), at);
+}
+
 function readDocument(
-  text: string,
+  { text, original }: Indented,
   lines: LineCounter,
   at: (offset: number) => SourcePosition,
 ): ReadYaml {
@@ -87,7 +114,18 @@ function readDocument(
   const found = findOutOfBounds(document);
   if (found) return failed(at(found.offset), found.message);
   const value: unknown = document.toJS({ maxAliasCount: -1 });
-  return { value, problems: [], warnings: doubledKeys(document, at), locate };
+  return {
+    value,
+    problems: [],
+    warnings: doubledKeys(document, at),
+    locate,
+    leaves: () =>
+      leavesOf(document).map(({ path, start, end }) => ({
+        path,
+        start: original(start),
+        end: original(end),
+      })),
+  };
 }
 
 function failed(position: SourcePosition, message: string): ReadYaml {
@@ -96,6 +134,7 @@ function failed(position: SourcePosition, message: string): ReadYaml {
     problems: [{ path: "", ...position, message }],
     warnings: [],
     locate: () => position,
+    leaves: () => [],
   };
 }
 
@@ -133,6 +172,24 @@ function doubledKeys(document: Document, at: (offset: number) => SourcePosition)
   return warnings;
 }
 
+/** Of doubled keys the last, as it is the one that counts; what an alias stands for is told where it stands. */
+function leavesOf(document: Document): Leaf[] {
+  const leaves = new Map<string, Leaf>();
+  const walk = (node: unknown, path: SourcePath, around: number): void => {
+    const at = rangeStart(node) ?? around;
+    if (isSeq(node) && node.items.length > 0) {
+      for (const [index, item] of node.items.entries()) walk(item, [...path, index], at);
+    } else if (isMap(node) && node.items.length > 0) {
+      for (const { key, value } of node.items) {
+        const name = isScalar(key) ? String(key.value) : "";
+        walk(value, [...path, name], rangeStart(key) ?? at);
+      }
+    } else leaves.set(pathText(path), { path, start: at, end: rangeEnd(node) ?? at });
+  };
+  walk(document.contents, [], 0);
+  return [...leaves.values()];
+}
+
 function offsetOf(document: Document, path: SourcePath): number {
   let node: unknown = document.contents;
   let offset = rangeStart(node) ?? 0;
@@ -153,7 +210,7 @@ function offsetOf(document: Document, path: SourcePath): number {
   return offset;
 }
 
-function rangeStart(node: unknown): number | undefined {
-  const range = (node as { range?: [number, number, number] | null } | null | undefined)?.range;
-  return range?.[0];
-}
+const rangeOf = (node: unknown): [number, number, number] | null | undefined =>
+  (node as { range?: [number, number, number] | null } | null | undefined)?.range;
+const rangeStart = (node: unknown): number | undefined => rangeOf(node)?.[0];
+const rangeEnd = (node: unknown): number | undefined => rangeOf(node)?.[1];

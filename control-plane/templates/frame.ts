@@ -1,5 +1,6 @@
 import type { Statement, Template } from "./ast.ts";
 import type { Scope } from "./evaluate.ts";
+import type { OriginLog } from "./origins.ts";
 import { TemplateError } from "./template-error.ts";
 import { Callable, Undefined, type Value } from "./value.ts";
 
@@ -21,6 +22,19 @@ export interface Run {
   readonly parsed: Map<string, Template>;
   readonly sets: Map<string, { template: string; line: number }>;
   readonly reads: Set<string>;
+  /** The template that was asked for. */
+  readonly first: string;
+  readonly overridden: Overridden[];
+  /** Kept when somebody wants to know where each piece of output comes from. */
+  readonly origins: OriginLog | undefined;
+}
+
+/** A variable of the first template whose value nobody will see. */
+export interface Overridden {
+  name: string;
+  template: string;
+  line: number;
+  by: { template: string; line: number };
 }
 
 /** The variables and blocks that a template and the templates it extends share. */

@@ -1,4 +1,4 @@
-import type { Filter, Statement, Template } from "./ast.ts";
+import type { Expression, Filter, Statement, Template } from "./ast.ts";
 import { applyFilter, evaluate } from "./evaluate.ts";
 import {
   makeFrame,
@@ -6,10 +6,21 @@ import {
   type Chain,
   type Frame,
   type Loader,
+  type Overridden,
   type RenderLimits,
   type Run,
 } from "./frame.ts";
-import { parseTemplate } from "./parse-template.ts";
+import { namesIn } from "./names-in.ts";
+import {
+  copyPlaces,
+  makeOriginLog,
+  noteSet,
+  outputMark,
+  readMarks,
+  textMark,
+  type Span,
+} from "./origins.ts";
+import { parsedTemplate } from "./parsed-template.ts";
 import { TemplateError } from "./template-error.ts";
 import { fromData, isTrue, itemsOf, str, type Value } from "./value.ts";
 
@@ -21,6 +32,12 @@ export interface Rendered {
   readonly sets: ReadonlyMap<string, { template: string; line: number }>;
   /** Variables that were asked for, whether they were there or not. */
   readonly reads: ReadonlySet<string>;
+  /** What the first template set and another set again without a look at it. */
+  readonly overridden: readonly Overridden[];
+  /** The trees of the templates that took part. */
+  readonly parsed: ReadonlyMap<string, Template>;
+  /** Where each piece of the text came from; empty when that was not asked for. */
+  readonly spans: readonly Span[];
 }
 
 const LIMITS: RenderLimits = { steps: 2_000_000, outputChars: 1_000_000 };
@@ -37,11 +54,14 @@ export function render(
   name: string,
   loader: Loader,
   context: Readonly<Record<string, unknown>> = {},
-  limits: RenderLimits = LIMITS,
+  { limits = LIMITS, withOrigins = false }: { limits?: RenderLimits; withOrigins?: boolean } = {},
 ): Rendered {
   const run: Run = {
     loader,
     limits,
+    first: name,
+    overridden: [],
+    origins: withOrigins ? makeOriginLog() : undefined,
     steps: 0,
     chars: 0,
     depth: 0,
@@ -50,8 +70,10 @@ export function render(
     reads: new Set(),
   };
   const globals = new Map(Object.entries(context).map(([key, value]) => [key, fromData(value)]));
-  const text = renderChain(run, load(run, name, { template: name, line: 1 }), globals);
-  return { text, templates: [...run.parsed.keys()], sets: run.sets, reads: run.reads };
+  const marked = renderChain(run, load(run, name, { template: name, line: 1 }), globals);
+  const { sets, reads, overridden, parsed, origins } = run;
+  const { text, spans } = origins ? readMarks(marked, origins) : { text: marked, spans: [] };
+  return { text, spans, templates: [...parsed.keys()], sets, reads, overridden, parsed };
 }
 
 function renderChain(run: Run, first: Template, globals: ReadonlyMap<string, Value>): string {
@@ -82,9 +104,11 @@ function renderStatement(statement: Statement, frame: Frame): string {
   frame.spend(1, line);
   switch (statement.kind) {
     case "text":
-      return show(frame, statement.text, line);
-    case "output":
-      return show(frame, str(evaluate(statement.value, frame)), line);
+      return show(frame, textMark(frame, line) + statement.text, line);
+    case "output": {
+      const value = evaluate(statement.value, frame);
+      return show(frame, outputMark(frame, statement.value, value) + str(value), line);
+    }
     case "extends": {
       if (frame.parent)
         throw new TemplateError("a template extends one other only", frame.template, line);
@@ -95,7 +119,7 @@ function renderStatement(statement: Statement, frame: Frame): string {
     case "block":
       return topOf(frame).parent && !frame.block ? "" : renderBlock(frame, statement);
     case "set":
-      assign(frame, statement.names, evaluate(statement.value, frame), line);
+      assign(frame, statement, evaluate(statement.value, frame));
       return "";
     case "set-block":
       setVariable(
@@ -142,8 +166,9 @@ function silent(frame: Frame, body: readonly Statement[]): string {
   return text;
 }
 
-function assign(frame: Frame, names: readonly string[], value: Value, line: number): void {
-  if (names.length === 1) return setVariable(frame, names[0] ?? "", value, line);
+function assign(frame: Frame, statement: Statement & { kind: "set" }, value: Value): void {
+  const { names, line, value: expression } = statement;
+  if (names.length === 1) return setVariable(frame, names[0] ?? "", value, line, expression);
   const items = itemsOf(value) ?? [];
   if (items.length !== names.length) {
     const message = `${names.length} names are set, and there are ${items.length} values`;
@@ -152,10 +177,23 @@ function assign(frame: Frame, names: readonly string[], value: Value, line: numb
   for (const [index, name] of names.entries()) setVariable(frame, name, items[index] ?? null, line);
 }
 
-function setVariable(frame: Frame, name: string, value: Value, line: number): void {
+function setVariable(
+  frame: Frame,
+  name: string,
+  value: Value,
+  line: number,
+  expression?: Expression,
+): void {
   const { chain, locals, template } = frame;
+  const { run } = chain;
+  const before = run.sets.get(name);
+  if (before?.template === run.first && template !== run.first && !locals) {
+    const looks = expression && namesIn(expression).includes(name);
+    if (!looks) run.overridden.push({ name, ...before, by: { template, line } });
+  }
+  noteSet(frame, name, value, line, expression);
   (locals ?? chain.vars).set(name, value);
-  chain.run.sets.set(name, { template, line });
+  run.sets.set(name, { template, line });
 }
 
 function filtered(filters: readonly Filter[], text: string, frame: Frame): Value {
@@ -179,7 +217,11 @@ function renderLoop(statement: Statement & { kind: "for" }, frame: Frame): strin
         line,
       );
     }
-    for (const [index, name] of names.entries()) next.locals?.set(name, values[index] ?? null);
+    for (const [index, name] of names.entries()) {
+      const value = values[index] ?? null;
+      noteSet(next, name, value, line, of);
+      next.locals?.set(name, value);
+    }
     return next;
   };
   const frames = items.map(inner).filter((next) => !when || isTrue(evaluate(when, next)));
@@ -242,6 +284,7 @@ function include(
   const frames: Frame[] = [];
   for (let at: Frame | undefined = frame; at; at = at.outer) frames.unshift(at);
   for (const { locals } of frames) for (const [key, value] of locals ?? []) visible.set(key, value);
+  copyPlaces(frame, visible.keys(), visible);
   const before = run.chars;
   const text = renderChain(run, template, visible);
   run.chars = before;
@@ -264,7 +307,7 @@ function load(run: Run, name: string, from: { template: string; line: number }):
     const why = isPlainName(name) ? "there is no such template" : "that is no name of a template";
     throw new TemplateError(`${JSON.stringify(name)}: ${why}`, from.template, from.line);
   }
-  const template = parseTemplate(source, name);
+  const template = parsedTemplate(source, name);
   run.parsed.set(name, template);
   return template;
 }
