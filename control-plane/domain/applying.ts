@@ -8,6 +8,7 @@ const LEASE_MS = 60_000;
 const RENEW_MS = 20_000;
 
 interface Applying {
+  id: string;
   user: string;
 }
 
@@ -20,39 +21,46 @@ export async function holdApplying<T>(
   user: string,
   work: (stillHeld: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  let heldSince = deps.system.now();
-  let version = 0;
-  const take = async () => {
-    const now = deps.system.now();
-    const data: Applying = { user };
-    const when = version === 0 ? ("absent" as const) : { version };
-    try {
-      await deps.table.transact([{ put: { key: applyKey, data, expires: now + LEASE_MS }, when }]);
-    } catch (error) {
-      if (!(error instanceof TableConflict)) throw error;
-      const other = (await deps.table.get<Applying>(applyKey))?.data.user ?? "somebody";
-      const message = `${other} is applying a lab just now; try again when that has ended`;
-      throw new AppError("conflict", message, { cause: error });
-    }
-    version += 1;
-    heldSince = now;
-  };
-
-  await take();
+  const holder: Applying = { id: deps.system.id(), user };
+  let heldSince = await hold(deps, holder);
   try {
     return await work(async () => {
-      if (deps.system.now() - heldSince > RENEW_MS) await take();
+      if (deps.system.now() - heldSince > RENEW_MS) heldSince = await hold(deps, holder);
     });
   } finally {
-    await giveBack(deps, version);
+    await release(deps, holder);
   }
 }
 
-async function giveBack(deps: Deps, version: number): Promise<void> {
+/** Takes or keeps the lease, and says since when. */
+async function hold(deps: Deps, holder: Applying): Promise<number> {
+  const now = deps.system.now();
+  const item = await deps.table.get<Applying>(applyKey);
+  if (item && item.data.id !== holder.id) throw takenBy(item.data.user);
   try {
-    await deps.table.transact([{ delete: applyKey, when: { version } }]);
+    await deps.table.transact([
+      {
+        put: { key: applyKey, data: holder, expires: now + LEASE_MS },
+        when: item ? { version: item.version } : "absent",
+      },
+    ]);
+  } catch (error) {
+    if (error instanceof TableConflict) throw takenBy("somebody else");
+    throw error;
+  }
+  return now;
+}
+
+async function release(deps: Deps, { id }: Applying): Promise<void> {
+  const item = await deps.table.get<Applying>(applyKey);
+  if (item?.data.id !== id) return;
+  try {
+    await deps.table.transact([{ delete: applyKey, when: { version: item.version } }]);
   } catch (error) {
     // Somebody else has it by now.
     if (!(error instanceof TableConflict)) throw error;
   }
 }
+
+const takenBy = (user: string): AppError =>
+  new AppError("conflict", `${user} is applying a lab just now; try again when that has ended`);

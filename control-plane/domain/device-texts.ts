@@ -54,7 +54,7 @@ export async function deviceConfig(
   // One that was removed has versions still.
   const device = await deps.table.get<DeviceRecord>(deviceKey(hostname));
   const source = sourceOf({ hostname, device_type: device?.data.device_type ?? "" }, record);
-  const rendered = renderedDevice(source, await labTemplates(deps), { context, origins: true });
+  const rendered = renderedDevice(source, await labTemplates(deps), { context, withOrigins: true });
   requireUsable(source, rendered);
   const { text, value: configuration, origins, warnings } = rendered;
   return { hostname, version: record.version, configuration, text, origins, warnings };

@@ -1,13 +1,12 @@
 import type { SourceProblem } from "#protocol/api.ts";
 import {
   checkDeviceConfiguration,
+  readDeviceConfiguration,
   type DeviceConfiguration,
 } from "#protocol/device-configuration.ts";
-import type { DeviceConfig, Origin } from "#protocol/lab.ts";
-import { readYaml } from "#protocol/read-yaml.ts";
+import type { DeviceConfig } from "#protocol/lab.ts";
 import type { Loader } from "../templates/frame.ts";
-import { render } from "../templates/render.ts";
-import { TemplateError } from "../templates/template-error.ts";
+import { renderDevice } from "../templates/render-device.ts";
 
 /** What a device's configuration is made of. */
 export interface DeviceSource {
@@ -36,10 +35,8 @@ export interface RenderedDevice {
   /** A worker could, but a server takes no device like that (DEVICE.md 1.1). */
   refusals: Fault[];
   warnings: DeviceConfig["warnings"];
-  /** All that took part, the dictionary first. */
-  templates: readonly string[];
   /** Only when asked for. */
-  origins: Record<string, Origin>;
+  origins: DeviceConfig["origins"];
 }
 
 /**
@@ -49,31 +46,74 @@ export interface RenderedDevice {
 export function renderedDevice(
   device: DeviceSource,
   loader: Loader,
-  { context = {} }: { context?: Readonly<Record<string, unknown>>; origins?: boolean } = {},
+  how: { context?: Readonly<Record<string, unknown>>; withOrigins?: boolean } = {},
 ): RenderedDevice {
-  if (device.format === "configuration") return readRendered(device.text, "", []);
-  const name = dictionaryName(device.hostname);
-  const own: Loader = (wanted) => (wanted === name ? device.text : loader(wanted));
-  const scheduled = {
-    scheduled_device_name: device.hostname,
-    scheduled_device_type: device.device_type,
-  };
-  try {
-    const { text, templates } = render(name, own, { ...context, ...scheduled });
-    return readRendered(text, "the rendered configuration", templates);
-  } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    const { template: source, line, message } = error;
-    return {
-      text: "",
-      value: undefined,
-      faults: [{ source, problem: { path: "", line, column: 1, message } }],
-      refusals: [],
-      warnings: [],
-      templates: [],
-      origins: {},
-    };
+  return device.format === "configuration"
+    ? asGiven(device.text)
+    : fromDictionary(device, loader, how);
+}
+
+function fromDictionary(
+  device: DeviceSource,
+  loader: Loader,
+  { context = {}, withOrigins = false }: { context?: object; withOrigins?: boolean },
+): RenderedDevice {
+  const { hostname, device_type, text: dictionary } = device;
+  const scheduled = { scheduled_device_name: hostname, scheduled_device_type: device_type };
+  const name = dictionaryName(hostname);
+  const rendered = renderDevice({
+    name,
+    dictionary,
+    loader,
+    context: { ...context, ...scheduled },
+    withOrigins,
+  });
+  const { text, value, problems, read, warnings, origins } = rendered;
+  const base = { text, value, warnings, origins };
+  if (!read || problems.length > 0) {
+    const faults = problems.map(({ template: source, line, message }) => ({
+      source,
+      problem: { path: "", line, column: 1, message },
+    }));
+    return { ...base, faults, refusals: [] };
   }
+  const checked = checkDeviceConfiguration(value, read.locate);
+  const found = checked.problems.length + checked.strict.length;
+  // To say which template made what is wrong is worth a second rendering.
+  if (found > 0 && !withOrigins)
+    return fromDictionary(device, loader, { context, withOrigins: true });
+  const blame = (one: SourceProblem) => blamed(one, origins);
+  const { configuration } = checked;
+  return {
+    ...base,
+    ...(configuration ? { configuration } : {}),
+    faults: checked.problems.map(blame),
+    refusals: checked.strict.map(blame),
+  };
+}
+
+function asGiven(text: string): RenderedDevice {
+  const { configuration, problems, strict } = readDeviceConfiguration(text);
+  const faults = (found: SourceProblem[]) => found.map((problem) => ({ source: "", problem }));
+  return {
+    text,
+    value: configuration,
+    ...(configuration ? { configuration } : {}),
+    faults: faults(problems),
+    refusals: faults(strict),
+    warnings: [],
+    origins: {},
+  };
+}
+
+/** The template that made the value that is wrong, or the first one inside of it; else the place in the result. */
+function blamed(problem: SourceProblem, origins: RenderedDevice["origins"]): Fault {
+  const { path } = problem;
+  const inside = (name: string) => name.startsWith(`${path}.`) || name.startsWith(`${path}[`);
+  const key = Object.hasOwn(origins, path) ? path : Object.keys(origins).find(inside);
+  const origin = path === "" || key === undefined ? undefined : origins[key];
+  if (!origin) return { source: "the rendered configuration", problem };
+  return { source: origin.template, problem: { ...problem, line: origin.line, column: 1 } };
 }
 
 /** A device's dictionary among the templates; a device may have the name of the type that it extends. */
@@ -92,22 +132,4 @@ export function asProblems(device: DeviceSource, faults: readonly Fault[]): Sour
   return faults.map((fault) =>
     isOwn(fault) ? fault.problem : { path: "", line: 1, column: 1, message: faultText(fault) },
   );
-}
-
-function readRendered(text: string, source: string, templates: readonly string[]): RenderedDevice {
-  const { value, problems, locate } = readYaml(text);
-  const checked =
-    problems.length > 0 ? { problems, strict: [] } : checkDeviceConfiguration(value, locate);
-  const { configuration, strict } = checked as ReturnType<typeof checkDeviceConfiguration>;
-  const faults = (found: SourceProblem[]) => found.map((problem) => ({ source, problem }));
-  return {
-    text,
-    value,
-    ...(configuration ? { configuration } : {}),
-    faults: faults(checked.problems),
-    refusals: faults(strict),
-    warnings: [],
-    templates,
-    origins: {},
-  };
 }

@@ -28,6 +28,10 @@ async function textOf(where: string): Promise<string> {
   return answer.text();
 }
 
+interface QemuConfiguration {
+  actions: { boot: { methods: { qemu: { parameters: { options: string[] } } } } };
+}
+
 describe("a device's dictionary", () => {
   test("is kept byte for byte and renders with Pumice's templates", async () => {
     const dictionary = aDictionary("{% set memory = 1024 %}  {# ünïcode #}\r");
@@ -58,6 +62,33 @@ describe("a device's dictionary", () => {
     ]);
     const bad = await lab.request("/devices/qemu-01/config?context=[1]");
     expect([bad.status, await bad.text()]).toEqual([400, expect.stringContaining("a mapping")]);
+  });
+
+  test("says for each value which template and line set it, or that the context did", async () => {
+    const power =
+      "{% set connection_command = 'telnet ser 7' %}\n{% set hard_reset_command = 'pdu 7' %}";
+    await addDevice("qemu-01", aDictionary(power));
+    const config = await lab.api<DeviceConfig>("/devices/qemu-01/config?context={memory: 77}");
+    expect(config.origins["commands.hard_reset"]).toEqual({
+      template: "devices/qemu-01.jinja2",
+      line: 3,
+      variable: "hard_reset_command",
+    });
+    const { options } = (config.configuration as QemuConfiguration).actions.boot.methods.qemu
+      .parameters;
+    const memory = `actions.boot.methods.qemu.parameters.options[${options.indexOf("-m 77")}]`;
+    expect(config.origins[memory]).toMatchObject({ template: "context", variable: "memory" });
+  });
+
+  test("with a variable that nothing reads is taken with a warning", async () => {
+    await addDevice("qemu-01");
+    const text = aDictionary("{% set memroy = 1 %}");
+    const put = (await (await putDictionary("qemu-01", text)).json()) as PutText;
+    expect(put.warnings).toEqual([
+      expect.stringMatching(/^devices\/qemu-01\.jinja2 line 2: memroy .*did you mean memory\?/),
+    ]);
+    const { warnings } = await lab.api<DeviceConfig>("/devices/qemu-01/config");
+    expect(warnings).toMatchObject([{ template: "devices/qemu-01.jinja2", line: 2 }]);
   });
 
   test("has versions with who, when and why, newest first, and old ones can be read", async () => {
@@ -173,11 +204,11 @@ describe("a dictionary is refused", () => {
     ["that is no template", aDictionary("{% if %}"), 2, /x\.jinja2 line 2/],
     ["that extends what there is not", "{% extends 'nothing.jinja2' %}", 1, /nothing\.jinja2/],
     ["that renders to no device", "a: 1", 1, /"constants" is missing/],
-    ["that renders to no YAML", "a: [", 1, /rendered configuration line 1/],
+    ["that renders to no YAML", "\n\na: [", 3, /x\.jinja2 line 3: .*can't be read/],
     [
       "that sets a key that devices don't have",
       `${aDictionary()}{% block body %}{{ super() }}\nhard_rest: pdu\n{% endblock %}`,
-      1,
+      3,
       /hard_rest/,
     ],
   ])("%s", async (_, dictionary, line, message) => {

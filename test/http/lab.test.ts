@@ -304,6 +304,16 @@ describe("before anything is written", () => {
     expect(errors).toMatchObject([{ section: "devices", name: "x", field: "dictionary", line: 3 }]);
   });
 
+  test("what is only odd is a warning with its line", async () => {
+    const wanted = aLab();
+    wanted["devices"]!["x"] = { ...aDevice, dictionary: `${DICTIONARY}{% set memroy = 1 %}` };
+    const { errors, warnings } = await plan(wanted);
+    expect([errors, warnings]).toMatchObject([
+      [],
+      [{ section: "devices", name: "x", field: "dictionary", line: 3 }],
+    ]);
+  });
+
   test("what stays and would be without what it needs is found", async () => {
     await apply(aLab());
     const without = (section: string) => ({ [section]: {} });
@@ -358,7 +368,7 @@ describe("concurrently", () => {
     const answers = await Promise.all([refused(aLab()), refused(aLab()), refused(aLab())]);
     const statuses = answers.map(([status]) => status).toSorted((a, b) => a - b);
     expect(statuses).toEqual([200, 409, 409]);
-    expect(answers.find(([status]) => status === 409)?.[1]).toMatch(/admin is applying a lab/);
+    expect(answers.find(([status]) => status === 409)?.[1]).toMatch(/is applying a lab just now/);
     expect(shortly(await plan(aLab()))).toEqual([]);
   });
 
