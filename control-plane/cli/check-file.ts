@@ -5,8 +5,7 @@ import { readJobDefinition, type JobDefinition } from "#protocol/job-definition.
 import { readYaml } from "#protocol/read-yaml.ts";
 import { readTestDefinition } from "#protocol/test-definition.ts";
 import type { Loader } from "../templates/frame.ts";
-import { render } from "../templates/render.ts";
-import { TemplateError } from "../templates/template-error.ts";
+import { renderDevice, type TemplateRemark } from "../templates/render-device.ts";
 import { readNamedFile } from "./command.ts";
 import { fileKind, type FileKind } from "./file-kind.ts";
 
@@ -68,25 +67,38 @@ function checkTemplate(
   load: Loader,
 ): CheckedFile {
   const name = path.basename(file);
-  const loader: Loader = (wanted) => (wanted === name ? text : load(wanted));
-  try {
-    const rendered = render(name, loader);
-    const { problems, strict } = readDeviceConfiguration(rendered.text);
-    const here = (found: readonly SourceProblem[]) => found.map((one) => ({ ...one, file }));
-    return judged(file, kind, { errors: here(problems), strictErrors: here(strict) });
-  } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    const { template, line, message } = error;
-    const remark = {
-      file: template === name ? file : template,
-      path: "",
-      line,
-      column: 1,
-      message,
-    };
-    return judged(file, kind, { errors: [remark] });
+  const rendered = renderDevice({ name, dictionary: text, loader: load });
+  const placed = ({ template, line, message }: TemplateRemark): Remark => {
+    return { file: template === name ? file : template, path: "", line, column: 1, message };
+  };
+  const warnings = rendered.warnings.map(placed);
+  if (rendered.problems.length > 0) {
+    return { ...judged(file, kind, { errors: rendered.problems.map(placed) }), warnings };
   }
+  const { problems, strict } = readDeviceConfiguration(rendered.text);
+  if (problems.length + strict.length === 0)
+    return { ...judged(file, kind, { errors: [] }), warnings };
+  // Only now is it worth knowing where each value comes from.
+  const { originAt } = renderDevice({ name, dictionary: text, loader: load, withOrigins: true });
+  const traced = ({ path: where, line, column, message }: SourceProblem): Remark => {
+    const start = offsetAt(rendered.text, line, column);
+    const origin = originAt(start, endOfLine(rendered.text, start));
+    const place = placed({ template: name, line: 1, ...origin, message });
+    return { ...place, path: where };
+  };
+  const found = { errors: problems.map(traced), strictErrors: strict.map(traced) };
+  return { ...judged(file, kind, found), warnings };
 }
+
+function offsetAt(text: string, line: number, column: number): number {
+  const before = text.split("\n").slice(0, line - 1);
+  return before.reduce((offset, { length }) => offset + length + 1, column - 1);
+}
+
+const endOfLine = (text: string, from: number): number => {
+  const end = text.indexOf("\n", from);
+  return end < 0 ? text.length : end;
+};
 
 function judged(
   file: string,

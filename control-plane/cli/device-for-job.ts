@@ -5,8 +5,7 @@ import {
 } from "#protocol/device-configuration.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
 import type { Loader } from "../templates/frame.ts";
-import { render } from "../templates/render.ts";
-import { TemplateError } from "../templates/template-error.ts";
+import { renderDevice } from "../templates/render-device.ts";
 import { readNamedFile, UsageError } from "./command.ts";
 
 /**
@@ -28,12 +27,14 @@ export function deviceForJob(
 }
 
 function rendered(file: string, context: Readonly<Record<string, unknown>>, load: Loader): string {
-  const text = readNamedFile(file);
-  const name = path.basename(file);
-  try {
-    return render(name, (wanted) => (wanted === name ? text : load(wanted)), context).text;
-  } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    throw new UsageError(`--device ${error.template}:${error.line}: ${error.message}`);
-  }
+  const dictionary = readNamedFile(file);
+  const { text, problems } = renderDevice({
+    name: path.basename(file),
+    dictionary,
+    loader: load,
+    context,
+  });
+  const [problem] = problems;
+  if (!problem) return text;
+  throw new UsageError(`--device ${problem.template}:${problem.line}: ${problem.message}`);
 }

@@ -1,8 +1,6 @@
 import path from "node:path";
 import { readYaml } from "#protocol/read-yaml.ts";
-import type { Loader } from "../templates/frame.ts";
-import { render } from "../templates/render.ts";
-import { TemplateError } from "../templates/template-error.ts";
+import { renderDevice, type TemplateRemark } from "../templates/render-device.ts";
 import {
   argumentsOf,
   readNamedFile,
@@ -11,6 +9,7 @@ import {
   type Command,
   type Context,
 } from "./command.ts";
+import { originLines } from "./origin-lines.ts";
 import { printable } from "./printable.ts";
 import { templateFolders } from "./template-folders.ts";
 
@@ -21,11 +20,13 @@ export const renderCommand: Command = {
   options: {
     templates: { type: "string", multiple: true },
     context: { type: "string" },
+    origins: { type: "boolean" },
     json: { type: "boolean" },
   },
   help: [
     "--templates DIR     own device types, before Pumice's; may be given again, the first that has one wins",
     "--context YAML      variables of a job's context, for example '{arch: arm64}'",
+    "--origins           print a line for each value, and which template's line set it",
     "--json              print the configuration as JSON instead of the rendered text",
   ],
   run: renderDictionary,
@@ -35,29 +36,25 @@ async function renderDictionary(context: Context): Promise<number> {
   const { terminal, values } = context;
   const [file = ""] = argumentsOf(context, "DICTIONARY.jinja2");
   const name = path.basename(file);
-  const folders = [values["templates"] ?? []].flat().map(String);
-  const dictionary = readNamedFile(file);
-  const load = templateFolders(folders);
-  const loader: Loader = (wanted) => (wanted === name ? dictionary : load(wanted));
-  try {
-    const { text } = render(name, loader, contextOf(textOf(values, "context")));
-    if (!values["json"]) {
-      terminal.out(text);
-      return 0;
-    }
-    const { value, problems } = readYaml(text);
-    for (const { line, column, message } of problems) {
-      terminal.say(printable(`${file}: rendered line ${line}:${column}: ${message}`));
-    }
-    if (problems.length > 0) return 2;
-    terminal.out(JSON.stringify(value, undefined, 2));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    const where = error.template === name ? file : error.template;
-    terminal.say(printable(`${where}:${error.line}: ${error.message}`));
-    return 2;
-  }
+  const { text, value, problems, warnings, origins } = renderDevice({
+    name,
+    dictionary: readNamedFile(file),
+    loader: templateFolders([values["templates"] ?? []].flat().map(String)),
+    context: contextOf(textOf(values, "context")),
+    withOrigins: values["origins"] === true,
+  });
+  const tell = (level: string, { template, line, message }: TemplateRemark) =>
+    terminal.say(printable(`${template === name ? file : template}:${line}: ${level}${message}`));
+  for (const warning of warnings) tell("warning: ", warning);
+  for (const problem of problems) tell("", problem);
+  if (problems.length > 0) return 2;
+  if (values["json"]) {
+    const shown = values["origins"] ? { configuration: value, origins } : value;
+    terminal.out(JSON.stringify(shown, undefined, 2));
+  } else if (values["origins"]) {
+    for (const line of originLines(value, origins)) terminal.out(printable(line));
+  } else terminal.out(text);
+  return 0;
 }
 
 function contextOf(text: string | undefined): Record<string, unknown> {

@@ -6,7 +6,7 @@
 export interface Indented {
   text: string;
   /** The place in the text as it was. */
-  original(offset: number): number;
+  original: (offset: number) => number;
 }
 
 /**

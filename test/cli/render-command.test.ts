@@ -40,3 +40,28 @@ test("what is wrong is said with file and line", async () => {
   expect(unknown.code).toBe(2);
   expect(unknown.said).toContain('"board.jinja2": there is no such template');
 });
+
+test("--origins tells for each value which line of which template set it", async () => {
+  writeFileSync(
+    file("dut-3.jinja2"),
+    "{% extends 'board.jinja2' %}\n{% set console = 'ttyS7' %}\n",
+  );
+  const args = ["render", file("dut-3.jinja2"), ...stock(), "--origins"];
+  const { code, out } = await cli(args);
+  expect(code).toBe(0);
+  expect(out).toBe('console: "ttyS7"  # dut-3.jinja2:2 console\nfrom: "stock"  # base.jinja2:2\n');
+  const { out: json } = await cli([...args, "--json"]);
+  expect(JSON.parse(json)).toMatchObject({
+    configuration: { console: "ttyS7" },
+    origins: { console: { template: "dut-3.jinja2", line: 2, variable: "console" } },
+  });
+});
+
+test("without --templates Pumice's own device types are found", async () => {
+  writeFileSync(file("bbb-01.jinja2"), "{% extends 'beaglebone-black.jinja2' %}\n");
+  const { code, out } = await cli(["render", file("bbb-01.jinja2"), "--json"]);
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({
+    actions: { boot: { methods: { "u-boot": { parameters: { bootloader_prompt: "U-Boot" } } } } },
+  });
+});

@@ -215,5 +215,9 @@ const options = (configuration: Configuration) => qemuParameters(configuration).
 const sorted = (value: Record<string, unknown>): [string, unknown][] =>
   Object.entries(value).map(([key, inner]) => [
     key,
-    Array.isArray(inner) ? inner : Object.entries(inner as object).toSorted(),
+    Array.isArray(inner)
+      ? inner
+      : Object.fromEntries(
+          keysOf(inner as object).map((name) => [name, (inner as Record<string, unknown>)[name]]),
+        ),
   ]);
