@@ -1,6 +1,7 @@
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { measureJob } from "./job.ts";
+import { measureLanguage } from "./language.ts";
 import { measureMemory } from "./memory.ts";
 
 /** One figure: what it is and one value a run. */
@@ -16,6 +17,10 @@ interface Part {
 }
 
 const parts: Record<string, Part> = {
+  language: {
+    about: "what it costs to validate a job and to render a device",
+    run: measureLanguage,
+  },
   job: {
     about: "a QEMU job's latencies: submission to runner start, end of test to Finished, overhead",
     run: measureJob,
@@ -75,7 +80,7 @@ function table(all: Record<string, Measured[]>): string {
   );
   const lines = rows.map(([part, row]) => {
     const figure = (n: number): string =>
-      (row.unit === "ms" ? n.toFixed(0) : n.toFixed(1)).padStart(8);
+      (row.unit === "ms" ? n.toFixed(n < 10 ? 2 : 0) : n.toFixed(1)).padStart(8);
     return `${part.padEnd(8)} ${row.name.padEnd(48)} ${figure(row.median)} ${figure(row.min)} ${figure(row.max)}  ${row.unit.padEnd(4)} ${String(row.runs).padStart(4)}`;
   });
   const head = `${"part".padEnd(8)} ${"figure".padEnd(48)}   median      min      max  unit runs`;
