@@ -1,18 +1,19 @@
 import {
+  Composer,
   isAlias,
   isMap,
   isPair,
   isScalar,
   isSeq,
   LineCounter,
-  parseDocument,
-  visit,
+  Parser,
+  YAMLParseError,
   type Document,
 } from "yaml";
 import type { SourceProblem } from "./api.ts";
+import { pythonTokens } from "./python-lexer.ts";
 import { pythonTags } from "./python-tags.ts";
-import { indentQuotedScalars, type Indented } from "./quoted-scalars.ts";
-import { findOutOfBounds, TOO_DEEP } from "./yaml-bounds.ts";
+import { keyText, offsetOf, TOO_DEEP, YamlFault, yamlValues } from "./yaml-values.ts";
 
 export type SourcePath = readonly (string | number)[];
 export interface SourcePosition {
@@ -39,10 +40,15 @@ export interface Leaf {
   end: number;
 }
 
-/** A job is hostile until read; more bounds are in yaml-bounds.ts. */
+/** A job is hostile until read; more bounds are in yaml-values.ts. */
 const MAX_TEXT_CHARS = 1024 * 1024;
+const MAX_WARNINGS = 100;
 /** Of what the parser says, which may quote the text. */
 const MAX_REASON_CHARS = 200;
+/** PyYAML's line breaks that yaml doesn't know. */
+const ODD_LINE_BREAKS = /\r(?!\n)|[\x85\u2028\u2029]/g;
+/** What PyYAML refuses wherever it stands. */
+const UNPRINTABLE = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
 /**
  * Reads one YAML document as PyYAML's safe loader does (RENDER-TRAPS.md 3): YAML 1.1, `y` and `n` are strings,
@@ -59,13 +65,7 @@ export function readYaml(text: string): ReadYaml {
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
   try {
-    const read = readDocument({ text, original: (offset) => offset }, lines, at);
-    if (read.problems.length === 0 || !text.includes("\n")) return read;
-    const indented = indentQuotedScalars(text);
-    if (indented.text === text) return read;
-    const again = readAgain(indented, text);
-    // Of two complaints the later one is not about indentation.
-    return (again.problems[0]?.line ?? Infinity) > (read.problems[0]?.line ?? 0) ? again : read;
+    return readDocument(text.replace(ODD_LINE_BREAKS, "\n"), lines, at);
   } catch (error) {
     // The parser recurses, so a text nested deep enough ends its stack before we can count.
     return failed(start, error instanceof RangeError ? TOO_DEEP : notYaml(String(error)));
@@ -80,53 +80,58 @@ export function pathText(path: SourcePath): string {
   }, "");
 }
 
-/** Positions are those of the text as it was. */
-function readAgain(indented: Indented, text: string): ReadYaml {
-  const lines = new LineCounter();
-  for (let at = 0; at >= 0; at = text.indexOf("\n", at) + 1 || -1) lines.addNewLine(at);
-  const at = (offset: number): SourcePosition => {
-    const { line, col } = lines.linePos(indented.original(offset));
-    return { line: Math.max(1, line), column: Math.max(1, col) };
-  };
-  return readDocument(indented, new LineCounter(), at);
-}
-
 function readDocument(
-  { text, original }: Indented,
+  text: string,
   lines: LineCounter,
   at: (offset: number) => SourcePosition,
 ): ReadYaml {
-  const document = parseDocument(text, {
+  const document = parse(text, lines);
+  const unprintable = text.search(UNPRINTABLE);
+  if (unprintable >= 0) return failed(at(unprintable), "a control character: remove it");
+  const [error] = document.errors;
+  if (error) return failed(at(error.pos[0]), yamlSentence(error.code, error.message));
+  // The only warning of this code is about the indentation of a closing bracket.
+  const warning = document.warnings.find(({ code }) => code !== "BAD_INDENT");
+  if (warning) return failed(at(warning.pos[0]), notYaml(warning.message));
+  try {
+    const { value, doubled } = yamlValues(document);
+    const warnings = doubled.slice(0, MAX_WARNINGS).map(({ key, offset }) => {
+      const message = `the key ${JSON.stringify(key)} stands here twice: the last one counts`;
+      return { path: key, ...at(offset), message };
+    });
+    const locate = (path: SourcePath) => at(placeOf(document, path));
+    return { value, problems: [], warnings, locate, leaves: () => leavesOf(document) };
+  } catch (fault) {
+    if (!(fault instanceof YamlFault)) throw fault;
+    return failed(at(fault.offset), fault.message);
+  }
+}
+
+function parse(text: string, lines: LineCounter): Document {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  function* tokens() {
+    for (const token of pythonTokens(text)) yield* parser.next(token);
+    yield* parser.end();
+  }
+  const composer = new Composer({
     version: "1.1",
     schema: "failsafe",
     customTags: pythonTags,
-    merge: true,
     uniqueKeys: false,
     prettyErrors: false,
-    lineCounter: lines,
     logLevel: "error",
   });
-  const locate = (path: SourcePath): SourcePosition => at(offsetOf(document, path));
-  const [error] = document.errors;
-  if (error) return failed(at(error.pos[0]), yamlSentence(error.code, error.message));
-  const [warning] = document.warnings;
-  if (warning) return failed(at(warning.pos[0]), notYaml(warning.message));
-  const found = findOutOfBounds(document);
-  if (found) return failed(at(found.offset), found.message);
-  const value: unknown = document.toJS({ maxAliasCount: -1 });
-  return {
-    value,
-    problems: [],
-    warnings: doubledKeys(document, at),
-    locate,
-    leaves: () =>
-      leavesOf(document).map(({ path, start, end }) => ({
-        path,
-        start: original(start),
-        end: original(end),
-      })),
-  };
+  const [document, second] = composer.compose(tokens(), true, text.length);
+  if (!document) throw new Error("no document");
+  if (second) document.errors.push(new YAMLParseError(startOf(second), "MULTIPLE_DOCS", ""));
+  return document;
 }
+
+const startOf = (document: Document): [number, number] => {
+  const at = offsetOf(document) ?? 0;
+  return [at, at];
+};
 
 function failed(position: SourcePosition, message: string): ReadYaml {
   return {
@@ -145,72 +150,55 @@ function yamlSentence(code: string, message: string): string {
       return "there is a second document (`---`): expected one";
     case "TAB_AS_INDENT":
       return "a tab stands in the indentation: YAML wants spaces";
-    default:
-      return notYaml(message);
+    case "MULTILINE_IMPLICIT_KEY":
+      return notYaml("a key and its colon stand on two lines; is a bracket before it not closed?");
+    default: {
+      const closing = /must be sufficiently indented and end with a (.)$/.exec(message)?.[1];
+      return notYaml(closing ? `expected a ${closing} that closes the bracket` : message);
+    }
   }
 }
 
 const notYaml = (reason: string): string =>
   `this is not YAML: ${reason.length > MAX_REASON_CHARS ? `${reason.slice(0, MAX_REASON_CHARS)}…` : reason}`;
 
-function doubledKeys(document: Document, at: (offset: number) => SourcePosition): SourceProblem[] {
-  const warnings: SourceProblem[] = [];
-  visit(document, {
-    Map(_, map) {
-      const seen = new Set<unknown>();
-      for (const { key } of map.items) {
-        if (!isScalar(key)) continue;
-        const name = key.value;
-        if (seen.has(name) && warnings.length < 100) {
-          const message = `the key ${JSON.stringify(name)} stands here twice: the last one counts`;
-          warnings.push({ path: String(name), ...at(key.range?.[0] ?? 0), message });
-        }
-        seen.add(name);
-      }
-    },
-  });
-  return warnings;
-}
-
 /** Of doubled keys the last, as it is the one that counts; what an alias stands for is told where it stands. */
 function leavesOf(document: Document): Leaf[] {
   const leaves = new Map<string, Leaf>();
   const walk = (node: unknown, path: SourcePath, around: number): void => {
-    const at = rangeStart(node) ?? around;
+    const at = offsetOf(node) ?? around;
     if (isSeq(node) && node.items.length > 0) {
       for (const [index, item] of node.items.entries()) walk(item, [...path, index], at);
     } else if (isMap(node) && node.items.length > 0) {
       for (const { key, value } of node.items) {
-        const name = isScalar(key) ? String(key.value) : "";
-        walk(value, [...path, name], rangeStart(key) ?? at);
+        const name = isScalar(key) ? keyText(key) : "";
+        walk(value, [...path, name], offsetOf(key) ?? at);
       }
-    } else leaves.set(pathText(path), { path, start: at, end: rangeEnd(node) ?? at });
+    } else leaves.set(pathText(path), { path, start: at, end: endOf(node) ?? at });
   };
   walk(document.contents, [], 0);
   return [...leaves.values()];
 }
 
-function offsetOf(document: Document, path: SourcePath): number {
+function placeOf(document: Document, path: SourcePath): number {
   let node: unknown = document.contents;
-  let offset = rangeStart(node) ?? 0;
+  let offset = offsetOf(node) ?? 0;
   for (const key of path) {
     if (isAlias(node)) node = node.resolve(document);
     if (isSeq(node) && typeof key === "number") {
       node = node.items[key];
-      offset = rangeStart(node) ?? offset;
+      offset = offsetOf(node) ?? offset;
     } else if (isMap(node)) {
       const pair = node.items.findLast(
-        (item) => isScalar(item.key) && String(item.key.value) === String(key),
+        (item) => isScalar(item.key) && keyText(item.key) === String(key),
       );
       if (!isPair(pair)) return offset;
-      offset = rangeStart(pair.key) ?? offset;
+      offset = offsetOf(pair.key) ?? offset;
       node = pair.value;
     } else return offset;
   }
   return offset;
 }
 
-const rangeOf = (node: unknown): [number, number, number] | null | undefined =>
-  (node as { range?: [number, number, number] | null } | null | undefined)?.range;
-const rangeStart = (node: unknown): number | undefined => rangeOf(node)?.[0];
-const rangeEnd = (node: unknown): number | undefined => rangeOf(node)?.[1];
+const endOf = (node: unknown): number | undefined =>
+  (node as { range?: [number, number, number] | null } | null | undefined)?.range?.[1];

@@ -225,7 +225,7 @@ test("results come as a table, as JSON and as JUnit", async () => {
 
 test("jobs lists what its filters leave, and goes on where a list ended", async () => {
   await finishedJob();
-  await lab.submit(aJob({ name: "second\u001b[2J" }));
+  await lab.submit(aJob({ name: String.raw`"second\e[2J"` }));
   const all = await pumice("jobs");
   expect(all.out).toMatch(/^ID {2}STATE .*\n2 {3}\S+ +Unknown .* second\n1 {3}Finished +Complete/);
   const finished = await pumice("jobs", "--state", "Finished", "--type", "qemu", "--json");

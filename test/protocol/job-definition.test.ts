@@ -64,7 +64,7 @@ describe("a job definition", () => {
     [
       "something that is no YAML",
       "a: [1, 2\nb: 3\n",
-      [expect.stringMatching(/^2:1 : this is not YAML: /)],
+      [expect.stringMatching(/^1:8 : this is not YAML: /)],
     ],
   ])("with %s is refused, and the place is named", (_, text, expected) => {
     const problems = problemsOf(text);

@@ -47,6 +47,17 @@ test("merge keys are merged, a mapping's own keys win", () => {
   expect(readYaml(text).value).toMatchObject({ y: { a: 1, b: 2 }, z: { a: 1, b: 1, c: 3 } });
 });
 
+test("a mapping that is merged gives way to one that is named before it, and none of it to a quoted `<<`", () => {
+  const text = "x: &x {a: 1}\ny: {<<: [*x, {a: 2, b: 2}]}\nz: {'<<': *x}\n";
+  expect(readYaml(text).value).toMatchObject({ y: { a: 1, b: 2 }, z: { "<<": { a: 1 } } });
+});
+
+test("keys are text, as in JSON", () => {
+  expect(readYaml("115200: a\n~: b\non: c\n=: d\n__proto__: e\n").value).toEqual(
+    JSON.parse('{"115200": "a", "null": "b", "true": "c", "=": "d", "__proto__": "e"}'),
+  );
+});
+
 test("of doubled keys the last one counts, with a warning at its place", () => {
   const { value, problems, warnings } = readYaml("a: 1\nb:\n  c: 1\n  c: 2\n");
   expect(value).toEqual({ a: 1, b: { c: 2 } });
@@ -66,11 +77,22 @@ test("a place is that of the key, or of the nearest thing around it that exists"
 test.each([
   ["two documents", "a: 1\n---\nb: 2\n", /^2:1 there is a second document/],
   ["a tab in the indentation", "a:\n\tb: 1\n", /^2:1 a tab stands in the indentation/],
-  ["an open bracket", "a: [1, 2\nb: 3\n", /^2:1 this is not YAML/],
+  ["an open bracket", "a: [1, 2\n- 3\n", /^3:1 this is not YAML: expected a ] that closes/],
+  [
+    "a brace that is closed too late",
+    "a: {b: 1\nc: 2\n}\n",
+    /^1:8 .* bracket before it not closed/,
+  ],
   ["a tag that nobody knows", "a: !python/object x\n", /^1:4 this is not YAML: Unresolved tag/],
   ["an alias that names nothing", "a: *b\n", /^1:4 the alias \*b names nothing/],
   ["an alias of itself", "a: &a\n  b: [*a]\n", /^2:7 the alias \*a stands inside/],
   ["a list as a key", "? [1, 2]\n: 3\n", /^1:3 a mapping or a list can't be a key/],
+  ["a mapping as a key", "{a: b}: 3\n", /^1:1 a mapping or a list can't be a key/],
+  ["an anchor that is there twice", "a: &x 1\nb: &x 2\n", /^2:7 the anchor &x stands here/],
+  ["a merge of what is no mapping", "<<: 5\n", /^1:1 `<<` merges a mapping/],
+  ["an equals sign alone", "a: =\n", /^1:4 a lone = is no value: put it in quotes/],
+  ["a colon without a key", "a:\n  : b\n", /^2:3 a key is missing before the colon/],
+  ["a control character", "a: b\nc: \u0007\n", /^2:4 a control character/],
   ["too much nesting", "[".repeat(101) + "]".repeat(101), /^1:101 this is nested too deeply/],
   ["a hundred thousand levels", "[".repeat(100_000), /^1:\d+ this is nested too deeply/],
   ["more than a megabyte", "a".repeat(1024 * 1024 + 1), /^1:1 the text is too long/],

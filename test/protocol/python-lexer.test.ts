@@ -1,15 +1,13 @@
 import { describe, expect, test } from "vitest";
-import fc from "fast-check";
-import { indentQuotedScalars } from "#protocol/quoted-scalars.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
 
-describe("quoted scalars of several lines, as PyYAML reads them", () => {
-  const value = (text: string): unknown => {
-    const { value: read, problems } = readYaml(text);
-    expect(problems).toEqual([]);
-    return read;
-  };
+const value = (text: string): unknown => {
+  const { value: read, problems } = readYaml(text);
+  expect(problems).toEqual([]);
+  return read;
+};
 
+describe("quoted scalars of several lines, as PyYAML reads them", () => {
   test("one that goes on at the left margin folds to a space", () => {
     expect(value("a:\n  b: '\n'\n  c: 1\n")).toEqual({ a: { b: " ", c: 1 } });
     expect(value('a:\n  b: "one\ntwo"\n  c: 1\n')).toEqual({ a: { b: "one two", c: 1 } });
@@ -32,36 +30,25 @@ describe("quoted scalars of several lines, as PyYAML reads them", () => {
     expect(locate(["a", "c"])).toEqual({ line: 4, column: 3 });
   });
 
-  test("one that is never closed is an error and costs no more than its length", () => {
+  test("one that is never closed is an error, as is a document's mark in one", () => {
     expect(readYaml(`a: "${"'".repeat(50_001)}`).problems).toHaveLength(1);
-    expect(indentQuotedScalars('"'.repeat(100_001)).text).toHaveLength(100_001);
+    expect(readYaml("a: 'one\n---\ntwo'\n").problems).toHaveLength(1);
+  });
+});
+
+describe("brackets", () => {
+  test("may go on at the left margin", () => {
+    const text = "a:\n  b: {\nx: 1,\nz: [1,\n2\n]\n}\n  c: [\n]\nd: e\n";
+    expect(value(text)).toEqual({ a: { b: { x: 1, z: [1, 2] }, c: [] }, d: "e" });
   });
 
-  test("any text is read or refused, and the places of the original are kept", () => {
-    const pieces = fc.constantFrom(
-      "'",
-      '"',
-      "\n",
-      " ",
-      "a",
-      ": ",
-      "- ",
-      "#",
-      "|",
-      "\\",
-      "[",
-      "]",
-      "''",
-    );
-    fc.assert(
-      fc.property(fc.array(pieces, { maxLength: 60 }), (parts) => {
-        const text = parts.join("");
-        const { text: indented, original } = indentQuotedScalars(text);
-        expect(indented.replaceAll(" ", "")).toBe(text.replaceAll(" ", ""));
-        expect(original(indented.length)).toBe(text.length);
-        readYaml(text);
-      }),
-      { numRuns: 500 },
-    );
+  test("that are not closed before a document's mark are an error", () => {
+    expect(readYaml("a: [\n---\nb: 1\n").problems).toHaveLength(1);
   });
+});
+
+test("every line break of Unicode ends a line, and counts as one", () => {
+  const { value: read, locate } = readYaml("a: 1\u2028b: 2\rc: 3\u0085d: 4\r\ne: 5");
+  expect(read).toEqual({ a: 1, b: 2, c: 3, d: 4, e: 5 });
+  expect(locate(["e"])).toEqual({ line: 5, column: 1 });
 });
