@@ -71,6 +71,9 @@ function fallback(input: Value, args: readonly Value[], named: ReadonlyMap<strin
 
 /** Lines after the first are moved right; empty ones stay empty unless `blank`. */
 function indent(input: Value, args: readonly Value[], named: ReadonlyMap<string, Value>): Value {
+  if (typeof input !== "string") {
+    fail(input instanceof Undefined ? `${input.hint} is undefined` : "indent wants a text");
+  }
   const width = argument(args, named, 0, "width") ?? 4;
   const first = argument(args, named, 1, "first");
   const blank = argument(args, named, 2, "blank");
@@ -78,7 +81,7 @@ function indent(input: Value, args: readonly Value[], named: ReadonlyMap<string,
   if (columns !== undefined && (columns < 0 || columns > 1000))
     fail("indent wants a width of 0 to 1000");
   const margin = typeof width === "string" ? width : " ".repeat(columns ?? 4);
-  const lines = str(input).split("\n");
+  const lines = input.split(/\r\n?|\n/);
   const moved = lines.map((line, index) =>
     index === 0 || (line === "" && !(blank && isTrue(blank))) ? line : margin + line,
   );

@@ -45,7 +45,7 @@ export function cut(source: string, template: string): Piece[] {
     addText(opening.index, opening[0].endsWith("-"));
     const kind = opening[0][1];
     if (kind === "#") {
-      const end = text.indexOf("#}", at);
+      const end = text.indexOf("#}", at + 2);
       if (end < 0)
         throw new TemplateError("a comment is not closed: #} is missing", template, line);
       const strips = text[end - 1] === "-";

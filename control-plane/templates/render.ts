@@ -78,19 +78,21 @@ export function render(
 
 function renderChain(run: Run, first: Template, globals: ReadonlyMap<string, Value>): string {
   const chain: Chain = { run, globals, vars: new Map(), blocks: new Map(), renderVersion };
-  for (let template: Template | undefined = first; template;) {
+  let template = first;
+  // What a template shows before its `extends` stays.
+  let text = "";
+  for (;;) {
     for (const [name, { body }] of template.blocks) {
       const versions = chain.blocks.get(name) ?? [];
       chain.blocks.set(name, [...versions, { template: template.name, body }]);
     }
     const frame = makeFrame(chain, template.name, undefined, undefined, undefined);
-    const text = renderBody(template.body, frame);
+    text += renderBody(template.body, frame);
     if (!frame.parent) return text;
     template = frame.parent;
     if (++run.depth > MAX_DEPTH)
       throw new TemplateError("templates extend each other without end", template.name, 1);
   }
-  return "";
 }
 
 function renderBody(body: readonly Statement[], frame: Frame): string {
@@ -106,6 +108,7 @@ function renderStatement(statement: Statement, frame: Frame): string {
     case "text":
       return show(frame, textMark(frame, line) + statement.text, line);
     case "output": {
+      if (isHidden(frame)) return "";
       const value = evaluate(statement.value, frame);
       return show(frame, outputMark(frame, statement.value, value) + str(value), line);
     }
@@ -117,7 +120,7 @@ function renderStatement(statement: Statement, frame: Frame): string {
       return "";
     }
     case "block":
-      return topOf(frame).parent && !frame.block ? "" : renderBlock(frame, statement);
+      return isHidden(frame) ? "" : renderBlock(frame, statement);
     case "set":
       assign(frame, statement, evaluate(statement.value, frame));
       return "";
@@ -150,12 +153,15 @@ function renderStatement(statement: Statement, frame: Frame): string {
 }
 
 /** Text of the template itself; after `extends` it goes nowhere, as in Jinja2. */
-function show(frame: Frame, text: string, line: number): string {
-  const { run } = frame.chain;
-  if (topOf(frame).parent && !frame.block) return "";
+const show = (frame: Frame, text: string, line: number): string =>
+  isHidden(frame) ? "" : count(frame, text, line);
+
+const isHidden = (frame: Frame): boolean => topOf(frame).parent !== undefined && !frame.block;
+
+function count({ chain: { run }, template }: Frame, text: string, line: number): string {
   run.chars += text.length;
   if (run.chars <= run.limits.outputChars) return text;
-  throw new TemplateError("the output is too long", frame.template, line);
+  throw new TemplateError("the output is too long", template, line);
 }
 
 /** Renders for a variable or a filter: what is shown counts once, where it ends up. */
@@ -289,7 +295,8 @@ function include(
   const text = renderChain(run, template, visible);
   run.chars = before;
   run.depth -= 1;
-  return show(frame, text, line);
+  // Shown even after `extends`, as in Jinja2.
+  return count(frame, text, line);
 }
 
 /** A name is a plain file name: nothing in it leads out of the template folders. */

@@ -88,8 +88,10 @@ function reprFloat(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (Number.isInteger(value) && Math.abs(value) < 1e16) return `${value}.0`;
-  // JavaScript writes 0.00001 where Python has 1e-05.
-  const text = value !== 0 && Math.abs(value) < 1e-4 ? value.toExponential() : String(value);
+  // JavaScript writes 0.00001 and 100000000000000000 where Python has 1e-05 and 1e+17.
+  const size = Math.abs(value);
+  const isShort = value === 0 || (size >= 1e-4 && size < 1e16);
+  const text = isShort ? String(value) : value.toExponential();
   const exponent = /^(.*)e([+-])(\d)$/.exec(text);
   return exponent ? `${exponent[1]}e${exponent[2]}0${exponent[3]}` : text;
 }
