@@ -128,7 +128,10 @@ function selfOf(frame: Frame): Value {
 }
 
 const RANGE = new Callable("range", (args) => {
-  const [a = 0, b] = args.map(Number);
+  const [a = 0, b] = args.map((value) => {
+    if (value instanceof Undefined) throw new Error(`${value.hint} is undefined`);
+    return Number(value);
+  });
   const [from, to] = b === undefined ? [0, a] : [a, b];
   if (!(to - from <= 10_000)) throw new Error("range is limited to 10000 items");
   return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);

@@ -3,9 +3,7 @@ import { equals, Float, itemsOf, numberOf, repr, str, Undefined, type Value } fr
 /** Python's arithmetic; + also joins texts and lists. Throws Error for what has no meaning. */
 export function operate(operator: string, left: Value, right: Value): Value {
   if (operator === "~") return str(left) + str(right);
-  for (const value of [left, right]) {
-    if (value instanceof Undefined) throw new Error(`${value.hint} is undefined`);
-  }
+  refuseUndefined(left, right);
   if (operator === "+") {
     if (typeof left === "string" && typeof right === "string") return left + right;
     if (Array.isArray(left) && Array.isArray(right)) return [...left, ...right];
@@ -23,6 +21,12 @@ export function operate(operator: string, left: Value, right: Value): Value {
   if (isFloat) return new Float(result);
   if (!Number.isSafeInteger(result)) throw new Error(`${a} ${operator} ${b} is too large a number`);
   return result;
+}
+
+function refuseUndefined(...values: Value[]): void {
+  for (const value of values) {
+    if (value instanceof Undefined) throw new Error(`${value.hint} is undefined`);
+  }
 }
 
 function arithmetic(operator: string, a: number, b: number): number {
@@ -80,6 +84,7 @@ function ordered(operator: string, left: Value, right: Value): boolean {
       ? [left, right]
       : [numberOf(left), numberOf(right)];
   if (a === undefined || b === undefined) {
+    refuseUndefined(left, right);
     throw new Error(`${repr(left)} ${operator} ${repr(right)} has no meaning`);
   }
   if (operator === "<") return a < b;

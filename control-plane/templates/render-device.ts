@@ -85,18 +85,22 @@ const nothing: Omit<RenderedDevice, "problems"> = {
   originAt: () => undefined,
 };
 
+/** Of each kind: to find a near name takes time. */
+const MAX_WARNINGS = 100;
+
 /** Variables of the dictionary that nothing reads, or that a device type sets again without a look at them. */
 function unusedSets({ parsed, templates, overridden }: Rendered): TemplateRemark[] {
   const [first = ""] = templates;
   const read = new Set([...parsed.values()].flatMap(namesOfTemplate));
   const unread = setsOf(parsed.get(first)?.body ?? [])
     .filter(({ name }) => !read.has(name))
+    .slice(0, MAX_WARNINGS)
     .map(({ name, line }) => {
       const near = nearestWord(name, [...read]);
       const hint = near === undefined ? "" : `; did you mean ${near}?`;
       return { template: first, line, message: `${name} is set and nothing reads it${hint}` };
     });
-  const vain = overridden.map(({ name, line, by }) => {
+  const vain = overridden.slice(0, MAX_WARNINGS).map(({ name, line, by }) => {
     const message = `${name} has no effect: ${by.template} line ${by.line} sets it again`;
     return { template: first, line, message };
   });

@@ -97,6 +97,11 @@ describe("warnings", () => {
     expect(warnings).toEqual([]);
   });
 
+  test("of a dictionary of thousands of mistakes are bounded", () => {
+    const sets = Array.from({ length: 5000 }, (_, n) => `{% set mistake_${n} = 1 %}`);
+    expect(render(`{% extends 'board.jinja2' %}${sets.join("")}`).warnings).toHaveLength(100);
+  });
+
   test("name a value that a device type overwrites", () => {
     const { warnings } = render("{% extends 'board.jinja2' %}\n\n{% set fixed = 'mine' %}\n");
     expect(warnings).toEqual([
@@ -116,6 +121,20 @@ describe("what is wrong", () => {
     ]);
     expect(render("\n{% extends '../secret.jinja2' %}").problems).toMatchObject([
       { template: "dut-1.jinja2", line: 2 },
+    ]);
+  });
+
+  test.each([
+    ["{{ speed + 1 }}"],
+    ["{% if speed < 9600 %}{% endif %}"],
+    ["{{ speed.unit }}"],
+    ["{{ speed() }}"],
+    ["{{ -speed }}"],
+    ["{{ speed | indent }}"],
+    ["{% for n in range(speed) %}{% endfor %}"],
+  ])("names the variable that is missing: %s", (template) => {
+    expect(render(template).problems).toMatchObject([
+      { template: "dut-1.jinja2", line: 1, message: expect.stringContaining("speed is undefined") },
     ]);
   });
 
