@@ -1,4 +1,4 @@
-import { readJobDefinition } from "#protocol/job-definition.ts";
+import { checkJob } from "#protocol/check-job.ts";
 import type { LabChange, LabDevice, LabRemark } from "#protocol/lab.ts";
 import type { Loader } from "../templates/frame.ts";
 import { whyBroken } from "./broken-devices.ts";
@@ -59,7 +59,7 @@ function checkTexts({ after, changes }: LabStep, { errors, warnings }: Remarks):
         if (problem) errors.push({ ...where, line: problem.line, message: problem.message });
         continue;
       }
-      const read = readJobDefinition(text);
+      const read = checkJob(text);
       const remark = ({ path, line, message }: (typeof read.problems)[number]) => ({
         ...where,
         line,

@@ -1,5 +1,5 @@
 import type { LabTextView } from "#protocol/api.ts";
-import { readJobDefinition } from "#protocol/job-definition.ts";
+import { checkJob } from "#protocol/check-job.ts";
 import { labName, type PutText } from "#protocol/lab.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
@@ -30,7 +30,7 @@ export async function putHealthCheck(
 ): Promise<PutText> {
   const user = requireAdmin(principal);
   requireName(labName, name, "health check");
-  const { problems, warnings } = readJobDefinition(text);
+  const { problems, warnings } = checkJob(text);
   const [first] = problems;
   if (first) {
     const message = `${name}: line ${first.line}: ${first.path} ${first.message}`;

@@ -1,5 +1,6 @@
 import type { JobList, JobView, SourceProblem, SubmitResponse } from "#protocol/api.ts";
-import { priorityNumber, readJobDefinition, type JobDefinition } from "#protocol/job-definition.ts";
+import { checkJob } from "#protocol/check-job.ts";
+import { priorityNumber, type JobDefinition } from "#protocol/job-definition.ts";
 import type { JobHealth, JobState } from "#protocol/states.ts";
 import { timeoutSeconds } from "#protocol/timeouts.ts";
 import { resolveDeviceType } from "./aliases.ts";
@@ -31,7 +32,7 @@ export async function submitJob(
   if (bytes.length > MAX_DEFINITION_BYTES) {
     throw new AppError("too_large", `a job definition has at most ${MAX_DEFINITION_BYTES} bytes`);
   }
-  const read = readJobDefinition(text);
+  const read = checkJob(text);
   const { problems, warnings } = read;
   if (!read.definition || problems.length > 0) throw refusal(problems);
   const definition = await withRealType(deps, read.definition);

@@ -6,6 +6,7 @@ import {
   listOf,
   loose,
   mapOf,
+  may,
   oneOf,
   strict,
   text,
@@ -33,9 +34,9 @@ export const timeoutSchema = v.pipe(
   ),
 );
 
-/** A name; `namespace: 1` is one too, and an empty `namespace:` is none. */
+/** A name; the gate takes anything for one, `namespace: 1` too, and an empty `namespace:` is none. */
 const namespace = v.pipe(
-  v.union([v.string(), v.number(), v.boolean(), v.null()], "expected text"),
+  v.unknown(),
   v.transform((name) => (name === null ? undefined : String(name))),
 );
 
@@ -70,7 +71,7 @@ const bootSchema = loose({
   commands: v.optional(v.union([v.string(), v.array(v.unknown())], "expected text or a list")),
 });
 
-const commandSchema = loose({ ...common, name: text });
+const commandSchema = loose({ ...common, namespace: v.optional(text), name: text });
 
 const suiteName = v.pipe(
   text,
@@ -151,46 +152,40 @@ const serviceSchema = loose({
   timeout: v.optional(timeoutSchema),
 });
 
-const testKinds = ["definitions", "interactive", "monitors", "services"] as const;
+const testKinds = {
+  definitions: listOf(definitionSchema),
+  interactive: listOf(interactiveSchema),
+  monitors: listOf(monitorSchema),
+  services: listOf(serviceSchema),
+};
+type TestKind = keyof typeof testKinds;
+const kindNames = Object.keys(testKinds) as TestKind[];
 
-/** Exactly one kind is used, looked up in this order (JOB.md 7); the others are left out unread. */
+/** The kinds are looked up in this order (JOB.md 7); one that is well will do, and others are left out unread. */
+function withOneKind(block: Record<string, unknown>): Record<string, unknown> {
+  const present = kindNames.filter((kind) => block[kind] !== undefined);
+  if (present.length < 2) return block;
+  const used = present.find((kind) => v.is(testKinds[kind], block[kind])) ?? present[0];
+  const unused = present.filter((kind) => kind !== used);
+  return Object.fromEntries(
+    Object.entries(block).filter(([key]) => !unused.some((kind) => kind === key)),
+  );
+}
+
 const testSchema = v.pipe(
   loose({}),
-  v.transform((block) => {
-    const used = testKinds.find((kind) => block[kind] !== undefined);
-    const entries = Object.entries(block);
-    return Object.fromEntries(
-      entries.filter(([key]) => key === used || !testKinds.some((kind) => kind === key)),
-    );
-  }),
-  loose({
-    ...common,
-    definitions: v.optional(listOf(definitionSchema)),
-    interactive: v.optional(listOf(interactiveSchema)),
-    monitors: v.optional(listOf(monitorSchema)),
-    services: v.optional(listOf(serviceSchema)),
-  }),
+  v.transform(withOneKind),
+  loose({ ...common, ...may(testKinds) }),
   v.check(
-    (block) => testKinds.some((kind) => block[kind] !== undefined),
-    `expected one of the keys ${testKinds.join(", ")}`,
+    (block) => kindNames.some((kind) => block[kind] !== undefined),
+    `expected one of the keys ${kindNames.join(", ")}`,
   ),
 );
 
 const kinds = { deploy: deploySchema, boot: bootSchema, test: testSchema, command: commandSchema };
 
-/** One item of `actions`: a mapping whose first key says what it is. */
-export const actionSchema = v.pipe(
-  strict({
-    deploy: v.optional(kinds.deploy),
-    boot: v.optional(kinds.boot),
-    test: v.optional(kinds.test),
-    command: v.optional(kinds.command),
-  }),
-  v.check(
-    (action) => Object.keys(action).length > 0,
-    `expected one of the keys ${Object.keys(kinds).join(", ")}`,
-  ),
-);
+/** One item of `actions`: a mapping whose first key says what it is. An empty one is let in, and fails when run. */
+export const actionSchema = strict(may(kinds));
 
 export type Timeout = v.InferOutput<typeof timeoutSchema>;
 export type DeployBlock = v.InferOutput<typeof deploySchema>;

@@ -1,3 +1,6 @@
+import * as v from "valibot";
+import { may, strict } from "./schema-parts.ts";
+
 /** The keys that a job's `context` may have (JOB.md 3). */
 export const CONTEXT_KEYS = `
   arch boot_console boot_root cpu extra_options guestfs_driveid guestfs_interface guestfs_size machine memory model
@@ -12,3 +15,18 @@ export const CONTEXT_KEYS = `
 `
   .trim()
   .split(/\s+/);
+
+const isPlain = (value: unknown): value is string | number | boolean =>
+  typeof value === "string" || typeof value === "boolean" || Number.isInteger(value);
+const contextValue = v.pipe(
+  v.custom<string | number | boolean | (string | number | boolean)[]>(
+    (value) => (Array.isArray(value) ? value.every(isPlain) : isPlain(value)),
+    "expected a whole number, text or a list of those",
+  ),
+  v.metadata({ type: ["string", "integer", "boolean", "array"] }),
+);
+
+/** What a job says to the device's templates: an allow-list at every strength (JOB.md 3). */
+export const contextSchema = strict(
+  may(Object.fromEntries(CONTEXT_KEYS.map((key) => [key, contextValue]))),
+);

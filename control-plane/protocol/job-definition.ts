@@ -1,10 +1,12 @@
 import * as v from "valibot";
 import type { SourceProblem } from "./api.ts";
 import { actionSchema, timeoutSchema } from "./job-actions.ts";
-import { CONTEXT_KEYS } from "./job-context.ts";
-import { readYaml, type SourcePath, type SourcePosition } from "./read-yaml.ts";
+import { contextSchema } from "./job-context.ts";
+import { multinodeFindings } from "./multinode-roles.ts";
+import { readYaml, type ReadYaml, type SourcePath, type SourcePosition } from "./read-yaml.ts";
 import {
   anyMapping,
+  asMapping,
   flag,
   integer,
   listOf,
@@ -12,12 +14,11 @@ import {
   mapOf,
   nonEmptyText,
   oneOf,
+  rule,
   strict,
   text,
-  unknownKey,
 } from "./schema-parts.ts";
 import { sourceProblems } from "./source-problems.ts";
-import { timeoutSeconds } from "./timeouts.ts";
 
 const namedTimeouts = mapOf(
   timeoutSchema,
@@ -32,18 +33,6 @@ const timeoutsSchema = strict({
   actions: v.optional(namedTimeouts),
   connections: v.optional(namedTimeouts),
 });
-
-const scalar = v.union([v.number(), v.boolean(), v.string()]);
-const contextSchema = mapOf(
-  v.union([scalar, v.array(scalar)], "expected a number, text or a list of those"),
-  v.pipe(
-    v.string(),
-    v.check(
-      (key) => CONTEXT_KEYS.includes(key),
-      (issue) => unknownKey(issue.input, CONTEXT_KEYS),
-    ),
-  ),
-);
 
 const callbackSchema = loose({
   url: text,
@@ -76,7 +65,20 @@ const notifySchema = v.pipe(
     callback: v.optional(callbackSchema),
     callbacks: v.optional(listOf(callbackSchema)),
     verbosity: v.optional(oneOf("verbose", "quiet", "status-only")),
-    compare: v.optional(anyMapping),
+    compare: v.optional(
+      loose({
+        query: v.optional(
+          v.union(
+            [
+              strict({ username: text, name: text }),
+              strict({ entity: text, conditions: v.optional(anyMapping) }),
+            ],
+            "expected {username, name} or {entity, conditions}",
+          ),
+        ),
+        blacklist: v.optional(listOf(text)),
+      }),
+    ),
   }),
   v.check(
     (notify) => notify.callback === undefined || notify.callbacks === undefined,
@@ -115,7 +117,10 @@ const jobDefinitionSchema = strict({
   protocols: v.optional(
     strict({
       "lava-multinode": v.optional(
-        strict({ roles: anyMapping, timeout: v.optional(timeoutSchema) }),
+        v.pipe(
+          strict({ roles: anyMapping, timeout: v.optional(timeoutSchema) }),
+          rule((value) => multinodeFindings(asMapping(value)?.["roles"])),
+        ),
       ),
       "lava-xnbd": v.optional(anyMapping),
     }),
@@ -133,43 +138,20 @@ export interface ReadJobDefinition {
   locate: (path: SourcePath) => SourcePosition;
 }
 
-/** Reads a job definition from its text and says everything that is wrong with it. Never throws. */
-export function readJobDefinition(source: string): ReadJobDefinition {
-  const { value, problems, warnings, locate } = readYaml(source);
+/** Reads a job definition from its text and says everything that LAVA's gate finds wrong with it. Never throws. */
+export const readJobDefinition = (source: string): ReadJobDefinition => readJob(readYaml(source));
+
+/** The same of a text that was read already. */
+export function readJob({ value, problems, warnings, locate }: ReadYaml): ReadJobDefinition {
   if (problems.length > 0) return { problems, warnings, locate };
   const result = v.safeParse(jobDefinitionSchema, value);
   if (!result.success) {
     return { problems: sourceProblems(result.issues, locate), warnings, locate };
   }
-  const definition = result.output;
-  return {
-    definition,
-    problems: [],
-    warnings: [...warnings, ...remarks(definition, locate)],
-    locate,
-  };
+  return { definition: result.output, problems: [], warnings, locate };
 }
 
 /** A definition's priority as LAVA's number, 0 to 100 (JOB.md 1). */
 export function priorityNumber(priority: JobDefinition["priority"]): number {
   return typeof priority === "number" ? priority : priorities[priority ?? "medium"];
-}
-
-/** What LAVA accepts and yet is most likely a mistake. */
-function remarks(
-  { timeouts, actions }: JobDefinition,
-  locate: (path: SourcePath) => SourcePosition,
-): SourceProblem[] {
-  const found: SourceProblem[] = [];
-  const job = timeoutSeconds(timeouts.job);
-  for (const [index, action] of actions.entries()) {
-    for (const [kind, block] of Object.entries(action)) {
-      const timeout = (block as { timeout?: Record<string, number> } | undefined)?.timeout;
-      if (!timeout || timeoutSeconds(timeout) <= job) continue;
-      const path = ["actions", index, kind, "timeout"];
-      const message = `it is longer than the whole job's time-out of ${job} s`;
-      found.push({ path: `actions[${index}].${kind}.timeout`, ...locate(path), message });
-    }
-  }
-  return found;
 }

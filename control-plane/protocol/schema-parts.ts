@@ -16,10 +16,9 @@ export const integer = v.pipe(
 );
 
 /** Lists are objects to JavaScript, and not mappings to anybody. */
-const mapping = v.custom<Record<string, unknown>>(
-  (input) => typeof input === "object" && input !== null && !Array.isArray(input),
-  "expected a mapping",
-);
+const isMapping = (input: unknown): input is Record<string, unknown> =>
+  typeof input === "object" && input !== null && !Array.isArray(input);
+const mapping = v.custom<Record<string, unknown>>(isMapping, "expected a mapping");
 
 /** A mapping of any keys (`key` may narrow them) to values of one kind. */
 export const mapOf = <
@@ -32,33 +31,65 @@ export const mapOf = <
 
 export const anyMapping = mapOf(v.unknown());
 
+/** A mapping of these keys, and of any others whose values are all of one kind. */
+export const mapWith = <E extends v.ObjectEntries, R extends v.GenericSchema>(
+  entries: E,
+  rest: R,
+) => v.pipe(mapping, v.objectWithRest(entries, rest));
+
 /** A mapping of which these keys are known and any others allowed. */
 export const loose = <E extends v.ObjectEntries>(entries: E) =>
   v.pipe(mapping, v.looseObject(entries));
 
 /** A mapping of which these keys are known and no others allowed. */
-export function strict<E extends v.ObjectEntries>(entries: E) {
-  return v.pipe(
+export const strict = <E extends v.ObjectEntries>(entries: E) =>
+  v.pipe(
     loose(entries),
-    v.rawCheck(({ dataset, addIssue }) => {
-      const input = dataset.value as unknown;
-      if (typeof input !== "object" || input === null) return;
-      for (const key of Object.keys(input).filter((name) => !Object.hasOwn(entries, name))) {
-        addIssue({
-          message: unknownKey(key, Object.keys(entries)),
-          path: [
-            {
-              type: "object",
-              origin: "key",
-              input: input as Record<string, unknown>,
-              key,
-              value: (input as Record<string, unknown>)[key],
-            },
-          ],
-        });
-      }
-    }),
+    rule((input) => unknownKeys(input, Object.keys(entries))),
+    v.metadata({ additionalProperties: false }),
   );
+
+/** Every key may be left out. */
+export const may = <E extends Record<string, v.GenericSchema>>(entries: E) =>
+  Object.fromEntries(Object.entries(entries).map(([key, value]) => [key, v.optional(value)])) as {
+    [K in keyof E]: v.OptionalSchema<E[K], undefined>;
+  };
+
+/** What a rule finds wrong inside the value that it is given. */
+export interface Finding {
+  path: readonly (string | number)[];
+  message: string;
+}
+
+/** A rule between keys. It is asked also when the value has other faults, so it must take anything. */
+export const rule = <T>(find: (value: unknown) => Finding[]) =>
+  v.rawCheck<T>(({ dataset, addIssue }) => {
+    for (const { path, message } of find(dataset.value)) {
+      const [first, ...more] = path.map((key) => pathItem(dataset.value, key));
+      addIssue({ message, ...(first && { path: [first, ...more] }) });
+    }
+  });
+
+const pathItem = (input: unknown, key: string | number): v.IssuePathItem => ({
+  type: "unknown",
+  origin: "key",
+  input,
+  key,
+  value: undefined,
+});
+
+/** The value as a mapping, if it is one. */
+export const asMapping = (value: unknown): Record<string, unknown> | undefined =>
+  isMapping(value) ? value : undefined;
+
+/** Of one mapping; more are not told. */
+const MAX_UNKNOWN_KEYS = 50;
+
+function unknownKeys(input: unknown, known: readonly string[]): Finding[] {
+  return Object.keys(asMapping(input) ?? {})
+    .filter((key) => !known.includes(key))
+    .slice(0, MAX_UNKNOWN_KEYS)
+    .map((key) => ({ path: [key], message: unknownKey(key, known) }));
 }
 
 export function oneOf<const W extends readonly string[]>(...words: W) {

@@ -1,5 +1,3 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readJobDefinition } from "#protocol/job-definition.ts";
@@ -93,11 +91,12 @@ describe("a job definition", () => {
     expect(problemsOf("timeouts: {}\nactions: {}\nnonsense: 1\n").length).toBeGreaterThanOrEqual(4);
   });
 
-  test("of which an action may take longer than the job is accepted with a warning", () => {
-    const text = minimal.replace("[]", "\n- deploy: {to: tmpfs, timeout: {minutes: 6}}");
-    const { definition, warnings } = readJobDefinition(text);
-    expect(definition).toBeDefined();
-    expect(warnings[0]).toMatchObject({ path: "actions[0].deploy.timeout", line: 7 });
+  test("may have actions of several kinds in one test, of which one that is well is used", () => {
+    const monitors = "[{name: a, start: b, end: c, pattern: d}]";
+    const text = minimal.replace("[]", `\n- test: {definitions: 5, monitors: ${monitors}}`);
+    const { definition, problems } = readJobDefinition(text);
+    expect(problems).toEqual([]);
+    expect(definition?.actions[0]?.test).not.toHaveProperty("definitions");
   });
 
   test("can be any text at all: reading it never throws", () => {
@@ -114,25 +113,3 @@ describe("a job definition", () => {
     );
   });
 });
-
-const corpus = path.resolve(import.meta.dirname, "../../../shared/corpus/jobs");
-describe.skipIf(!existsSync(corpus))(
-  "LAVA's own jobs (skipped when ../shared is absent: they are not part of this repository)",
-  () => {
-    const verdicts = existsSync(corpus)
-      ? (JSON.parse(readFileSync(path.join(corpus, "verdicts.json"), "utf8")) as Record<
-          string,
-          { submit: string }
-        >)
-      : {};
-    const files = existsSync(corpus)
-      ? readdirSync(corpus).filter((name) => name.endsWith(".yaml"))
-      : [];
-    test.each(files)("%s is accepted or refused as LAVA's gate does", (name) => {
-      const { problems } = readJobDefinition(readFileSync(path.join(corpus, name), "utf8"));
-      expect({ problems, verdict: problems.length === 0 ? "ok" : "invalid" }).toMatchObject({
-        verdict: verdicts[name]?.submit,
-      });
-    });
-  },
-);
