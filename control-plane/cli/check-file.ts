@@ -1,7 +1,8 @@
 import path from "node:path";
 import type { SourceProblem } from "#protocol/api.ts";
 import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
-import { readJobDefinition, type JobDefinition } from "#protocol/job-definition.ts";
+import { checkJob } from "#protocol/check-job.ts";
+import type { JobDefinition } from "#protocol/job-definition.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
 import { readTestDefinition } from "#protocol/test-definition.ts";
 import type { Loader } from "../templates/frame.ts";
@@ -39,13 +40,14 @@ export function checkFile(file: string, load: Loader): CheckedFile {
   const here = (problems: readonly SourceProblem[]) => problems.map((one) => ({ ...one, file }));
   switch (kind) {
     case "job": {
-      const read = readJobDefinition(text);
-      const found = { errors: here(read.problems) };
-      const rest = {
-        warnings: here(read.warnings),
-        ...(read.definition && { definition: read.definition }),
+      const { problems, strict, warnings, definition } = checkJob(text);
+      const found = { errors: here(problems), strictErrors: here(strict) };
+      const others = warnings.filter((warning) => !strict.includes(warning));
+      return {
+        ...judged(file, kind, found),
+        warnings: here(others),
+        ...(definition ? { definition } : {}),
       };
-      return { ...judged(file, kind, found), ...rest };
     }
     case "test-definition":
       return judged(file, kind, { errors: here(readTestDefinition(text).problems) });
