@@ -3,8 +3,8 @@ import { parseTemplate } from "./parse-template.ts";
 
 /** Trees of texts that were parsed last; a lab's devices share most of theirs. */
 const trees = new Map<string, Template>();
-/** Of all texts together; the oldest go first. */
-const MAX_CHARS = 8_000_000;
+/** Of all texts together, some 20 MB as trees; the oldest go first. */
+const MAX_CHARS = 2_000_000;
 let chars = 0;
 
 /** The tree of a template, parsed once for the same text and name. Throws TemplateError. */

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readYaml } from "#protocol/read-yaml.ts";
 
@@ -118,22 +117,4 @@ test("merge keys that copy a large mapping again and again are refused", () => {
   const keys = Array.from({ length: 5000 }, (_, n) => `k${n}: 1`).join(", ");
   const text = `a: &a {${keys}}\nb:\n${"- {<<: *a}\n".repeat(500)}`;
   expect(places(text)[0]).toMatch(/aliases .* stand for too much/);
-});
-
-test("whatever the text, reading it never throws, and gives a value or a problem", () => {
-  const words = "a b : - ? [ ] { } , & * # | > ' \" % @ ` ! << ~ 1 . --- ...".split(" ");
-  const marks = ["\n", "  ", "\t", "&a ", "*a ", ": ", "- ", "!!int ", "%YAML 1.2\n"];
-  const piece = fc.constantFrom(...words, ...marks);
-  const text = fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join(""));
-  fc.assert(
-    fc.property(text, (source) => {
-      const { value, problems, warnings, locate } = readYaml(source);
-      expect(value === undefined).toBe(problems.length > 0);
-      for (const { line, column } of [...problems, ...warnings, locate(["a", 0, "b"])]) {
-        expect(line).toBeGreaterThan(0);
-        expect(column).toBeGreaterThan(0);
-      }
-    }),
-    { numRuns: 1000 },
-  );
 });
