@@ -52,9 +52,8 @@ export function strategyLines(actions: readonly ActionStrategies[]): string[] {
 const nameOf = ({ name }: StrategyVerdict): string => name;
 
 function runnerNote(kind: string, name: string): string | undefined {
-  const known: Readonly<Record<string, object>> = SUPPORTED_METHODS;
-  const methods = Object.hasOwn(known, kind) ? known[kind] : undefined;
-  const names = Array.isArray(methods) ? methods : Object.keys(methods ?? {});
-  if (names.includes(name)) return undefined;
+  const known: Readonly<Record<string, readonly string[]>> = SUPPORTED_METHODS;
+  const names = Object.hasOwn(known, kind) ? known[kind] : [];
+  if (names?.includes(name)) return undefined;
   return `note: Pumice's runner does not do ${kind} ${name} yet`;
 }

@@ -1,5 +1,7 @@
 import type { DeviceConfiguration } from "#protocol/device-configuration.ts";
+import type { JobAction } from "#protocol/job-actions.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
+import { strategiesFor } from "#protocol/job-strategies.ts";
 import { SUPPORTED_METHODS } from "#protocol/supported-methods.ts";
 
 type Path = (string | number)[];
@@ -17,12 +19,11 @@ export function checkJobFits(
   for (const [index, action] of definition.actions.entries()) {
     const path: Path = ["actions", index];
     const { deploy, boot, test, command } = action;
-    if (deploy) {
-      misfits.push(...checkMethod("deploy", [...path, "deploy", "to"], deploy.to, configuration));
-    }
-    if (boot) {
-      misfits.push(...checkMethod("boot", [...path, "boot", "method"], boot.method, configuration));
-    }
+    const refused = () => refusals(action, configuration);
+    if (deploy)
+      misfits.push(...checkMethod("deploy", [...path, "deploy", "to"], deploy.to, refused));
+    if (boot)
+      misfits.push(...checkMethod("boot", [...path, "boot", "method"], boot.method, refused));
     if (test) misfits.push(...checkTest([...path, "test"], test));
     if (command) {
       const message = "the command action is not supported by Pumice's runner yet";
@@ -36,21 +37,19 @@ function checkMethod(
   family: "deploy" | "boot",
   path: Path,
   method: string,
-  configuration: DeviceConfiguration,
+  refused: () => string[],
 ): Misfit[] {
-  const supported: Readonly<Record<string, string>> = SUPPORTED_METHODS[family];
-  const needed = Object.hasOwn(supported, method) ? supported[method] : undefined;
-  if (needed === undefined) {
-    const known = Object.keys(supported).join(", ");
-    const message = `${family} method ${quoted(method)} is not supported by Pumice's runner yet; expected ${known}`;
-    return [{ path, message }];
-  }
-  const offered = Object.keys(configuration.actions[family].methods ?? {});
-  if (offered.includes(needed)) return [];
-  const has = offered.length > 0 ? offered.join(", ") : "none";
-  const message = `${quoted(method)} needs the device's ${family} method ${quoted(needed)}; it has ${has}`;
+  const supported: readonly string[] = SUPPORTED_METHODS[family];
+  if (supported.includes(method)) return refused().map((message) => ({ path, message }));
+  const message = `${family} method ${quoted(method)} is not supported by Pumice's runner yet; expected ${supported.join(", ")}`;
   return [{ path, message }];
 }
+
+/** Why the device can't do what the block asks for. */
+const refusals = (action: JobAction, configuration: DeviceConfiguration): string[] =>
+  strategiesFor(action, configuration)
+    .filter(({ isOther }) => !isOther)
+    .flatMap(({ reasons }) => reasons);
 
 function checkTest(
   path: Path,

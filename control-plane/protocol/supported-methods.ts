@@ -1,8 +1,9 @@
-/** What Pumice's runner can do today. Every new method in worker/actions gets its word here. */
+/**
+ * What Pumice's runner can do today, in a job's words. Every new method in worker/actions gets its word here; what it
+ * needs of the device is in job-strategies.ts.
+ */
 export const SUPPORTED_METHODS = {
-  /** `deploy: to` → the device's deploy method that it needs (JOB.md 5.2). */
-  deploy: { tmpfs: "image" },
-  /** `boot: method` → the device's boot method that it needs (JOB.md 6). */
-  boot: { qemu: "qemu" },
+  deploy: ["tmpfs"],
+  boot: ["qemu"],
   test: ["definitions"],
 } as const;

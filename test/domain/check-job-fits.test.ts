@@ -60,6 +60,6 @@ test.each([
 test("a device that lacks the method is named with the methods that it has", () => {
   const device = aDeviceConfiguration().replace("      image:\n", "      tftp:\n");
   expect(misfits(aJob(), device)).toEqual([
-    'actions.0.deploy.to: "tmpfs" needs the device\'s deploy method "image"; it has tftp',
+    "actions.0.deploy.to: the device has no actions.deploy.methods.image (actions.deploy.methods has tftp)",
   ]);
 });

@@ -299,7 +299,7 @@ describe("before anything is written", () => {
 
   test("a dictionary is rendered with the templates that will be there, and its line is told", async () => {
     const wanted = aLab();
-    wanted["devices"]!["x"] = { ...aDevice, dictionary: `${DICTIONARY}{{ a.b.c }}` };
+    wanted["devices"]!["x"] = { ...aDevice, dictionary: `${DICTIONARY}{% set x = a.b.c %}` };
     const { errors } = await plan(wanted);
     expect(errors).toMatchObject([{ section: "devices", name: "x", field: "dictionary", line: 3 }]);
   });
