@@ -20,8 +20,8 @@ export interface Client {
   /** Sends and reads JSON. */
   json<T>(method: string, where: string, body?: unknown): Promise<T>;
   text(where: string): Promise<string>;
-  /** Sends a YAML text as it is. */
-  post<T>(where: string, text: string): Promise<T>;
+  /** Sends a text as it is, and reads JSON. */
+  send<T>(method: string, where: string, text: string): Promise<T>;
 }
 
 export interface ClientOptions {
@@ -93,8 +93,8 @@ export function makeClient(options: ClientOptions): Client {
       return (text === "" ? undefined : parseJson(url, text)) as T;
     },
     text: (where) => ask(where),
-    async post<T>(where: string, body: string) {
-      const text = await ask(where, { method: "POST", body, type: "application/yaml" });
+    async send<T>(method: string, where: string, body: string) {
+      const text = await ask(where, { method, body, type: "application/yaml" });
       return parseJson(url, text) as T;
     },
   };

@@ -15,6 +15,7 @@ export interface Context {
   client: (patience?: "patient") => Client;
   readonly values: Values;
   readonly positionals: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
 }

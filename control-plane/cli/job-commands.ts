@@ -103,7 +103,7 @@ async function submit(context: Context): Promise<number> {
   const definition = file === "-" ? await readStream(process.stdin) : readNamedFile(file);
   const client = context.client();
   const answer = await tellingProblems(context, file, () =>
-    client.post<SubmitResponse>("/jobs", definition),
+    client.send<SubmitResponse>("POST", "/jobs", definition),
   );
   if (!answer) return 2;
   for (const warning of answer.warnings) terminal.say(`${file}: warning: ${printable(warning)}`);

@@ -1,4 +1,3 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
 import type {
   AddedWorker,
   DeviceTypeView,
@@ -17,8 +16,9 @@ import {
   type Command,
   type Context,
 } from "./command.ts";
+import { printList } from "./print-list.ts";
+import { newPrivateFile } from "./private-file.ts";
 import { tellingProblems } from "./telling-problems.ts";
-import { table, type Cell } from "./terminal.ts";
 
 export const labCommands: readonly Command[] = [
   {
@@ -74,7 +74,7 @@ export const labCommands: readonly Command[] = [
     options: JSON_OPTION,
     help: [JSON_HELP],
     run: (context) =>
-      list<DeviceTypeView>(
+      printList<DeviceTypeView>(
         context,
         "/device-types",
         "device_types",
@@ -88,7 +88,7 @@ export const labCommands: readonly Command[] = [
     options: JSON_OPTION,
     help: [JSON_HELP],
     run: (context) =>
-      list<WorkerView>(
+      printList<WorkerView>(
         context,
         "/workers",
         "workers",
@@ -124,7 +124,7 @@ export const labCommands: readonly Command[] = [
     options: JSON_OPTION,
     help: [JSON_HELP],
     run: (context) =>
-      list<TokenView>(
+      printList<TokenView>(
         context,
         "/tokens",
         "tokens",
@@ -174,7 +174,7 @@ export const labCommands: readonly Command[] = [
 ];
 
 async function listDevices(context: Context): Promise<number> {
-  return list<DeviceView>(
+  return printList<DeviceView>(
     context,
     "/devices",
     "devices",
@@ -241,45 +241,9 @@ async function addWorker(context: Context): Promise<number> {
   return 0;
 }
 
-/** A file that only its owner may read. What was there before stays until the new text is whole. */
-function newPrivateFile(file: string): { write: (text: string) => void; discard: () => void } {
-  const draft = `${file}.new`;
-  rmSync(draft, { force: true });
-  writeFileSync(draft, "", { mode: 0o600, flag: "wx" });
-  return {
-    write: (text) => {
-      writeFileSync(draft, text);
-      renameSync(draft, file);
-    },
-    discard: () => rmSync(draft, { force: true }),
-  };
-}
-
 async function remove(context: Context, collection: string, argument: string): Promise<number> {
   const [name = ""] = argumentsOf(context, argument);
   await context.client().json("DELETE", `/${collection}/${encodeURIComponent(name)}`);
   context.terminal.say(`${name} is removed`);
-  return 0;
-}
-
-/** Prints a whole collection, page by page read. */
-async function list<T>(
-  context: Context,
-  where: string,
-  key: string,
-  head: readonly string[],
-  row: (item: T) => readonly Cell[],
-): Promise<number> {
-  argumentsOf(context);
-  const items: T[] = [];
-  for (let cursor: string | undefined = ""; cursor !== undefined;) {
-    const query = cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`;
-    const page: Record<string, unknown> = await context.client().json("GET", where + query);
-    items.push(...(page[key] as T[]));
-    cursor = page["next_cursor"] as string | undefined;
-  }
-  const { terminal, values } = context;
-  if (values["json"]) terminal.out(JSON.stringify({ [key]: items }, undefined, 2));
-  else terminal.out(table(terminal, head, items.map(row)));
   return 0;
 }

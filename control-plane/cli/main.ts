@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
 import { nearestWord } from "#protocol/nearest-word.ts";
 import { VERSION } from "#protocol/version.ts";
+import { applyCommand } from "./apply-command.ts";
 import { checkCommand } from "./check-command.ts";
 import { ClientError, makeClient } from "./client.ts";
 import { UsageError, type Command, type Context, type Values } from "./command.ts";
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
+import { exportCommand } from "./export-command.ts";
 import { jobCommands } from "./job-commands.ts";
 import { labCommands } from "./lab-commands.ts";
 import { renderCommand } from "./render-command.ts";
@@ -18,6 +20,8 @@ const IMPATIENT_MS = 10_000;
 const commands: readonly Command[] = [
   ...jobCommands,
   ...labCommands,
+  applyCommand,
+  exportCommand,
   checkCommand,
   renderCommand,
   serveCommand,
@@ -46,7 +50,7 @@ export async function runCli(
         patienceMs: patience ? PATIENT_MS : IMPATIENT_MS,
         onRetry: saidOnce((why) => terminal.say(`pumice: ${why}; trying again ...`)),
       });
-    return await command.run({ terminal, client, values, positionals, signal });
+    return await command.run({ terminal, client, values, positionals, env, signal });
   } catch (error) {
     return tell(terminal, command, signal, error);
   }
@@ -93,7 +97,7 @@ function tell(terminal: Terminal, command: Command, signal: AbortSignal, error: 
 /** The command whose words the line begins with; the longest, so that `devices add` is not `devices`. */
 function findCommand(args: readonly string[]): { command: Command; rest: string[] } | undefined {
   const wordsOf = ({ usage }: Command): string[] =>
-    usage.split(" ").filter((word) => /^[a-z-]+$/.test(word));
+    usage.split(" ").filter((word) => /^[a-z][a-z-]*$/.test(word));
   return commands
     .filter((command) => wordsOf(command).every((word, index) => args[index] === word))
     .map((command) => ({ command, rest: args.slice(wordsOf(command).length) }))

@@ -1,3 +1,4 @@
+import { createInterface } from "node:readline/promises";
 import { printable } from "./printable.ts";
 
 /** Where output goes: results to standard output, talk to standard error. */
@@ -5,6 +6,10 @@ export interface Terminal {
   out(text: string): void;
   say(text: string): void;
   readonly useColours: boolean;
+  /** Asks the person who sits there, and gives the line they answer; absent when nobody does. */
+  readonly ask?: (question: string, signal: AbortSignal) => Promise<string>;
+  /** Shows how far a long command is, in place of what it showed before; absent when nobody looks. */
+  readonly progress?: (text: string) => void;
 }
 
 /** What a shell says of a program that writes to nobody: 128 and SIGPIPE's number. */
@@ -26,7 +31,22 @@ export function realTerminal(): Terminal {
     out: (text) => void process.stdout.write(`${text}\n`),
     say: (text) => void process.stderr.write(`${text}\n`),
     useColours: process.stdout.isTTY && !process.env["NO_COLOR"],
+    ...(process.stdin.isTTY ? { ask } : {}),
+    ...(process.stderr.isTTY
+      ? { progress: (text) => void process.stderr.write(`\r\u001b[K${text}`) }
+      : {}),
   };
+}
+
+/** The terminal stays as it is, so that Ctrl-C is still a signal; the end of the input is an empty answer. */
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+  try {
+    return await Promise.race([lines.question(question, { signal }), ended]);
+  } finally {
+    lines.close();
+  }
 }
 
 const CODES = { dim: 2, red: 31, green: 32, yellow: 33, magenta: 35, cyan: 36 } as const;

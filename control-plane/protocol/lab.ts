@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import { deviceHealthSchema, workerHealthSchema } from "./states.ts";
+import { flag, listOf, oneOf } from "./schema-parts.ts";
+import { DEVICE_HEALTHS, WORKER_HEALTHS } from "./states.ts";
 
 /**
  * A lab as data: what `pumice apply` brings, `pumice export` writes, and the server plans, applies and tells at
@@ -41,20 +42,20 @@ const wholeNumber = v.pipe(
 export const labDeviceTypeSchema = v.strictObject({
   description,
   /** Whether lists show it. */
-  display: v.optional(v.boolean(), true),
+  display: v.optional(flag, true),
   /** Each so many `health_denominator`s a health check is due (SCHEDULER.md 2). */
   health_frequency: v.optional(wholeNumber, 24),
-  health_denominator: v.optional(v.picklist(["hours", "jobs"]), "hours"),
-  health_disabled: v.optional(v.boolean(), false),
+  health_denominator: v.optional(oneOf("hours", "jobs"), "hours"),
+  health_disabled: v.optional(flag, false),
 });
 export type LabDeviceType = v.InferOutput<typeof labDeviceTypeSchema>;
 
 export const labDeviceEntries = {
   device_type: labName,
   worker: labName,
-  tags: v.optional(v.array(tagName), []),
+  tags: v.optional(listOf(tagName), []),
   description,
-  health: v.optional(deviceHealthSchema),
+  health: v.optional(oneOf(...DEVICE_HEALTHS)),
   /** Device dictionary, Jinja2 (DEVICE.md). */
   dictionary: v.optional(longText),
   /** In place of a dictionary: the configuration itself, YAML. */
@@ -75,7 +76,7 @@ export const labWorkerSchema = v.strictObject({
   description,
   /** Most jobs at a time; 0: no limit. */
   job_limit: v.optional(wholeNumber, 0),
-  health: v.optional(workerHealthSchema),
+  health: v.optional(oneOf(...WORKER_HEALTHS)),
   /** YAML texts that go with each job to this worker: LAVA's dispatcher.yaml, env.yaml, env-dut.yaml. */
   dispatcher: v.optional(longText, ""),
   env: v.optional(longText, ""),
@@ -86,7 +87,12 @@ export type LabWorker = v.InferOutput<typeof labWorkerSchema>;
 export const labGroupSchema = v.strictObject({
   description,
   members: v.optional(
-    v.array(v.pipe(v.string("expected a user's name"), v.regex(/^[A-Za-z0-9][\w.@-]{0,99}$/))),
+    listOf(
+      v.pipe(
+        v.string("expected a user's name"),
+        v.regex(/^[A-Za-z0-9][\w.@-]{0,99}$/, "expected a user's name"),
+      ),
+    ),
     [],
   ),
 });

@@ -58,13 +58,13 @@ test.each([
 
 test("a submission is never sent twice, and the doubt is told", async () => {
   const client = await farSide([hangUp, answer(201, { job_ids: [1], warnings: [] })]);
-  await expect(client.post("/jobs", "job_name: a\n")).rejects.toThrow(/may have been done/);
+  await expect(client.send("POST", "/jobs", "job_name: a\n")).rejects.toThrow(/may have been done/);
   expect(asked).toEqual(["POST /api/v1/jobs"]);
 });
 
 test("a submission that a proxy refused is not sent again either", async () => {
   const client = await farSide([answer(503, { code: "unavailable", message: "later" })]);
-  await expect(client.post("/jobs", "job_name: a\n")).rejects.toThrow("later");
+  await expect(client.send("POST", "/jobs", "job_name: a\n")).rejects.toThrow("later");
   expect(asked).toHaveLength(1);
 });
 

@@ -199,7 +199,7 @@ describe("logs", () => {
 
   test("are coloured by level on a terminal, the device's lines plain", async () => {
     const id = String(await finishedJob());
-    const run = startCli(["logs", id], env(), true);
+    const run = startCli(["logs", id], env(), { useColours: true });
     await run.ended;
     expect(run.out).toContain("\u001b[36mstart: 1 tmpfs-deploy\u001b[0m");
     expect(run.out).toContain("\u001b[31m[fail] 0_smoke/reads\u001b[0m");

@@ -12,11 +12,16 @@ export interface CliRun {
   interrupt(): void;
 }
 
-/** One command line in this process, as `pumice` would run it with no configuration but `env`. */
+type Answer = () => string | Promise<string>;
+
+/**
+ * One command line in this process, as `pumice` would run it with no configuration but `env`. `answer` gives what the
+ * person says when asked; without one nobody sits there.
+ */
 export function startCli(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
-  useColours = false,
+  { useColours = false, answer }: { useColours?: boolean; answer?: Answer | undefined } = {},
 ): CliRun {
   const stop = new AbortController();
   const waiting = new Set<() => void>();
@@ -29,6 +34,9 @@ export function startCli(
     out: (text: string) => ((out += `${text}\n`), look()),
     say: (text: string) => ((said += `${text}\n`), look()),
     useColours,
+    ...(answer === undefined
+      ? {}
+      : { ask: async (question: string) => ((said += `${question}\n`), answer()) }),
   };
   const ended = runCli(args, terminal, stop.signal, { XDG_CONFIG_HOME: "/nonexistent", ...env });
   return {
@@ -56,8 +64,9 @@ export function startCli(
 export async function cli(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
+  answer?: Answer,
 ): Promise<{ code: number; out: string; said: string }> {
-  const run = startCli(args, env);
+  const run = startCli(args, env, { answer });
   const code = await run.ended;
   return { code, out: run.out, said: run.said };
 }

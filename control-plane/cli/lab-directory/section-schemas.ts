@@ -1,0 +1,27 @@
+import * as v from "valibot";
+import {
+  labDeviceEntries,
+  labDeviceTypeSchema,
+  labGroupSchema,
+  labName,
+  labWorkerSchema,
+  tagName,
+} from "#protocol/lab.ts";
+import { mapOf, strict } from "#protocol/schema-parts.ts";
+
+/** `qemu:` with nothing after it has every default. */
+const fields = <E extends v.ObjectEntries>(entries: E) => v.nullish(strict(entries), {});
+
+const worker = v.omit(labWorkerSchema, ["dispatcher", "env", "env_dut"]).entries;
+const device = v.omit(v.object(labDeviceEntries), ["dictionary", "configuration"]).entries;
+const tag = v.pick(labGroupSchema, ["description"]).entries;
+
+/** What stands in the YAML file of each section; texts have files of their own. */
+export const SECTION_SCHEMAS = {
+  device_types: mapOf(fields(labDeviceTypeSchema.entries), labName),
+  aliases: mapOf(labName, labName),
+  tags: mapOf(fields(tag), tagName),
+  groups: mapOf(fields(labGroupSchema.entries), labName),
+  workers: mapOf(fields(worker), labName),
+  devices: mapOf(strict(device), labName),
+};

@@ -1,0 +1,20 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+
+export interface PrivateFile {
+  write: (text: string) => void;
+  discard: () => void;
+}
+
+/** A file that only its owner may read. What was there before stays until the new text is whole. */
+export function newPrivateFile(file: string): PrivateFile {
+  const draft = `${file}.new`;
+  rmSync(draft, { force: true });
+  writeFileSync(draft, "", { mode: 0o600, flag: "wx" });
+  return {
+    write: (text) => {
+      writeFileSync(draft, text);
+      renameSync(draft, file);
+    },
+    discard: () => rmSync(draft, { force: true }),
+  };
+}

@@ -1,0 +1,95 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { cli } from "../support/cli-run.ts";
+import { listeningLab } from "../support/listening-lab.ts";
+
+let lab: Awaited<ReturnType<typeof listeningLab>>;
+let base: string;
+let dir: string;
+const pumice = (...args: string[]) =>
+  cli(args, { PUMICE_URL: lab.url, PUMICE_TOKEN: lab.adminToken });
+const tree = async () => (await readdir(dir, { recursive: true })).toSorted();
+
+beforeEach(async () => {
+  lab = await listeningLab();
+  base = mkdtempSync(path.join(tmpdir(), "pumice-export-"));
+  dir = path.join(base, "lab");
+  await lab.addWorker();
+  await lab.addDevice("qemu-01", { tags: ["kvm"] });
+  await lab.addDevice("qemu-02", {
+    configuration: undefined,
+    dictionary: "{% extends 'qemu.jinja2' %}\n",
+    description: "a second one: virtual",
+  });
+});
+afterEach(async () => {
+  await lab.close();
+  rmSync(base, { recursive: true, force: true });
+});
+
+test("writes a lab that apply finds unchanged, and again the same bytes", async () => {
+  const { code, said } = await pumice("export", dir);
+  expect([code, said]).toEqual([0, `${dir}: files written: 8, removed: 0\n`]);
+  expect(await tree()).toEqual([
+    "aliases.yaml",
+    "device-types.yaml",
+    "devices",
+    "devices.yaml",
+    "devices/qemu-01.yaml",
+    "devices/qemu-02.jinja2",
+    "groups.yaml",
+    "tags.yaml",
+    "workers.yaml",
+  ]);
+  expect(readFileSync(path.join(dir, "devices.yaml"), "utf8")).toBe(`qemu-01:
+  device_type: qemu
+  worker: bench
+  tags: [kvm]
+qemu-02:
+  device_type: qemu
+  worker: bench
+  description: "a second one: virtual"
+`);
+  expect((await pumice("apply", "-f", dir, "--prune")).out).toContain("nothing to do");
+  expect((await pumice("export", dir, "--force")).said).toBe(
+    `${dir}: files written: 0, removed: 0\n`,
+  );
+});
+
+test("a health that people set is written, one that comes and goes with jobs is not", async () => {
+  await pumice("devices", "health", "qemu-01", "Maintenance");
+  await pumice("devices", "health", "qemu-02", "Bad");
+  await pumice("export", dir);
+  const text = readFileSync(path.join(dir, "devices.yaml"), "utf8");
+  expect(text).toContain("health: Maintenance");
+  expect(text).not.toContain("Bad");
+  expect((await pumice("apply", "-f", dir)).out).toContain("nothing to do");
+});
+
+test("goes into a directory with files only by force, and then removes what the lab no longer has", async () => {
+  mkdirSync(dir);
+  mkdirSync(path.join(dir, ".git"));
+  expect((await pumice("export", dir)).code).toBe(0);
+  writeFileSync(path.join(dir, "README.md"), "ours\n");
+  await pumice("devices", "remove", "qemu-01");
+  const refused = await pumice("export", dir);
+  expect([refused.code, refused.said]).toEqual([
+    2,
+    expect.stringContaining("is not empty: name another directory, or give --force"),
+  ]);
+  expect((await pumice("export", dir, "--force")).said).toBe(
+    `${dir}: files written: 1, removed: 1\n`,
+  );
+  expect(await tree()).not.toContain("devices/qemu-01.yaml");
+  expect(await tree()).toContain("README.md");
+});
+
+test("a person who is no admin is refused, and nothing is written", async () => {
+  const { token } = await lab.addUser("alice");
+  const { code } = await cli(["export", dir], { PUMICE_URL: lab.url, PUMICE_TOKEN: token });
+  expect(code).toBe(2);
+  expect(await readdir(base)).toEqual([]);
+});
