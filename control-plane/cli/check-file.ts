@@ -41,11 +41,16 @@ export function checkFile(file: string, load: Loader): CheckedFile {
   switch (kind) {
     case "job": {
       const { problems, strict, warnings, definition } = checkJob(text);
-      const found = { errors: here(problems), strictErrors: here(strict) };
-      const others = warnings.filter((warning) => !strict.includes(warning));
+      // Of a job that is refused anyhow the strict schema says the same again.
+      const strictErrors = problems.length > 0 ? [] : strict;
+      const checked = judged(file, kind, {
+        errors: here(problems),
+        strictErrors: here(strictErrors),
+      });
       return {
-        ...judged(file, kind, found),
-        warnings: here(others),
+        ...checked,
+        verdict: { ...checked.verdict, strict: strict.length > 0 ? "invalid" : "ok" },
+        warnings: here(warnings.filter((warning) => !strict.includes(warning))),
         ...(definition ? { definition } : {}),
       };
     }

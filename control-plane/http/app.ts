@@ -15,6 +15,7 @@ import { healthCheckRoutes, templateRoutes } from "./lab-texts.ts";
 import { principalOf } from "./principal-of.ts";
 import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
+import { schemaRoutes } from "./schemas.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { workerRoutes } from "./workers.ts";
 
@@ -52,6 +53,7 @@ export function createApp(deps: Deps): Hono<Env> {
   ]) {
     app.route(API, resource(deps));
   }
+  app.route("/schemas", schemaRoutes());
   refuseOtherMethods(app);
   app.all(`${API}/*`, (c) => {
     throw new AppError("not_found", `there is nothing at ${c.req.path}`);

@@ -18,12 +18,13 @@ export const CONTEXT_KEYS = `
 
 const isPlain = (value: unknown): value is string | number | boolean =>
   typeof value === "string" || typeof value === "boolean" || Number.isInteger(value);
+const PLAIN = ["string", "integer", "boolean"];
 const contextValue = v.pipe(
   v.custom<string | number | boolean | (string | number | boolean)[]>(
     (value) => (Array.isArray(value) ? value.every(isPlain) : isPlain(value)),
     "expected a whole number, text or a list of those",
   ),
-  v.metadata({ type: ["string", "integer", "boolean", "array"] }),
+  v.metadata({ type: [...PLAIN, "array"], items: { type: PLAIN } }),
 );
 
 /** What a job says to the device's templates: an allow-list at every strength (JOB.md 3). */

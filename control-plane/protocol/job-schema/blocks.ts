@@ -22,12 +22,17 @@ export type Blocks = ReturnType<typeof blocksOf>;
 export function blocksOf(strength: Strength) {
   const mapping = mappingOf(strength);
   const timeout = timeoutOf(strength, mapping);
+  const overlays = overlaysOf(mapping);
+  const artifact = artifactOf(mapping, overlays);
   const docker = { image: dockerImage, ...dockerOptions(mapping) };
   return {
     mapping,
     timeout,
     context: contextSchema,
-    artifact: artifactOf(mapping),
+    artifact,
+    overlays,
+    /** An artifact that has no keys of its place. */
+    file: artifact(),
     prompts: textOr(nonEmptyTexts, nonEmptyText),
     autoLogin: autoLoginOf(mapping),
     transferOverlay: transferOverlayOf(mapping),
@@ -86,32 +91,36 @@ const commonOf = (timeout: v.GenericSchema) =>
     failure_retry_interval: atLeast(1),
   });
 
-/** JOB.md 5.1: a file to fetch, with the keys that it has in its place; one with `overlays` has some more. */
-function artifactOf(mapping: Mapping) {
-  const download = {
-    url: text,
-    ...may({
-      headers: anyMapping,
-      compression: v.nullable(oneOf("bz2", "gz", "xz", "zip", "zstd")),
-      archive: oneOf("tar"),
-      md5sum: text,
-      sha256sum: text,
-      sha512sum: text,
-      use_cache: flag,
-    }),
-  };
-  const overlay = mapping({ ...download, format: oneOf("file", "tar"), path: text });
+/** JOB.md 5.1: a file to fetch. */
+const DOWNLOAD = {
+  url: text,
+  ...may({
+    headers: anyMapping,
+    compression: v.nullable(oneOf("bz2", "gz", "xz", "zip", "zstd")),
+    archive: oneOf("tar"),
+    md5sum: text,
+    sha256sum: text,
+    sha512sum: text,
+    use_cache: flag,
+  }),
+};
+
+const overlaysOf = (mapping: Mapping) =>
+  mapWith(may({ lava: flag }), mapping({ ...DOWNLOAD, format: oneOf("file", "tar"), path: text }));
+
+/** A file with the keys that it has in its place; one with `overlays` has some more. */
+function artifactOf(mapping: Mapping, overlays: v.GenericSchema) {
   const format = oneOf("cpio.newc", "ext4", "tar");
   const overlaid = {
-    overlays: mapWith(may({ lava: flag }), overlay),
+    overlays,
     ...may({ partition: wholeNumber, sparse: flag, overlay_backend: overlayBackend }),
   };
   return (own: Record<string, v.GenericSchema> = {}) =>
     anyOf(
       [
-        mapping({ ...download, ...may(own) }),
+        mapping({ ...DOWNLOAD, ...may(own) }),
         mapping({
-          ...download,
+          ...DOWNLOAD,
           ...may(own),
           ...overlaid,
           // Where a format may stand anyhow it stays optional.

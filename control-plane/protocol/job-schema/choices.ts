@@ -7,7 +7,12 @@ import { asMapping, loose, oneOf, rule } from "#protocol/schema-parts.ts";
  */
 export interface Choice extends v.GenericSchema {
   options: readonly v.GenericSchema[];
-  when?: readonly object[];
+  when?: readonly Condition[];
+}
+
+interface Condition {
+  required: readonly string[];
+  properties?: Record<string, { const: string }>;
 }
 
 /** One of the options; when none fits, the problems are those of the one at the index that `likely` gives. */

@@ -40,7 +40,7 @@ export function deploySchemas(blocks: Blocks): Record<string, v.GenericSchema> {
 type Deploy = (own: Entries) => v.GenericSchema;
 
 /** What is fetched and handed to an emulator, a simulator or a later action. */
-function imageDeploys({ mapping, artifact, dockerEntries }: Blocks, deploy: Deploy): Entries {
+function imageDeploys({ mapping, file, artifact, dockerEntries }: Blocks, deploy: Deploy): Entries {
   const avhImage = { format: oneOf("ext4"), root_partition: atLeast(0), type: oneOf("image") };
   const avhOptions = may({
     options: mapping(may({ model: text, api_endpoint: text, project_name: text })),
@@ -52,7 +52,7 @@ function imageDeploys({ mapping, artifact, dockerEntries }: Blocks, deploy: Depl
   return {
     tmpfs: deploy({
       images: someOf(guestImage),
-      ...may({ type: oneOf("monitor"), uefi: artifact() }),
+      ...may({ type: oneOf("monitor"), uefi: file }),
     }),
     avh: anyOf(
       [
@@ -61,10 +61,10 @@ function imageDeploys({ mapping, artifact, dockerEntries }: Blocks, deploy: Depl
       ],
       (input) => (has(input, "fw_package") ? 1 : 0),
     ),
-    download: deploy({ images: someOf(artifact()) }),
-    downloads: deploy({ images: someOf(artifact()), ...may({ uniquify: flag, postprocess }) }),
+    download: deploy({ images: someOf(file) }),
+    downloads: deploy({ images: someOf(file), ...may({ uniquify: flag, postprocess }) }),
     fvp: deploy({
-      images: someOf(artifact()),
+      images: someOf(file),
       ...may({
         ramdisk: mapping(
           may({ install_overlay: flag, compression: text, header: oneOf("u-boot") }),
@@ -73,21 +73,18 @@ function imageDeploys({ mapping, artifact, dockerEntries }: Blocks, deploy: Depl
       }),
     }),
     "iso-installer": deploy({
-      images: mapping({ iso: guestImage, preseed: artifact() }),
+      images: mapping({ iso: guestImage, preseed: file }),
       iso: mapping({ installation_size: text, ...may({ kernel: text, initrd: text }) }),
     }),
     nfs: anyOf(
-      [
-        deploy(may({ nfsrootfs: artifact(), modules: artifact() })),
-        deploy({ images: someOf(guestImage) }),
-      ],
+      [deploy(may({ nfsrootfs: file, modules: file })), deploy({ images: someOf(guestImage) })],
       (input) => (has(input, "images") ? 1 : 0),
     ),
   };
 }
 
 /** What a boot loader fetches over the network, and hosts that are there already. */
-function netbootDeploys({ mapping, artifact }: Blocks, deploy: Deploy): Entries {
+function netbootDeploys({ mapping, file, artifact }: Blocks, deploy: Deploy): Entries {
   const kernel = artifact({ type: oneOf("image", "uimage", "zimage") });
   const installs = { install_modules: flag, install_overlay: flag };
   return {
@@ -96,32 +93,30 @@ function netbootDeploys({ mapping, artifact }: Blocks, deploy: Deploy): Entries 
       deploy(
         may({
           kernel,
-          dtb: artifact(),
-          dtbo: listOf(artifact()),
-          modules: artifact(),
-          preseed: artifact(),
-          tee: artifact(),
+          dtb: file,
+          dtbo: listOf(file),
+          modules: file,
+          preseed: file,
+          tee: file,
           ramdisk: artifact({ ...installs, header: oneOf("u-boot") }),
           nfsrootfs: artifact({ ...installs, prefix: text }),
           persistent_nfs: mapping({ address: text, ...may({ install_overlay: flag }) }),
-          extra_files: mapOf(artifact()),
+          extra_files: mapOf(file),
         }),
       ),
     ),
     nbd: deploy({
       kernel,
-      initrd: artifact(),
-      nbdroot: artifact(),
-      ...may({ dtb: artifact() }),
+      initrd: file,
+      nbdroot: file,
+      ...may({ dtb: file }),
     }),
-    ssh: deploy(
-      may({ firmware: artifact(), kernel: artifact(), rootfs: artifact(), modules: artifact() }),
-    ),
+    ssh: deploy(may({ firmware: file, kernel: file, rootfs: file, modules: file })),
   };
 }
 
 /** What is written to a board by a tool on the worker. */
-function flashDeploys({ mapping, artifact, docker }: Blocks, deploy: Deploy): Entries {
+function flashDeploys({ mapping, file, artifact, docker }: Blocks, deploy: Deploy): Entries {
   const onPartition = { "apply-overlay": flag, root_partition: atLeast(0) };
   const reboot = oneOf(
     "hard-reset",
@@ -142,14 +137,14 @@ function flashDeploys({ mapping, artifact, docker }: Blocks, deploy: Deploy): En
       images: v.pipe(
         mapping(
           may({
-            recovery_image: artifact(),
+            recovery_image: file,
             "^test_binary(_\\w+)?$": artifact({ rename: text }),
           }),
         ),
         v.minEntries(1, "expected recovery_image or a test_binary"),
       ),
     }),
-    musca: deploy({ images: mapping({ test_binary: artifact() }) }),
+    musca: deploy({ images: mapping({ test_binary: file }) }),
     qdl: deploy({
       qcomflash: v.union(
         [anyMapping, nonEmptyText, v.pipe(v.array(v.unknown()), v.minLength(1))],
@@ -157,24 +152,24 @@ function flashDeploys({ mapping, artifact, docker }: Blocks, deploy: Deploy): En
       ),
       ...may({ uniquify: flag, rootfs_image: text }),
     }),
-    recovery: deploy({ images: someOf(artifact()) }),
+    recovery: deploy({ images: someOf(file) }),
     uuu: deploy({
-      images: mapWith({ boot: artifact() }, artifact(onPartition)),
+      images: mapWith({ boot: file }, artifact(onPartition)),
       ...may({ uniquify: flag }),
     }),
-    vemsd: deploy({ recovery_image: artifact() }),
+    vemsd: deploy({ recovery_image: file }),
   };
 }
 
 /** What is written to a medium of the board. */
-function mediaDeploys({ mapping, artifact }: Blocks, deploy: Deploy): Entries {
+function mediaDeploys({ mapping, file, artifact }: Blocks, deploy: Deploy): Entries {
   const writer = mapping({ tool: text, options: text, prompt: text });
   const media = notBoth(
     ["images", "image"],
     deploy({
       device: text,
       ...may({
-        images: mapWith({ image: artifact() }, artifact()),
+        images: mapWith({ image: file }, file),
         image: artifact({ root_partition: wholeNumber }),
         download: writer,
         writer,
@@ -188,7 +183,7 @@ function mediaDeploys({ mapping, artifact }: Blocks, deploy: Deploy): Entries {
     sd: media,
     usb: media,
     "u-boot-ums": deploy({ image: artifact({ root_partition: atLeast(0) }) }),
-    "usbg-ms": deploy({ image: artifact() }),
+    "usbg-ms": deploy({ image: file }),
   };
 }
 

@@ -11,7 +11,7 @@ import {
   rule,
   text,
 } from "#protocol/schema-parts.ts";
-import { blocksOf } from "./blocks.ts";
+import { blocksOf, type Blocks } from "./blocks.ts";
 import { bootSchemas } from "./boot.ts";
 import { byWord, has } from "./choices.ts";
 import { deploySchemas } from "./deploy.ts";
@@ -19,7 +19,7 @@ import { jobFindings, RULES_IN_JSON } from "./job-rules.ts";
 import { notifySchema } from "./notify.ts";
 import { protocolsSchema } from "./protocols.ts";
 import type { Mapping, Strength } from "./strength.ts";
-import { testSchema } from "./test.ts";
+import { definitionSchema, testSchema } from "./test.ts";
 import { atLeast, texts } from "./values.ts";
 
 /** A job as LAVA's full schema has it (JOB.md 0 and 1), and the parts of it that are worth a name. */
@@ -33,10 +33,11 @@ export function jobSchema(strength: Strength): JobSchema {
   const { mapping, timeout, context } = blocks;
   const deploys = deploySchemas(blocks);
   const boots = bootSchemas(blocks);
+  const definition = definitionSchema(mapping);
   const kinds = {
     deploy: byWord("to", deploys),
     boot: byWord("method", boots),
-    test: testSchema(blocks),
+    test: testSchema(blocks, definition),
     command: mapping({ ...blocks.common, name: text }),
   };
   const protocols = protocolsSchema(blocks);
@@ -66,7 +67,13 @@ export function jobSchema(strength: Strength): JobSchema {
   });
   return {
     job: v.pipe(job, rule(jobFindings), v.metadata({ allOf: RULES_IN_JSON })),
-    parts: { ...partsOf(blocks), ...kinds, ...named("deploy", deploys), ...named("boot", boots) },
+    parts: {
+      ...partsOf(blocks),
+      definition,
+      ...kinds,
+      ...named("deploy", deploys),
+      ...named("boot", boots),
+    },
   };
 }
 
@@ -110,18 +117,15 @@ function actionSchema(mapping: Mapping, kinds: Record<string, v.GenericSchema>) 
   );
 }
 
-const partsOf = ({
-  timeout,
-  context,
-  prompts,
-  autoLogin,
-  docker,
-}: ReturnType<typeof blocksOf>) => ({
-  timeout,
-  context,
-  prompts,
-  auto_login: autoLogin,
-  docker,
+const partsOf = (blocks: Blocks) => ({
+  timeout: blocks.timeout,
+  context: blocks.context,
+  file: blocks.file,
+  overlays: blocks.overlays,
+  docker: blocks.docker,
+  prompts: blocks.prompts,
+  auto_login: blocks.autoLogin,
+  transfer_overlay: blocks.transferOverlay,
 });
 
 const named = (kind: string, methods: Record<string, v.GenericSchema>) =>

@@ -15,9 +15,9 @@ import type { Mapping } from "./strength.ts";
 import { nonEmptyTexts, suiteName, texts, textOr, wholeNumber } from "./values.ts";
 
 /** JOB.md 7: a test block is of one kind, looked up in this order. */
-export function testSchema({ mapping, common, docker }: Blocks) {
+export function testSchema({ mapping, common, docker }: Blocks, definition: v.GenericSchema) {
   const test = (own: Record<string, v.GenericSchema>) => mapping({ ...own, ...common });
-  const definitions = listOf(definition(mapping));
+  const definitions = listOf(definition);
   const inContainer = test({
     definitions,
     docker,
@@ -35,7 +35,7 @@ export function testSchema({ mapping, common, docker }: Blocks) {
 const fixups = mapOf(oneOf("pass", "fail", "skip", "unknown"));
 
 /** JOB.md 7.1. */
-function definition(mapping: Mapping) {
+export function definitionSchema(mapping: Mapping) {
   const common = {
     from: text,
     name: suiteName,
