@@ -34,6 +34,7 @@ export const labCommands: readonly Command[] = [
     options: {
       type: { type: "string" },
       worker: { type: "string" },
+      dictionary: { type: "string" },
       config: { type: "string" },
       tags: { type: "string" },
       description: { type: "string" },
@@ -41,7 +42,8 @@ export const labCommands: readonly Command[] = [
     help: [
       "--type TYPE         its device type; made when it is new",
       "--worker NAME       the worker it is connected to",
-      "--config FILE       its configuration, YAML (docs/devices.md)",
+      "--dictionary FILE   its device dictionary, Jinja2 (docs/devices.md)",
+      "--config FILE       in its place: the configuration itself, YAML",
       "--tags A,B          what jobs may ask for",
       "--description TEXT",
     ],
@@ -199,11 +201,15 @@ async function addDevice(context: Context): Promise<number> {
     if (!value) throw new UsageError(`--${name} is missing`);
     return value;
   };
-  const file = required("config");
+  const dictionary = textOf(values, "dictionary");
+  const file = dictionary ?? textOf(values, "config");
+  if (file === undefined || (dictionary !== undefined && values["config"] !== undefined)) {
+    throw new UsageError("expected --dictionary FILE, or --config FILE in its place");
+  }
   const device = {
     device_type: required("type"),
     worker: required("worker"),
-    configuration: readNamedFile(file),
+    [dictionary === undefined ? "configuration" : "dictionary"]: readNamedFile(file),
     tags: textOf(values, "tags")?.split(",").filter(Boolean) ?? [],
     description: textOf(values, "description") ?? "",
   };

@@ -6,6 +6,7 @@ import { checkCommand } from "./check-command.ts";
 import { ClientError, makeClient } from "./client.ts";
 import { UsageError, type Command, type Context, type Values } from "./command.ts";
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
+import { deviceCommands } from "./device-commands.ts";
 import { exportCommand } from "./export-command.ts";
 import { jobCommands } from "./job-commands.ts";
 import { labCommands } from "./lab-commands.ts";
@@ -20,6 +21,7 @@ const IMPATIENT_MS = 10_000;
 const commands: readonly Command[] = [
   ...jobCommands,
   ...labCommands,
+  ...deviceCommands,
   applyCommand,
   exportCommand,
   checkCommand,

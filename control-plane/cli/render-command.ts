@@ -1,14 +1,7 @@
 import path from "node:path";
-import { readYaml } from "#protocol/read-yaml.ts";
 import { renderDevice, type TemplateRemark } from "../templates/render-device.ts";
-import {
-  argumentsOf,
-  readNamedFile,
-  textOf,
-  UsageError,
-  type Command,
-  type Context,
-} from "./command.ts";
+import { argumentsOf, readNamedFile, textOf, type Command, type Context } from "./command.ts";
+import { contextOf } from "./job-context-option.ts";
 import { originLines } from "./origin-lines.ts";
 import { printable } from "./printable.ts";
 import { templateFolders } from "./template-folders.ts";
@@ -55,15 +48,4 @@ async function renderDictionary(context: Context): Promise<number> {
     for (const line of originLines(value, origins)) terminal.out(printable(line));
   } else terminal.out(text);
   return 0;
-}
-
-function contextOf(text: string | undefined): Record<string, unknown> {
-  if (text === undefined) return {};
-  const { value, problems } = readYaml(text);
-  const [problem] = problems;
-  if (problem) throw new UsageError(`--context: ${problem.message}`);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new UsageError("--context: expected a mapping such as {arch: arm64}");
-  }
-  return value as Record<string, unknown>;
 }
