@@ -22,19 +22,23 @@ beforeEach(async () => {
   lab = await listeningLab();
   dir = mkdtempSync(path.join(tmpdir(), "pumice-cli-"));
   await lab.addWorker("bench");
-  const added = await pumice(
-    "devices",
-    "add",
-    "bbb-01",
-    ...device,
-    "--dictionary",
-    file(dictionary(7001)),
-  );
-  expect(added).toMatchObject({ code: 0, said: "Device bbb-01 is there: Good, Idle\n" });
+  await pumice("devices", "add", "bbb-01", ...device, "--dictionary", file(dictionary(7001)));
 });
 afterEach(async () => {
   await lab.close();
   rmSync(dir, { recursive: true, force: true });
+});
+
+test("devices add takes a dictionary", async () => {
+  const again = await pumice(
+    "devices",
+    "add",
+    "bbb-02",
+    ...device,
+    "--dictionary",
+    file(dictionary(1)),
+  );
+  expect(again).toMatchObject({ code: 0, said: "Device bbb-02 is there: Good, Idle\n" });
 });
 
 test("devices config prints what the dictionary renders to, with a job's context", async () => {
