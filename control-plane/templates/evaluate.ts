@@ -12,6 +12,7 @@ import {
   Callable,
   Tuple,
   Undefined,
+  weigh,
   type Value,
 } from "./value.ts";
 
@@ -41,11 +42,13 @@ export function evaluate(expression: Expression, scope: Scope): Value {
     case "name":
       return scope.lookUp(expression.name);
     case "list":
-      return expression.items.map(value);
+      return weighed(expression.items.map(value), scope, line);
     case "tuple":
-      return new Tuple(expression.items.map(value));
-    case "dict":
-      return new Map(expression.entries.map(([key, item]) => [value(key), value(item)]));
+      return weighed(new Tuple(expression.items.map(value)), scope, line);
+    case "dict": {
+      const entries = expression.entries.map(([key, item]) => [value(key), value(item)] as const);
+      return weighed(new Map(entries), scope, line);
+    }
     case "attribute":
       return defined(value(expression.of), scope, line, (of) => attributeOf(of, expression.name));
     case "item":
@@ -81,8 +84,7 @@ export function evaluate(expression: Expression, scope: Scope): Value {
     case "binary": {
       const { operator, left, right } = expression;
       const result = guarded(scope, line, () => operate(operator, value(left), value(right)));
-      scope.spend(sizeOf(result), line);
-      return result;
+      return weighed(result, scope, line);
     }
     case "compare":
       return compare(expression, scope);
@@ -107,12 +109,14 @@ export function applyFilter(
   const positional = args.positional.map((arg) => evaluate(arg, scope));
   const named = new Map(args.named.map(([key, arg]) => [key, evaluate(arg, scope)]));
   const result = guarded(scope, line, () => filter(input, positional, named));
-  scope.spend(sizeOf(result), line);
-  return result;
+  return result === input ? result : weighed(result, scope, line);
 }
 
-const sizeOf = (value: Value): number =>
-  typeof value === "string" || Array.isArray(value) ? value.length : 1;
+/** Takes from the budget what a new value would take when it is printed. */
+function weighed(value: Value, scope: Scope, line: number): Value {
+  scope.spend(weigh(value), line);
+  return value;
+}
 
 function compare(expression: Expression & { kind: "compare" }, scope: Scope): boolean {
   let left = evaluate(expression.first, scope);
@@ -196,7 +200,8 @@ function guarded<T>(scope: Scope, line: number, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof TemplateError || !(error instanceof Error)) throw error;
+    const isOurs = error instanceof TemplateError || error instanceof RangeError;
+    if (isOurs || !(error instanceof Error)) throw error;
     throw new TemplateError(error.message, scope.template, line, { cause: error });
   }
 }

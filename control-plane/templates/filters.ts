@@ -1,5 +1,8 @@
 import { Float, isTrue, itemsOf, numberOf, str, Undefined, type Value } from "./value.ts";
 
+/** Of what a filter puts in. */
+const MAX_CHARS = 1_000_000;
+
 export type Filter = (
   input: Value,
   args: readonly Value[],
@@ -19,13 +22,17 @@ export const FILTERS: Readonly<Record<string, Filter>> = {
   d: fallback,
   string: (input) => str(input),
   join: (input, args, named) => {
-    const items = itemsOf(input) ?? fail("join wants a list");
-    return items.map(str).join(str(argument(args, named, 0, "d") ?? ""));
+    const items = (itemsOf(input) ?? fail("join wants a list")).map(str);
+    const between = str(argument(args, named, 0, "d") ?? "");
+    requireShort(items.length * between.length);
+    return items.join(between);
   },
   replace: (input, args, named) => {
     const from = str(argument(args, named, 0, "old") ?? fail("replace wants two texts"));
     const to = str(argument(args, named, 1, "new") ?? fail("replace wants two texts"));
-    return str(input).replaceAll(from, () => to);
+    const text = str(input);
+    requireShort(text.split(from).length * to.length);
+    return text.replaceAll(from, () => to);
   },
   indent,
   upper: (input) => str(input).toUpperCase(),
@@ -82,10 +89,16 @@ function indent(input: Value, args: readonly Value[], named: ReadonlyMap<string,
     fail("indent wants a width of 0 to 1000");
   const margin = typeof width === "string" ? width : " ".repeat(columns ?? 4);
   const lines = input.split(/\r\n?|\n/);
+  requireShort(lines.length * margin.length);
   const moved = lines.map((line, index) =>
     index === 0 || (line === "" && !(blank && isTrue(blank))) ? line : margin + line,
   );
   return (first && isTrue(first) ? margin : "") + moved.join("\n");
+}
+
+/** Asked before a text is made: afterwards it is there. */
+function requireShort(chars: number): void {
+  if (chars > MAX_CHARS) fail("the text would become too long");
 }
 
 function fail(message: string): never {

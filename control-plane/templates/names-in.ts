@@ -4,7 +4,7 @@ const known = new WeakMap<object, readonly string[]>();
 
 /** The variables that an expression asks for, each once, in the order in which they stand. */
 export function namesIn(expression: Expression): readonly string[] {
-  const found = known.get(expression) ?? [...new Set(walk(expression))];
+  const found = known.get(expression) ?? [...walk(expression)];
   known.set(expression, found);
   return found;
 }
@@ -12,21 +12,23 @@ export function namesIn(expression: Expression): readonly string[] {
 /** All variables that a template asks for anywhere, also where this rendering did not come along. */
 export function namesOfTemplate(template: Template): readonly string[] {
   const found = known.get(template) ?? [
-    ...new Set([
-      ...walk(template.body),
-      ...[...template.blocks.values()].flatMap(({ body }) => [...walk(body)]),
-    ]),
+    ...walk([template.body, [...template.blocks.values()].map(({ body }) => body)]),
   ];
   known.set(template, found);
   return found;
 }
 
-/** The tree is plain data: whatever has `kind: "name"` is one. */
-function* walk(node: unknown): Generator<string> {
-  if (typeof node !== "object" || node === null) return;
-  const { kind, name } = node as { kind?: unknown; name?: unknown };
-  if (kind === "name" && typeof name === "string") yield name;
-  for (const inner of Array.isArray(node) ? (node as unknown[]) : Object.values(node)) {
-    yield* walk(inner);
+/** The tree is plain data: whatever has `kind: "name"` is one. It may be deeper than our stack. */
+function walk(tree: unknown): Set<string> {
+  const names = new Set<string>();
+  const open = [tree];
+  while (open.length > 0) {
+    const node = open.pop();
+    if (typeof node !== "object" || node === null) continue;
+    const { kind, name } = node as { kind?: unknown; name?: unknown };
+    if (kind === "name" && typeof name === "string") names.add(name);
+    const inner: unknown[] = Array.isArray(node) ? node : Object.values(node);
+    for (let index = inner.length - 1; index >= 0; index--) open.push(inner[index]);
   }
+  return names;
 }

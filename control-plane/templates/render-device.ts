@@ -86,7 +86,7 @@ const nothing: Omit<RenderedDevice, "problems"> = {
 };
 
 /** Of each kind: to find a near name takes time. */
-const MAX_WARNINGS = 100;
+const MAX_WARNINGS = 20;
 
 /** Variables of the dictionary that nothing reads, or that a device type sets again without a look at them. */
 function unusedSets({ parsed, templates, overridden }: Rendered): TemplateRemark[] {

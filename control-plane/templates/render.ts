@@ -70,10 +70,22 @@ export function render(
     reads: new Set(),
   };
   const globals = new Map(Object.entries(context).map(([key, value]) => [key, fromData(value)]));
-  const marked = renderChain(run, load(run, name, { template: name, line: 1 }), globals);
+  const marked = withinOurStack(name, () =>
+    renderChain(run, load(run, name, { template: name, line: 1 }), globals),
+  );
   const { sets, reads, overridden, parsed, origins } = run;
   const { text, spans } = origins ? readMarks(marked, origins) : { text: marked, spans: [] };
   return { text, spans, templates: [...parsed.keys()], sets, reads, overridden, parsed };
+}
+
+/** A text of a thousand filters or sums in a row is a tree deeper than the stack, a list in a list in a list too. */
+function withinOurStack<T>(template: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new TemplateError("something here is nested too deeply", template, 1, { cause: error });
+  }
 }
 
 function renderChain(run: Run, first: Template, globals: ReadonlyMap<string, Value>): string {

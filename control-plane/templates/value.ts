@@ -153,3 +153,20 @@ export function fromData(data: unknown): Value {
   }
   return String(data);
 }
+
+const weights = new WeakMap<object, number>();
+
+/**
+ * What a value takes when it is written out: its characters and its items, those that stand in it several times as
+ * often. It tells what a few statements can build and no memory holds.
+ */
+export function weigh(value: Value): number {
+  if (typeof value === "string") return value.length + 1;
+  if (typeof value !== "object" || value === null) return 1;
+  const known = weights.get(value);
+  if (known !== undefined) return known;
+  const items = value instanceof Map ? [...value].flat() : (itemsOf(value) ?? []);
+  const weight = items.reduce<number>((sum, item) => sum + weigh(item), 1);
+  weights.set(value, weight);
+  return weight;
+}

@@ -86,7 +86,7 @@ install:
 run:
   steps:
   - lava-test-case boots --shell 'uname -a'
-parse: {pattern: "^(?P<test_case_id>\\w+)=(?P<result>\\w+)$", fixupdict: {OK: pass}}
+parse: {pattern: '^(?P<test_case_id>.+)=(?P<result>.+)$', fixupdict: {OK: pass}}
 `;
 const configurations = texts.jinja2
   .slice(0, 10)

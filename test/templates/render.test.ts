@@ -72,6 +72,16 @@ describe("a template", () => {
     ["deep nesting", "{{ " + "(".repeat(5000) + "1" + ")".repeat(5000) + " }}"],
     ["a range that is too long", "{{ range(10 ** 9) }}"],
     ["a range of nothing", "{{ range('x') }}"],
+    [
+      "a list of itself, again and again",
+      `{% set l = [1] %}${"{% set l = [l, l] %}".repeat(60)}{{ l }}`,
+    ],
+    ["a list in a list", `{% set l = [1] %}${"{% set l = [l] %}".repeat(20_000)}{{ l }}`],
+    ["filters without end", `{{ 'a' ${"| upper ".repeat(20_000)}}}`],
+    ["a sum without end", `{{ ${"1 + ".repeat(50_000)}1 }}`],
+    ["a long joint", "{{ range(9999) | join('x' * 9999) }}"],
+    ["a long replacement", "{{ ('a' * 9999) | replace('a', 'b' * 9999) }}"],
+    ["a wide margin", "{{ ('\\n' * 9999) | indent(1000, blank=true) }}"],
     ["many statements in each other", "{% if 1 %}".repeat(5000)],
   ])("ends within its limits: %s", (_, source) => {
     expect(() => render("main", () => source)).toThrow(TemplateError);
