@@ -3,13 +3,15 @@ import { asMapping, type Finding } from "./schema-parts.ts";
 /** What LAVA's gate finds wrong between the roles of a multinode job (JOB.md 1 and 8.1). */
 export function multinodeFindings(roles: unknown): Finding[] {
   const all = asMapping(roles) ?? {};
-  const hosts = Object.values(all).map((role) => asMapping(role)?.["host_role"]);
+  const names = new Set<unknown>(Object.keys(all));
+  const known = Object.keys(all).slice(0, MAX_NAMES).join(", ");
+  const hosts = new Set(Object.values(all).map((role) => asMapping(role)?.["host_role"]));
   return Object.entries(all).flatMap(([name, value]) => {
     const role = asMapping(value);
     if (!role) return [{ path: ["roles", name], message: "expected a mapping" }];
     const found = [
-      ...connectionFindings(role, Object.keys(all)),
-      ...deviceFindings(role, hosts.includes(name)),
+      ...connectionFindings(role, names, known),
+      ...deviceFindings(role, hosts.has(name)),
     ];
     return found.map(({ key, message }) => ({ path: ["roles", name, key], message }));
   });
@@ -20,19 +22,25 @@ interface AtKey {
   message: string;
 }
 
+/** Of the roles that a message names. */
+const MAX_NAMES = 20;
+
 /** A role without a device of its own connects to the device of another. */
-function connectionFindings(role: Record<string, unknown>, names: string[]): AtKey[] {
+function connectionFindings(
+  role: Record<string, unknown>,
+  names: ReadonlySet<unknown>,
+  known: string,
+): AtKey[] {
   const found: AtKey[] = [];
   const { connection, host_role: host, expect_role: expected } = role;
   for (const [key, other, partner] of [
     ["host_role", host, expected],
     ["expect_role", expected, host],
   ] as const) {
-    const known = names.join(", ");
     if (other === undefined) {
       const message = "host_role and expect_role come together: one of them is missing";
       if (partner !== undefined) found.push({ key, message });
-    } else if (!names.some((name) => name === other)) {
+    } else if (!names.has(other)) {
       found.push({ key, message: `expected the name of a role: ${known}` });
     }
   }

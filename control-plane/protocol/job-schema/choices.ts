@@ -3,6 +3,7 @@ import { asMapping, loose, oneOf, rule } from "#protocol/schema-parts.ts";
 
 /**
  * Choices between schemas that tell the problems of the one that was meant; valibot's own union tells those of all.
+ * They are unions to whoever asks what they are made of, and only run otherwise (`~run`, which every schema has).
  * `when` says in JSON Schema when an option is meant, for an editor that does as well.
  */
 export interface Choice extends v.GenericSchema {
