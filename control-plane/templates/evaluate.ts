@@ -148,7 +148,11 @@ function call(callee: Value, args: Arguments, scope: Scope, line: number): Value
   }
   const positional = args.positional.map((arg) => evaluate(arg, scope));
   const named = new Map(args.named.map(([key, arg]) => [key, evaluate(arg, scope)]));
-  return guarded(scope, line, () => callee.call(positional, named));
+  return weighed(
+    guarded(scope, line, () => callee.call(positional, named)),
+    scope,
+    line,
+  );
 }
 
 function applyTest(name: string, input: Value, args: Value[], scope: Scope, line: number): boolean {

@@ -1,6 +1,6 @@
 import type { Statement, Template } from "./ast.ts";
 import type { Scope } from "./evaluate.ts";
-import type { OriginLog } from "./origins.ts";
+import { apart, type OriginLog } from "./origins.ts";
 import { TemplateError } from "./template-error.ts";
 import { Callable, Undefined, type Value } from "./value.ts";
 
@@ -56,6 +56,8 @@ export interface Frame extends Scope {
   readonly outer: Frame | undefined;
   /** Set when `extends` ran: from then on the template's own text is not shown. */
   parent: Template | undefined;
+  /** Set where text becomes a value: it is wanted also after `extends`. */
+  readonly isCaptured: boolean;
   /** The block being rendered, and which version of it. */
   readonly block: { name: string; version: number } | undefined;
 }
@@ -67,6 +69,7 @@ export function makeFrame(
   locals: Map<string, Value> | undefined,
   outer: Frame | undefined,
   block: Frame["block"],
+  isCaptured = outer?.isCaptured ?? false,
 ): Frame {
   const { run } = chain;
   const frame: Frame = {
@@ -75,6 +78,7 @@ export function makeFrame(
     locals,
     outer,
     block,
+    isCaptured,
     parent: undefined,
     lookUp: (name) => lookUp(frame, name),
     spend: (steps, line) => {
@@ -115,16 +119,23 @@ export const topOf = (frame: Frame): Frame => {
 
 function superOf(frame: Frame): Value {
   const { name, version } = frame.block ?? { name: "", version: 0 };
-  return new Callable("super", () => frame.chain.renderVersion(frame, name, version + 1, 1));
+  return new Callable("super", () => called(frame, name, version + 1));
 }
 
 function selfOf(frame: Frame): Value {
   return new Map<Value, Value>(
     [...frame.chain.blocks.keys()].map((name) => [
       name,
-      new Callable(name, () => frame.chain.renderVersion(frame, name, 0, 1)),
+      new Callable(name, () => called(frame, name, 0)),
     ]),
   );
+}
+
+function called(frame: Frame, name: string, version: number): string {
+  const { run, renderVersion } = frame.chain;
+  const rendered = apart(run, () => renderVersion(frame, name, version, 1));
+  if (run.origins) run.origins.called = rendered;
+  return rendered.text;
 }
 
 const RANGE = new Callable("range", (args) => {

@@ -20,34 +20,77 @@ export interface Span {
   isText: boolean;
 }
 
-/**
- * The place of each variable, by the map that holds its value. Pieces of output are marked in the text itself, between
- * two characters that Unicode keeps for such use, so that blocks, filters and includes carry the marks along.
- */
+/** What is known of the output so far, in its order, and the place of each variable by the map that holds its value. */
 export interface OriginLog {
   places: WeakMap<ReadonlyMap<string, Value>, Map<string, Origin>>;
-  pieces: Omit<Span, "start">[];
+  spans: Span[];
+  /** What `super()` or a block gave last, with its pieces from 0: they count if it is printed as it is. */
+  called: { text: string; spans: Span[] };
 }
 
-const BEGIN = "\u{fdd0}";
-const END = "\u{fdd1}";
-const MARKS = /\u{fdd0}(\d+)\u{fdd1}/gu;
+export const makeOriginLog = (): OriginLog => ({
+  places: new WeakMap(),
+  spans: [],
+  called: { text: "", spans: [] },
+});
 
-export const makeOriginLog = (): OriginLog => ({ places: new WeakMap(), pieces: [] });
-
-/** The mark that stands before a template's own text. */
-export function textMark({ chain, template }: Frame, line: number): string {
-  return mark(chain.run, { origin: { template, line }, isText: true });
+/** A template's own text is about to be put out. */
+export function noteText({ chain: { run }, template }: Frame, line: number): void {
+  run.origins?.spans.push({ start: run.chars, origin: { template, line }, isText: true });
 }
 
-/** The mark that stands before what an expression printed. */
-export function outputMark(frame: Frame, expression: Expression, value: Value): string {
-  const { run } = frame.chain;
-  if (!run.origins) return "";
-  const found = originOf(frame, expression, value);
-  const origin = found ?? { template: frame.template, line: expression.line };
-  return mark(run, { origin, isText: false });
+/** So is what an expression printed. */
+export function noteOutput(frame: Frame, expression: Expression, value: Value): void {
+  const { origins, chars } = frame.chain.run;
+  if (!origins) return;
+  const { called, spans } = origins;
+  if (expression.kind === "call" && called.text === value) {
+    for (const span of called.spans) spans.push({ ...span, start: span.start + chars });
+    return;
+  }
+  const place = { template: frame.template, line: expression.line };
+  spans.push({ start: chars, origin: originOf(frame, expression, value) ?? place, isText: false });
 }
+
+/** Renders what becomes a value or goes through a filter: nothing of it is put out yet. Its pieces begin at 0. */
+export function apart(run: Run, render: () => string): { text: string; spans: Span[] } {
+  const { chars, origins } = run;
+  const first = origins?.spans.length ?? 0;
+  const text = render();
+  run.chars = chars;
+  const spans = origins?.spans.splice(first) ?? [];
+  return { text, spans: spans.map((span) => ({ ...span, start: span.start - chars })) };
+}
+
+/** What a filter is about to put out: its lines are those that went in, moved; else all comes from the block's line. */
+export function noteFiltered(
+  { chain: { run }, template }: Frame,
+  line: number,
+  before: { text: string; spans: Span[] },
+  after: string,
+): void {
+  if (!run.origins) return;
+  const { spans } = run.origins;
+  const [from, to] = [lineStarts(before.text), lineStarts(after)];
+  if (from.length !== to.length) {
+    spans.push({ start: run.chars, origin: { template, line }, isText: false });
+    return;
+  }
+  let n = 0;
+  for (const span of before.spans) {
+    while ((from[n + 1] ?? Infinity) <= span.start) n += 1;
+    const [old = 0, now = 0] = [from[n], to[n]];
+    const grown = (to[n + 1] ?? after.length) - now - ((from[n + 1] ?? before.text.length) - old);
+    const column = span.start === old ? 0 : Math.max(0, span.start - old + grown);
+    spans.push({ ...span, start: run.chars + now + column });
+  }
+}
+
+const lineStarts = (text: string): number[] => {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return starts;
+};
 
 /** Remembers where a variable got its value: what is only passed on keeps the place it had. */
 export function noteSet(
@@ -72,26 +115,6 @@ export function copyPlaces(frame: Frame, names: Iterable<string>, to: Map<string
     const place = placeOf(frame, name);
     if (place) placesOf(origins, to).set(name, place);
   }
-}
-
-/** The text without its marks, and the pieces that they named, in order. */
-export function readMarks(marked: string, log: OriginLog): { text: string; spans: Span[] } {
-  const spans: Span[] = [];
-  let text = "";
-  let from = 0;
-  for (const match of marked.matchAll(MARKS)) {
-    text += marked.slice(from, match.index);
-    from = match.index + match[0].length;
-    const piece = log.pieces[Number(match[1])];
-    if (piece) spans.push({ start: text.length, ...piece });
-  }
-  return { text: text + marked.slice(from), spans };
-}
-
-function mark(run: Run, piece: Omit<Span, "start">): string {
-  if (!run.origins) return "";
-  run.origins.pieces.push(piece);
-  return `${BEGIN}${run.origins.pieces.length - 1}${END}`;
 }
 
 /**

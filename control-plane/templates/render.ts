@@ -12,12 +12,13 @@ import {
 } from "./frame.ts";
 import { namesIn } from "./names-in.ts";
 import {
+  apart,
   copyPlaces,
   makeOriginLog,
+  noteFiltered,
+  noteOutput,
   noteSet,
-  outputMark,
-  readMarks,
-  textMark,
+  noteText,
   type Span,
 } from "./origins.ts";
 import { parsedTemplate } from "./parsed-template.ts";
@@ -70,11 +71,11 @@ export function render(
     reads: new Set(),
   };
   const globals = new Map(Object.entries(context).map(([key, value]) => [key, fromData(value)]));
-  const marked = withinOurStack(name, () =>
+  const text = withinOurStack(name, () =>
     renderChain(run, load(run, name, { template: name, line: 1 }), globals),
   );
   const { sets, reads, overridden, parsed, origins } = run;
-  const { text, spans } = origins ? readMarks(marked, origins) : { text: marked, spans: [] };
+  const spans = origins?.spans ?? [];
   return { text, spans, templates: [...parsed.keys()], sets, reads, overridden, parsed };
 }
 
@@ -118,11 +119,14 @@ function renderStatement(statement: Statement, frame: Frame): string {
   frame.spend(1, line);
   switch (statement.kind) {
     case "text":
-      return show(frame, textMark(frame, line) + statement.text, line);
+      if (isHidden(frame)) return "";
+      noteText(frame, line);
+      return count(frame, statement.text, line);
     case "output": {
       if (isHidden(frame)) return "";
       const value = evaluate(statement.value, frame);
-      return show(frame, outputMark(frame, statement.value, value) + str(value), line);
+      noteOutput(frame, statement.value, value);
+      return count(frame, str(value), line);
     }
     case "extends": {
       if (frame.parent)
@@ -136,14 +140,13 @@ function renderStatement(statement: Statement, frame: Frame): string {
     case "set":
       assign(frame, statement, evaluate(statement.value, frame));
       return "";
-    case "set-block":
-      setVariable(
-        frame,
-        statement.name,
-        filtered(statement.filters, silent(frame, statement.body), frame),
-        line,
-      );
+    case "set-block": {
+      const { name, filters, body } = statement;
+      const inner = makeFrame(frame.chain, frame.template, new Map(), frame, frame.block, true);
+      const { text } = apart(frame.chain.run, () => renderBody(body, inner));
+      setVariable(frame, name, filtered(filters, text, inner), line);
       return "";
+    }
     case "if": {
       const branch = statement.branches.find(({ test }) => isTrue(evaluate(test, frame)));
       return renderBody(branch?.body ?? statement.otherwise, frame);
@@ -152,36 +155,25 @@ function renderStatement(statement: Statement, frame: Frame): string {
       return renderLoop(statement, frame);
     case "filter-block": {
       const inner = makeFrame(frame.chain, frame.template, new Map(), frame, frame.block);
-      inner.parent = topOf(frame).parent;
-      return show(
-        frame,
-        str(filtered(statement.filters, silent(inner, statement.body), inner)),
-        line,
-      );
+      const body = apart(frame.chain.run, () => renderBody(statement.body, inner));
+      const text = str(filtered(statement.filters, body.text, inner));
+      noteFiltered(frame, line, body, text);
+      return count(frame, text, line);
     }
     case "include":
       return include(statement, frame);
   }
 }
 
-/** Text of the template itself; after `extends` it goes nowhere, as in Jinja2. */
-const show = (frame: Frame, text: string, line: number): string =>
-  isHidden(frame) ? "" : count(frame, text, line);
+/** After `extends` a template's own text goes nowhere. */
+const isHidden = (frame: Frame): boolean =>
+  topOf(frame).parent !== undefined && !frame.block && !frame.isCaptured;
 
-const isHidden = (frame: Frame): boolean => topOf(frame).parent !== undefined && !frame.block;
-
+/** What is put out, within bounds. */
 function count({ chain: { run }, template }: Frame, text: string, line: number): string {
   run.chars += text.length;
   if (run.chars <= run.limits.outputChars) return text;
   throw new TemplateError("the output is too long", template, line);
-}
-
-/** Renders for a variable or a filter: what is shown counts once, where it ends up. */
-function silent(frame: Frame, body: readonly Statement[]): string {
-  const before = frame.chain.run.chars;
-  const text = renderBody(body, frame);
-  frame.chain.run.chars = before;
-  return text;
 }
 
 function assign(frame: Frame, statement: Statement & { kind: "set" }, value: Value): void {

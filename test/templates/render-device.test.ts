@@ -70,6 +70,35 @@ describe("where a value was set", () => {
     });
   });
 
+  test("goes through filters, includes and what a block adds to its parent's", () => {
+    types["parts.jinja2"] = `{% filter indent(width=2) %}
+one:
+  a: plain
+  b: {{ b }}
+{% endfilter %}
+{% block rest %}
+rest: "{{ c | default('c') }}"
+{% endblock %}
+`;
+    types["more.jinja2"] = "more:\n  d: {{ d | default('d') }}\n\n";
+    const { origins, text } = render(`{% extends 'parts.jinja2' %}
+{% set b = 'set here' %}
+{% block rest %}
+{{ super() }}{% include 'more.jinja2' %}
+last: 1
+{% endblock %}
+`);
+    expect(text).toBe('one:\n    a: plain\n    b: set here\nrest: "c"\nmore:\n  d: d\nlast: 1\n');
+    const places = Object.entries(origins).map(([path, at]) => [path, at.template, at.line]);
+    expect(places).toEqual([
+      ["one.a", "parts.jinja2", 3],
+      ["one.b", "dut-1.jinja2", 2],
+      ["rest", "parts.jinja2", 7],
+      ["more.d", "more.jinja2", 2],
+      ["last", "dut-1.jinja2", 5],
+    ]);
+  });
+
   test("leaves no trace in the text", () => {
     const { text } = render(dictionary);
     expect(text).toBe(renderDevice({ name: "d", dictionary, loader }).text);
