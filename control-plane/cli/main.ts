@@ -8,6 +8,7 @@ import { UsageError, type Command, type Context, type Values } from "./command.t
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
 import { deviceCommands } from "./device-commands.ts";
 import { exportCommand } from "./export-command.ts";
+import { importLavaCommand } from "./import-command.ts";
 import { jobCommands } from "./job-commands.ts";
 import { labCommands } from "./lab-commands.ts";
 import { renderCommand } from "./render-command.ts";
@@ -24,6 +25,7 @@ const commands: readonly Command[] = [
   ...deviceCommands,
   applyCommand,
   exportCommand,
+  importLavaCommand,
   checkCommand,
   renderCommand,
   serveCommand,

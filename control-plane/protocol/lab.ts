@@ -125,6 +125,8 @@ export const LAB_SECTIONS = [
   "devices",
 ] as const;
 export type LabSection = (typeof LAB_SECTIONS)[number];
+/** A section that is there. */
+export type LabSectionOf<S extends LabSection> = NonNullable<Lab[S]>;
 
 /** `POST /api/v1/lab/plan` (changes nothing) and `POST /api/v1/lab/apply`. */
 export const labRequestSchema = v.object({

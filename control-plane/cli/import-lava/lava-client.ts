@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ClientError } from "../client.ts";
+import { printable } from "../printable.ts";
+import { decodeAnswer, encodeCall, type XmlRpcValue } from "./xmlrpc.ts";
+
+/** LAVA refused a call (API.md 4): 404 for what isn't there, 401 and 403 for what this user may not see. */
+export class LavaFault extends ClientError {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(printable(message));
+    this.code = code;
+  }
+}
+
+export type LavaCall = (
+  method: string,
+  ...params: (string | boolean | null)[]
+) => Promise<XmlRpcValue>;
+
+export interface LavaConnection {
+  /** With `/RPC2` and without who asks. */
+  readonly url: string;
+  readonly username: string;
+  readonly token: string;
+  readonly signal: AbortSignal;
+  /** Before the second try; doubled before each that follows. */
+  readonly pauseMs?: number;
+}
+
+const TIMEOUT_MS = 60_000;
+const TRIES = 4;
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Somebody between us and LAVA, or its restart. */
+const PASSING = new Set([429, 502, 503, 504]);
+
+/**
+ * Calls LAVA's XML-RPC. For calls that only read: they are tried again when the connection fails. Throws LavaFault for what LAVA
+ * refuses, ClientError when it can't be reached or is none.
+ */
+export function lavaClient(connection: LavaConnection): LavaCall {
+  return async (method, ...params) => {
+    const body = encodeCall(method, params);
+    for (let left = TRIES - 1, pauseMs = connection.pauseMs ?? 500; ; left--, pauseMs *= 2) {
+      const text = await attempt(connection, body, left === 0);
+      if (text !== undefined) return valueOf(connection.url, text);
+      await sleep(pauseMs, undefined, { signal: connection.signal });
+    }
+  };
+}
+
+/** Undefined when trying again may help; on the last try it throws instead. */
+async function attempt(
+  { url, username, token, signal }: LavaConnection,
+  body: string,
+  isLast: boolean,
+): Promise<string | undefined> {
+  let answer: Response;
+  let text: string;
+  try {
+    answer = await fetch(url, {
+      method: "POST",
+      body,
+      headers: {
+        "content-type": "text/xml",
+        authorization: `Basic ${Buffer.from(`${username}:${token}`).toString("base64")}`,
+      },
+      // The token goes nowhere but where the person said.
+      redirect: "manual",
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    text = await boundedText(answer);
+  } catch (error) {
+    if (signal.aborted || error instanceof ClientError) throw error;
+    if (!isLast) return undefined;
+    const { cause, message } = error as Error;
+    throw new ClientError(
+      `${url} can't be reached: ${cause instanceof Error ? cause.message : message}`,
+    );
+  }
+  if (answer.ok) return text;
+  if (PASSING.has(answer.status) && !isLast) return undefined;
+  throw refusal(url, answer, text);
+}
+
+function refusal(url: string, { status, headers }: Response, text: string): ClientError {
+  const location = headers.get("location");
+  if (location !== null) {
+    return new ClientError(
+      printable(`${url} sends on to ${location}: give the address that answers, with --url`),
+      status,
+    );
+  }
+  const hint = status === 401 ? " (are user and token right, and of this LAVA?)" : "";
+  const said = text.startsWith("<") ? "" : printable(text.slice(0, 200));
+  return new ClientError(`${url}: HTTP ${status} ${said}${hint}`, status);
+}
+
+async function boundedText(answer: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of answer.body ?? []) {
+    length += (chunk as Uint8Array).length;
+    if (length > MAX_ANSWER_BYTES) {
+      throw new ClientError(`${answer.url}: an answer of more than ${MAX_ANSWER_BYTES} bytes`);
+    }
+    chunks.push(chunk as Uint8Array);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function valueOf(url: string, text: string): XmlRpcValue {
+  let answer: ReturnType<typeof decodeAnswer>;
+  try {
+    answer = decodeAnswer(text);
+  } catch (error) {
+    throw new ClientError(
+      `what answers at ${url} is no LAVA: ${printable((error as Error).message)}`,
+    );
+  }
+  if ("fault" in answer) throw new LavaFault(answer.fault.code, answer.fault.message);
+  return answer.value;
+}
