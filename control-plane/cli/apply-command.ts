@@ -19,7 +19,7 @@ import { printable } from "./printable.ts";
 import { newPrivateFile, type PrivateFile } from "./private-file.ts";
 
 export const applyCommand: Command = {
-  usage: "apply --file DIR",
+  usage: "apply -f DIR",
   about: "make the lab what files say: shows the plan, asks, applies it (docs/lab-as-code.md)",
   options: {
     ...JSON_OPTION,
