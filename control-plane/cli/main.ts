@@ -136,7 +136,13 @@ function overview(): string {
 function usageOf({ usage, about, help = [], isLocal = false }: Command): string {
   const connection = "--url URL, --token-file FILE   the control plane and the token to use";
   const lines = isLocal ? help : [...help, connection];
-  return [`usage: pumice ${usage}`, "", about, "", ...lines.map((line) => `  ${line}`.trimEnd())].join("\n");
+  return [
+    `usage: pumice ${usage}`,
+    "",
+    about,
+    "",
+    ...lines.map((line) => `  ${line}`.trimEnd()),
+  ].join("\n");
 }
 
 function print(terminal: Terminal, text: string): number {
