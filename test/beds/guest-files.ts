@@ -18,9 +18,17 @@ for word in $line; do
 done
 [ "$shell" != login ] || shell="/sbin/getty -L 115200 $tty vt100"
 if [ -n "$root" ]; then
-  tries=0
-  while [ ! -b "$root" ] && [ "$tries" -lt 50 ]; do tries=$((tries + 1)); sleep 0.1; done
-  if mount -t ext4 "$root" /mnt; then
+  # Disks of a bus are named in the order in which they answer: the one that has an init is the root.
+  tries=0 found=
+  while [ -z "$found" ] && [ "$tries" -lt 100 ]; do
+    for disk in "$root" /dev/[sv]d?; do
+      [ -b "$disk" ] && mount -t ext4 "$disk" /mnt 2>/dev/null || continue
+      if [ -d /mnt/sbin ]; then found=$disk; break; fi
+      umount /mnt
+    done
+    [ -n "$found" ] || { tries=$((tries + 1)); sleep 0.1; }
+  done
+  if [ -n "$found" ]; then
     for dir in dev proc sys; do mount --move "/$dir" "/mnt/$dir"; done
     exec switch_root /mnt /sbin/init
   fi
