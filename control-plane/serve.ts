@@ -11,7 +11,7 @@ import { firstAdminToken, isSetUp, setUpLab } from "./domain/set-up-lab.ts";
 import { tick } from "./domain/tick.ts";
 import { openEngine, type EmbeddedEngine } from "./engines/embedded/engine.ts";
 import { readPrivateFile, writePrivateFile } from "./engines/embedded/private-file.ts";
-import { system as realSystem } from "./engines/embedded/system.ts";
+import { system as realSystem } from "./node-system.ts";
 import { createApp } from "./http/app.ts";
 import type { Env } from "./http/route.ts";
 import type { System } from "./ports/system.ts";

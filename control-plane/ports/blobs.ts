@@ -24,10 +24,6 @@ export interface Blobs {
   get(key: string): Promise<Uint8Array | undefined>;
   /** Undefined when there is no such blob. */
   sizeBytes(key: string): Promise<number | undefined>;
-  /** Deleting what is not there is no error. */
-  delete(key: string): Promise<void>;
-  /** Deletes every blob whose key starts with `prefix`, which ends in `/`. */
-  deletePrefix(prefix: string): Promise<void>;
   /** A request that whoever has it may make until it expires: exactly these bytes under exactly this key. */
   signPut(request: SignedPut): Promise<SignedRequest>;
   signGet(key: string, expiresInSeconds: number): Promise<SignedRequest>;

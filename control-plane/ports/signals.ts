@@ -9,8 +9,23 @@ export interface Signals {
   ring(bell: Bell): Promise<void>;
   /** Rings from this call on are kept for the listener, so listen first and look then. */
   listen(bell: Bell): Listener;
+  /**
+   * A way to wait for a bell without us, for somebody who has no other rights: undefined where the engine has none or
+   * cannot give one now; then `listen` is the way.
+   */
+  grantWait(bell: Bell): Promise<WaitGrant | undefined>;
+  /** Removes what was made for a bell that nobody will listen for any more. */
+  remove(bell: Bell): Promise<void>;
   /** Asks for a scheduling pass of a device type, soon and outside of this call; several requests may become one pass. */
   requestPass(deviceType: string): Promise<void>;
+}
+
+/** GET `url` is answered when the bell rang or after `holdSeconds`; the body has a `<Message>` when it rang. */
+export interface WaitGrant {
+  readonly url: string;
+  /** From now on, as the one who waits measures it. */
+  readonly expiresInSeconds: number;
+  readonly holdSeconds: number;
 }
 
 export interface Listener {

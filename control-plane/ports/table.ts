@@ -17,7 +17,10 @@ export interface NewItem {
   readonly expires?: number;
 }
 
-/** What is read. `version` grows by one with every write; an item made anew starts at 1. */
+/**
+ * What is read. `version` grows by one with every write; an item made anew starts at 1 (one that is written over an
+ * expired one may go on counting).
+ */
 export interface Item<T> {
   readonly key: Key;
   readonly version: number;
@@ -28,17 +31,11 @@ export interface Item<T> {
 export type Condition = "absent" | { readonly version: number };
 
 /**
- * One step of a transaction. `put` writes the whole item; `update` sets top-level properties of an
- * item's data (undefined removes one), leaves its keys alone, and fails when the item is absent;
- * `delete` of an absent item without a condition is no error.
+ * One step of a transaction. `put` writes the whole item; `delete` of an absent item without a condition is
+ * no error.
  */
 export type Operation =
   | { readonly put: NewItem; readonly when?: Condition }
-  | {
-      readonly update: Key;
-      readonly set: Readonly<Record<string, unknown>>;
-      readonly when?: Condition;
-    }
   | { readonly delete: Key; readonly when?: Condition }
   | { readonly check: Key; readonly when: Condition };
 
@@ -60,8 +57,15 @@ export interface Page<T> {
   readonly cursor?: string;
 }
 
+/** All of an item, for a backup. */
+export interface StoredItem extends NewItem {
+  readonly version: number;
+}
+
 /** A transaction is at most this long (DynamoDB TransactWriteItems). */
 export const MAX_OPERATIONS = 100;
+/** And its items' data together at most this large (DynamoDB's 4 MB, less room for keys). */
+export const MAX_TRANSACTION_BYTES = 3_900_000;
 /** An item's data is at most this long as JSON (DynamoDB's 400 KB, less room for keys). */
 export const MAX_ITEM_BYTES = 390 * 1024;
 
@@ -79,6 +83,13 @@ export interface Table {
   transact(operations: readonly Operation[]): Promise<void>;
   /** The next integer of this name, from 1; never the same twice, gaps are possible. */
   counter(name: string): Promise<number>;
+  /** Makes the next integer of this name larger than `value`; a counter never goes back. */
+  raiseCounter(name: string, value: number): Promise<void>;
+  /**
+   * Every item once, in no order, expired ones left out; items that are written meanwhile may be read before or
+   * after. For backups: it reads the whole table.
+   */
+  scan(cursor?: string): Promise<{ items: StoredItem[]; cursor?: string }>;
 }
 
 /** A transaction's condition did not hold, so nothing of it was written. */

@@ -25,6 +25,11 @@ export const syncRequestSchema = v.object({
   runners: v.pipe(v.array(runnerReportSchema), v.maxLength(1000)),
   /** Longest time the answer may be held back when there is nothing to do, seconds. 0: answer at once. */
   wait_seconds: v.pipe(v.number(), v.minValue(0), v.maxValue(60)),
+  /**
+   * Ways to wait that the agent knows beside a held-back answer. With one of them in `wait` of the answer, the answer
+   * is not held back, whatever `wait_seconds` says.
+   */
+  waits: v.optional(v.pipe(v.array(v.string()), v.maxLength(10))),
   /** Digest from the last answer: an answer equal to it is "nothing to do" and is held back. */
   seen: v.optional(v.pipe(v.string(), v.maxLength(100))),
 });
@@ -48,6 +53,20 @@ export const ticketSchema = v.object({
 });
 export type Ticket = v.InferOutput<typeof ticketSchema>;
 
+/** `waits: ["queue"]`: GET `url` again and again instead of a held-back sync (an SQS queue's own long poll). */
+export const queueWaitSchema = v.object({
+  kind: v.literal("queue"),
+  /** Absolute. Answers 200 with XML: with a `<Message>` element at once when there is something to sync for. */
+  url: v.string(),
+  /** How long one GET may take to be answered. */
+  hold_seconds: v.number(),
+  /** The url is refused after this time. */
+  expires_seconds: v.number(),
+  /** Sync again after this time whatever the queue says: it is the worker's sign of life. */
+  sync_seconds: v.number(),
+});
+export type QueueWait = v.InferOutput<typeof queueWaitSchema>;
+
 export const syncResponseSchema = v.object({
   /** Jobs to start; repeated until the agent reports a runner for each. */
   start: v.array(ticketSchema),
@@ -61,6 +80,8 @@ export const syncResponseSchema = v.object({
   watched: v.array(jobId),
   /** Digest of this answer, for the next request's `seen`. */
   seen: v.string(),
+  /** Where to wait before the next sync, when the agent said that it can. */
+  wait: v.optional(queueWaitSchema),
 });
 export type SyncResponse = v.InferOutput<typeof syncResponseSchema>;
 

@@ -56,24 +56,6 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
     });
   });
 
-  describe("update", () => {
-    test("sets and removes properties, and leaves the index keys alone", async () => {
-      const table = await fresh();
-      const keys = { i2: { partition: "list", sort: "1" } };
-      await table.transact([{ put: { key: key("a"), data: { x: 1, y: 2 }, keys } }]);
-      await table.transact([
-        { update: key("a"), set: { y: undefined, z: 3 }, when: { version: 1 } },
-      ]);
-      const [item] = (await table.query("i2", "list")).items;
-      expect(item).toEqual({ key: key("a"), version: 2, data: { x: 1, z: 3 } });
-    });
-
-    test("of an absent item is a conflict", async () => {
-      const table = await fresh();
-      await expect(table.transact([{ update: key("a"), set: {} }])).rejects.toThrow(TableConflict);
-    });
-  });
-
   describe("transactions", () => {
     test("write nothing when one condition does not hold", async () => {
       const table = await fresh();
@@ -85,7 +67,6 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
         { check: key("old"), when: "absent" as const },
         { check: key("none"), when: { version: 1 } },
         { delete: key("old"), when: { version: 9 } },
-        { update: key("old"), set: {}, when: { version: 9 } },
       ]) {
         await expect(table.transact([put("new"), failing])).rejects.toThrow(TableConflict);
         expect(await table.get(key("new"))).toBeUndefined();

@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DeviceView } from "#protocol/api.ts";
 import { aJob } from "../support/builders.ts";
@@ -221,7 +223,7 @@ describe("runners and jobs that do not match", () => {
     const id = await lab.submit();
     const second = await lab.submit();
     await lab.sync(worker);
-    await lab.deps.blobs.deletePrefix(`jobs/${id}/`);
+    rmSync(path.join(lab.dir, "blobs", "jobs", String(id)), { recursive: true });
     expect((await lab.sync(worker)).start).toEqual([]);
     expect(await lab.job(id)).toMatchObject({ state: "Finished", error_type: "Infrastructure" });
     expect((await lab.sync(worker)).start).toMatchObject([{ job_id: second }]);

@@ -16,7 +16,7 @@ import type {
 import type { Deps, Settings } from "../../control-plane/domain/deps.ts";
 import type { Principal, User } from "../../control-plane/domain/principal.ts";
 import { authenticate } from "../../control-plane/domain/tokens.ts";
-import { system } from "../../control-plane/engines/embedded/system.ts";
+import { system } from "../../control-plane/node-system.ts";
 import type { Env } from "../../control-plane/http/route.ts";
 import { openLab, type Lab } from "../../control-plane/serve.ts";
 import { aDeviceConfiguration, aJob } from "./builders.ts";

@@ -8,6 +8,8 @@ import type { System } from "../../ports/system.ts";
 import { signedGet, signedPut, verify, type Permit } from "./signed-url.ts";
 
 export interface EmbeddedBlobs extends Blobs {
+  /** Deletes every blob whose key starts with `prefix`, which ends in `/`. */
+  deletePrefix(prefix: string): Promise<void>;
   /** Answers a request to a signed URL: 200, 400 (not the bytes that were signed), 403, 404 or 405. */
   serve(request: Request): Promise<Response>;
 }
@@ -48,7 +50,6 @@ export function openBlobs(
     put: (key, bytes) => store(key, (file) => file.writeFile(bytes)),
     get: async (key) => unlessMissing(readFile(fileOf(key))),
     sizeBytes: async (key) => (await unlessMissing(stat(fileOf(key))))?.size,
-    delete: async (key) => rm(fileOf(key), { force: true }),
     deletePrefix: async (prefix) =>
       rm(fileOf(prefix.replace(/\/$/, "")), { recursive: true, force: true }),
     signPut: async (put) => {

@@ -31,6 +31,9 @@ export function createSignals(): EmbeddedSignals {
     requestPass: passes.requestPass,
     servePasses: passes.servePasses,
     passesDone: passes.passesDone,
+    // Whoever waits here waits for an answer of this process.
+    grantWait: async () => undefined,
+    remove: async () => {},
     async ring(bell) {
       wakeAll(listeners.get(bell) ?? []);
     },

@@ -1,6 +1,7 @@
 import {
   MAX_ITEM_BYTES,
   MAX_OPERATIONS,
+  MAX_TRANSACTION_BYTES,
   TableConflict,
   type Condition,
   type Index,
@@ -11,6 +12,7 @@ import {
   type Page,
   type Range,
   type SecondaryKeys,
+  type StoredItem,
   type Table,
 } from "../../ports/table.ts";
 import { openDatabase, type Database, type Row, type Value } from "./sqlite.ts";
@@ -64,7 +66,13 @@ export function openTable(file: string, now: () => number): EmbeddedTable {
       inTransaction(database, () => {
         const at = now();
         const touched = new Set<string>();
-        for (const operation of operations) apply(database, operation, at, touched);
+        let bytes = 0;
+        for (const operation of operations) {
+          bytes += apply(database, operation, at, touched);
+          if (bytes > MAX_TRANSACTION_BYTES) {
+            throw new Error(`a transaction has at most ${MAX_TRANSACTION_BYTES} bytes`);
+          }
+        }
       });
     },
     async counter(name) {
@@ -75,12 +83,22 @@ export function openTable(file: string, now: () => number): EmbeddedTable {
       );
       return Number(row?.["value"]);
     },
+    async raiseCounter(name, value) {
+      database.run(
+        `INSERT INTO counter VALUES (?, ?)
+         ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`,
+        name,
+        value,
+      );
+    },
+    scan: async (cursor) => scan(database, cursor, now()),
     removeExpired: () => database.run("DELETE FROM item WHERE expires <= ?", now()),
     close: () => database.close(),
   };
 }
 
-function apply(database: Database, operation: Operation, at: number, touched: Set<string>): void {
+/** The bytes of data that were written. */
+function apply(database: Database, operation: Operation, at: number, touched: Set<string>): number {
   const key = keyOf(operation);
   const name = JSON.stringify([key.partition, key.sort]);
   if (touched.has(name)) throw new Error(`two operations of one transaction on ${name}`);
@@ -90,28 +108,20 @@ function apply(database: Database, operation: Operation, at: number, touched: Se
     throw new TableConflict(`${name} is not ${JSON.stringify(operation.when)}`);
   }
   if ("put" in operation) {
-    write(database, operation.put, Number(row?.["version"] ?? 0) + 1);
-  } else if ("update" in operation) {
-    if (!row) throw new TableConflict(`${name} is absent`);
-    const data = { ...(JSON.parse(String(row["data"])) as object), ...operation.set };
-    database.run(
-      "UPDATE item SET data = ?, version = version + 1 WHERE main_partition = ? AND main_sort = ?",
-      encode(key, data),
-      key.partition,
-      key.sort,
-    );
-  } else if ("delete" in operation) {
+    return write(database, operation.put, Number(row?.["version"] ?? 0) + 1);
+  }
+  if ("delete" in operation) {
     database.run(
       "DELETE FROM item WHERE main_partition = ? AND main_sort = ?",
       key.partition,
       key.sort,
     );
   }
+  return 0;
 }
 
 function keyOf(operation: Operation): Key {
   if ("put" in operation) return operation.put.key;
-  if ("update" in operation) return operation.update;
   return "delete" in operation ? operation.delete : operation.check;
 }
 
@@ -131,17 +141,19 @@ function find(database: Database, key: Key, at: number): Row | undefined {
   return row;
 }
 
-function write(database: Database, item: NewItem, version: number): void {
+function write(database: Database, item: NewItem, version: number): number {
   const keys: SecondaryKeys = item.keys ?? {};
+  const data = encode(item.key, item.data);
   database.run(
     `INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?${", ?, ?".repeat(SECONDARY.length)})`,
     item.key.partition,
     item.key.sort,
     version,
-    encode(item.key, item.data),
+    data,
     item.expires ?? null,
     ...SECONDARY.flatMap((name) => [keys[name]?.partition ?? null, keys[name]?.sort ?? null]),
   );
+  return data.length;
 }
 
 function encode(key: Key, data: object): string {
@@ -186,9 +198,39 @@ function query<T>(
   const last = rows.length === size ? rows.at(-1) : undefined;
   const items = rows.map((row) => toItem<T>(row));
   if (!last) return { items };
-  const next = [last[sort], last["main_partition"], last["main_sort"]];
-  return { items, cursor: Buffer.from(JSON.stringify(next)).toString("base64url") };
+  return { items, cursor: makeCursor(last[sort], last["main_partition"], last["main_sort"]) };
 }
+
+/** By the primary key, so that rows written meanwhile don't shift the rest. */
+function scan(database: Database, cursor: string | undefined, at: number) {
+  const [partition = "", sort = ""] = cursor === undefined ? [] : readCursor(cursor);
+  const rows = database.all(
+    `SELECT * FROM item WHERE (main_partition, main_sort) > (?, ?) AND (expires IS NULL OR expires > ?)
+     ORDER BY main_partition, main_sort LIMIT 200`,
+    partition,
+    sort,
+    at,
+  );
+  const items = rows.map(toStored);
+  const last = rows.length === 200 ? items.at(-1) : undefined;
+  if (!last) return { items };
+  return { items, cursor: makeCursor(last.key.partition, last.key.sort, "") };
+}
+
+function toStored(row: Row): StoredItem {
+  const keys: SecondaryKeys = {};
+  for (const name of SECONDARY) {
+    const partition = row[`${name}_partition`];
+    const sort = row[`${name}_sort`];
+    if (typeof partition === "string" && typeof sort === "string") keys[name] = { partition, sort };
+  }
+  const { key, version, data } = toItem<object>(row);
+  const expires = row["expires"];
+  return { key, version, data, keys, ...(expires === null ? {} : { expires: Number(expires) }) };
+}
+
+const makeCursor = (...parts: unknown[]): string =>
+  Buffer.from(JSON.stringify(parts)).toString("base64url");
 
 function readCursor(cursor: string): string[] {
   const parts = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
