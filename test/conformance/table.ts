@@ -2,8 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   TableConflict,
+  type Index,
   type Item,
   type Range,
+  type StoredItem,
   type Table,
 } from "../../control-plane/ports/table.ts";
 
@@ -113,6 +115,55 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
     });
   });
 
+  describe("a transaction that is too large", () => {
+    test("is refused whole, and one just below is written", async () => {
+      const table = await fresh();
+      const large = (n: number) => ({ text: "x".repeat(n) });
+      const puts = (count: number) =>
+        Array.from({ length: count }, (_, n) => put(`k${n}`, large(380 * 1024)));
+      await expect(table.transact(puts(11))).rejects.toThrow(/bytes/);
+      expect((await table.query("main", "p")).items).toEqual([]);
+      await table.transact(puts(10));
+      const found = await readAll(table, "main", "p", { limit: 3 });
+      expect(found).toHaveLength(10);
+    });
+  });
+
+  describe("a scan", () => {
+    test("gives every item once with its keys, page by page", async () => {
+      const table = await fresh();
+      const keys = { i2: { partition: "list", sort: "1" } };
+      for (let n = 0; n < 450; n += 50) {
+        await table.transact(Array.from({ length: 50 }, (_, i) => put(`k${n + i}`, { n: n + i })));
+      }
+      await table.transact([
+        { put: { key: key("a", "q"), data: { x: 1 }, keys, expires: 5000 } },
+        { put: { key: key("b", "q"), data: {}, expires: 999 } },
+      ]);
+      await table.counter("job");
+      const found: StoredItem[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await table.scan(cursor);
+        found.push(...page.items);
+        ({ cursor } = page);
+      } while (cursor !== undefined);
+      expect(found).toHaveLength(451);
+      expect(new Set(found.map((item) => JSON.stringify(item.key))).size).toBe(451);
+      expect(found.find((item) => item.key.partition === "q")).toEqual({
+        key: key("a", "q"),
+        version: 1,
+        data: { x: 1 },
+        keys,
+        expires: 5000,
+      });
+    });
+
+    test("of an empty table is empty", async () => {
+      expect((await (await fresh()).scan()).items).toEqual([]);
+    });
+  });
+
   describe("queries", () => {
     test("find items by their secondary keys, which a put replaces", async () => {
       const table = await fresh();
@@ -144,7 +195,7 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
               const keys = { i1: { partition: "list", sort } };
               await table.transact([{ put: { key: key(name), data: { sort }, keys } }]);
             }
-            const found = await readAll(table, { limit, reverse });
+            const found = await readAll<{ sort: string }>(table, "i1", "list", { limit, reverse });
             expect(new Set(found.map((item) => item.key.sort)).size).toBe(sorts.size);
             const order = found.map((item) => Buffer.from(item.data.sort));
             const sorted = order.toSorted((a, b) => Buffer.compare(a, b));
@@ -165,20 +216,6 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
       expect(await sortsOf({ to: "bz" })).toEqual(["a", "b"]);
       expect(await sortsOf({ from: "x" })).toEqual([]);
     });
-
-    async function readAll(table: Table, range: Range): Promise<Item<{ sort: string }>[]> {
-      const found: Item<{ sort: string }>[] = [];
-      let cursor: string | undefined;
-      do {
-        const page = await table.query<{ sort: string }>("i1", "list", {
-          ...range,
-          ...(cursor === undefined ? {} : { cursor }),
-        });
-        found.push(...page.items);
-        cursor = page.cursor;
-      } while (cursor !== undefined);
-      return found;
-    }
   });
 
   test("a counter counts from 1 and gives nobody the same number", async () => {
@@ -188,4 +225,31 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
     expect(new Set(numbers).size).toBe(20);
     expect(await table.counter("other")).toBe(1);
   });
+
+  test("a counter can be raised, never lowered", async () => {
+    const table = await fresh();
+    await table.raiseCounter("job", 41);
+    expect(await table.counter("job")).toBe(42);
+    await table.raiseCounter("job", 7);
+    expect(await table.counter("job")).toBe(43);
+  });
+}
+
+async function readAll<T>(
+  table: Table,
+  index: Index,
+  partition: string,
+  range: Range,
+): Promise<Item<T>[]> {
+  const found: Item<T>[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await table.query<T>(index, partition, {
+      ...range,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    found.push(...page.items);
+    ({ cursor } = page);
+  } while (cursor !== undefined);
+  return found;
 }
