@@ -24,9 +24,20 @@ export interface Settings {
   readonly jobLeaseSeconds: number;
   /** A worker that is silent this long, beyond its long poll, is Offline (SCHEDULER.md 1.3). */
   readonly workerSilentSeconds: number;
+  /** How often a worker that waits elsewhere (`Signals.grantWait`) gives a sign of life, at least. */
+  readonly idleSyncSeconds: number;
+  /** Days that a job is kept after its end, with its log and results; 0: for ever. */
+  readonly retentionDays: number;
+  /** Longest time that an answer about a log is held back for news; 0: followers ask again. */
+  readonly logHoldSeconds: number;
+  /** Where browsers fetch blobs, as `https://HOST`; undefined where that is the lab's own address. */
+  readonly blobOrigin?: string;
 }
 
 export const DEFAULT_SETTINGS = {
   jobLeaseSeconds: 30 * 60,
   workerSilentSeconds: 60,
+  idleSyncSeconds: 5 * 60,
+  retentionDays: 0,
+  logHoldSeconds: 60,
 } satisfies Partial<Settings>;

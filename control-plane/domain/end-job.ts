@@ -8,6 +8,8 @@ import { deviceKey, workerKey } from "./keys.ts";
 import { deviceTypesOfWorker, readAssignments, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 export interface Outcome {
   health: JobHealth;
   error_type?: ErrorType | undefined;
@@ -32,6 +34,7 @@ export async function endJob(
     health: outcome.health,
     start_time: before.start_time ?? now,
     end_time: now,
+    ...expiryOf(deps),
     ...(outcome.error_type === undefined ? {} : { error_type: outcome.error_type }),
     ...(outcome.error_msg === undefined ? {} : { error_msg: outcome.error_msg }),
     ...(holdDevice ? { taken_back: true } : {}),
@@ -41,9 +44,17 @@ export async function endJob(
     { put: jobItem(job), when: { version: item.version } },
     ...freed.operations,
   ]);
+  const { id, health, error_type, device } = job;
+  // The alarms of infra/template.yaml count these.
+  deps.system.log("job finished", { job: id, health, error_type, device });
   await deps.signals.ring(`job/${job.id}`);
   await announceFree(deps, freed.device);
   return job;
+}
+
+function expiryOf({ system, settings }: Deps): { expires?: string } {
+  if (settings.retentionDays === 0) return {};
+  return { expires: new Date(system.now() + settings.retentionDays * DAY_MS).toISOString() };
 }
 
 /** Gives back the device of a job that was taken back, now that its worker is known to have left it. */

@@ -37,6 +37,8 @@ export interface JobRecord {
    * held and its token still good, in case the worker comes back with the job's end.
    */
   taken_back?: boolean;
+  /** When it is forgotten; set at its end, where the lab keeps jobs for a limited time. */
+  expires?: string;
   notes?: string[];
 }
 
@@ -46,6 +48,7 @@ export const jobItem = (job: JobRecord): NewItem => ({
   key: jobKey(job.id),
   data: job,
   keys: jobKeys(job),
+  ...(job.expires === undefined ? {} : { expires: Date.parse(job.expires) }),
 });
 
 export const findJobItem = (deps: Deps, id: number): Promise<Item<JobRecord> | undefined> =>
@@ -66,6 +69,6 @@ export function withNotes(job: JobRecord, more: string[]): JobRecord {
 
 /** What people see of a job. */
 export function jobView(job: JobRecord, waitsFor?: string): JobView {
-  const view = without(job, "token_nonce", "token_hash", "taken_back", "queue_deadline");
+  const view = without(job, "token_nonce", "token_hash", "taken_back", "queue_deadline", "expires");
   return waitsFor === undefined ? view : { ...view, waits_for: waitsFor };
 }

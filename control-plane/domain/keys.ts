@@ -19,12 +19,13 @@ import type { Key, Range, SecondaryKeys } from "../ports/table.ts";
  * | one device                                 | main  | device#HOST         | device                     |
  * | all devices                                | i1    | devices             | HOST                       |
  * | devices of a type                          | i2    | type-devices#TYPE   | HOST                       |
- * | devices of a type that could take a job    | i3    | idle-devices#TYPE   | HOST                       |
+ * | devices of a type that could take a job    | i3    | idle-devices#TYPE   | TAGS#IDLE_SINCE#HOST       |
  * | devices of a worker                        | i4    | worker-devices#NAME | HOST                       |
  * | one worker                                 | main  | worker#NAME         | worker                     |
  * | jobs that hold a device of a worker        | main  | worker#NAME         | assignments                |
  * | texts that go with each job to a worker    | main  | worker#NAME         | settings                   |
  * | all workers                                | i1    | workers             | NAME                       |
+ * | workers whose silence the tick looks at    | i2    | attention           | ATTEND_AT#NAME             |
  * | one device type                            | main  | device-type#TYPE    | device-type                |
  * | all device types                           | i1    | device-types        | TYPE                       |
  * | one token                                  | main  | token#ID            | token                      |
@@ -119,7 +120,13 @@ export function deviceKeys(device: DeviceRecord): SecondaryKeys {
     i4: { partition: `worker-devices#${device.worker}`, sort },
   };
   if (device.state === "Idle" && (device.health === "Good" || device.health === "Unknown")) {
-    keys.i3 = { partition: `idle-devices#${device.device_type}`, sort };
+    // Those with few tags first, so that they are kept for jobs that need the tags; then those that were idle longest,
+    // so that all wear alike.
+    const tags = String(device.tags.length).padStart(3, "0");
+    keys.i3 = {
+      partition: `idle-devices#${device.device_type}`,
+      sort: `${tags}#${device.idle_since}#${sort}`,
+    };
   }
   return keys;
 }

@@ -18,6 +18,8 @@ import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
 
 const UPLOAD_SECONDS = 15 * 60;
+/** As infra/template.yaml has it for the blobs. */
+const LONGEST_JOB_DAYS = 8;
 
 /** A committed piece of a job's log: `count` records from `first_line` on, as gzipped JSON lines in a blob. */
 export interface ChunkRecord {
@@ -93,17 +95,29 @@ export async function commitChunk(
         put: jobItem(withNotes({ ...job, log_lines: lines }, notes)),
         when: { version: item.version },
       },
-      { put: { key: chunkKey(id, chunk.first_line), data: chunk }, when: "absent" },
+      {
+        put: { key: chunkKey(id, chunk.first_line), data: chunk, ...expiryOfParts(deps) },
+        when: "absent",
+      },
     ];
     if (good.length > 0) {
       const data = { results: good } satisfies ResultsRecord;
-      operations.push({ put: { key: resultsKey(id, chunk.first_line), data }, when: "absent" });
+      operations.push({
+        put: { key: resultsKey(id, chunk.first_line), data, ...expiryOfParts(deps) },
+        when: "absent",
+      });
     }
     await deps.table.transact(operations);
     return lines;
   });
   await deps.signals.ring(`job/${id}`);
   return { next_line };
+}
+
+/** Parts are written before their job's end, so they are kept for the longest job more; so is the blob of a chunk. */
+function expiryOfParts({ system, settings }: Deps): { expires?: number } {
+  if (settings.retentionDays === 0) return {};
+  return { expires: system.now() + (settings.retentionDays + LONGEST_JOB_DAYS) * 24 * 3600 * 1000 };
 }
 
 async function isCommitted(deps: Deps, job: JobRecord, chunk: ChunkRecord): Promise<boolean> {

@@ -10,24 +10,63 @@ import { queryAll } from "./query-all.ts";
 import { isSchedulable, readAssignments, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
 
+/** How much of a list is read at a time, and how many devices a pass looks at before it leaves the rest to others. */
+const PAGE = 10;
+const MOST_DEVICES = 2000;
+
 /**
  * One scheduling pass (SCHEDULER.md 2.2): the queue of a device type, most urgent first, meets the idle
  * devices of that type; each match is one transaction over job, device and worker. It reads only as much of
- * the queue as it takes to run out of devices. Passes of one type may overlap: a job still gets one device.
+ * both lists as it takes until one of them ends. Passes of one type may overlap: a job still gets one device.
  */
 export async function schedulePass(deps: Deps, deviceType: string): Promise<void> {
-  let devices = await availableDevices(deps, deviceType);
-  if (devices.length === 0) return;
-  const queue = queryAll<JobRecord>(deps, "i2", `queue#${deviceType}`, { limit: 25 });
+  const idle = idleDevices(deps, deviceType);
+  if (await idle.isEmpty()) return;
+  const queue = queryAll<JobRecord>(deps, "i2", `queue#${deviceType}`, { limit: PAGE });
   for await (const { data: job } of queue) {
-    for (const device of devices.filter((candidate) => suits(job, candidate))) {
+    for await (const device of idle.all()) {
+      if (!suits(job, device)) continue;
       const outcome = await assign(deps, job.id, device.hostname);
       if (outcome === "job is gone") break;
-      devices = devices.filter((other) => other !== device);
+      idle.drop(device, outcome === "worker is gone");
       if (outcome === "assigned") break;
     }
-    if (devices.length === 0) return;
+    if (await idle.isEmpty()) return;
   }
+}
+
+/** The idle devices of a type in their order, read when they are asked for. */
+function idleDevices(deps: Deps, deviceType: string) {
+  const unread = queryAll<DeviceRecord>(deps, "i3", `idle-devices#${deviceType}`, { limit: PAGE });
+  const gone = new Set<string>();
+  const read = new Set<DeviceRecord>();
+  let seen = 0;
+
+  async function more(): Promise<DeviceRecord | undefined> {
+    for (; seen < MOST_DEVICES; seen++) {
+      const next = await unread.next();
+      if (next.done) return undefined;
+      if (gone.has(next.value.data.worker)) continue;
+      read.add(next.value.data);
+      return next.value.data;
+    }
+    return undefined;
+  }
+  return {
+    /** Whoever is given a device may drop it, or its whole worker, before the next. */
+    async *all(): AsyncGenerator<DeviceRecord> {
+      for (const device of [...read]) if (read.has(device)) yield device;
+      for (let device = await more(); device; device = await more()) yield device;
+    },
+    /** The device is taken or of no use; with `andWorker` so are all of its worker. */
+    drop(dropped: DeviceRecord, andWorker: boolean): void {
+      if (andWorker) gone.add(dropped.worker);
+      for (const device of read) {
+        if (device === dropped || gone.has(device.worker)) read.delete(device);
+      }
+    },
+    isEmpty: async (): Promise<boolean> => read.size === 0 && !(await more()),
+  };
 }
 
 /** Whether a job may run on a device, as far as these two know (SCHEDULER.md 2.2). */
@@ -40,32 +79,7 @@ export function suits(job: JobRecord, device: DeviceRecord): boolean {
   );
 }
 
-/**
- * Devices that could take a job now. Those with few tags come first, so that they are kept for jobs that
- * need the tags; then those that were idle longest, so that all wear alike.
- */
-async function availableDevices(deps: Deps, deviceType: string): Promise<DeviceRecord[]> {
-  const devices: DeviceRecord[] = [];
-  const schedulable = new Map<string, boolean>();
-  for await (const { data: device } of queryAll<DeviceRecord>(
-    deps,
-    "i3",
-    `idle-devices#${deviceType}`,
-  )) {
-    let usable = schedulable.get(device.worker);
-    if (usable === undefined) {
-      const worker = await deps.table.get<WorkerRecord>(workerKey(device.worker));
-      usable = worker !== undefined && isSchedulable(worker.data);
-      schedulable.set(device.worker, usable);
-    }
-    if (usable) devices.push(device);
-  }
-  return devices.toSorted(
-    (a, b) => a.tags.length - b.tags.length || compare(a.idle_since, b.idle_since),
-  );
-}
-
-type Assignment = "assigned" | "job is gone" | "device is gone";
+type Assignment = "assigned" | "job is gone" | "device is gone" | "worker is gone";
 
 /** Gives a job its device, looking at both again; another writer in between means another look. */
 async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assignment> {
@@ -78,10 +92,10 @@ async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assi
     if (!device || device.data.state !== "Idle" || !isHealthy(device.data)) return "device is gone";
     if (!suits(job.data, device.data)) return "device is gone";
     const worker = await deps.table.get<WorkerRecord>(workerKey(device.data.worker));
-    if (!worker || !isSchedulable(worker.data)) return "device is gone";
+    if (!worker || !isSchedulable(worker.data)) return "worker is gone";
     const { jobIds, replace } = await readAssignments(deps, worker.data.name);
     const { job_limit: limit } = worker.data;
-    if (limit > 0 && jobIds.length >= limit) return "device is gone";
+    if (limit > 0 && jobIds.length >= limit) return "worker is gone";
     const fault = await configurationFault(deps, device.data);
     if (fault !== undefined) {
       await setBad(deps, device, fault);
@@ -144,5 +158,3 @@ async function setBad(
 }
 
 const isHealthy = ({ health }: DeviceRecord): boolean => health === "Good" || health === "Unknown";
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

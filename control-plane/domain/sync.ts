@@ -1,5 +1,6 @@
 import {
   WORKER_PROTOCOL,
+  type QueueWait,
   type RunnerReport,
   type SyncRequest,
   type SyncResponse,
@@ -39,7 +40,8 @@ interface Plan {
 /**
  * A worker's only question (worker-api.ts): what it has to do, given what it runs. What it reports is
  * taken as news first; then the answer is held back while it is the one that the worker has seen, until
- * the worker's bell rings, `wait_seconds` are over or `signal` is aborted.
+ * the worker's bell rings, `wait_seconds` are over or `signal` is aborted. A worker that can wait elsewhere is told
+ * where, at once.
  */
 export async function sync(
   deps: Deps,
@@ -50,7 +52,9 @@ export async function sync(
   const { name, tokenId } = requireWorker(principal);
   const runners: Runners = new Map(request.runners.map(({ job_id, state }) => [job_id, state]));
   const takesJobs = request.protocol === WORKER_PROTOCOL;
-  await heardOf(deps, name, request, takesJobs);
+  // Before the look at the table: a ring from now on reaches who waits there.
+  const wait = await grantWait(deps, name, request);
+  await heardOf(deps, name, request, takesJobs, wait?.sync_seconds ?? request.wait_seconds);
   await takeNews(deps, name, runners);
 
   const deadline = deps.system.now() + request.wait_seconds * 1000;
@@ -62,6 +66,7 @@ export async function sync(
       const seen = digest(deps, plan);
       const left = deadline - deps.system.now();
       const isNews = seen !== request.seen;
+      if (wait) return { ...(await answer(deps, plan, seen)), wait };
       if (isNews || left <= 0 || !(await listener.rung(left, signal))) {
         return await answer(deps, plan, seen);
       }
@@ -70,6 +75,25 @@ export async function sync(
   } finally {
     listener.close();
   }
+}
+
+/** Where the worker can wait for its bell without us, if it knows how and the engine has such a place. */
+async function grantWait(
+  deps: Deps,
+  name: string,
+  { waits }: SyncRequest,
+): Promise<QueueWait | undefined> {
+  if (!waits?.includes("queue")) return undefined;
+  const grant = await deps.signals.grantWait(`worker/${name}`);
+  return (
+    grant && {
+      kind: "queue",
+      url: grant.url,
+      hold_seconds: grant.holdSeconds,
+      expires_seconds: grant.expiresInSeconds,
+      sync_seconds: deps.settings.idleSyncSeconds,
+    }
+  );
 }
 
 /** A token that was revoked while its request waited gets nothing any more. */
@@ -82,25 +106,37 @@ async function requireValid(deps: Deps, tokenId: string): Promise<void> {
 async function heardOf(
   deps: Deps,
   name: string,
-  { version, wait_seconds }: SyncRequest,
+  { version }: SyncRequest,
   takesJobs: boolean,
+  quietSeconds: number,
 ): Promise<void> {
   const cameOnline = await retrying(async () => {
     const item = await getWorkerItem(deps, name);
     const now = deps.system.now();
-    const silentAfter = now + (wait_seconds + deps.settings.workerSilentSeconds) * 1000;
+    const silentAfter = now + (quietSeconds + deps.settings.workerSilentSeconds) * 1000;
+    const silent_after = new Date(silentAfter).toISOString();
     const worker: WorkerRecord = {
       ...item.data,
       state: takesJobs ? "Online" : "Offline",
       version,
       last_sync: new Date(now).toISOString(),
-      silent_after: new Date(silentAfter).toISOString(),
+      silent_after,
+      attend_at: attendAt(item.data.attend_at, now, silent_after),
     };
     await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
     return worker.state === "Online" && item.data.state !== "Online";
   });
   if (!cameOnline) return;
   for (const type of await deviceTypesOfWorker(deps, name)) await deps.signals.requestPass(type);
+}
+
+/**
+ * When the tick looks at the worker: kept while it is not too late, because an index entry that moves with every sync
+ * costs more than the sync. A tick that finds the worker well moves it on.
+ */
+function attendAt(planned: string | undefined, now: number, silentAfter: string): string {
+  const isGood = planned !== undefined && Date.parse(planned) > now && planned <= silentAfter;
+  return isGood ? planned : silentAfter;
 }
 
 /** What the worker's report changes. Only a fresh report may: one that has waited may be out of date. */

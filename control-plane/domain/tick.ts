@@ -1,38 +1,88 @@
 import type { JobHealth } from "#protocol/states.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps } from "./deps.ts";
-import { deviceTypeNames } from "./device-types.ts";
 import { endJob } from "./end-job.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
+import { workerKey } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
-import { getWorkerItem, readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
+import { without } from "./without.ts";
+import { readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
+
+/** How many device types and workers each tick looks at beside what is due: what it costs, whatever the lab's size. */
+const ROUND = 10;
+
+/** Where the next round begins; a hint only, a process that starts again begins at the front. */
+export interface Rounds {
+  deviceTypes?: string;
+  workers?: string;
+}
 
 /**
  * Sweeps what no event announces: silent workers, leases, queue time-outs. Called every minute or more often. It
- * also asks for a scheduling pass of every type, in case an event was lost.
+ * also goes round the device types and workers, a few at a time, in case an event was lost.
  */
-export async function tick(deps: Deps): Promise<void> {
+export async function tick(deps: Deps, rounds: Rounds = {}): Promise<void> {
   const now = deps.system.now();
-  for await (const { data: worker } of queryAll<WorkerRecord>(deps, "i1", "workers")) {
-    if (worker.state === "Online" && isPast(worker.silent_after, now)) {
-      await goOffline(deps, worker.name, now);
-    }
-    const silentSince = worker.last_sync === undefined ? now : Date.parse(worker.last_sync);
-    if (now - silentSince >= deps.settings.jobLeaseSeconds * 1000) {
-      await takeBackJobs(deps, worker.name);
-    }
+  const due = { to: `${new Date(now).toISOString()}~` };
+  for await (const { data } of queryAll<WorkerRecord>(deps, "i2", "attention", due)) {
+    await attend(deps, data.name, now);
   }
   await endQueueTimeouts(deps, now);
-  for (const deviceType of await deviceTypeNames(deps)) await deps.signals.requestPass(deviceType);
+  await goRound(deps, rounds, "workers", async ({ name }) => attend(deps, name, now));
+  await goRound(deps, rounds, "deviceTypes", async ({ name }) => requestLostPass(deps, name));
 }
 
-async function goOffline(deps: Deps, name: string, now: number): Promise<void> {
+const ROUND_PARTITION = { workers: "workers", deviceTypes: "device-types" } as const;
+
+async function goRound(
+  deps: Deps,
+  rounds: Rounds,
+  list: keyof Rounds,
+  look: (record: { name: string }) => Promise<void>,
+): Promise<void> {
+  const before = rounds[list];
+  const page = await deps.table.query<{ name: string }>("i1", ROUND_PARTITION[list], {
+    limit: ROUND,
+    ...(before === undefined ? {} : { cursor: before }),
+  });
+  if (page.cursor === undefined) delete rounds[list];
+  else rounds[list] = page.cursor;
+  for (const { data } of page.items) await look(data);
+}
+
+/** Where a job waits and a device is idle, nobody may have asked for the pass that brings them together. */
+async function requestLostPass(deps: Deps, deviceType: string): Promise<void> {
+  const one = { limit: 1 };
+  const waiting = await deps.table.query("i2", `queue#${deviceType}`, one);
+  if (waiting.items.length === 0) return;
+  const idle = await deps.table.query("i3", `idle-devices#${deviceType}`, one);
+  if (idle.items.length > 0) await deps.signals.requestPass(deviceType);
+}
+
+/**
+ * Does what a worker's silence asks for, if it is silent, and says when to look again: when it would become silent,
+ * then when the lease of its jobs ends, then no more.
+ */
+async function attend(deps: Deps, name: string, now: number): Promise<void> {
   await retrying(async () => {
-    const { data, version } = await getWorkerItem(deps, name);
-    if (data.state !== "Online" || !isPast(data.silent_after, now)) return;
-    const worker: WorkerRecord = { ...data, state: "Offline" };
-    await deps.table.transact([{ put: workerItem(worker), when: { version } }]);
+    const item = await deps.table.get<WorkerRecord>(workerKey(name));
+    const { last_sync, silent_after } = item?.data ?? {};
+    if (!item || last_sync === undefined || silent_after === undefined) return;
+    const isSilent = Date.parse(silent_after) <= now;
+    const leaseEnds = Date.parse(last_sync) + deps.settings.jobLeaseSeconds * 1000;
+    const isOver = isSilent && leaseEnds <= now;
+    if (isOver) await takeBackJobs(deps, name);
+    const before = item.data;
+    const worker: WorkerRecord = {
+      ...without(before, "attend_at"),
+      state: isSilent ? "Offline" : before.state,
+      ...(isOver ? {} : { attend_at: isSilent ? new Date(leaseEnds).toISOString() : silent_after }),
+    };
+    if (worker.state === before.state && worker.attend_at === before.attend_at) return;
+    await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
+    // The alarms of infra/template.yaml count these.
+    if (worker.state !== before.state) deps.system.log("worker offline", { worker: name });
   });
 }
 
@@ -74,6 +124,3 @@ async function endQueueTimeouts(deps: Deps, now: number): Promise<void> {
     });
   }
 }
-
-const isPast = (time: string | undefined, now: number): boolean =>
-  time !== undefined && Date.parse(time) <= now;

@@ -18,6 +18,8 @@ export interface WorkerRecord {
   last_sync?: string;
   /** When it counts as silent unless it is heard of before: its long poll is proof of life while it lasts. */
   silent_after?: string;
+  /** When the tick has to look at it; absent once there is nothing left to be done about its silence. */
+  attend_at?: string;
 }
 
 /** The jobs that hold a device of a worker: what it is told by sync, and what counts for its limit. */
@@ -37,7 +39,12 @@ export async function readWorkerSettings(deps: Deps, name: string): Promise<Work
 export const workerItem = (worker: WorkerRecord): NewItem => ({
   key: workerKey(worker.name),
   data: worker,
-  keys: { i1: { partition: "workers", sort: worker.name } },
+  keys: {
+    i1: { partition: "workers", sort: worker.name },
+    ...(worker.attend_at === undefined
+      ? {}
+      : { i2: { partition: "attention", sort: `${worker.attend_at}#${worker.name}` } }),
+  },
 });
 
 /** Throws `not_found`. */

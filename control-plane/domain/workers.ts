@@ -184,9 +184,13 @@ export async function removeWorker(deps: Deps, principal: Principal, name: strin
     ]);
   });
   await deps.signals.ring(`worker/${name}`);
+  await deps.signals.remove(`worker/${name}`);
 }
 
 async function workerView(deps: Deps, record: WorkerRecord): Promise<WorkerView> {
   const devices = await devicesOfWorker(deps, record.name);
-  return { ...without(record, "silent_after"), devices: devices.map(({ hostname }) => hostname) };
+  return {
+    ...without(record, "silent_after", "attend_at"),
+    devices: devices.map(({ hostname }) => hostname),
+  };
 }
