@@ -37,6 +37,8 @@ import type { Key, Range, SecondaryKeys } from "../ports/table.ts";
  * | aliases, tags, groups                      | main  | aliases (and so on) | NAME                       |
  * | who is just applying a lab                 | main  | lab                 | apply                      |
  * | whether the lab has been set up            | main  | lab                 | setup                      |
+ * | whether the lab takes nothing new, and why | main  | lab                 | closed                     |
+ * | which backup was restored into it          | main  | lab                 | restored                   |
  */
 
 /** Integers in sort keys: 12 digits, so that text order is number order. */
@@ -85,6 +87,8 @@ export const namedKey = (list: "aliases" | "tags" | "groups", name: string): Key
 });
 export const applyKey: Key = { partition: "lab", sort: "apply" };
 export const setupKey: Key = { partition: "lab", sort: "setup" };
+export const closedKey: Key = { partition: "lab", sort: "closed" };
+export const restoredKey: Key = { partition: "lab", sort: "restored" };
 
 /** All sort keys that begin with `prefix` (of which the rest is ASCII). */
 export const under = (prefix: string): Range => ({ from: prefix, to: `${prefix}~` });
