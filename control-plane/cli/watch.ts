@@ -1,5 +1,7 @@
-import type { JobView, LogPage, ResultList } from "#protocol/api.ts";
-import type { Client } from "./client.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JobView, LogChunkList, LogPage, ResultList } from "#protocol/api.ts";
+import { createLogReader, type LogQuery, type LogReader } from "../log-reader.ts";
+import { ClientError, type Client } from "./client.ts";
 import type { Context } from "./command.ts";
 import { logText } from "./log-text.ts";
 import { printable } from "./printable.ts";
@@ -8,6 +10,9 @@ import { coloured } from "./terminal.ts";
 
 const WAIT_SECONDS = 20;
 
+/** How often a job that waits in the queue is looked at. */
+const QUEUE_SECONDS = 5;
+
 /** Prints a job's log as it comes until the job is Finished, or once what there is. */
 export async function printLog(
   context: Context,
@@ -15,31 +20,67 @@ export async function printLog(
   { follow, print }: { follow: boolean; print: (record: LogPage["records"][number]) => void },
 ): Promise<void> {
   const client = context.client(follow ? "patient" : undefined);
-  let waitsFor = "";
+  const reader = logReaderOf(context, client, id);
+  let waiting: Waiting = { said: "", seconds: 0 };
+  let wait = 0;
   for (let start = 0; ;) {
-    const wait = follow && start > 0 ? `&wait=${WAIT_SECONDS}` : "";
-    const page = await client.json<LogPage>("GET", `/jobs/${id}/log?start=${start}${wait}`);
-    for (const record of page.records) print(record);
-    const isEnd = page.complete || (!follow && page.records.length === 0);
-    if (isEnd) return;
-    if (follow && page.next === 0) waitsFor = await tellWaiting(context, client, id, waitsFor);
-    start = page.next;
+    const before = start;
+    let isEnd = false;
+    let pauseSeconds = 0;
+    for await (const page of reader.read({ start, wait })) {
+      for (const record of page.records) print(record);
+      start = page.next;
+      pauseSeconds = page.poll_seconds ?? 0;
+      isEnd = page.complete;
+    }
+    if (isEnd || (!follow && start === before)) return;
+    if (!follow) continue;
+    if (start === 0) waiting = await tellWaiting(context, client, id, waiting.said);
+    wait = start === 0 ? waiting.seconds : WAIT_SECONDS;
+    if (pauseSeconds === 0) continue;
+    const isQueued = start === 0 && waiting.seconds === QUEUE_SECONDS;
+    const ms = 1000 * (isQueued ? QUEUE_SECONDS : pauseSeconds);
+    await sleep(ms, undefined, { signal: context.signal });
   }
 }
 
-/** Says on standard error what a job without a log waits for, when that changed; waits for a first line. */
+interface Waiting {
+  readonly said: string;
+  /** How long to wait for a first line before looking again. */
+  readonly seconds: number;
+}
+
+/** Says on standard error what a job without a log waits for, when that changed. */
 async function tellWaiting(
   context: Context,
   client: Client,
   id: number,
   said: string,
-): Promise<string> {
+): Promise<Waiting> {
   const job = await client.json<JobView>("GET", `/jobs/${id}`);
   const more = job.waits_for ? `: ${job.waits_for}` : job.device ? ` on ${job.device}` : "";
   const now = `${job.state}${more}`;
   if (now !== said) context.terminal.say(`Job ${id} is ${printable(now)}`);
-  await client.json("GET", `/jobs/${id}/log?start=0&wait=${job.waits_for ? 5 : 1}`);
-  return now;
+  return { said: now, seconds: job.waits_for ? QUEUE_SECONDS : 1 };
+}
+
+function logReaderOf({ signal }: Context, client: Client, id: number): LogReader {
+  const text = (query: LogQuery) =>
+    new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+  return createLogReader({
+    url: client.url,
+    signal,
+    async chunks(query) {
+      try {
+        return await client.json<LogChunkList>("GET", `/jobs/${id}/log-chunks?${text(query)}`);
+      } catch (error) {
+        // A control plane of an earlier version.
+        if (error instanceof ClientError && error.status === 405) return undefined;
+        throw error;
+      }
+    },
+    page: (query) => client.json<LogPage>("GET", `/jobs/${id}/log?${text(query)}`),
+  });
 }
 
 /** Follows a job to its end, prints its results, and gives the exit code of its health. */

@@ -1,4 +1,5 @@
-import type { LogPage } from "#protocol/api.ts";
+import type { LogChunkList, LogPage } from "#protocol/api.ts";
+import { MAX_CHUNK_TEXT_BYTES, readLogLine } from "#protocol/log-chunk.ts";
 import type { Deps } from "./deps.ts";
 import { getJobItem, type JobRecord } from "./job-record.ts";
 import { chunkBlob, chunkKey, padded, watchKey } from "./keys.ts";
@@ -11,9 +12,16 @@ type Records = LogPage["records"];
 /** Most records, and about the most characters, of one page. */
 const MAX_PAGE_RECORDS = 5000;
 const MAX_PAGE_CHARS = 2 * 1024 * 1024;
-/** A chunk that grows beyond this is not ours. */
-const MAX_CHUNK_TEXT_BYTES = 64 * 1024 * 1024;
+/** Most chunks, and about the most compressed bytes, that one page reads or one list names. */
+const MAX_CHUNKS = 64;
+const MAX_CHUNKS_BYTES = 8 * 1024 * 1024;
+/** Fetched at a time: a watched job has many small ones, and each is a round trip. */
+const CHUNKS_AT_A_TIME = 4;
+/** How long whoever got a list may fetch its chunks. */
+const GET_SECONDS = 15 * 60;
 const WATCH_MS = 15_000;
+/** Pause of those who follow a log and whose questions are not held back. */
+const POLL_SECONDS = 1;
 
 export interface LogRange {
   /** First line, 0 when not given. */
@@ -33,8 +41,38 @@ export async function readLog(
   const { data: job } = await getJobItem(deps, id);
   await markWatched(deps, job, WATCH_MS);
   const records = await readRecords(deps, job, start, Math.min(end ?? Infinity, job.log_lines));
-  const next = start + records.length;
-  return { start, next, complete: job.state === "Finished" && next >= job.log_lines, records };
+  return { ...whereItEnds(deps, job, start, start + records.length), records };
+}
+
+/**
+ * Where to fetch the chunks that hold a range of a job's log, the first ones of it, and a mark that somebody watches
+ * it: whoever reads them so costs us nothing more. Throws `not_found`.
+ */
+export async function listLogChunks(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+  { start = 0, end }: LogRange = {},
+): Promise<LogChunkList> {
+  requireUser(principal);
+  const { data: job } = await getJobItem(deps, id);
+  await markWatched(deps, job, WATCH_MS);
+  const found = await chunksOf(deps, job, start, Math.min(end ?? Infinity, job.log_lines));
+  const chunks = found.map(async ({ first_line, count, bytes, sha256 }) => {
+    const signed = await deps.blobs.signGet(chunkBlob(id, first_line, sha256), GET_SECONDS);
+    return { first_line, count, bytes, ...signed, method: "GET" as const };
+  });
+  const last = found.at(-1);
+  const next = last ? last.first_line + last.count : start;
+  return { ...whereItEnds(deps, job, start, next), chunks: await Promise.all(chunks) };
+}
+
+function whereItEnds({ settings }: Deps, job: JobRecord, start: number, next: number) {
+  const isRead = next >= job.log_lines;
+  const complete = job.state === "Finished" && isRead;
+  // Lines that should be there and are not must not make anybody ask without end.
+  const isToPause = isRead ? settings.logHoldSeconds === 0 : next === start;
+  return { start, next, complete, poll_seconds: isToPause && !complete ? POLL_SECONDS : 0 };
 }
 
 /**
@@ -90,20 +128,41 @@ async function readRecords(
 ): Promise<Records> {
   const records: Records = [];
   let chars = 0;
-  for await (const chunk of chunksFrom(deps, job.id, start)) {
-    if (chunk.first_line >= end) break;
-    const lines = await readChunk(deps, job.id, chunk);
-    const from = Math.max(0, start - chunk.first_line);
-    for (let n = from; n < Math.min(chunk.count, end - chunk.first_line); n++) {
-      const line = lines?.[n] ?? "";
-      chars += line.length;
-      if (records.length === MAX_PAGE_RECORDS || (records.length > 0 && chars > MAX_PAGE_CHARS)) {
-        return records;
+  const chunks = await chunksOf(deps, job, start, Math.min(end, start + MAX_PAGE_RECORDS));
+  for (let at = 0; at < chunks.length; at += CHUNKS_AT_A_TIME) {
+    const some = chunks.slice(at, at + CHUNKS_AT_A_TIME);
+    const texts = await Promise.all(some.map((chunk) => readChunk(deps, job.id, chunk)));
+    for (const [n, { first_line, count }] of some.entries()) {
+      const from = Math.max(0, start - first_line);
+      for (let line = from; line < Math.min(count, end - first_line); line++) {
+        const text = texts[n]?.[line];
+        chars += text?.length ?? 0;
+        const isFull = records.length === MAX_PAGE_RECORDS || chars > MAX_PAGE_CHARS;
+        if (records.length > 0 && isFull) return records;
+        records.push(readLogLine(text, job.start_time ?? job.submit_time));
       }
-      records.push(parseRecord(line) ?? damaged(job));
     }
   }
   return records;
+}
+
+/** The chunks that hold lines from `start` up to `end`, the first of them. */
+async function chunksOf(
+  deps: Deps,
+  job: JobRecord,
+  start: number,
+  end: number,
+): Promise<ChunkRecord[]> {
+  const chunks: ChunkRecord[] = [];
+  if (start >= end) return chunks;
+  let bytes = 0;
+  for await (const chunk of chunksFrom(deps, job.id, start)) {
+    bytes += chunk.bytes;
+    const isFull = chunks.length === MAX_CHUNKS || (chunks.length > 0 && bytes > MAX_CHUNKS_BYTES);
+    if (chunk.first_line >= end || isFull) break;
+    chunks.push(chunk);
+  }
+  return chunks;
 }
 
 /** The chunk that has the line, and those after it. */
@@ -137,22 +196,3 @@ async function readChunk(
     return undefined;
   }
 }
-
-function parseRecord(line: string): Records[number] | undefined {
-  try {
-    const record: unknown = JSON.parse(line);
-    if (typeof record === "object" && record !== null && !Array.isArray(record)) {
-      return record as Records[number];
-    }
-  } catch {
-    // Said by the caller.
-  }
-  return undefined;
-}
-
-/** Stands where a record should be, so that line numbers stay right. */
-const damaged = (job: JobRecord): Records[number] => ({
-  dt: job.start_time ?? job.submit_time,
-  lvl: "error",
-  msg: "Pumice: this line of the log is damaged and cannot be shown",
-});

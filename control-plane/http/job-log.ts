@@ -1,25 +1,32 @@
 import * as v from "valibot";
 import type { Deps } from "../domain/deps.ts";
-import { readLog, waitForLog, type LogRange } from "../domain/job-log.ts";
+import { listLogChunks, readLog, waitForLog, type LogRange } from "../domain/job-log.ts";
 import { getJob } from "../domain/jobs.ts";
 import type { Principal } from "../domain/principal.ts";
 import { parse } from "./read-body.ts";
 import { jobIdOf, queryNumber, routes } from "./route.ts";
 
-const MAX_WAIT_SECONDS = 60;
-const query = v.object({
+/** Whoever does not know of `poll_seconds` is held at least so long, where nobody is: they ask again at once. */
+const MIN_HOLD_SECONDS = 1;
+const range = {
   start: v.optional(queryNumber),
   end: v.optional(queryNumber),
   /** Seconds to wait for line `start`. */
   wait: v.optional(queryNumber),
+};
+const chunksQuery = v.object(range);
+const query = v.object({
+  ...range,
   format: v.optional(v.picklist(["json", "yaml", "ndjson"])),
 });
 
 /**
  * `/api/v1/jobs/ID/log`: a page as JSON, or the whole log (or its range) as LAVA's YAML or as JSON lines.
+ * `/api/v1/jobs/ID/log-chunks`: where to fetch the log without us.
  */
 export function jobLogRoutes(deps: Deps) {
   const app = routes();
+  const { logHoldSeconds } = deps.settings;
   app.get("/jobs/:id/log", async (c) => {
     const id = jobIdOf(c);
     const { start = 0, end, wait = 0, format } = parse(query, c.req.query(), "query");
@@ -32,9 +39,17 @@ export function jobLogRoutes(deps: Deps) {
         headers: { "content-type": `${MEDIA_TYPE[chosen]}; charset=utf-8` },
       });
     }
-    const waitMs = Math.min(wait, MAX_WAIT_SECONDS) * 1000;
+    const waitMs = Math.min(wait, Math.max(MIN_HOLD_SECONDS, logHoldSeconds)) * 1000;
     if (waitMs > 0) await waitForLog(deps, principal, id, start, waitMs, c.req.raw.signal);
     return c.json(await readLog(deps, principal, id, { start, end }));
+  });
+  app.get("/jobs/:id/log-chunks", async (c) => {
+    const id = jobIdOf(c);
+    const { start = 0, end, wait = 0 } = parse(chunksQuery, c.req.query(), "query");
+    const { principal } = c.var;
+    const waitMs = Math.min(wait, logHoldSeconds) * 1000;
+    if (waitMs > 0) await waitForLog(deps, principal, id, start, waitMs, c.req.raw.signal);
+    return c.json(await listLogChunks(deps, principal, id, { start, end }));
   });
   return app;
 }

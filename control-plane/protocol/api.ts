@@ -65,10 +65,40 @@ export const logPageSchema = v.object({
   next: v.number(),
   /** True when the job is Finished and `next` is the end of its log. */
   complete: v.boolean(),
+  /** Seconds to pause before asking for what follows; more than 0 where questions are not held back. */
+  poll_seconds: v.optional(v.number()),
   /** One log record each (see log-record.ts). */
   records: v.array(v.record(v.string(), v.unknown())),
 });
 export type LogPage = v.InferOutput<typeof logPageSchema>;
+
+/**
+ * `GET /api/v1/jobs/ID/log-chunks?start=&end=&wait=`: where to fetch the chunks that hold these lines, in order and
+ * without a gap; the first of them when they are many. Their bytes are gzipped JSON lines, one record each.
+ */
+export const logChunkListSchema = v.object({
+  start: v.number(),
+  /** The line after the last chunk, or `start` when there is none. Ask from here for what follows. */
+  next: v.number(),
+  /** True when the job is Finished and `next` is the end of its log. */
+  complete: v.boolean(),
+  poll_seconds: v.number(),
+  chunks: v.array(
+    v.object({
+      /** The first chunk may begin before `start`. */
+      first_line: v.number(),
+      count: v.number(),
+      /** Of the compressed bytes. */
+      bytes: v.number(),
+      /** Absolute, or relative to the lab's own address; good for 15 minutes, without a token. */
+      url: v.string(),
+      method: v.literal("GET"),
+      /** Must be sent as they are. */
+      headers: v.record(v.string(), v.string()),
+    }),
+  ),
+});
+export type LogChunkList = v.InferOutput<typeof logChunkListSchema>;
 
 export const resultViewSchema = v.object({
   suite: v.string(),

@@ -1,5 +1,8 @@
 import * as v from "valibot";
 import { errorTypeSchema } from "./failure.ts";
+import { MAX_CHUNK_BYTES, MAX_CHUNK_RECORDS } from "./log-chunk.ts";
+
+export { MAX_CHUNK_BYTES, MAX_CHUNK_RECORDS };
 
 /** The worker protocol's version; the control plane serves a window of them (DESIGN.md 5). */
 export const WORKER_PROTOCOL = 1;
@@ -85,9 +88,7 @@ export const syncResponseSchema = v.object({
 });
 export type SyncResponse = v.InferOutput<typeof syncResponseSchema>;
 
-/** Limits of one log chunk: bounded for a small board's memory and for one item of the table. */
-export const MAX_CHUNK_RECORDS = 10_000;
-export const MAX_CHUNK_BYTES = 4 * 1024 * 1024;
+/** Beside those of log-chunk.ts: results of one chunk, as JSON. */
 export const MAX_CHUNK_RESULT_BYTES = 200 * 1024;
 
 /** `POST /api/v1/jobs/ID/log-uploads` (job token): asks where to PUT a chunk. */

@@ -40,7 +40,7 @@ import { WorkersPage } from "./workers-page.tsx";
 export function uiApp(deps: Deps): Hono<Env> {
   const app = new Hono<Env>();
   app.onError((error, c) => errorResponse(deps, error, c));
-  app.use(securityHeaders, compress());
+  app.use(securityHeaders(deps.settings.blobOrigin), compress());
   app.get("/assets/:name", async (c) => {
     const asset = (await loadAssets()).find(c.req.path);
     if (!asset) throw new AppError("not_found", `there is nothing at ${c.req.path}`);

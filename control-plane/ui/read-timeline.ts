@@ -5,8 +5,9 @@ import type { Principal } from "../domain/principal.ts";
 import { EMPTY_TIMELINE, extendTimeline, type Timeline } from "./timeline.ts";
 
 const MAX_JOBS = 50;
-/** Pages of the log that one request reads at most; the next request goes on from there. */
+/** Pages of the log, and about the time, that one request reads at most; the next request goes on from there. */
 const MAX_PAGES = 40;
+const MAX_READ_MS = 3000;
 
 export type TimelineReader = (principal: Principal, job: JobView) => Promise<Timeline>;
 
@@ -15,7 +16,9 @@ export function createTimelineReader(deps: Deps): TimelineReader {
   const known = new Map<number, Timeline>();
   return async (principal, job) => {
     let timeline = known.get(job.id) ?? EMPTY_TIMELINE;
+    const deadline = deps.system.now() + MAX_READ_MS;
     for (let page = 0; page < MAX_PAGES && timeline.next < job.log_lines; page++) {
+      if (deps.system.now() > deadline) break;
       const { records } = await readLog(deps, principal, job.id, { start: timeline.next });
       if (records.length === 0) break;
       timeline = extendTimeline(timeline, records);

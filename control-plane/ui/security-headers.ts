@@ -1,23 +1,28 @@
 import type { MiddlewareHandler } from "hono";
 
-/** Nothing but our own files, no inline script or style, no frames, forms to ourselves only. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
-/** Headers of every page. The referrer stays within the lab, since a form's origin is told only along with it. */
-export const securityHeaders: MiddlewareHandler = async (c, next) => {
-  await next();
-  c.header("content-security-policy", POLICY);
-  c.header("x-content-type-options", "nosniff");
-  c.header("referrer-policy", "same-origin");
-  c.header("cross-origin-opener-policy", "same-origin");
-  if (!c.res.headers.has("cache-control")) c.header("cache-control", "no-store");
-};
+/**
+ * Headers of every page: nothing but our own files, no inline script or style, no frames, forms to ourselves only, and
+ * connections to ourselves and to where the blobs are. The referrer stays within the lab, since a form's origin is
+ * told only along with it.
+ */
+export function securityHeaders(blobOrigin?: string): MiddlewareHandler {
+  const connections = ["'self'", ...(blobOrigin === undefined ? [] : [new URL(blobOrigin).origin])];
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    `connect-src ${connections.join(" ")}`,
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+  return async (c, next) => {
+    await next();
+    c.header("content-security-policy", policy);
+    c.header("x-content-type-options", "nosniff");
+    c.header("referrer-policy", "same-origin");
+    c.header("cross-origin-opener-policy", "same-origin");
+    if (!c.res.headers.has("cache-control")) c.header("cache-control", "no-store");
+  };
+}

@@ -41,6 +41,7 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["GET", "/jobs/1/definition", people, 200],
   ["GET", "/jobs/1/log", people, 200],
   ["GET", "/jobs/1/log?format=yaml", people, 200],
+  ["GET", "/jobs/1/log-chunks", people, 200],
   ["GET", "/jobs/1/results", people, 200],
   ["GET", "/jobs/1/results?format=junit", people, 200],
   ["POST", "/jobs/2/cancel", ["admin"], 200],

@@ -1,4 +1,4 @@
-import { followLog, readLogPage } from "./follow-log.ts";
+import { followLog, logReaderOf, readRange } from "./follow-log.ts";
 import { LogList } from "./log-list.ts";
 
 /** The job's page: follows the log, refreshes state, timeline and results until the job is Finished. */
@@ -10,6 +10,7 @@ const SLOW_REFRESH_MS = 5000;
 
 const frame = get("log");
 const jobId = Number(frame.dataset["job"]);
+const reader = logReaderOf(jobId);
 const log = new LogList(frame, get("lines"));
 let isComplete = frame.dataset["complete"] === "true";
 let total = log.next;
@@ -33,14 +34,14 @@ void keepFresh();
 
 async function follow(): Promise<void> {
   if (isComplete) return;
-  await followLog({
-    jobId,
+  await followLog(reader, {
     next: () => log.next,
     async take(page) {
       await log.append(page.records);
       isComplete = page.complete;
       showPosition();
     },
+    isReady: () => !document.hidden && !log.isFull(),
     async ready() {
       if (document.hidden) await once(document, "visibilitychange", () => !document.hidden);
       if (log.isFull()) await log.whenPinned();
@@ -99,9 +100,10 @@ function takeOver(element: HTMLElement, fresh: HTMLElement): void {
 
 async function showOlder(): Promise<void> {
   const start = Math.max(0, log.first - OLDER_LINES);
-  const page = await readLogPage(jobId, { start, end: log.first }).catch(() => undefined);
-  if (!page || page.start + page.records.length !== log.first) return;
-  log.prepend(page.records);
+  const { first } = log;
+  const records = await readRange(reader, start, first).catch(() => []);
+  if (start + records.length !== first || log.first !== first) return;
+  log.prepend(records);
   showPosition();
 }
 
