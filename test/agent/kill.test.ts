@@ -66,8 +66,7 @@ describe("an agent killed with SIGKILL", () => {
     await plane.until(() => job.lines.length === 20);
     bench.go(1, "on");
     expect(messages(await plane.finished(1))).toEqual(whole(40));
-    await plane.until(() => plane.syncs.at(-1)?.runners.length === 0);
-    expect(existsSync(jobDirectory(bench.workDir, 1).root)).toBe(false);
+    await bench.untilJobs((names) => names.length === 0);
   });
 
   test.each(runtimes)("finds its runner again under %s", async (name, runtime) => {

@@ -6,6 +6,7 @@ import { gunzipSync } from "node:zlib";
 import type {
   FinishRequest,
   LogCommitRequest,
+  QueueWait,
   SyncRequest,
   SyncResponse,
 } from "#protocol/worker-api.ts";
@@ -41,6 +42,8 @@ export class FakeControlPlane {
   readonly jobs = new Map<number, FakeJob>();
   readonly requests: string[] = [];
   readonly syncs: SyncRequest[] = [];
+  /** Handed to workers that know how to wait at a queue; a sync of theirs is answered at once then. */
+  wait: QueueWait | undefined;
   fault: (request: FakeRequest) => Fault | undefined = () => undefined;
   readonly #uploads = new Map<string, Buffer>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
@@ -167,6 +170,9 @@ export class FakeControlPlane {
     response.once("close", () => gone.abort());
     for (;;) {
       const answer = this.#plan(request);
+      if (this.wait && request.waits?.includes("queue")) {
+        return { status: 200, body: { ...answer, wait: this.wait } };
+      }
       if (answer.seen !== request.seen || request.wait_seconds === 0 || response.destroyed) {
         return { status: 200, body: answer };
       }

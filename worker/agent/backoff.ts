@@ -36,3 +36,7 @@ export class Backoff {
  */
 export const isRefusal = (error: unknown): boolean =>
   error instanceof HttpError && (error.status === 401 || error.status === 403);
+
+/** Whether sync knows more: the job may have ended without us, and its token with it. */
+export const isAboutJob = (error: unknown): boolean =>
+  isRefusal(error) || (error instanceof HttpError && [404, 410].includes(error.status));

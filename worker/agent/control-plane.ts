@@ -24,6 +24,8 @@ const TIMEOUT_MS = 30_000;
 const UPLOAD_TIMEOUT_MS = 120_000;
 /** How long the server may be late with an answer that it held back. */
 const HOLD_MARGIN_MS = 15_000;
+/** Far more than the messages that one answer of a queue can hold. */
+const MAX_QUEUE_BYTES = 64 * 1024;
 /** A few hundred tickets with long definitions. */
 const MAX_SYNC_BYTES = 32 * 1024 * 1024;
 
@@ -51,6 +53,26 @@ export class ControlPlane {
     return check(syncResponseSchema, answer, "the answer to sync");
   }
 
+  /**
+   * What the queue of a `queue` wait answers, within `holdMs` and a margin. Throws `HttpError`, with status 0 when
+   * the connection broke or the answer didn't come, in which case a message may have been lost with it.
+   */
+  async askQueue(url: string, holdMs: number, signal: AbortSignal): Promise<string> {
+    if (!/^https?:\/\//i.test(url)) throw new Error("expected a URL with https:// or http://");
+    const answer = await this.#http.request({
+      method: "GET",
+      url,
+      // Some queues answer in JSON those who say that they prefer it.
+      headers: { accept: "*/*" },
+      answer: "text",
+      isOnce: true,
+      timeoutMs: holdMs + HOLD_MARGIN_MS,
+      maxAnswerBytes: MAX_QUEUE_BYTES,
+      signal,
+    });
+    return String(answer);
+  }
+
   /** The next line that the control plane expects. */
   async logTail(job: JobAccess, signal: AbortSignal): Promise<number> {
     const answer = await this.#ofJob("GET", job, "log-tail", undefined, signal);
@@ -62,9 +84,18 @@ export class ControlPlane {
     return check(logUploadResponseSchema, answer, "the answer to log-uploads");
   }
 
+  /** Throws a plain error when the storage refuses: an expired place or a slow line, not the job or its content. */
   async put(place: LogUploadResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     const { url, method, headers } = place;
-    await this.#http.request({ method, url, headers, bytes, timeoutMs: UPLOAD_TIMEOUT_MS, signal });
+    const timeoutMs = UPLOAD_TIMEOUT_MS;
+    try {
+      await this.#http.request({ method, url, headers, bytes, timeoutMs, signal });
+    } catch (error) {
+      const isRefused = error instanceof HttpError && error.status >= 400 && error.status < 500;
+      // But 413 (a proxy's limit) and 429 mean what they say.
+      if (!isRefused || [413, 429].includes(error.status)) throw error;
+      throw new Error(error.message, { cause: error });
+    }
   }
 
   /** The next line expected. */

@@ -2,7 +2,7 @@ import type { FinishRequest } from "#protocol/worker-api.ts";
 import { readJsonFile } from "../host/atomic-file.ts";
 import { runnerResultSchema, type RunnerResult } from "../host/runner-result.ts";
 import type { AgentDeps } from "./agent-deps.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, isAboutJob } from "./backoff.ts";
 import type { Bell } from "./bell.ts";
 import { check } from "./check.ts";
 import { expectedLine, type JobAccess } from "./control-plane.ts";
@@ -34,7 +34,7 @@ export async function finishJob(
       if (message !== lastMessage)
         deps.log(`job ${job.id}: its end cannot be reported: ${message}`);
       lastMessage = message;
-      deps.changed();
+      if (isAboutJob(error)) deps.changed();
       await retry.wait(deps.clock, backoff.next(error));
     }
   }

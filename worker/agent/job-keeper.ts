@@ -32,6 +32,7 @@ export class JobKeeper {
   #delivery = new AbortController();
   #state: RunnerReport["state"] = "running";
   #isForgotten = false;
+  #isDelivered = false;
 
   /** `isNew`: the ticket was written just now. */
   constructor(deps: AgentDeps, job: KeptJob, isNew: boolean) {
@@ -49,6 +50,11 @@ export class JobKeeper {
   /** Whether the job has a ticket and nothing more: whether it may start is the control plane's to say. */
   get isUnclaimed(): boolean {
     return this.#state === "running" && !readRunner(this.#job.dir.runner);
+  }
+
+  /** Whether the control plane knows the job's end from us, and so that nothing of it is left here. */
+  get isDelivered(): boolean {
+    return this.#isDelivered;
   }
 
   set isWatched(watched: boolean) {
@@ -118,7 +124,8 @@ export class JobKeeper {
     }
     if (this.#state === "running") this.#deps.log(`job ${id}: its runner has ended`);
     this.#state = "finished";
-    this.#deps.changed();
+    // A job that ended by itself is reported by its finish; of one that was stopped we may have nothing to deliver.
+    if (this.#runner.isCanceled) this.#deps.changed();
   }
 
   #completeLog(): void {
@@ -137,6 +144,7 @@ export class JobKeeper {
     for (let lines = await firstRun; lines !== undefined;) {
       const request = finishRequest(this.#job.dir.result, lines);
       if (await finishJob(this.#deps, this.#job, request, this.#retry, signal)) {
+        this.#isDelivered = true;
         this.#deps.log(`job ${this.#job.id}: finished (${request.result}), ${lines} lines shipped`);
         return;
       }

@@ -13,8 +13,8 @@ import { readLines, type LogLines } from "./log-file.ts";
 const compress = promisify(gzip);
 const NEWLINE = 0x0a;
 
-/** Text of one chunk at most: what is held in memory of one job at a time. */
-const MAX_TEXT_BYTES = 256 * 1024;
+/** Text of one chunk at most, a single longer line excepted: what is held in memory of one job at a time. */
+export const MAX_TEXT_BYTES = 1024 * 1024;
 
 /** Where in the log the next chunk begins: line as the control plane counts, offset in the file. */
 export interface LogPosition {

@@ -2,21 +2,27 @@ import { open, type FileHandle } from "node:fs/promises";
 import { MAX_CHUNK_RECORDS } from "#protocol/worker-api.ts";
 import { HttpError } from "../host/http-client.ts";
 import type { AgentDeps } from "./agent-deps.ts";
-import { Backoff, isRefusal } from "./backoff.ts";
+import { Backoff, isAboutJob } from "./backoff.ts";
 import { Bell } from "./bell.ts";
 import { expectedLine, type JobAccess } from "./control-plane.ts";
-import { readChunk, replacement, type LogChunk, type LogPosition } from "./log-chunk.ts";
+import {
+  MAX_TEXT_BYTES,
+  readChunk,
+  replacement,
+  type LogChunk,
+  type LogPosition,
+} from "./log-chunk.ts";
 import { seekLine } from "./log-file.ts";
 
-/** How long new lines may lie about before they are shipped. */
-const PATIENCE_MS = 2000;
+/** How long new lines may lie about before they are shipped: each chunk is three requests. */
 const WATCHED_PATIENCE_MS = 50;
-/** That much is shipped without waiting for more. */
-const ENOUGH_BYTES = 256 * 1024;
+/** While nobody watches; doubles with every chunk up to the longest. */
+const FIRST_PATIENCE_MS = 10_000;
+const LONGEST_PATIENCE_MS = 60_000;
 /** Between looks at a file whose changes nobody announced. */
 const FALLBACK_MS = 1000;
 /** Between looks whether it is enough. */
-const COLLECT_MS = 250;
+const COLLECT_MS = 500;
 
 export interface ShippedLog extends JobAccess {
   readonly file: string;
@@ -38,6 +44,7 @@ export class LogShipper {
   /** Lines are looked for: a change of the file from now on is news. */
   #isLooking = false;
   #isWatched = false;
+  #patienceMs = FIRST_PATIENCE_MS;
   #isWhole = false;
   #maxRecords = MAX_CHUNK_RECORDS;
   #refusals = 0;
@@ -148,9 +155,9 @@ export class LogShipper {
       }
       this.#isLooking = false;
       since ??= clock.now();
-      const patience = this.#isWatched ? WATCHED_PATIENCE_MS : PATIENCE_MS;
+      const patience = this.#isWatched ? WATCHED_PATIENCE_MS : this.#patienceMs;
       const left = since + patience - clock.now();
-      if (left <= 0 || pending >= ENOUGH_BYTES) break;
+      if (left <= 0 || pending >= MAX_TEXT_BYTES) break;
       await this.#growth.wait(clock, Math.min(left, COLLECT_MS));
     }
     return this.#isWhole;
@@ -168,6 +175,9 @@ export class LogShipper {
       const next = await this.#send(chunk, signal);
       this.#position = next === chunk.next.line ? chunk.next : await this.#seek(file, next);
       this.#maxRecords = MAX_CHUNK_RECORDS;
+      if (!this.#isWatched) {
+        this.#patienceMs = Math.min(LONGEST_PATIENCE_MS, this.#patienceMs * 2);
+      }
     } catch (error) {
       const expected = expectedLine(error);
       if (expected !== undefined && expected !== first_line) {
@@ -215,7 +225,7 @@ export class LogShipper {
     }
     this.#lastError = kind;
     if (error instanceof HttpError && error.status === 409) this.#position = undefined;
-    if (isOver(error)) this.#deps.changed();
+    if (isAboutJob(error)) this.#deps.changed();
     await this.#retry.wait(this.#deps.clock, this.#backoff.next(error));
   }
 }
@@ -223,7 +233,3 @@ export class LogShipper {
 /** The content is at fault, if it is said twice: a server that lost an upload says it once. */
 const isUnacceptable = (error: unknown): error is HttpError =>
   error instanceof HttpError && [400, 413, 422].includes(error.status);
-
-/** The job may have ended without us; sync knows. */
-const isOver = (error: unknown): boolean =>
-  isRefusal(error) || (error instanceof HttpError && [404, 410].includes(error.status));

@@ -107,7 +107,7 @@ export class Supervisor {
     const kept = this.#keepOn(id, keeper).finally(() => {
       this.#keepers.delete(id);
       this.#running.delete(id);
-      this.#deps.changed();
+      if (!keeper.isDelivered) this.#deps.changed();
     });
     this.#running.set(id, kept);
   }

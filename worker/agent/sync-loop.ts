@@ -1,14 +1,28 @@
 import { VERSION } from "#protocol/version.ts";
-import { WORKER_PROTOCOL, type RunnerReport, type SyncResponse } from "#protocol/worker-api.ts";
+import {
+  WORKER_PROTOCOL,
+  type RunnerReport,
+  type SyncRequest,
+  type SyncResponse,
+} from "#protocol/worker-api.ts";
 import { Backoff, isRefusal } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { QueueWaiter } from "./queue-waiter.ts";
 
-/** How long an answer may be held back; below the 60 s after which many proxies cut a connection. */
+/**
+ * How long an answer may be held back; below the 60 s after which many proxies cut a connection. As long is
+ * waited elsewhere while something that an answer asked for is still to be done.
+ */
 const WAIT_SECONDS = 50;
+/** Requests that changed nothing, in a row, come no faster than this, but for the first few. */
+const GAP_MS = 1000;
+const MAX_QUICK = 3;
+/** What ends within this time of another change is told in one request. */
+const COLLECT_MS = 50;
 
 export interface SyncLoopDeps {
-  readonly controlPlane: Pick<ControlPlane, "sync">;
+  readonly controlPlane: Pick<ControlPlane, "sync" | "askQueue">;
   readonly clock: Clock;
   readonly log: (line: string) => void;
   /** What is said of the runners; asked anew for every request. */
@@ -20,45 +34,70 @@ export interface SyncLoopDeps {
   readonly refreshToken: () => void;
 }
 
-/** The agent's only loop with the control plane: asks, does what it is told, asks again. */
+/** The agent's only loop with the control plane: asks, does what it is told, waits, asks again. */
 export class SyncLoop {
+  /** A request, or the wait between two. */
   #request: AbortController | undefined;
+  #quick = 0;
   #seen: string | undefined;
   #lastError: string | undefined;
 
-  /** The reports have changed: the request that waits is given up for one that says so. */
+  /** The reports have changed: the request that waits, or the wait, is given up for one that says so. */
   changed = (): void => this.#request?.abort();
 
   /** Runs until `signal` is aborted; never throws. */
   async run(deps: SyncLoopDeps, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(deps.clock);
+    const queue = new QueueWaiter(deps);
     const stop = (): void => this.#request?.abort();
     signal.addEventListener("abort", stop);
     while (!signal.aborted) {
       this.#request = new AbortController();
       const current = this.#request.signal;
       try {
-        const answer = await deps.controlPlane.sync(this.#question(deps), current);
-        this.#answered(deps);
+        await this.#round(deps, queue, current);
         backoff.reset();
-        this.#seen = answer.seen;
-        deps.apply(answer);
       } catch (error) {
-        if (current.aborted) continue;
-        this.#failed(deps, error);
-        await deps.clock.sleep(backoff.next(error), signal);
-        if (isRefusal(error)) deps.refreshToken();
+        if (!current.aborted) {
+          this.#failed(deps, error);
+          await deps.clock.sleep(backoff.next(error), signal);
+          if (isRefusal(error)) deps.refreshToken();
+        }
+      }
+      if (current.aborted) {
+        this.#quick = 0;
+        await deps.clock.sleep(COLLECT_MS, signal);
       }
     }
     signal.removeEventListener("abort", stop);
   }
 
-  #question(deps: SyncLoopDeps) {
+  /** One request and the wait before the next, which `changed` ends. */
+  async #round(deps: SyncLoopDeps, queue: QueueWaiter, current: AbortSignal): Promise<void> {
+    const began = deps.clock.now();
+    const question = this.#question(deps, queue.isUsable);
+    const answer = await deps.controlPlane.sync(question, current);
+    this.#answered(deps);
+    this.#seen = answer.seen;
+    deps.apply(answer);
+    const told = new Set(question.runners.map(({ job_id }) => job_id));
+    // A job that has just begun is told of at once.
+    const hasNews = deps.reports().some(({ job_id }) => !told.has(job_id));
+    if (!hasNews && question.waits && answer.wait) {
+      await queue.wait(answer.wait, longestWaitMs(answer), current);
+    }
+    const took = deps.clock.now() - began;
+    this.#quick = hasNews || took >= GAP_MS ? 0 : this.#quick + 1;
+    if (this.#quick > MAX_QUICK) await deps.clock.sleep(GAP_MS - Math.max(0, took), current);
+  }
+
+  #question(deps: SyncLoopDeps, canWaitAtQueue: boolean): SyncRequest {
     return {
       protocol: WORKER_PROTOCOL,
       version: VERSION,
       runners: deps.reports(),
       wait_seconds: WAIT_SECONDS,
+      ...(canWaitAtQueue ? { waits: ["queue"] } : {}),
       ...(this.#seen === undefined ? {} : { seen: this.#seen }),
     };
   }
@@ -80,4 +119,10 @@ export class SyncLoop {
     if (message !== this.#lastError) log(message);
     this.#lastError = message;
   }
+}
+
+/** Until everything is done that was asked for, and while a log is shipped line by line, there is more to hear soon. */
+function longestWaitMs({ start, lost, cancel, forget, watched }: SyncResponse): number {
+  const isBusy = [start, lost, cancel, forget, watched].some((list) => list.length > 0);
+  return isBusy ? WAIT_SECONDS * 1000 : Infinity;
 }

@@ -33,6 +33,10 @@ export interface HttpRequest {
   /** For the whole exchange, milliseconds. */
   readonly timeoutMs: number;
   readonly maxAnswerBytes?: number;
+  /** `text`: a 2xx answer is returned as it is. */
+  readonly answer?: "json" | "text";
+  /** Not repeated when a kept connection turns out to be closed: the caller wants to know of any break. */
+  readonly isOnce?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,7 +57,10 @@ export class HttpClient {
     if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
   }
 
-  /** The JSON of a 2xx answer, if there is any: a 204 has none and a PUT may have what it likes. Throws `HttpError`, or the signal's reason. */
+  /**
+   * The JSON of a 2xx answer, if there is any: a 204 has none and a PUT may have what it likes. No redirect is
+   * followed. Throws `HttpError`, or the signal's reason.
+   */
   async request(request: HttpRequest): Promise<unknown> {
     request.signal?.throwIfAborted();
     try {
@@ -61,7 +68,7 @@ export class HttpClient {
     } catch (error) {
       request.signal?.throwIfAborted();
       // A kept connection that the server closed while it was idle; every request here may be repeated.
-      if (error instanceof StaleConnection) return this.#exchange(request);
+      if (error instanceof StaleConnection && !request.isOnce) return this.#exchange(request);
       throw error;
     }
   }
@@ -137,7 +144,7 @@ function settle(
 
 async function readAnswer(
   response: http.IncomingMessage,
-  { method, maxAnswerBytes: maxBytes = 1024 * 1024 }: HttpRequest,
+  { method, maxAnswerBytes: maxBytes = 1024 * 1024, answer }: HttpRequest,
   name: string,
 ): Promise<unknown> {
   const parts: Buffer[] = [];
@@ -156,8 +163,10 @@ async function readAnswer(
     throw new HttpError(`${name}: the answer broke off`, { status: 0 }, error);
   }
   const text = Buffer.concat(parts).toString("utf8");
+  const isSuccess = status >= 200 && status < 300;
+  if (isSuccess && answer === "text") return text;
   const body = parseJson(text);
-  if (status >= 200 && status < 300) {
+  if (isSuccess) {
     if (method !== "PUT" && status !== 204 && body === undefined) {
       throw new HttpError(`${name}: expected JSON, is this a control plane?`, { status: 0 });
     }
