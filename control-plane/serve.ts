@@ -8,7 +8,7 @@ import { DEFAULT_SETTINGS, type Deps, type Settings } from "./domain/deps.ts";
 import { deviceTypeNames } from "./domain/device-types.ts";
 import { schedulePass } from "./domain/schedule.ts";
 import { firstAdminToken, isSetUp, setUpLab } from "./domain/set-up-lab.ts";
-import { tick } from "./domain/tick.ts";
+import { tick, type Rounds } from "./domain/tick.ts";
 import { openEngine, type EmbeddedEngine } from "./engines/embedded/engine.ts";
 import { readPrivateFile, writePrivateFile } from "./engines/embedded/private-file.ts";
 import { system as realSystem } from "./node-system.ts";
@@ -35,12 +35,15 @@ export interface Serving {
 export async function serve({
   dataDir,
   listen,
+  retentionDays = 0,
 }: {
   dataDir: string;
   listen: string;
+  /** Days that jobs are kept after their end; 0: for ever. */
+  retentionDays?: number;
 }): Promise<Serving> {
   const { host, port } = parseListen(listen);
-  const lab = await openLab({ dataDir });
+  const lab = await openLab({ dataDir, settings: { retentionDays } });
   const inHand = new Set<Promise<Response>>();
   const handle = async (request: Request): Promise<Response> => {
     const answer = Promise.resolve(lab.app.fetch(request));
@@ -57,9 +60,10 @@ export async function serve({
     await lab.close();
     throw error;
   }
+  const rounds: Rounds = {};
   const ticking = setInterval(() => {
-    tick(lab.deps)
-      .then(() => lab.engine.table.removeExpired())
+    tick(lab.deps, rounds)
+      .then(() => lab.removeExpired())
       .catch((error: unknown) => realSystem.log("tick failed", { error: String(error) }));
   }, TICK_MS);
   let closing: Promise<void> | undefined;
@@ -74,6 +78,8 @@ export interface Lab {
   readonly engine: EmbeddedEngine;
   /** API, sign-in, pages and blobs. */
   readonly app: Hono<Env>;
+  /** Deletes from the disk what has expired; nobody sees it any more as it is. */
+  removeExpired(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -108,6 +114,13 @@ export async function openLab({
     deps,
     engine,
     app: composeApp(deps, engine),
+    async removeExpired() {
+      // Blobs first: a job that is still there is found again by the next sweep.
+      for (const { partition, sort } of table.expiredKeys()) {
+        if (sort === "job") await blobs.deletePrefix(`${partition.replace("job#", "jobs/")}/`);
+      }
+      table.removeExpired();
+    },
     async close() {
       signals.close();
       await signals.passesDone();

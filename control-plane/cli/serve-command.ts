@@ -6,10 +6,15 @@ export const serveCommand: Command = {
   usage: "serve",
   isLocal: true,
   about: "run a control plane on this machine",
-  options: { data: { type: "string" }, listen: { type: "string" } },
+  options: {
+    data: { type: "string" },
+    listen: { type: "string" },
+    "retention-days": { type: "string" },
+  },
   help: [
     "--data DIR          where it keeps everything; made when it is new",
     "--listen HOST:PORT  default 127.0.0.1:8400; port 0 takes a free one",
+    "--retention-days N  forget jobs, with logs and results, N days after their end; default: keep all",
   ],
   run: async (context) => {
     argumentsOf(context);
@@ -19,7 +24,8 @@ export const serveCommand: Command = {
     // Only this command needs the server's code.
     const { serve } = await import("../serve.ts");
     const listen = textOf(context.values, "listen") ?? "127.0.0.1:8400";
-    const serving = await serve({ dataDir, listen });
+    const retentionDays = daysOf(textOf(context.values, "retention-days"));
+    const serving = await serve({ dataDir, listen, retentionDays });
     context.terminal.say(`Pumice serves at ${serving.url} `);
     context.terminal.say(
       `Data: ${dataDir}; the administrator's token: ${path.join(dataDir, "admin-token")}`,
@@ -30,3 +36,9 @@ export const serveCommand: Command = {
     return 0;
   },
 };
+
+function daysOf(text: string | undefined): number {
+  if (text === undefined) return 0;
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
+  throw new UsageError(`--retention-days: expected a number of days such as 90, not ${text}`);
+}

@@ -77,7 +77,7 @@ export function blobsConformance(make: () => Promise<BlobsUnderTest>): void {
   ])("a signed PUT of %s is refused and leaves nothing", async (_, sent) => {
     const { blobs, send } = await make();
     const request = await put(blobs, "jobs/1/log/0", bytes("a log chunk"));
-    expect((await send(request, bytes(sent))).status).toBe(400);
+    expect([400, 403]).toContain((await send(request, bytes(sent))).status);
     expect(await blobs.get("jobs/1/log/0")).toBeUndefined();
   });
 

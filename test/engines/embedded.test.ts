@@ -80,17 +80,20 @@ describe("blobs on disk", () => {
 });
 
 describe("signals in memory", () => {
-  signalsConformance(async (onPass) => {
-    const signals = createSignals();
-    signals.servePasses(
-      async (type) => onPass(type),
-      (error) => {
-        throw error;
-      },
-    );
-    cleanups.push(() => signals.close());
-    return signals;
-  });
+  signalsConformance(
+    async (onPass) => {
+      const signals = createSignals();
+      signals.servePasses(
+        async (type) => onPass(type),
+        (error) => {
+          throw error;
+        },
+      );
+      cleanups.push(() => signals.close());
+      return signals;
+    },
+    { ownBells: true },
+  );
 
   test("run no two passes of a type at once, and one more for all that came meanwhile", async () => {
     const signals = createSignals();

@@ -30,6 +30,8 @@ const QUEUE_ATTRIBUTES = {
   SqsManagedSseEnabled: "true",
 };
 
+const NO_QUEUE = "QueueDoesNotExist";
+
 interface Context {
   readonly client: SQSClient;
   readonly place: AwsPlace;
@@ -65,16 +67,15 @@ export function openSignals(place: AwsPlace, system: Context["system"]): AwsSign
     async ring(bell) {
       const name = queueName(context, bell);
       if (name === undefined) return;
-      await attempt(
-        context,
-        `cannot ring ${bell}`,
-        () =>
-          client.send(
-            new SendMessageCommand({ QueueUrl: queueUrl(place, name), MessageBody: "look" }),
-          ),
-        // Nobody has waited there yet.
-        "QueueDoesNotExist",
-      );
+      const message = new SendMessageCommand({
+        QueueUrl: queueUrl(place, name),
+        MessageBody: "look",
+      });
+      const what = `cannot ring ${bell}`;
+      if (await attempt(context, what, () => client.send(message), NO_QUEUE)) return;
+      known.delete(name);
+      // Nobody has waited there yet; one may be about to.
+      if (await ensureQueue(bell)) await attempt(context, what, () => client.send(message));
     },
     async requestPass(deviceType) {
       await attempt(context, `cannot ask for a pass of ${deviceType}`, () =>
@@ -115,7 +116,7 @@ export function openSignals(place: AwsPlace, system: Context["system"]): AwsSign
         context,
         `cannot delete the queue of ${bell}`,
         () => client.send(new DeleteQueueCommand({ QueueUrl: queueUrl(place, name) })),
-        "QueueDoesNotExist",
+        NO_QUEUE,
       );
     },
     listen: (bell) => listen(context, ensureQueue(bell)),

@@ -32,7 +32,12 @@ export function createSigner(place: AwsPlace, service: "s3" | "sqs") {
         ...(url.port === "" ? {} : { port: Number(url.port) }),
         path: url.pathname,
         query: Object.fromEntries(url.searchParams),
-        headers: { host: url.host, ...headers },
+        headers: {
+          host: url.host,
+          ...headers,
+          // The body comes later, from whoever uses the URL; it is hoisted into the query.
+          ...(service === "s3" ? { "x-amz-content-sha256": "UNSIGNED-PAYLOAD" } : {}),
+        },
       },
       {
         expiresIn: expiresInSeconds,

@@ -18,6 +18,8 @@ import {
 import { openDatabase, type Database, type Row, type Value } from "./sqlite.ts";
 
 export interface EmbeddedTable extends Table {
+  /** Keys of what has expired and is still on the disk. */
+  expiredKeys(): Key[];
   /** Deletes what has expired; readers never see it anyway. */
   removeExpired(): void;
   close(): void;
@@ -92,6 +94,13 @@ export function openTable(file: string, now: () => number): EmbeddedTable {
       );
     },
     scan: async (cursor) => scan(database, cursor, now()),
+    expiredKeys: () =>
+      database
+        .all("SELECT main_partition, main_sort FROM item WHERE expires <= ?", now())
+        .map((row) => ({
+          partition: String(row["main_partition"]),
+          sort: String(row["main_sort"]),
+        })),
     removeExpired: () => database.run("DELETE FROM item WHERE expires <= ?", now()),
     close: () => database.close(),
   };
