@@ -1,6 +1,6 @@
 import type { DeviceTypeView } from "#protocol/api.ts";
 import { labName, type LabDeviceType } from "#protocol/lab.ts";
-import type { Index, Item, Operation } from "../ports/table.ts";
+import type { Index, Item, NewItem, Operation } from "../ports/table.ts";
 import { listAliases } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
@@ -11,7 +11,7 @@ import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 
 /** A device type in the table; what is not there has its default. */
-type DeviceTypeRecord = { name: string } & LabDeviceType;
+export type DeviceTypeRecord = { name: string } & LabDeviceType;
 
 /** Of a type that nobody described. */
 export const DEVICE_TYPE_DEFAULTS: LabDeviceType = {
@@ -121,12 +121,14 @@ async function getTypeItem(deps: Deps, name: string): Promise<Item<DeviceTypeRec
   return item;
 }
 
+export const deviceTypeItem = (data: DeviceTypeRecord): NewItem => ({
+  key: deviceTypeKey(data.name),
+  data,
+  keys: { i1: { partition: "device-types", sort: data.name } },
+});
+
 const typeItem = (data: DeviceTypeRecord, old: Item<DeviceTypeRecord> | undefined): Operation => ({
-  put: {
-    key: deviceTypeKey(data.name),
-    data,
-    keys: { i1: { partition: "device-types", sort: data.name } },
-  },
+  put: deviceTypeItem(data),
   when: old ? { version: old.version } : "absent",
 });
 

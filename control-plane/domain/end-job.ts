@@ -34,7 +34,7 @@ export async function endJob(
     health: outcome.health,
     start_time: before.start_time ?? now,
     end_time: now,
-    ...expiryOf(deps),
+    ...expiryOfJob(deps),
     ...(outcome.error_type === undefined ? {} : { error_type: outcome.error_type }),
     ...(outcome.error_msg === undefined ? {} : { error_msg: outcome.error_msg }),
     ...(holdDevice ? { taken_back: true } : {}),
@@ -52,7 +52,8 @@ export async function endJob(
   return job;
 }
 
-function expiryOf({ system, settings }: Deps): { expires?: string } {
+/** When a job that ends now is forgotten. */
+export function expiryOfJob({ system, settings }: Deps): { expires?: string } {
   if (settings.retentionDays === 0) return {};
   return { expires: new Date(system.now() + settings.retentionDays * DAY_MS).toISOString() };
 }

@@ -11,6 +11,17 @@ export function jobToken({ settings, system }: Deps, job: Pick<JobRecord, "id" |
   return `pumice_job_${job.id}_${proof}`;
 }
 
+/**
+ * Whether a token is the job's: that of the lab where it was assigned, whose hash it keeps, or the one that this lab derives,
+ * which is another after a move. Hashes are compared: how long that takes says nothing about a token.
+ */
+export function isTokenOf(deps: Deps, job: JobRecord, token: string): boolean {
+  if (job.token_nonce === undefined) return false;
+  const { hash } = deps.system;
+  const given = hash(token);
+  return given === job.token_hash || given === hash(jobToken(deps, job));
+}
+
 /** The job that a token claims to be of, or undefined when it is no job token. */
 export function jobOfToken(token: string): number | undefined {
   const found = /^pumice_job_(\d{1,15})_[0-9a-f]{64}$/.exec(token);

@@ -115,7 +115,7 @@ export async function commitChunk(
 }
 
 /** Parts are written before their job's end, so they are kept for the longest job more; so is the blob of a chunk. */
-function expiryOfParts({ system, settings }: Deps): { expires?: number } {
+export function expiryOfParts({ system, settings }: Deps): { expires?: number } {
   if (settings.retentionDays === 0) return {};
   return { expires: system.now() + (settings.retentionDays + LONGEST_JOB_DAYS) * 24 * 3600 * 1000 };
 }

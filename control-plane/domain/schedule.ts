@@ -1,4 +1,5 @@
 import { TableConflict, type Item } from "../ports/table.ts";
+import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { renderStored } from "./device-texts.ts";
@@ -21,7 +22,7 @@ const MOST_DEVICES = 2000;
  */
 export async function schedulePass(deps: Deps, deviceType: string): Promise<void> {
   const idle = idleDevices(deps, deviceType);
-  if (await idle.isEmpty()) return;
+  if ((await idle.isEmpty()) || (await findClosed(deps))) return;
   const queue = queryAll<JobRecord>(deps, "i2", `queue#${deviceType}`, { limit: PAGE });
   for await (const { data: job } of queue) {
     for await (const device of idle.all()) {

@@ -1,5 +1,6 @@
 import type { JobHealth } from "#protocol/states.ts";
 import { cancel } from "./cancel.ts";
+import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { endJob } from "./end-job.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
@@ -20,9 +21,11 @@ export interface Rounds {
 
 /**
  * Sweeps what no event announces: silent workers, leases, queue time-outs. Called every minute or more often. It
- * also goes round the device types and workers, a few at a time, in case an event was lost.
+ * also goes round the device types and workers, a few at a time, in case an event was lost. In a closed lab it does
+ * nothing: nobody can be heard of there.
  */
 export async function tick(deps: Deps, rounds: Rounds = {}): Promise<void> {
+  if (await findClosed(deps)) return;
   const now = deps.system.now();
   const due = { to: `${new Date(now).toISOString()}~` };
   for await (const { data } of queryAll<WorkerRecord>(deps, "i2", "attention", due)) {

@@ -2,7 +2,7 @@ import type { TokenView } from "#protocol/api.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { findJobItem } from "./job-record.ts";
-import { jobOfToken } from "./job-token.ts";
+import { isTokenOf, jobOfToken } from "./job-token.ts";
 import { tokenKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
@@ -29,14 +29,14 @@ export type NewToken = Pick<TokenRecord, "kind" | "subject" | "admin" | "descrip
 export function makeToken({ system }: Deps, token: NewToken): { text: string; item: NewItem } {
   const id = system.id();
   const text = `pumice_${id}_${system.randomToken()}`;
-  return { text, item: tokenItem(text, id, token, system.hash(text), system.now()) };
+  return { text, item: newTokenItem(id, token, system.hash(text), system.now()) };
 }
 
 /** The item that makes a token of ours valid whose text is known already. */
 export function itemOfToken({ system }: Deps, text: string, token: NewToken): NewItem {
   const id = idOfToken(text);
   if (id === undefined) throw new Error("not a token of this lab");
-  return tokenItem(text, id, token, system.hash(text), system.now());
+  return newTokenItem(id, token, system.hash(text), system.now());
 }
 
 /** Who a bearer token speaks for; undefined when it is unknown, revoked or too old. */
@@ -44,7 +44,7 @@ export async function authenticate(deps: Deps, bearer: string): Promise<Principa
   const jobId = jobOfToken(bearer);
   if (jobId !== undefined) {
     const job = await findJobItem(deps, jobId);
-    return job?.data.token_hash === deps.system.hash(bearer) ? { kind: "job", jobId } : undefined;
+    return job && isTokenOf(deps, job.data, bearer) ? { kind: "job", jobId } : undefined;
   }
   const record = await findToken(deps, bearer);
   if (!record || record.kind === "sign-in") return undefined;
@@ -113,8 +113,7 @@ function idOfToken(text: string): string | undefined {
   return /^pumice_([0-9a-f]{16})_[\w-]{43}$/.exec(text)?.[1];
 }
 
-function tokenItem(
-  text: string,
+function newTokenItem(
   id: string,
   { expiresInSeconds, ...token }: NewToken,
   hash: string,
@@ -122,22 +121,23 @@ function tokenItem(
 ): NewItem {
   const created = new Date(now).toISOString();
   const expires = expiresInSeconds === undefined ? undefined : now + expiresInSeconds * 1000;
-  const record: TokenRecord = {
+  return tokenItem({
     id,
     ...token,
     created,
     ...(expires === undefined ? {} : { expires: new Date(expires).toISOString() }),
     hash,
-  };
-  return {
-    key: tokenKey(id),
-    data: record,
-    keys: {
-      i1: { partition: "tokens", sort: `${created}#${id}` },
-      ...(token.kind === "worker"
-        ? { i2: { partition: `worker-tokens#${token.subject}`, sort: id } }
-        : {}),
-    },
-    ...(expires === undefined ? {} : { expires }),
-  };
+  });
 }
+
+export const tokenItem = (record: TokenRecord): NewItem => ({
+  key: tokenKey(record.id),
+  data: record,
+  keys: {
+    i1: { partition: "tokens", sort: `${record.created}#${record.id}` },
+    ...(record.kind === "worker"
+      ? { i2: { partition: `worker-tokens#${record.subject}`, sort: record.id } }
+      : {}),
+  },
+  ...(record.expires === undefined ? {} : { expires: Date.parse(record.expires) }),
+});

@@ -3,6 +3,7 @@ import type { Problem } from "#protocol/api.ts";
 import { VERSION } from "#protocol/version.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
+import { backupRoutes } from "./backup.ts";
 import { deviceTextRoutes } from "./device-texts.ts";
 import { deviceTypeRoutes } from "./device-types.ts";
 import { deviceRoutes } from "./devices.ts";
@@ -12,6 +13,7 @@ import { jobRoutes } from "./jobs.ts";
 import { labRoutes } from "./lab.ts";
 import { labListRoutes } from "./lab-lists.ts";
 import { healthCheckRoutes, templateRoutes } from "./lab-texts.ts";
+import { openPrincipal } from "./open-principal.ts";
 import { principalOf } from "./principal-of.ts";
 import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
@@ -34,7 +36,9 @@ export function createApp(deps: Deps): Hono<Env> {
     c.json({ status: "ok", version: VERSION, engine: deps.settings.engine }),
   );
   app.use(`${API}/*`, async (c, next) => {
-    c.set("principal", await principalOf(deps, c.req.raw));
+    const isBackup = c.req.path.startsWith(`${API}/backup/`);
+    const find = isBackup ? principalOf : openPrincipal;
+    c.set("principal", await find(deps, c.req.raw));
     await next();
   });
   for (const resource of [
@@ -50,6 +54,7 @@ export function createApp(deps: Deps): Hono<Env> {
     labRoutes,
     workerRoutes,
     tokenRoutes,
+    backupRoutes,
   ]) {
     app.route(API, resource(deps));
   }

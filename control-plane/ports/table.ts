@@ -87,7 +87,7 @@ export interface Table {
   raiseCounter(name: string, value: number): Promise<void>;
   /**
    * Every item once, in no order, expired ones left out; items that are written meanwhile may be read before or
-   * after. For backups: it reads the whole table.
+   * after. For backups: it reads the whole table. A page has about 1 MB at most.
    */
   scan(cursor?: string): Promise<{ items: StoredItem[]; cursor?: string }>;
 }

@@ -19,7 +19,7 @@ import {
 import type { Principal } from "../domain/principal.ts";
 import { listResults } from "../domain/results.ts";
 import { listWorkers } from "../domain/workers.ts";
-import { principalOf } from "../http/principal-of.ts";
+import { openPrincipal } from "../http/open-principal.ts";
 import { parse, readText } from "../http/read-body.ts";
 import { jobIdOf, queryNumber, type Env } from "../http/route.ts";
 import { loadAssets } from "./assets.ts";
@@ -49,7 +49,7 @@ export function uiApp(deps: Deps): Hono<Env> {
   });
   app.route("/", signInRoutes(deps));
   app.use(async (c, next) => {
-    c.set("principal", await principalOf(deps, c.req.raw));
+    c.set("principal", await openPrincipal(deps, c.req.raw));
     await next();
   });
   jobPages(app, deps);

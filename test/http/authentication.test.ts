@@ -103,6 +103,17 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["POST", "/tokens", ["admin"], 201, { subject: "bob" }],
   ["DELETE", "/tokens/none", people, 404],
   ["POST", "/sign-in-links", people, 201],
+  ["GET", "/backup/items", ["admin"], 200],
+  ["GET", "/backup/jobs/1", ["admin"], 200],
+  ["PUT", "/backup/closed", ["admin"], 200],
+  ["GET", "/backup/state", ["admin"], 200],
+  ["DELETE", "/backup/closed", ["admin"], 200],
+  // This lab is not a new one, so there is nothing to restore into it.
+  ["PUT", "/backup/restore/0123456789abcdef", ["admin"], 409, { format: 1 }],
+  ["PUT", "/backup/restore/0123456789abcdef/items", ["admin"], 409, { items: [] }],
+  ["PUT", "/backup/restore/0123456789abcdef/blobs", ["admin"], 409, { blobs: [] }],
+  ["PUT", "/backup/restore/0123456789abcdef/settle", ["admin"], 409, {}],
+  ["PUT", "/backup/restore/0123456789abcdef/end", ["admin"], 409],
   ["GET", "/jobs/1/log-tail", ["job"], 200],
   [
     "POST",
@@ -155,7 +166,7 @@ test("the table above has every route", () => {
   const known = new Set(
     routes.map(
       ([method, path]) =>
-        `${method} ${path.replace(/\?.*/, "").replace(/\/(\d+|qemu-\d+|bench|new|none|own\.jinja2)(?=\/|$)/g, "/:")}`,
+        `${method} ${path.replace(/\?.*/, "").replace(/\/([0-9a-f]{16}|\d+|qemu-\d+|bench|new|none|own\.jinja2)(?=\/|$)/g, "/:")}`,
     ),
   );
   const served = lab.app.routes

@@ -211,17 +211,23 @@ function query<T>(
 }
 
 /** By the primary key, so that rows written meanwhile don't shift the rest. */
+const SCANNED_ITEMS = 200;
+const SCANNED_CHARS = 1_000_000;
+
 function scan(database: Database, cursor: string | undefined, at: number) {
   const [partition = "", sort = ""] = cursor === undefined ? [] : readCursor(cursor);
   const rows = database.all(
     `SELECT * FROM item WHERE (main_partition, main_sort) > (?, ?) AND (expires IS NULL OR expires > ?)
-     ORDER BY main_partition, main_sort LIMIT 200`,
+     ORDER BY main_partition, main_sort LIMIT ${SCANNED_ITEMS}`,
     partition,
     sort,
     at,
   );
-  const items = rows.map(toStored);
-  const last = rows.length === 200 ? items.at(-1) : undefined;
+  let chars = 0;
+  const tooMuch = rows.findIndex((row) => (chars += String(row["data"]).length) > SCANNED_CHARS);
+  const items = rows.slice(0, tooMuch === -1 ? undefined : Math.max(1, tooMuch)).map(toStored);
+  const last =
+    items.length < rows.length || rows.length === SCANNED_ITEMS ? items.at(-1) : undefined;
   if (!last) return { items };
   return { items, cursor: makeCursor(last.key.partition, last.key.sort, "") };
 }

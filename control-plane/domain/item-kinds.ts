@@ -1,0 +1,186 @@
+import * as v from "valibot";
+import { labName, tagName } from "#protocol/lab.ts";
+import {
+  deviceHealthSchema,
+  deviceStateSchema,
+  jobHealthSchema,
+  jobStateSchema,
+  workerHealthSchema,
+  workerStateSchema,
+} from "#protocol/states.ts";
+import type { Key, NewItem } from "../ports/table.ts";
+import { deviceItem, type DeviceRecord } from "./device-record.ts";
+import { deviceTypeItem, type DeviceTypeRecord } from "./device-types.ts";
+import { jobItem, type JobRecord } from "./job-record.ts";
+import {
+  assignmentsKey,
+  chunkKey,
+  namedKey,
+  resultsKey,
+  textKey,
+  textVersionKey,
+  workerSettingsKey,
+  type TextKind,
+} from "./keys.ts";
+import { tokenItem, type TokenRecord } from "./tokens.ts";
+import { workerItem, type WorkerRecord } from "./worker-record.ts";
+
+/** What an item of the table is. */
+export interface ItemKind {
+  /** For people: `device`. */
+  readonly name: string;
+  /** Whether it belongs to the lab wherever that is; the others belong to one place or moment. */
+  readonly travels: boolean;
+  /** Least that the data must be. */
+  readonly schema: v.GenericSchema;
+  /** The item as this version of Pumice writes it. */
+  readonly remake: (data: never, key: Key) => NewItem;
+}
+
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
+const line = whole;
+const named = v.looseObject({ name: v.string() });
+
+const jobSchema = v.looseObject({
+  id: v.pipe(whole, v.minValue(1)),
+  state: jobStateSchema,
+  health: jobHealthSchema,
+  description: v.string(),
+  device_type: v.string(),
+  submitter: v.string(),
+  priority: v.pipe(whole, v.maxValue(100)),
+  tags: v.array(v.string()),
+  submit_time: v.pipe(v.string(), v.isoTimestamp()),
+  log_lines: line,
+});
+const deviceSchema = v.looseObject({
+  hostname: labName,
+  device_type: v.string(),
+  worker: v.string(),
+  state: deviceStateSchema,
+  health: deviceHealthSchema,
+  tags: v.array(tagName),
+  idle_since: v.string(),
+});
+const workerSchema = v.looseObject({
+  name: labName,
+  state: workerStateSchema,
+  health: workerHealthSchema,
+  job_limit: whole,
+});
+const tokenSchema = v.looseObject({
+  id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+  kind: v.picklist(["user", "worker", "session", "sign-in"]),
+  subject: v.string(),
+  admin: v.boolean(),
+  created: v.string(),
+  hash: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+});
+const chunkSchema = v.looseObject({
+  first_line: line,
+  count: whole,
+  bytes: whole,
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+});
+const textSchema = v.looseObject({
+  name: v.string(),
+  version: v.pipe(whole, v.minValue(1)),
+  text: v.string(),
+});
+
+/** Of one partition `NAME#...` and one sort key, or one that begins so. */
+const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
+  kind("job", /^job#\d+$/, /^job$/, jobSchema, (job: JobRecord) => jobItem(job)),
+  kind("log chunk", /^job#\d+$/, /^chunk#/, chunkSchema, (data: { first_line: number }, key) => ({
+    key: chunkKey(jobOfPart(key), data.first_line),
+    data,
+  })),
+  kind("results", /^job#\d+$/, /^results#/, v.looseObject({ results: v.array(v.any()) }), asIs),
+  kind("watch", /^job#\d+$/, /^watch$/, v.any(), asIs, false),
+  kind("device", /^device#/, /^device$/, deviceSchema, (data: DeviceRecord) => deviceItem(data)),
+  kind("worker", /^worker#/, /^worker$/, workerSchema, (data: WorkerRecord) => workerItem(data)),
+  kind(
+    "assignments",
+    /^worker#/,
+    /^assignments$/,
+    v.looseObject({ job_ids: v.array(whole) }),
+    (data: object, { partition }) => ({ key: assignmentsKey(after(partition)), data }),
+  ),
+  kind(
+    "worker settings",
+    /^worker#/,
+    /^settings$/,
+    v.looseObject({ dispatcher: v.string(), env: v.string(), env_dut: v.string() }),
+    (data: object, { partition }) => ({ key: workerSettingsKey(after(partition)), data }),
+  ),
+  kind("device type", /^device-type#/, /^device-type$/, named, (data: DeviceTypeRecord) =>
+    deviceTypeItem(data),
+  ),
+  kind("token", /^token#/, /^token$/, tokenSchema, (data: TokenRecord) => tokenItem(data)),
+  kind(
+    "text",
+    /^texts#(template|health-check|device)$/,
+    /./,
+    textSchema,
+    (data: { name: string }, { partition }) => ({
+      key: textKey(after(partition) as TextKind, data.name),
+      data,
+    }),
+  ),
+  kind(
+    "text version",
+    /^text#(template|health-check|device)#/,
+    /^version#/,
+    textSchema,
+    (data: { name: string; version: number }, { partition }) => ({
+      key: textVersionKey(partition.split("#")[1] as TextKind, data.name, data.version),
+      data,
+    }),
+  ),
+  ...(["aliases", "tags", "groups"] as const).map((list) =>
+    kind(
+      { aliases: "alias", tags: "tag", groups: "group" }[list],
+      new RegExp(`^${list}$`),
+      /./,
+      named,
+      (data: { name: string }) => ({ key: namedKey(list, data.name), data }),
+    ),
+  ),
+  // The secret, the first start, who applies, whether it is closed: true of one place.
+  kind("lab", /^lab$/, /./, v.any(), asIs, false),
+];
+
+/** What an item is, by its key; undefined for what a newer Pumice may have written. */
+export const kindOf = ({ partition, sort }: Key): ItemKind | undefined =>
+  KINDS.find((one) => one.partition.test(partition) && one.sort.test(sort));
+
+/** The job that an item is a part of, by its key. */
+export function jobOfPart({ partition }: Key): number {
+  const id = /^job#([1-9]\d{0,14})$/.exec(partition)?.[1];
+  return id === undefined ? 0 : Number(id);
+}
+
+/** First line of a part of a job's log or results. */
+export const lineOfPart = ({ sort }: Key): number => Number(sort.split("#")[1]);
+
+export const isPartOfLog = ({ partition, sort }: Key): boolean =>
+  jobOfPart({ partition, sort }) > 0 && /^(chunk|results)#\d{12}$/.test(sort);
+
+/** Key of a part of a results record's place, which its data does not have. */
+function asIs(data: object, key: Key): NewItem {
+  const isResults = isPartOfLog(key) && key.sort.startsWith("results#");
+  return { key: isResults ? resultsKey(jobOfPart(key), lineOfPart(key)) : key, data };
+}
+
+const after = (partition: string): string => partition.slice(partition.indexOf("#") + 1);
+
+function kind<T extends object>(
+  name: string,
+  partition: RegExp,
+  sort: RegExp,
+  schema: v.GenericSchema,
+  remake: (data: T, key: Key) => NewItem,
+  travels = true,
+) {
+  return { name, partition, sort, schema, remake: remake as ItemKind["remake"], travels };
+}

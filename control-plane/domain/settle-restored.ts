@@ -1,0 +1,172 @@
+import type { Item, StoredItem } from "../ports/table.ts";
+import type { Deps } from "./deps.ts";
+import { deviceItem, type DeviceRecord } from "./device-record.ts";
+import { endJob, returnDevice } from "./end-job.ts";
+import { isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./item-kinds.ts";
+import { findJobItem, type JobRecord } from "./job-record.ts";
+import { assignmentsKey, deviceKey, workerKey } from "./keys.ts";
+import { nowOf } from "./closed-lab.ts";
+import { retrying } from "./retrying.ts";
+import { without } from "./without.ts";
+import {
+  readAssignments,
+  workerItem,
+  type Assignments,
+  type WorkerRecord,
+} from "./worker-record.ts";
+
+/**
+ * Makes the items of one page of the table agree with all others, after a restore: a backup reads jobs, devices and workers one after
+ * the other while the lab goes on. The jobs are right: a device is held by the job that says so, or by nobody; what a log has
+ * beyond its job's lines is dropped. Workers are Offline until they are heard of, and the leases of their jobs begin now.
+ * It may be done again from the start at any time, as long as nobody else writes.
+ */
+export async function settlePage(deps: Deps, cursor?: string): Promise<{ cursor?: string }> {
+  const page = await deps.table.scan(cursor);
+  const lines = new Map<number, number>();
+  for (const { key, data } of page.items) {
+    if (kindOf(key)?.name !== "job") continue;
+    lines.set(jobOfPart(key), (data as JobRecord).log_lines);
+  }
+  for (const item of page.items) {
+    if (isPartOfLog(item.key)) await settlePart(deps, item, lines);
+    else await settleOne(deps, item);
+  }
+  return page.cursor === undefined ? {} : { cursor: page.cursor };
+}
+
+async function settleOne(deps: Deps, { key, data }: StoredItem): Promise<void> {
+  switch (kindOf(key)?.name) {
+    case "job":
+      return settleJob(deps, data as JobRecord);
+    case "device":
+      return settleDevice(deps, (data as DeviceRecord).hostname);
+    case "assignments":
+      return settleAssignments(deps, key.partition.slice("worker#".length));
+    case "worker":
+      return expectWorker(deps, (data as WorkerRecord).name);
+    default:
+  }
+}
+
+/** A chunk that was committed after its job was read is shipped again by the worker, perhaps cut otherwise. */
+async function settlePart(deps: Deps, item: StoredItem, known: Map<number, number>): Promise<void> {
+  const id = jobOfPart(item.key);
+  let lines = known.get(id);
+  if (lines === undefined)
+    known.set(id, (lines = (await findJobItem(deps, id))?.data.log_lines ?? 0));
+  if (lineOfPart(item.key) >= lines) await deps.table.transact([{ delete: item.key }]);
+}
+
+const holdsDevice = ({ state, taken_back, device, worker }: JobRecord): boolean =>
+  device !== undefined &&
+  worker !== undefined &&
+  (state === "Scheduled" || state === "Running" || state === "Canceling" || taken_back === true);
+
+async function settleJob(deps: Deps, { id, ...job }: JobRecord): Promise<void> {
+  if (!holdsDevice({ id, ...job })) return;
+  await retrying(async () => {
+    const item = await findJobItem(deps, id);
+    if (!item || !holdsDevice(item.data)) return;
+    const { device: hostname = "", worker: name = "" } = item.data;
+    const device = await deps.table.get<DeviceRecord>(deviceKey(hostname));
+    const worker = await deps.table.get(workerKey(name));
+    if (!device || !worker) return giveUp(deps, item);
+    const { current_job: other = id } = device.data;
+    if (other !== id) {
+      const rival = await findJobItem(deps, other);
+      if (rival && holdsDevice(rival.data) && rival.data.device === hostname) {
+        if (isLater(rival.data, item.data)) return giveUp(deps, item);
+        await giveUp(deps, rival);
+      }
+    }
+    await hold(deps, item.data);
+  });
+}
+
+async function hold(deps: Deps, { id, state, device = "", worker = "" }: JobRecord): Promise<void> {
+  const item = await deps.table.get<DeviceRecord>(deviceKey(device));
+  const { jobIds, replace } = await readAssignments(deps, worker);
+  if (!item) return;
+  const isRight = item.data.current_job === id && item.data.state !== "Idle";
+  if (isRight && jobIds.includes(id)) return;
+  const held: DeviceRecord = {
+    ...item.data,
+    current_job: id,
+    state: state === "Scheduled" ? "Reserved" : "Running",
+  };
+  await deps.table.transact([
+    { put: deviceItem(isRight ? item.data : held), when: { version: item.version } },
+    ...(jobIds.includes(id) ? [] : [replace([...jobIds, id])]),
+  ]);
+  // It may have been looked at before, when it had no job.
+  if (!jobIds.includes(id)) await expectWorker(deps, worker);
+}
+
+/** Of two jobs that hold one device, the one that got it later. */
+function isLater(a: JobRecord, b: JobRecord): boolean {
+  const at = ({ state, start_time = "" }: JobRecord) => (state === "Scheduled" ? "~" : start_time);
+  return at(a) === at(b) ? a.id > b.id : at(a) > at(b);
+}
+
+/** The device has gone on to another job, so this one has ended. */
+async function giveUp(deps: Deps, item: Item<JobRecord>): Promise<void> {
+  if (item.data.state === "Finished") return returnDevice(deps, item);
+  await endJob(deps, item, {
+    health: item.data.state === "Canceling" ? "Canceled" : "Incomplete",
+    error_type: "Infrastructure",
+    error_msg:
+      "the job ended while the backup was made that this lab was restored from: its end is not in it",
+  });
+}
+
+async function settleDevice(deps: Deps, hostname: string): Promise<void> {
+  await retrying(async () => {
+    const item = await deps.table.get<DeviceRecord>(deviceKey(hostname));
+    if (!item) return;
+    const { current_job, state } = item.data;
+    const job = current_job === undefined ? undefined : await findJobItem(deps, current_job);
+    if (job && holdsDevice(job.data) && job.data.device === hostname) return;
+    if (current_job === undefined && state === "Idle") return;
+    const idle: DeviceRecord = {
+      ...without(item.data, "current_job"),
+      state: "Idle",
+      idle_since: nowOf(deps),
+    };
+    await deps.table.transact([{ put: deviceItem(idle), when: { version: item.version } }]);
+  });
+}
+
+async function settleAssignments(deps: Deps, worker: string): Promise<void> {
+  await retrying(async () => {
+    const item = await deps.table.get<Assignments>(assignmentsKey(worker));
+    if (!item) return;
+    const ids: number[] = [];
+    for (const id of item.data.job_ids) {
+      const job = (await findJobItem(deps, id))?.data;
+      if (job && holdsDevice(job) && job.worker === worker) ids.push(id);
+    }
+    if (ids.length === item.data.job_ids.length) return;
+    const data: Assignments = { job_ids: ids };
+    await deps.table.transact([{ put: { key: item.key, data }, when: { version: item.version } }]);
+  });
+}
+
+/**
+ * A worker of a lab that opens: Offline until it is heard of. With jobs it counts as heard of now, as nobody could be heard of
+ * while the lab was closed, so the lease of its jobs begins.
+ */
+export async function expectWorker(deps: Deps, name: string): Promise<void> {
+  await retrying(async () => {
+    const item = await deps.table.get<WorkerRecord>(workerKey(name));
+    if (!item) return;
+    const { jobIds } = await readAssignments(deps, name);
+    const now = nowOf(deps);
+    const worker: WorkerRecord = {
+      ...without(item.data, "silent_after", "attend_at"),
+      state: "Offline",
+      ...(jobIds.length > 0 ? { last_sync: now, silent_after: now, attend_at: now } : {}),
+    };
+    await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
+  });
+}
