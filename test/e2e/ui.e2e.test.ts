@@ -1,32 +1,18 @@
 import { createAdaptorServer } from "@hono/node-server";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { runningJob } from "../support/browser-session.ts";
 import { aJob } from "../support/builders.ts";
+import { hasChromium, launchChromium, signedInPage } from "../support/chromium.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { sampleLog, SampleLog } from "../support/sample-log.ts";
 
-const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const START = "2026-03-01T12:00:00Z";
-const hasChromium = existsSync(CHROMIUM);
-if (!hasChromium) {
-  console.log(`skipped: there is no ${CHROMIUM}; install Debian's chromium or set CHROMIUM`);
-}
 
-describe.skipIf(!hasChromium)("the pages in a real browser", () => {
+describe.skipIf(!hasChromium())("the pages in a real browser", () => {
   let browser: Browser;
   let lab: EmbeddedLab;
   let server: Server;
@@ -36,7 +22,7 @@ describe.skipIf(!hasChromium)("the pages in a real browser", () => {
   let errors: string[];
 
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await launchChromium();
   });
   afterAll(() => browser?.close());
 
@@ -48,7 +34,8 @@ describe.skipIf(!hasChromium)("the pages in a real browser", () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    page = await signedIn();
+    errors = [];
+    page = await signedInPage(browser, lab, url, errors);
   });
   afterEach(async () => {
     await page.context().close();
@@ -57,24 +44,6 @@ describe.skipIf(!hasChromium)("the pages in a real browser", () => {
     await lab.close();
     if (errors.length > 0) throw new Error(`in the browser: ${errors.join("; ")}`);
   });
-
-  /** A page of a browser that was signed in by a one-time link, as a person does it. */
-  async function signedIn(): Promise<Page> {
-    errors = [];
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-    const fresh = await context.newPage();
-    fresh.on("pageerror", (error) => errors.push(error.message));
-    fresh.on("console", (message) => {
-      if (message.text().includes("Content Security Policy")) errors.push(message.text());
-    });
-    const link = new URL(
-      (await lab.api<{ url: string }>("/sign-in-links", { method: "POST" })).url,
-    );
-    await fresh.goto(`${url}${link.pathname}${link.search}`);
-    await fresh.getByRole("button", { name: "Sign in" }).click();
-    await fresh.getByRole("heading", { name: "Jobs" }).waitFor();
-    return fresh;
-  }
 
   const line = (number: number) => page.locator(`#L${number}`);
   const isAtEnd = () =>
