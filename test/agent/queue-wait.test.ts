@@ -4,7 +4,7 @@ import { ControlPlane } from "../../worker/agent/control-plane.ts";
 import { SyncLoop } from "../../worker/agent/sync-loop.ts";
 import { HttpClient } from "../../worker/host/http-client.ts";
 import { FakeControlPlane } from "../support/fake-control-plane.ts";
-import { FakeQueue, MESSAGE, NO_MESSAGE } from "../support/fake-queue.ts";
+import { FakeQueue, message, NO_MESSAGE } from "../support/fake-queue.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const HOLD_SECONDS = 20;
@@ -79,13 +79,30 @@ describe("an agent at its queue", () => {
     start();
     await queue.asked(1);
     expect(plane.syncs).toHaveLength(1);
-    queue.answer(MESSAGE);
+    queue.answer(message());
     await synced(2);
     await queue.asked(2);
     expect(plane.syncs.map(({ waits }) => waits)).toEqual([["queue"], ["queue"]]);
     expect(plane.syncs[1]?.seen).toBeDefined();
     expect(queue.requests[0]?.headers).not.toHaveProperty("authorization");
     expect(queue.requests[0]?.headers.accept).toBe("*/*");
+  });
+
+  test("syncs once for a message that the queue brings again, since nobody removes it", async () => {
+    start();
+    await queue.asked(1);
+    queue.answer(message(7));
+    await synced(2);
+    for (const n of [2, 3, 4, 5, 6, 7]) {
+      await queue.asked(n);
+      queue.answer(message(7));
+      await clock.until((delays) => delays.includes(1000));
+      clock.advance(1000);
+    }
+    await queue.asked(8);
+    expect(plane.syncs).toHaveLength(2);
+    queue.answer(message(7) + message(8));
+    await synced(3);
   });
 
   test("asks the queue alone while nothing happens, and syncs a little before sync_seconds are over", async () => {
@@ -175,7 +192,7 @@ describe("an agent at its queue", () => {
     plane.fault = () => (plane.requests.length === 2 ? { status: 503 } : undefined);
     start();
     await queue.asked(1);
-    queue.answer(MESSAGE);
+    queue.answer(message());
     await clock.until((delays) => delays.includes(187.5));
     clock.advance(188);
     await queue.asked(2);
@@ -203,13 +220,13 @@ describe("a queue that is of no use", () => {
     clock.advance(14 * MINUTE_MS);
     await askAgain(3);
     await queue.asked(2);
-    queue.answer(MESSAGE);
+    queue.answer(message());
     await synced(4);
     expect(log.at(-1)).toBe("waits at its queue again");
   });
 
   test("is tried ever more seldom, and complained of once", async () => {
-    queue.usual = { status: 403, body: "no" };
+    queue.usual = { status: 403, body: () => "no" };
     start();
     let n = 2;
     // 15 minutes less an eighth, doubled up to 4 hours.
@@ -240,7 +257,7 @@ describe("a queue that is of no use", () => {
   });
 
   test("because it doesn't hold its answers back is asked once a second, then given up", async () => {
-    queue.usual = { status: 200, body: "<html>Accept our terms</html>" };
+    queue.usual = { status: 200, body: () => "<html>Accept our terms</html>" };
     start();
     for (let n = 1; n <= 3; n++) {
       await clock.until((delays) => delays.includes(1000));
@@ -262,7 +279,7 @@ describe("a queue that is of no use", () => {
 });
 
 test("a queue that always has a message makes no more than one sync per second", async () => {
-  queue.usual = { status: 200, body: MESSAGE };
+  queue.usual = { status: 200, body: message };
   start();
   for (const n of [4, 5, 6]) {
     await clock.until((delays) => delays.includes(1000));

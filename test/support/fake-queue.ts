@@ -5,15 +5,19 @@ import type { AddressInfo } from "node:net";
 const xml = (inner: string): string =>
   `<?xml version="1.0"?><ReceiveMessageResponse><ReceiveMessageResult>${inner}</ReceiveMessageResult></ReceiveMessageResponse>`;
 
-/** What a queue says when it has been rung, and when it has not. */
-export const MESSAGE = xml("<Message><MessageId>1</MessageId><Body>ring</Body></Message>");
+let messages = 0;
+
+/** What a queue says when it has been rung; with one more message each time, unless it is told which. */
+export const message = (id = ++messages): string =>
+  xml(`<Message><MessageId>${id}</MessageId><Body>ring</Body></Message>`);
+/** What a queue says when it has not been rung. */
 export const NO_MESSAGE = xml("");
 
 /** A worker's queue on a real socket: holds every request until the test says how it ends. */
 export class FakeQueue {
   readonly requests: IncomingMessage[] = [];
   /** Answers every request at once, when it is set. */
-  usual: { status: number; body: string } | undefined;
+  usual: { status: number; body: () => string } | undefined;
   readonly #held = new Set<ServerResponse>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #server: Server;
@@ -26,7 +30,7 @@ export class FakeQueue {
         this.#held.delete(response);
         this.#changes.emit("change");
       });
-      if (this.usual) this.answer(this.usual.body, this.usual.status);
+      if (this.usual) this.answer(this.usual.body(), this.usual.status);
       this.#changes.emit("change");
     });
   }

@@ -14,6 +14,8 @@ const LONGEST_MARGIN_SECONDS = 30;
 const GAP_MS = 1000;
 /** So many waits in a row that came to nothing, and the queue is taken for unreachable. */
 const MAX_STRIKES = 4;
+/** Messages remembered: far more than a queue keeps for us. */
+const MAX_HEARD = 1000;
 const FIRST_RETRY_MS = 15 * 60_000;
 const LONGEST_RETRY_MS = 4 * 3600_000;
 
@@ -25,8 +27,8 @@ export interface QueueWaiterDeps {
 
 /**
  * Waits at the worker's own queue for a reason to sync, so that nothing of the control plane has to run
- * meanwhile. The queue is a doorbell and nothing else of a message is read: rings may be lost, doubled or
- * forged, only the answer of a sync says what there is to do, and a worker needs no right to remove messages.
+ * meanwhile. The queue is a doorbell: nothing of a message is read but which one it is, for rings may be lost,
+ * doubled or forged, and only the answer of a sync says what there is to do.
  */
 export class QueueWaiter {
   readonly #deps: QueueWaiterDeps;
@@ -36,6 +38,8 @@ export class QueueWaiter {
   /** Set while the queue is not used, since it didn't work. */
   #pause: { since: number; ms: number } | undefined;
   #lastReason: string | undefined;
+  /** Messages that have rung, oldest first. */
+  readonly #heard = new Set<string>();
 
   constructor(deps: QueueWaiterDeps) {
     this.#deps = deps;
@@ -85,12 +89,13 @@ export class QueueWaiter {
     const holdMs = Math.min(Math.max(0, hold_seconds), LONGEST_HOLD_SECONDS) * 1000;
     const asked = clock.now();
     const text = await controlPlane.askQueue(url, holdMs, signal);
-    if (text.includes("<Message>")) {
+    const hasMessage = text.includes("<Message>");
+    if (hasMessage && this.#isNew(text)) {
       this.#works();
       return true;
     }
     const took = Math.max(0, clock.now() - asked);
-    if (took < holdMs / 2) {
+    if (!hasMessage && took < holdMs / 2) {
       // Not a queue's way: a portal in between, perhaps, that says 200 to everything.
       if (++this.#strikes >= MAX_STRIKES)
         throw new Error("it answers too early, without a message");
@@ -99,6 +104,18 @@ export class QueueWaiter {
     }
     await clock.sleep(Math.max(0, GAP_MS - took), signal);
     return false;
+  }
+
+  /** We have no right to remove a message, so the queue brings it again until it forgets it: it rings once. */
+  #isNew(text: string): boolean {
+    const ids = [...text.matchAll(/<MessageId>([^<]{1,100})</g)].map(([, id = ""]) => id);
+    const fresh = ids.filter((id) => !this.#heard.has(id));
+    for (const id of fresh) this.#heard.add(id);
+    for (const id of this.#heard) {
+      if (this.#heard.size <= MAX_HEARD) break;
+      this.#heard.delete(id);
+    }
+    return fresh.length > 0 || ids.length === 0;
   }
 
   #works(): void {
