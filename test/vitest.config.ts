@@ -3,7 +3,10 @@ import path from "node:path";
 
 const root = path.resolve(import.meta.dirname, "..");
 
-/** `fast`: all but what boots a guest or a whole lab. `slow`: those. `npm run check` runs fast only. */
+/**
+ * `fast`: all but what boots a guest or a whole lab. `slow`: those. `cloud`: the rules once more, on the aws engine.
+ * `npm run check` runs fast only.
+ */
 export default defineConfig({
   root,
   test: {
@@ -19,6 +22,20 @@ export default defineConfig({
           hookTimeout: 30_000,
           // More than there are cores: most of these tests wait for processes and time-outs.
           maxWorkers: 5,
+        },
+      },
+      {
+        root,
+        oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
+        test: {
+          name: "cloud",
+          include: [
+            "test/domain/{applying,job-life,job-log,rendered-jobs,schedule,submission,sync,tick}.test.ts",
+          ],
+          env: { PUMICE_TEST_ENGINE: "aws" },
+          testTimeout: 120_000,
+          hookTimeout: 30_000,
+          maxWorkers: 3,
         },
       },
       {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { LogPage, ResultView } from "#protocol/api.ts";
-import { MAX_CHUNK_RECORDS } from "#protocol/worker-api.ts";
+import { MAX_CHUNK_RECORDS, type LogUploadResponse } from "#protocol/worker-api.ts";
 import { aResult } from "../support/builders.ts";
-import { aChunk, embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { aChunk, embeddedLab, isOnAws, type EmbeddedLab } from "../support/embedded-lab.ts";
 
 let lab: EmbeddedLab;
 let worker: string;
@@ -35,11 +35,11 @@ const commit = (chunk: ReturnType<typeof aChunk>["commit"]) =>
   lab.request(`/jobs/${id}/log-chunks`, { token, body: chunk });
 
 async function upload({ commit: { first_line, bytes, sha256 }, body }: ReturnType<typeof aChunk>) {
-  const where = await lab.api<{ url: string; method: string }>(`/jobs/${id}/log-uploads`, {
+  const { url, method, headers } = await lab.api<LogUploadResponse>(`/jobs/${id}/log-uploads`, {
     token,
     body: { first_line, bytes, sha256 },
   });
-  return lab.request(where.url, { token: null, method: where.method, body });
+  return lab.request(url, { token: null, method, headers, body });
 }
 
 describe("shipping", () => {
@@ -148,7 +148,9 @@ describe("reading", () => {
     expect(await page("?start=9")).toMatchObject({ complete: true, records: [] });
   });
 
-  test("waits for the next line, or for the end", async () => {
+  // In the cloud no answer about a log is held back.
+  const testOfHeldAnswers = isOnAws ? () => {} : test;
+  testOfHeldAnswers("waits for the next line, or for the end", async () => {
     const waiting = page("?start=0&wait=20");
     await lab.ship(id, token, 0, lines(0, 1));
     expect((await waiting).records).toEqual(lines(0, 1));

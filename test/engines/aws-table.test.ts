@@ -29,7 +29,7 @@ async function open(now: () => number = () => 1000): Promise<{ table: AwsTable; 
       credentials: { accessKeyId: "test", secretAccessKey: "test" },
       endpoints: { dynamodb: dynamodb.endpoint },
     },
-    { now, id: system.id },
+    { ...system, now },
   );
   opened.push(table);
   return { table, name };

@@ -18,8 +18,11 @@ import type { Principal, User } from "../../control-plane/domain/principal.ts";
 import { authenticate } from "../../control-plane/domain/tokens.ts";
 import { system } from "../../control-plane/node-system.ts";
 import type { Env } from "../../control-plane/http/route.ts";
-import { openLab, type Lab } from "../../control-plane/serve.ts";
+import type { System } from "../../control-plane/ports/system.ts";
+import { openLab } from "../../control-plane/serve.ts";
 import { aDeviceConfiguration, aJob } from "./builders.ts";
+
+export const isOnAws = process.env["PUMICE_TEST_ENGINE"] === "aws";
 
 export interface RequestOptions {
   method?: string;
@@ -32,6 +35,7 @@ export interface RequestOptions {
 }
 
 export interface EmbeddedLab {
+  /** The data folder of the embedded engine. */
   readonly dir: string;
   readonly deps: Deps;
   readonly app: Hono<Env>;
@@ -63,8 +67,9 @@ export interface EmbeddedLab {
 }
 
 /**
- * A control plane on a folder of its own, without a listener: requests go to the app directly. Its clock stands
- * still unless `pass` moves it. Close it after the test.
+ * A control plane without a listener: requests go to the app directly. Its clock stands still unless `pass` moves it.
+ * The engine is the embedded one on a folder of its own, or with `PUMICE_TEST_ENGINE=aws` the one for AWS on
+ * emulators of its own. Close it after the test.
  */
 export async function embeddedLab(settings: Partial<Settings> = {}): Promise<EmbeddedLab> {
   const dir = mkdtempSync(path.join(tmpdir(), "pumice-embedded-lab-"));
@@ -76,9 +81,9 @@ export async function embeddedLab(settings: Partial<Settings> = {}): Promise<Emb
     log: (message: string, context?: Record<string, unknown>) =>
       void messages.push(`${message} ${JSON.stringify(context ?? {})}`),
   };
-  const open = (): Promise<Lab> => openLab({ dataDir: dir, system: labSystem, settings });
-  let lab = await open();
-  const adminToken = readFileSync(path.join(dir, "admin-token"), "utf8").trim();
+  const opening = await (isOnAws ? onAws : onFolder)({ dir, system: labSystem, settings });
+  let lab = await opening.open();
+  const { adminToken } = lab;
   const admin = (await authenticate(lab.deps, adminToken)) as User;
 
   const request = async (where: string, options: RequestOptions = {}): Promise<Response> => {
@@ -88,6 +93,12 @@ export async function embeddedLab(settings: Partial<Settings> = {}): Promise<Emb
       headers,
       method = body === undefined ? "GET" : "POST",
     } = options;
+    if (/^https?:/.test(where))
+      return fetch(where, {
+        method,
+        ...(body ? { body: body as BodyInit } : {}),
+        headers: withoutLength(headers),
+      });
     return lab.app.request(/^\/(blobs\/|sign-(in|out)$)/.test(where) ? where : `/api/v1${where}`, {
       method,
       headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
@@ -102,7 +113,7 @@ export async function embeddedLab(settings: Partial<Settings> = {}): Promise<Emb
     if (!response.ok) throw new Error(`${where}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   };
-  const settled = () => lab.engine.signals.passesDone();
+  const settled = () => lab.settled();
 
   return {
     dir,
@@ -171,15 +182,62 @@ export async function embeddedLab(settings: Partial<Settings> = {}): Promise<Emb
     },
     async reopen() {
       await lab.close();
-      lab = await open();
+      lab = await opening.open();
       await settled();
     },
     async close() {
       await lab.close();
+      await opening.close();
       rmSync(dir, { recursive: true, force: true });
     },
   };
 }
+
+interface OpenLab {
+  readonly deps: Deps;
+  readonly app: Hono<Env>;
+  /** Of the first opening. */
+  readonly adminToken: string;
+  settled(): Promise<void>;
+  close(): Promise<void> | void;
+}
+interface Opening {
+  open(): Promise<OpenLab>;
+  close(): Promise<void>;
+}
+interface Where {
+  dir: string;
+  system: System;
+  settings: Partial<Settings>;
+}
+
+async function onFolder({ dir, ...rest }: Where): Promise<Opening> {
+  return {
+    async open() {
+      const lab = await openLab({ dataDir: dir, ...rest });
+      return {
+        ...lab,
+        adminToken: readFileSync(path.join(dir, "admin-token"), "utf8").trim(),
+        settled: () => lab.engine.signals.passesDone(),
+      };
+    },
+    close: async () => {},
+  };
+}
+
+async function onAws({ system, settings }: Where): Promise<Opening> {
+  const { startCloud } = await import("./aws/cloud.ts");
+  const { openCloudLab } = await import("./aws/cloud-lab.ts");
+  const cloud = await startCloud({ now: () => system.now() });
+  return {
+    open: () => openCloudLab(cloud, cloud.place, system, settings),
+    close: () => cloud.close(),
+  };
+}
+
+/** `fetch` says itself how long a body is. */
+const withoutLength = (headers: Record<string, string> = {}) =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "content-length"));
 
 /** Log records as a chunk: the bytes to upload and the commit that goes with them. */
 export function aChunk(firstLine: number, records: object[]) {

@@ -14,9 +14,10 @@ import {
   type Attributes,
 } from "./stored-item.ts";
 
-/** An operation as DynamoDB's; exactly one of Put, Update, Delete, ConditionCheck. */
-export interface Write extends TransactWriteItem {
+export interface Write {
   readonly key: Key;
+  /** The operation as DynamoDB's; exactly one of Put, Update, Delete, ConditionCheck. */
+  readonly item: TransactWriteItem;
 }
 
 /** Throws when the transaction is not one: too long, too large, an item twice. */
@@ -42,7 +43,7 @@ export function toWrites(
     if (bytes > MAX_TRANSACTION_BYTES) {
       throw new Error(`a transaction has at most ${MAX_TRANSACTION_BYTES} bytes`);
     }
-    return { key, ...toWrite(table, operation, now, writeId) };
+    return { key, item: toWrite(table, operation, now, writeId) };
   });
 }
 

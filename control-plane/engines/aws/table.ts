@@ -42,9 +42,9 @@ export function openTable(place: AwsPlace, system: Pick<System, "now" | "id">): 
         const [only] = writes;
         if (!only) return;
         // A conditional delete that is sent twice cannot tell its own work from another's; a transaction can.
-        const isExact = only.Put !== undefined || only.Update !== undefined;
-        const isAlone = writes.length === 1 && (isExact || !only.Delete?.ConditionExpression);
-        if (isAlone && !only.ConditionCheck) await writeOne(context, only, writeId);
+        const { Put, Update, Delete } = only.item;
+        const isExact = Put ?? Update ?? (Delete && !Delete.ConditionExpression);
+        if (writes.length === 1 && isExact) await writeOne(context, only, writeId);
         else await writeAll(context, writes, writeId);
       }),
     counter: (name) => named(() => count(context, name)),
@@ -77,13 +77,12 @@ async function get<T>(context: Context, key: Key) {
 /** Half the price of a transaction of one. */
 async function writeOne(context: Context, write: Write, writeId: string): Promise<void> {
   try {
-    if (write.Put) await context.client.send(new PutItemCommand(write.Put));
-    else if (write.Update) {
+    const { Put, Update, Delete } = write.item;
+    if (Put) await context.client.send(new PutItemCommand(Put));
+    else if (Update) {
       // An update without a condition that is sent twice counts the version twice: allowed, it only grows.
-      await context.client.send(
-        new UpdateItemCommand(write.Update as Required<typeof write.Update>),
-      );
-    } else if (write.Delete) await context.client.send(new DeleteItemCommand(write.Delete));
+      await context.client.send(new UpdateItemCommand(Update));
+    } else if (Delete) await context.client.send(new DeleteItemCommand(Delete));
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "ConditionalCheckFailedException") throw error;
     // The answer to the first attempt may have been lost after it had been done.
@@ -98,7 +97,7 @@ async function writeOne(context: Context, write: Write, writeId: string): Promis
 /** The client token makes a transaction that is sent twice happen once. */
 async function writeAll(context: Context, writes: Write[], token: string): Promise<void> {
   const command = new TransactWriteItemsCommand({
-    TransactItems: writes.map(({ key: _, ...write }) => write),
+    TransactItems: writes.map(({ item }) => item),
     ClientRequestToken: token,
   });
   for (let attempt = 1; ; attempt++) {
