@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Credentials } from "../../../control-plane/engines/aws/place.ts";
+import type { AwsPlace, Credentials } from "../../../control-plane/engines/aws/place.ts";
 import { createEmulator } from "./emulator.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { type CallMeter, createCallMeter } from "./meter.ts";
@@ -29,8 +29,12 @@ export interface S3AndSqs {
   readonly region: string;
   readonly credentials: Credentials;
   readonly bucket: string;
+  /** Where a lab's engine finds them; its table is nowhere yet. */
+  readonly place: AwsPlace;
   readonly meter: Pick<CallMeter, "read" | "reset">;
   readonly faults: Pick<Faults, "next" | "clear" | "pending">;
+  /** How many long polls stand now, with nothing to give them. */
+  pollsStanding(): number;
   /** No queue, no object and no planned fault is left; the buckets are, and the meter's counts. */
   purge(): Promise<void>;
   /** Ends every poll and connection. */
@@ -103,8 +107,18 @@ export async function startS3AndSqs(options: S3AndSqsOptions = {}): Promise<S3An
     region,
     credentials,
     bucket: buckets[0] ?? "",
+    place: {
+      region,
+      table: "",
+      bucket: buckets[0] ?? "",
+      passesQueueUrl: `${sqsEndpoint}/${ACCOUNT}/pumice-passes.fifo`,
+      queuePrefix: "pumice",
+      credentials,
+      endpoints: { s3: s3Front.endpoint, sqs: sqsEndpoint },
+    },
     meter,
     faults,
+    pollsStanding: () => queues.standing(),
     async purge() {
       await queues.purge();
       faults.clear();

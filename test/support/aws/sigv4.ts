@@ -166,8 +166,8 @@ function checkToken(token: string | undefined, { credentials, service }: Signatu
 
 function payloadOf(request: AwsRequest, claim: Claim, service: AwsService): string {
   if (service === "sqs") return sha256(request.body);
-  const signed =
-    headerOf(request, "x-amz-content-sha256") ?? queryOf(request, "X-Amz-Content-Sha256");
+  const hoisted = request.query.find(([name]) => name.toLowerCase() === "x-amz-content-sha256");
+  const signed = headerOf(request, "x-amz-content-sha256") ?? hoisted?.[1];
   if (signed !== undefined) return signed;
   if (claim.isPresigned) return "UNSIGNED-PAYLOAD";
   throw new AwsRefusal(

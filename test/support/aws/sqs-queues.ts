@@ -19,6 +19,8 @@ export interface Queues {
   call(call: SqsCall): Promise<Fields>;
   /** Everything goes, and no name rests. */
   purge(): Promise<void>;
+  /** How many long polls stand now. */
+  standing(): number;
 }
 
 const NAME_RESTS_MS = 60_000;
@@ -34,6 +36,7 @@ export function createQueues(options: QueuesOptions): Queues {
   const { emulator, now } = options;
   const queues = new Map<string, Queue>();
   const deletedAt = new Map<string, number>();
+  let polls = 0;
   const urlOf = (name: string) => `${options.urlBase()}/${name}`;
 
   function queueOf(url: unknown): Queue {
@@ -71,8 +74,8 @@ export function createQueues(options: QueuesOptions): Queues {
   }
 
   async function receive({ input, signal }: SqsCall): Promise<Fields> {
-    const standing = Number(queueOf(input.QueueUrl).attributes.ReceiveMessageWaitTimeSeconds);
-    const wait = seconds(input.WaitTimeSeconds, "WaitTimeSeconds", LONGEST_WAIT_SECONDS, standing);
+    const usual = Number(queueOf(input.QueueUrl).attributes.ReceiveMessageWaitTimeSeconds);
+    const wait = seconds(input.WaitTimeSeconds, "WaitTimeSeconds", LONGEST_WAIT_SECONDS, usual);
     const until = performance.now() + wait * 1000;
     for (;;) {
       // Asked each time: it may have been deleted while the poll waited.
@@ -84,11 +87,14 @@ export function createQueues(options: QueuesOptions): Queues {
       if (messages.length > 0) return { Messages: messages };
       if (queue.changes === seen && (leftMs <= 0 || signal.aborted)) return {};
       const waitMs = queue.inflight.size > 0 ? Math.min(leftMs, LOOK_MS) : leftMs;
+      polls += 1;
       await changeOf(queue, seen, waitMs, signal);
+      polls -= 1;
     }
   }
 
   return {
+    standing: () => polls,
     async call(call) {
       const { operation, input } = call;
       if (operation === "CreateQueue") return await create(input);

@@ -38,8 +38,14 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const server = createServer((incoming, response) => {
     const gone = new AbortController();
     response.on("close", () => gone.abort());
-    serve(options, incoming, response, gone.signal).catch(() => incoming.socket.destroy());
+    serve(options, incoming, response, gone.signal).catch((error: unknown) => {
+      // Clients go away at any moment; anything else is a fault of this front, for whoever reads the test's output.
+      if (!gone.signal.aborted && !incoming.destroyed) console.error("strict front:", error);
+      incoming.socket.destroy();
+    });
   });
+  // A connection that is closed for idleness just as a request comes would fail that request.
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
