@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MAX_CHUNK_RESULT_BYTES, type LogCommitRequest } from "#protocol/worker-api.ts";
 import type { AgentDeps } from "../../worker/agent/agent-deps.ts";
 import { Bell } from "../../worker/agent/bell.ts";
@@ -10,7 +10,8 @@ import { systemClock, type Clock } from "../../worker/agent/clock.ts";
 import { ControlPlane } from "../../worker/agent/control-plane.ts";
 import { LogShipper } from "../../worker/agent/log-shipper.ts";
 import { HttpClient } from "../../worker/host/http-client.ts";
-import { FakeControlPlane, type Fault } from "../support/fake-control-plane.ts";
+import { FakeControlPlane, type FakeJob, type Fault } from "../support/fake-control-plane.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 let plane: FakeControlPlane;
 let http: HttpClient;
@@ -36,7 +37,10 @@ const hurried: Clock = {
   sleep: (_, signal) => systemClock.sleep(1, signal),
 };
 
-function shipper(file: string, { isNew = true, clock = hurried, id = 1 } = {}) {
+function shipper(
+  file: string,
+  { isNew = true, clock = hurried, id = 1 }: { isNew?: boolean; clock?: Clock; id?: number } = {},
+) {
   const deps: AgentDeps = {
     controlPlane: new ControlPlane(http, () => plane.token),
     clock,
@@ -208,4 +212,92 @@ test("a log that grew after a commit whose answer was lost goes on behind that c
   one.end();
   expect(await one.run(new AbortController().signal)).toBe(2);
   expect(job.lines).toEqual([first, second]);
+});
+
+describe("how soon a log is shipped", () => {
+  let clock: ManualClock;
+  let file: string;
+  let one: LogShipper;
+  let job: FakeJob;
+  let stop: AbortController;
+  let running: Promise<unknown>;
+  beforeEach(() => {
+    clock = new ManualClock();
+    file = path.join(dir, "log");
+    writeFileSync(file, "");
+    job = plane.submit(1, []);
+    ({ shipper: one } = shipper(file, { clock }));
+    stop = new AbortController();
+    running = one.run(stop.signal);
+  });
+  afterEach(async () => {
+    stop.abort();
+    await running;
+  });
+
+  const isAsleep = (): Promise<void> => clock.until((delays) => delays.length > 0);
+
+  async function append(text: string): Promise<void> {
+    await isAsleep();
+    appendFileSync(file, `${record(text)}\n`);
+    one.poke();
+    await clock.until((delays) => delays.includes(500));
+  }
+
+  /** Seconds until the log is there up to its `n`th line. */
+  async function secondsUntil(n: number): Promise<number> {
+    for (let seconds = 0; ; seconds += 0.5) {
+      await isAsleep();
+      if (job.lines.length >= n) return seconds;
+      clock.advance(500);
+    }
+  }
+
+  test("while nobody watches, chunks grow from ten seconds to a minute", async () => {
+    const waits: number[] = [];
+    for (let n = 1; n <= 5; n++) {
+      await append(`line ${n}`);
+      waits.push(await secondsUntil(n));
+    }
+    expect(waits).toEqual([10, 20, 40, 60, 60]);
+    expect(plane.requests).toHaveLength(15);
+  });
+
+  test("at once when somebody begins to watch", async () => {
+    await append("a");
+    one.isWatched = true;
+    await clock.until((delays) => delays.includes(50) || job.lines.length === 1);
+    clock.advance(50);
+    await plane.until(() => job.lines.length === 1);
+  });
+
+  test("at once when the job ends", async () => {
+    await append("a");
+    one.end();
+    expect(await running).toBe(1);
+    expect(job.lines).toHaveLength(1);
+  });
+
+  test("at once when it is much", async () => {
+    await isAsleep();
+    appendFileSync(file, `${record("x".repeat(2 ** 20))}\n`);
+    one.poke();
+    await plane.until(() => job.lines.length === 1);
+  });
+});
+
+test("an upload that the storage refuses is tried again at a new place, and no record is given up", async () => {
+  const file = path.join(dir, "log");
+  writeFileSync(file, `${record("a")}\n${record("b")}\n`);
+  const job = plane.submit(1, []);
+  const refusals = [400, 403, 400, 400, 404];
+  plane.fault = ({ what }) => {
+    const status = what === "put" ? refusals.shift() : undefined;
+    return status === undefined ? undefined : { status };
+  };
+  const { shipper: one } = shipper(file);
+  one.end();
+  expect(await one.run(new AbortController().signal)).toBe(2);
+  expect(job.lines).toEqual([record("a"), record("b")]);
+  expect(plane.requests.filter((what) => what === "log-uploads 1")).toHaveLength(6);
 });
