@@ -1,5 +1,8 @@
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Settings } from "../../control-plane/domain/deps.ts";
+import { createTimelineReader } from "../../control-plane/ui/read-timeline.ts";
+import { uiApp } from "../../control-plane/ui/app.tsx";
 import { browserSession, runningJob, type BrowserSession } from "../support/browser-session.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
@@ -70,6 +73,20 @@ describe("the jobs page", () => {
 });
 
 describe("a job's page", () => {
+  test("reads a long log's timeline for some seconds at the most, and goes on from there", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const log = new SampleLog(START);
+    for (let n = 0; n < 12_000; n++) log.add("target", "x");
+    await lab.ship(id, token, 0, log.records.slice(0, 6000));
+    await lab.ship(id, token, 6000, log.records.slice(6000));
+    let now = 0;
+    const system = { ...lab.deps.system, now: () => (now += 2000) };
+    const readTimeline = createTimelineReader({ ...lab.deps, system });
+    const job = await lab.job(id);
+    const next = async () => (await readTimeline(lab.admin, job)).next;
+    expect([await next(), await next(), await next()]).toEqual([5000, 10_000, 12_000]);
+  });
+
   test("of a waiting job says what it waits for", async () => {
     const id = await lab.submit();
     const html = await show(`/jobs/${id}`);
@@ -263,6 +280,16 @@ describe("every page", () => {
     expect(policy).not.toContain("unsafe");
     expect(headers.get("cache-control")).toBe("no-store");
     expect(headers.get("x-content-type-options")).toBe("nosniff");
+  });
+
+  test("lets scripts go to where the blobs are, and nowhere else", async () => {
+    const policyOf = async (settings: Partial<Settings>) => {
+      const app = uiApp({ ...lab.deps, settings: { ...lab.deps.settings, ...settings } });
+      return (await app.request("/sign-in")).headers.get("content-security-policy");
+    };
+    expect(await policyOf({})).toContain("connect-src 'self';");
+    const blobOrigin = "https://blobs.test/ignored";
+    expect(await policyOf({ blobOrigin })).toContain("connect-src 'self' https://blobs.test;");
   });
 
   test("names assets by their content, to be kept for good", async () => {

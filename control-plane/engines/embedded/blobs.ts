@@ -109,14 +109,18 @@ async function receive(
   return hash.digest("hex") === sha256 ? undefined : `the bytes do not have SHA-256 ${sha256}`;
 }
 
+/** Up to this size a stream costs more than it saves; nearly all log chunks are smaller. */
+const SMALL_BYTES = 256 * 1024;
+
 async function sendFile(file: string): Promise<Response> {
   const found = await unlessMissing(stat(file));
   if (!found?.isFile()) return new Response("no such file\n", { status: 404 });
-  const stream = Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>;
-  return new Response(stream, {
+  const bytes = found.size <= SMALL_BYTES ? await readFile(file) : undefined;
+  const stream = () => Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>;
+  return new Response(bytes ?? stream(), {
     headers: {
       "content-type": "application/octet-stream",
-      "content-length": String(found.size),
+      "content-length": String(bytes?.length ?? found.size),
       "x-content-type-options": "nosniff",
       "content-disposition": "attachment",
     },
