@@ -8,9 +8,10 @@ import {
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
+import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { createSigner } from "../../control-plane/engines/aws/signer.ts";
 import { type S3AndSqs, startS3AndSqs } from "../support/aws/s3-and-sqs.ts";
+import { signedUrl } from "../support/aws/signed-url.ts";
 
 const START = Date.parse("2026-03-04T05:06:07Z");
 let now = START;
@@ -41,19 +42,14 @@ const clientFor = (credentials: S3AndSqs["credentials"]) =>
     maxAttempts: 1,
   });
 
-const urlFor = async (method: string, headers: Record<string, string> = {}, key = "jobs/1/log") =>
-  await signedUrl(aws, method, key, headers);
-
-async function signedUrl(
-  to: S3AndSqs,
-  method: string,
-  key: string,
-  headers: Record<string, string> = {},
-): Promise<string> {
-  const url = new URL(`${to.s3Endpoint}/${to.bucket}/${key}`);
-  const at = new Date(START);
-  return await createSigner(to.place, "s3")({ method, url, headers, expiresInSeconds: 900, at });
-}
+const urlFor = async (method: string, headers: Record<string, string> = {}, query = "") =>
+  await signedUrl(aws, {
+    service: "s3",
+    method,
+    url: `${aws.s3Endpoint}/${aws.bucket}/jobs/1/log${query}`,
+    headers,
+    at: START,
+  });
 
 const put = async (url: string, body: string, headers: Record<string, string> = {}) =>
   await codeOf(await fetch(url, { method: "PUT", body, headers }));
@@ -97,7 +93,9 @@ describe("S3 by the SDK", () => {
   });
 
   test("puts nothing at all", async () => {
-    await s3.send(new PutObjectCommand({ Bucket: aws.bucket, Key: "empty", Body: "" }));
+    await s3.send(
+      new PutObjectCommand({ Bucket: aws.bucket, Key: "empty", Body: new Uint8Array() }),
+    );
     expect(await read("empty")).toBe("");
   });
 
@@ -124,6 +122,49 @@ describe("S3 by presigned URL", () => {
     expect(answer.headers.get("access-control-allow-origin")).toBe("http://lab.example");
     const other = await fetch(await urlFor("GET"), { headers: { origin: "http://else.example" } });
     expect(other.headers.get("access-control-allow-origin")).toBeNull();
+  });
+
+  test("lets the pages of those origins ask beforehand, for reading alone", async () => {
+    const ask = async (origin: string, method: string) =>
+      await codeOf(
+        await fetch(await urlFor(method), {
+          method: "OPTIONS",
+          headers: { origin, "access-control-request-method": method },
+        }),
+      );
+    expect(await ask("http://lab.example", "GET")).toBe("200");
+    expect(await ask("http://lab.example", "PUT")).toBe("403 AccessForbidden");
+    expect(await ask("http://else.example", "GET")).toBe("403 AccessForbidden");
+  });
+
+  test("answers a download with the headers that its URL names, and a part of it", async () => {
+    await put(await urlFor("PUT"), "hello");
+    const query = "?response-content-type=text/plain&response-content-disposition=inline";
+    const answer = await fetch(await urlFor("GET", {}, query), { headers: { range: "bytes=1-3" } });
+    expect(answer.status).toBe(206);
+    expect(await answer.text()).toBe("ell");
+    expect(answer.headers.get("content-type")).toBe("text/plain");
+    expect(answer.headers.get("content-disposition")).toBe("inline");
+  });
+
+  test("refuses any other request than the one signed", async () => {
+    await put(await urlFor("PUT"), "hello");
+    const url = await urlFor("GET");
+    const first = url.indexOf("/jobs") + 1;
+    const sameMeaning = (text: string) =>
+      [...new URLSearchParams(text.split("?")[1])].join() + decodeURIComponent(text.split("?")[0]!);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: first, max: url.length - 1 }),
+        fc.constantFrom("0", "a", "A", "%", "&", "=", "+", "/", ".", "-", "_"),
+        async (at, character) => {
+          const changed = url.slice(0, at) + character + url.slice(at + 1);
+          const { status } = await fetch(changed);
+          if (status < 400) expect(sameMeaning(changed)).toBe(sameMeaning(url));
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   test("refuses another method, path, query or body of another length", async () => {
@@ -179,7 +220,9 @@ describe("S3 by presigned URL", () => {
   test("refuses a body over its limit and an upload without a length", async () => {
     const small = await startS3AndSqs({ now: () => now, maxBodyBytes: 4 });
     try {
-      const url = await signedUrl(small, "PUT", "k");
+      const target = `${small.s3Endpoint}/${small.bucket}/k`;
+      const asked = { service: "s3", method: "PUT", url: target, at: START } as const;
+      const url = await signedUrl(small, asked);
       expect(await put(url, "four")).toBe("200");
       expect(await put(url, "five5")).toBe("400 EntityTooLarge");
       expect(await putWithoutLength(url)).toBe(411);

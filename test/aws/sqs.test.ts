@@ -12,8 +12,8 @@ import {
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { createSigner } from "../../control-plane/engines/aws/signer.ts";
 import { type S3AndSqs, startS3AndSqs } from "../support/aws/s3-and-sqs.ts";
+import { signedUrl } from "../support/aws/signed-url.ts";
 
 const START = Date.parse("2026-03-04T05:06:07Z");
 const MINUTE = 60_000;
@@ -71,8 +71,8 @@ async function pollUrl(from = queue, query: Record<string, string> = {}): Promis
   const url = new URL(from);
   const parameters = { Action: "ReceiveMessage", Version: "2012-11-05", ...query };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
-  const sign = createSigner(aws.place, "sqs");
-  return await sign({ method: "GET", url, expiresInSeconds: 10, at: new Date(now) });
+  const asked = { service: "sqs", method: "GET", url: url.href, at: now } as const;
+  return await signedUrl(aws, { ...asked, expiresInSeconds: 10 });
 }
 
 const polls = async (count: number) =>

@@ -13,26 +13,38 @@ export interface Emulator {
   }): Promise<AwsAnswer>;
   /** One operation of the JSON protocol. Throws AwsRefusal. */
   sqs(operation: string, input: Fields): Promise<Fields>;
+  /** As new: no queue and nothing in the buckets. */
+  reset(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** fauxqs in this process, asked without a port: listening, it would listen on every address of the machine. */
-export function createEmulator(region: string): Emulator {
-  const app = buildApp({ logger: false, defaultRegion: region });
+export async function createEmulator(
+  region: string,
+  buckets: readonly string[],
+): Promise<Emulator> {
+  let app = buildApp({ logger: false, defaultRegion: region });
+  const s3: Emulator["s3"] = async ({ method, path, headers, body }) => {
+    const answer = await app.inject({
+      method: method as "GET",
+      url: path,
+      headers: { ...headers, host: "localhost" },
+      ...(body.length === 0 ? {} : { payload: body }),
+    });
+    return {
+      status: answer.statusCode,
+      headers: textHeaders(answer.headers),
+      body: answer.rawPayload,
+    };
+  };
+  async function makeBuckets(): Promise<void> {
+    for (const bucket of buckets) {
+      await s3({ method: "PUT", path: `/${bucket}`, headers: {}, body: Buffer.alloc(0) });
+    }
+  }
+  await makeBuckets();
   return {
-    async s3({ method, path, headers, body }) {
-      const answer = await app.inject({
-        method: method as "GET",
-        url: path,
-        headers: { ...headers, host: "localhost" },
-        ...(body.length === 0 ? {} : { payload: body }),
-      });
-      return {
-        status: answer.statusCode,
-        headers: textHeaders(answer.headers),
-        body: answer.rawPayload,
-      };
-    },
+    s3,
     async sqs(operation, input) {
       const answer = await app.inject({
         method: "POST",
@@ -47,6 +59,11 @@ export function createEmulator(region: string): Emulator {
       const output = answer.json<Fields>();
       if (answer.statusCode === 200) return output;
       throw refusalOf(answer.statusCode, output);
+    },
+    async reset() {
+      await app.close();
+      app = buildApp({ logger: false, defaultRegion: region });
+      await makeBuckets();
     },
     close: async () => await app.close(),
   };

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import type { AwsPlace, Credentials } from "../../../control-plane/engines/aws/place.ts";
+import type { Credentials } from "../../../control-plane/engines/aws/place.ts";
 import { createEmulator } from "./emulator.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { type CallMeter, createCallMeter } from "./meter.ts";
-import { createS3, refuseAsS3, s3Operation } from "./s3-service.ts";
+import { createS3 } from "./s3-service.ts";
 import type { AwsService, SignatureCheck } from "./sigv4.ts";
 import { createQueues } from "./sqs-queues.ts";
-import { createSqs, refuseAsSqs, sqsOperation } from "./sqs-service.ts";
+import { createSqs } from "./sqs-service.ts";
 import { startFront } from "./strict-front.ts";
 
 export interface S3AndSqsOptions {
@@ -29,8 +29,6 @@ export interface S3AndSqs {
   readonly region: string;
   readonly credentials: Credentials;
   readonly bucket: string;
-  /** Where a lab's engine finds them; its table is nowhere yet. */
-  readonly place: AwsPlace;
   readonly meter: Pick<CallMeter, "read" | "reset">;
   readonly faults: Pick<Faults, "next" | "clear" | "pending">;
   /** How many long polls stand now, with nothing to give them. */
@@ -58,64 +56,28 @@ export async function startS3AndSqs(options: S3AndSqsOptions = {}): Promise<S3An
   } = options;
   const meter = createCallMeter();
   const faults = createFaults();
-  let emulator = createEmulator(region);
-  const behind = {
-    s3: (call: Parameters<typeof emulator.s3>[0]) => emulator.s3(call),
-    sqs: (...call: Parameters<typeof emulator.sqs>) => emulator.sqs(...call),
-    close: () => emulator.close(),
-  };
+  const emulator = await createEmulator(region, buckets);
   const check = (service: AwsService) => (): SignatureCheck => ({
     service,
     region,
     credentials,
     now: now(),
   });
-  let sqsEndpoint = "";
-  const queues = createQueues({
-    emulator: behind,
-    faults,
-    now,
-    urlBase: () => `${sqsEndpoint}/${ACCOUNT}`,
-  });
-  const s3 = createS3({ emulator: behind, meter, corsOrigins, check: check("s3") });
-  const sqs = createSqs({ queues, endpoint: () => sqsEndpoint, check: check("sqs") });
   const common = { maxBodyBytes, now, meter, faults };
-  const s3Front = await startFront({
-    ...common,
-    service: "s3",
-    operationOf: s3Operation,
-    handle: async (request, operation) => await s3.handle(request, operation),
-    refuse: refuseAsS3,
-  });
-  const sqsFront = await startFront({
-    ...common,
-    service: "sqs",
-    operationOf: sqsOperation,
-    handle: async (...call) => await sqs.handle(...call),
-    refuse: refuseAsSqs,
-  });
+  const s3 = createS3({ emulator, meter, corsOrigins, check: check("s3") });
+  const s3Front = await startFront({ ...common, ...s3, service: "s3" });
+  let sqsEndpoint = "";
+  const urlBase = () => `${sqsEndpoint}/${ACCOUNT}`;
+  const queues = createQueues({ emulator, faults, now, urlBase });
+  const sqs = createSqs({ queues, endpoint: () => sqsEndpoint, check: check("sqs") });
+  const sqsFront = await startFront({ ...common, ...sqs, service: "sqs" });
   sqsEndpoint = sqsFront.endpoint;
-  const makeBuckets = async () => {
-    for (const bucket of buckets) {
-      await behind.s3({ method: "PUT", path: `/${bucket}`, headers: {}, body: Buffer.alloc(0) });
-    }
-  };
-  await makeBuckets();
   return {
     s3Endpoint: s3Front.endpoint,
     sqsEndpoint,
     region,
     credentials,
     bucket: buckets[0] ?? "",
-    place: {
-      region,
-      table: "",
-      bucket: buckets[0] ?? "",
-      passesQueueUrl: `${sqsEndpoint}/${ACCOUNT}/pumice-passes.fifo`,
-      queuePrefix: "pumice",
-      credentials,
-      endpoints: { s3: s3Front.endpoint, sqs: sqsEndpoint },
-    },
     meter,
     faults,
     pollsStanding: () => queues.standing(),
@@ -123,9 +85,7 @@ export async function startS3AndSqs(options: S3AndSqsOptions = {}): Promise<S3An
       await queues.purge();
       faults.clear();
       meter.forgetStored();
-      await emulator.close();
-      emulator = createEmulator(region);
-      await makeBuckets();
+      await emulator.reset();
     },
     async close() {
       await Promise.all([s3Front.close(), sqsFront.close()]);

@@ -11,6 +11,7 @@ import {
 import type { Emulator } from "./emulator.ts";
 import type { CallMeter } from "./meter.ts";
 import { type SignatureCheck, verifySignature } from "./sigv4.ts";
+import type { Service } from "./strict-front.ts";
 import { decodeUnsignedChunks } from "./unsigned-chunks.ts";
 
 export interface S3Options {
@@ -22,10 +23,12 @@ export interface S3Options {
 }
 
 /** S3 as strict as AWS where the emulator believes everything. */
-export function createS3(options: S3Options) {
+export function createS3(options: S3Options): Service {
   const inTurn = createTurns();
   return {
-    async handle(request: AwsRequest, operation: string): Promise<AwsAnswer> {
+    operationOf: s3Operation,
+    refuse: refuseAsS3,
+    async handle(request, operation) {
       if (operation === "Preflight") return preflight(request, options.corsOrigins);
       const { payload } = verifySignature(request, options.check());
       const { body, headers } = readUpload(request, payload);
@@ -49,7 +52,7 @@ export function createS3(options: S3Options) {
 }
 
 /** AWS's name for what a request asks of S3. */
-export function s3Operation(request: AwsRequest): string {
+function s3Operation(request: AwsRequest): string {
   const [, bucket = "", ...key] = request.path.split("/");
   const has = (name: string) => queryOf(request, name) !== undefined;
   const hasKey = key.join("/") !== "";
@@ -77,7 +80,7 @@ function bucketOperation(method: string, has: (name: string) => boolean): string
 }
 
 /** A refusal in S3's words. */
-export function refuseAsS3(refusal: AwsRefusal): AwsAnswer {
+function refuseAsS3(refusal: AwsRefusal): AwsAnswer {
   return {
     status: refusal.status,
     headers: { "content-type": "application/xml", "x-amz-request-id": "STRICTFRONT" },

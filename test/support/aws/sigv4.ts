@@ -102,6 +102,7 @@ function readQueryClaim(request: AwsRequest, service: AwsService): Claim {
   if (!/^\d+$/.test(part("Expires")) || Number(part("Expires")) > LONGEST_EXPIRY_SECONDS) {
     throw refuseSignature(service, "malformedQuery", "Expires");
   }
+  if (!/^[0-9a-f]{64}$/.test(part("Signature"))) throw refuseSignature(service, "mismatch");
   return {
     isPresigned: true,
     credential: part("Credential"),

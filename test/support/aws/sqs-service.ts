@@ -3,6 +3,7 @@ import { type AwsAnswer, type AwsRefusal, type AwsRequest, headerOf } from "./ex
 import { type SignatureCheck, verifySignature } from "./sigv4.ts";
 import { queryParameters, readQuery, writeQueryAnswer, writeQueryRefusal } from "./sqs-query.ts";
 import type { Queues } from "./sqs-queues.ts";
+import type { Service } from "./strict-front.ts";
 
 export interface SqsOptions {
   readonly queues: Queues;
@@ -13,9 +14,11 @@ export interface SqsOptions {
 const TARGET = "x-amz-target";
 
 /** SQS by its JSON protocol, which the SDK speaks, and by its Query protocol, which alone can be presigned. */
-export function createSqs(options: SqsOptions) {
+export function createSqs(options: SqsOptions): Service {
   return {
-    async handle(request: AwsRequest, operation: string, signal: AbortSignal): Promise<AwsAnswer> {
+    operationOf: sqsOperation,
+    refuse: refuseAsSqs,
+    async handle(request, operation, signal) {
       verifySignature(request, options.check());
       if (headerOf(request, TARGET) !== undefined) {
         return json(
@@ -31,13 +34,13 @@ export function createSqs(options: SqsOptions) {
 }
 
 /** AWS's name for what a request asks of SQS, by either protocol. */
-export const sqsOperation = (request: AwsRequest): string =>
+const sqsOperation = (request: AwsRequest): string =>
   headerOf(request, TARGET)?.replace(/^AmazonSQS\./, "") ??
   queryParameters(request).get("Action") ??
   "Unknown";
 
 /** A refusal in the words of the protocol that the request speaks. */
-export function refuseAsSqs(refusal: AwsRefusal, request: AwsRequest | undefined): AwsAnswer {
+function refuseAsSqs(refusal: AwsRefusal, request: AwsRequest | undefined): AwsAnswer {
   if (request === undefined || headerOf(request, TARGET) === undefined) {
     return writeQueryRefusal(refusal);
   }

@@ -6,17 +6,22 @@ import type { Faults } from "./faults.ts";
 import type { CallMeter } from "./meter.ts";
 import type { AwsService } from "./sigv4.ts";
 
-export interface FrontOptions {
-  readonly service: AwsService;
-  readonly maxBodyBytes: number;
-  readonly now: () => number;
-  readonly meter: CallMeter;
-  readonly faults: Faults;
+/** What one AWS service does behind its front. */
+export interface Service {
+  /** AWS's name for what is asked. */
   operationOf(request: AwsRequest): string;
   /** Does what is asked; `signal` ends when the client went away. Throws AwsRefusal. */
   handle(request: AwsRequest, operation: string, signal: AbortSignal): Promise<AwsAnswer>;
   /** A refusal in the form that this request's protocol has for it. */
   refuse(refusal: AwsRefusal, request: AwsRequest | undefined): AwsAnswer;
+}
+
+export interface FrontOptions extends Service {
+  readonly service: AwsService;
+  readonly maxBodyBytes: number;
+  readonly now: () => number;
+  readonly meter: CallMeter;
+  readonly faults: Faults;
 }
 
 export interface Front {
