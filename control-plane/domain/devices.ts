@@ -10,6 +10,7 @@ import { checkDeviceText } from "./device-texts.ts";
 import { keepDeviceType } from "./device-types.ts";
 import { getJobItem } from "./job-record.ts";
 import { deviceKey, workerKey } from "./keys.ts";
+import { namedPage, type PageRequest } from "./named-page.ts";
 import { requireName } from "./require-name.ts";
 import { requireAdmin, requireUser, type Principal, type User } from "./principal.ts";
 import { retrying } from "./retrying.ts";
@@ -19,19 +20,19 @@ import { changeText, findText } from "./texts.ts";
 export async function listDevices(
   deps: Deps,
   principal: Principal,
-  { limit = 100, cursor }: { limit?: number | undefined; cursor?: string | undefined } = {},
+  page: PageRequest = {},
 ): Promise<{ devices: DeviceView[]; next_cursor?: string }> {
   requireUser(principal);
-  const size = Math.min(Math.max(1, limit), 500);
-  // One more than asked for says whether there is a next page; the cursor is the last name.
-  const page = await deps.table.query<DeviceRecord>("i1", "devices", {
-    limit: size + 1,
-    ...(cursor === undefined ? {} : { from: `${cursor}!` }),
-  });
-  const devices = page.items.slice(0, size).map(({ data }) => deviceView(data));
-  const last = devices.at(-1);
-  if (page.items.length <= size || !last) return { devices };
-  return { devices, next_cursor: last.hostname };
+  const { records, next_cursor } = await namedPage<DeviceRecord>(
+    deps,
+    "devices",
+    ({ hostname }) => hostname,
+    page,
+  );
+  return {
+    devices: records.map(deviceView),
+    ...(next_cursor === undefined ? {} : { next_cursor }),
+  };
 }
 
 /** Throws `not_found`. */

@@ -13,7 +13,7 @@ import { definitionBlob, padded } from "./keys.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
-import { waitExplainer } from "./waits-for.ts";
+import { whyItWaits } from "./waits-for.ts";
 
 /** A definition is at most this long. */
 export const MAX_DEFINITION_BYTES = 1024 * 1024;
@@ -68,7 +68,7 @@ export async function submitJob(
 export async function getJob(deps: Deps, principal: Principal, id: number): Promise<JobView> {
   requireUser(principal);
   const { data } = await getJobItem(deps, id);
-  return jobView(data, await waitExplainer(deps)(data));
+  return jobView(data, await whyItWaits(deps, data));
 }
 
 /** The definition as it was submitted. */
@@ -114,7 +114,6 @@ export async function listJobs(
   if (before !== undefined && !(Number.isSafeInteger(before) && before > 0)) {
     throw new AppError("invalid", "cursor: expected next_cursor of an earlier answer");
   }
-  const explain = waitExplainer(deps);
   const jobs: JobView[] = [];
   let seen = 0;
   const range = {
@@ -124,7 +123,7 @@ export async function listJobs(
   };
   for await (const { data: job } of queryAll<JobRecord>(deps, ...startOf(filter), range)) {
     seen += 1;
-    if (matches(job, filter)) jobs.push(jobView(job, await explain(job)));
+    if (matches(job, filter)) jobs.push(jobView(job));
     if (job.id > 1 && (jobs.length === limit || seen === MAX_JOBS_SEEN)) {
       return { jobs, next_cursor: String(job.id) };
     }

@@ -56,7 +56,7 @@ function idleDevices(deps: Deps, deviceType: string) {
   return {
     /** Whoever is given a device may drop it, or its whole worker, before the next. */
     async *all(): AsyncGenerator<DeviceRecord> {
-      for (const device of [...read]) if (read.has(device)) yield device;
+      for (const device of read) yield device;
       for (let device = await more(); device; device = await more()) yield device;
     },
     /** The device is taken or of no use; with `andWorker` so are all of its worker. */

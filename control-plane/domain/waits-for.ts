@@ -2,32 +2,33 @@ import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { JobRecord } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
-import { queryAll } from "./query-all.ts";
 import { suits } from "./schedule.ts";
 import { isSchedulable, type WorkerRecord } from "./worker-record.ts";
 
-/**
- * Says why Submitted jobs wait. One explainer serves one request: it reads the devices of a type and
- * their workers once.
- */
-export function waitExplainer(deps: Deps): (job: JobRecord) => Promise<string | undefined> {
-  const devicesOf = once((type: string) => readAll(deps, type));
-  const workerOf = once(
-    async (name: string) => (await deps.table.get<WorkerRecord>(workerKey(name)))?.data,
-  );
+/** How many devices of its type are looked at: a job waits for the same reasons in a lab of ten thousand. */
+const MOST_DEVICES = 50;
 
-  return async (job) => {
-    if (job.state !== "Submitted") return undefined;
-    const fitting = (await devicesOf(job.device_type)).filter((device) => suits(job, device));
-    if (fitting.length === 0) return `no device of type ${job.device_type} fits any more`;
-    const reasons = new Map<string, number>();
-    for (const device of fitting) {
-      const reason = unavailability(device, await workerOf(device.worker));
-      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-    }
-    const parts = [...reasons].map(([reason, count]) => `${count} ${reason}`);
-    return `of ${fitting.length} fitting device${fitting.length === 1 ? "" : "s"}: ${parts.join(", ")}`;
-  };
+/** Why a job is still Submitted; undefined for one that isn't. */
+export async function whyItWaits(deps: Deps, job: JobRecord): Promise<string | undefined> {
+  if (job.state !== "Submitted") return undefined;
+  const partition = `type-devices#${job.device_type}`;
+  const page = await deps.table.query<DeviceRecord>("i2", partition, { limit: MOST_DEVICES });
+  const fitting = page.items.map(({ data }) => data).filter((device) => suits(job, device));
+  const more = page.cursor === undefined ? "" : ` among the first ${MOST_DEVICES}`;
+  if (fitting.length === 0) return `no device of type ${job.device_type} fits any more${more}`;
+  const names = [...new Set(fitting.map(({ worker }) => worker))];
+  const workers = await Promise.all(
+    names.map((name) => deps.table.get<WorkerRecord>(workerKey(name))),
+  );
+  const workerOf = new Map(names.map((name, n) => [name, workers[n]?.data]));
+  const reasons = new Map<string, number>();
+  for (const device of fitting) {
+    const reason = unavailability(device, workerOf.get(device.worker));
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+  const parts = [...reasons].map(([reason, count]) => `${count} ${reason}`);
+  const devices = `${fitting.length} fitting device${fitting.length === 1 ? "" : "s"}${more}`;
+  return `of ${devices}: ${parts.join(", ")}`;
 }
 
 function unavailability(device: DeviceRecord, worker: WorkerRecord | undefined): string {
@@ -39,21 +40,4 @@ function unavailability(device: DeviceRecord, worker: WorkerRecord | undefined):
     return `on worker ${worker.name}, which is ${state}`;
   }
   return worker.job_limit > 0 ? `on worker ${worker.name}, which may be at its job limit` : "free";
-}
-
-async function readAll(deps: Deps, deviceType: string): Promise<DeviceRecord[]> {
-  const devices: DeviceRecord[] = [];
-  for await (const { data } of queryAll<DeviceRecord>(deps, "i2", `type-devices#${deviceType}`)) {
-    devices.push(data);
-  }
-  return devices;
-}
-
-function once<T>(read: (name: string) => Promise<T>): (name: string) => Promise<T> {
-  const known = new Map<string, Promise<T>>();
-  return (name) => {
-    let value = known.get(name);
-    if (!value) known.set(name, (value = read(name)));
-    return value;
-  };
 }

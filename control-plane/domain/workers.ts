@@ -8,7 +8,7 @@ import type { Deps } from "./deps.ts";
 import { deviceItem, getDeviceItem } from "./device-record.ts";
 import { assignmentsKey, tokenKey, workerKey, workerSettingsKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
-import { queryAll } from "./query-all.ts";
+import { namedPage, type PageRequest } from "./named-page.ts";
 import { retrying } from "./retrying.ts";
 import { makeToken, workerTokenIds } from "./tokens.ts";
 import {
@@ -50,17 +50,21 @@ export async function addWorker(
   return { name, token: text };
 }
 
-/** All workers by name. */
+/** Workers by name, a page of them. */
 export async function listWorkers(
   deps: Deps,
   principal: Principal,
-): Promise<{ workers: WorkerView[] }> {
+  page: PageRequest = {},
+): Promise<{ workers: WorkerView[]; next_cursor?: string }> {
   requireUser(principal);
-  const workers: WorkerView[] = [];
-  for await (const { data } of queryAll<WorkerRecord>(deps, "i1", "workers")) {
-    workers.push(await workerView(deps, data));
-  }
-  return { workers };
+  const { records, next_cursor } = await namedPage<WorkerRecord>(
+    deps,
+    "workers",
+    ({ name }) => name,
+    page,
+  );
+  const workers = await Promise.all(records.map((record) => workerView(deps, record)));
+  return { workers, ...(next_cursor === undefined ? {} : { next_cursor }) };
 }
 
 /** Throws `not_found`. */

@@ -11,9 +11,8 @@ import {
 } from "../domain/devices.ts";
 import { requireAdmin } from "../domain/principal.ts";
 import { parse, readJson } from "./read-body.ts";
-import { queryNumber, routes } from "./route.ts";
+import { pageQuery, routes } from "./route.ts";
 
-const listQuery = v.object({ limit: v.optional(queryNumber), cursor: v.optional(v.string()) });
 const healthRequest = v.object({
   health: deviceHealthSchema,
   reason: v.optional(v.pipe(v.string(), v.maxLength(1000))),
@@ -23,7 +22,7 @@ const healthRequest = v.object({
 export function deviceRoutes(deps: Deps) {
   const app = routes();
   app.get("/devices", async (c) =>
-    c.json(await listDevices(deps, c.var.principal, parse(listQuery, c.req.query(), "query"))),
+    c.json(await listDevices(deps, c.var.principal, parse(pageQuery, c.req.query(), "query"))),
   );
   app.get("/devices/:hostname", async (c) =>
     c.json(await getDevice(deps, c.var.principal, c.req.param("hostname"))),

@@ -27,3 +27,9 @@ export const queryNumber = v.pipe(
   v.regex(/^\d{1,15}$/, "expected a number"),
   v.transform(Number),
 );
+
+/** Query of a list that comes in pages. */
+export const pageQuery = v.object({
+  limit: v.optional(queryNumber),
+  cursor: v.optional(v.string()),
+});

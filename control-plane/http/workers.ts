@@ -12,13 +12,15 @@ import {
   putWorker,
   removeWorker,
 } from "../domain/workers.ts";
-import { readJson } from "./read-body.ts";
-import { routes } from "./route.ts";
+import { parse, readJson } from "./read-body.ts";
+import { pageQuery, routes } from "./route.ts";
 
 /** `/api/v1/workers`, and the one call that workers make: `/api/v1/worker/sync`. */
 export function workerRoutes(deps: Deps) {
   const app = routes();
-  app.get("/workers", async (c) => c.json(await listWorkers(deps, c.var.principal)));
+  app.get("/workers", async (c) =>
+    c.json(await listWorkers(deps, c.var.principal, parse(pageQuery, c.req.query(), "query"))),
+  );
   app.get("/workers/:name", async (c) =>
     c.json(await getWorker(deps, c.var.principal, c.req.param("name"))),
   );

@@ -170,7 +170,10 @@ export const workerViewSchema = v.object({
   devices: v.array(v.string()),
 });
 export type WorkerView = v.InferOutput<typeof workerViewSchema>;
-export const workerListSchema = v.object({ workers: v.array(workerViewSchema) });
+export const workerListSchema = v.object({
+  workers: v.array(workerViewSchema),
+  next_cursor: v.optional(v.string()),
+});
 
 /** `POST /api/v1/workers` answers 201 with the token; it is shown this once. */
 export const addWorkerSchema = v.object({

@@ -198,8 +198,12 @@ function labPages(app: Hono<Env>, deps: Deps): void {
     );
   });
   app.get("/workers", async (c) => {
-    const { workers } = await listWorkers(deps, c.var.principal);
-    return c.html(<WorkersPage view={await viewOf(deps, c)} workers={workers} />);
+    const { workers, next_cursor } = await listWorkers(deps, c.var.principal, {
+      cursor: c.req.query("cursor"),
+    });
+    return c.html(
+      <WorkersPage view={await viewOf(deps, c)} workers={workers} nextCursor={next_cursor} />,
+    );
   });
 }
 

@@ -40,7 +40,6 @@ function JobRow({ job, now }: { job: JobView; now: number }) {
       </td>
       <td class="description">
         <a href={`/jobs/${job.id}`}>{job.description}</a>
-        {job.waits_for && <small>{job.waits_for}</small>}
         {job.state === "Finished" && job.health === "Incomplete" && job.error_msg && (
           <small>{job.error_msg}</small>
         )}

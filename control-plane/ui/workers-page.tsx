@@ -4,8 +4,14 @@ import { Status } from "./status.tsx";
 import { Ago } from "./time.tsx";
 import type { View } from "./view.ts";
 
+interface WorkersProps {
+  view: View;
+  workers: WorkerView[];
+  nextCursor?: string | undefined;
+}
+
 /** `/workers`: every worker, when it was last heard of, and its devices. */
-export function WorkersPage({ view, workers }: { view: View; workers: WorkerView[] }) {
+export function WorkersPage({ view, workers, nextCursor }: WorkersProps) {
   return (
     <Page view={view} title="Workers" section="/workers" script="list-page.js">
       <h1>Workers</h1>
@@ -18,6 +24,13 @@ export function WorkersPage({ view, workers }: { view: View; workers: WorkerView
         ) : (
           <WorkersTable workers={workers} now={view.now} />
         )}
+        <nav class="pages" aria-label="Pages of workers">
+          {nextCursor !== undefined && (
+            <a rel="next" href={`/workers?cursor=${encodeURIComponent(nextCursor)}`}>
+              Next →
+            </a>
+          )}
+        </nav>
       </div>
     </Page>
   );

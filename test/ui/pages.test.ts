@@ -37,13 +37,12 @@ describe("the jobs page", () => {
     expect(await show("/?state=Running")).toContain("No job fits this filter");
   });
 
-  test("shows jobs newest first, why they wait, and hostile names as text", async () => {
+  test("shows jobs newest first, and hostile names as text", async () => {
     await lab.submit(aJob({ name: "older" }));
     await lab.submit(aJob({ name: quoted(HOSTILE) }));
     const html = await show("/");
     expect(html.indexOf("&lt;script&gt;alert(1)")).toBeGreaterThan(0);
     expect(html.indexOf("&lt;script&gt;alert(1)")).toBeLessThan(html.indexOf("older"));
-    expect(html).toMatch(/1 fitting device/);
   });
 
   test("filters by what the address says, and refuses what is no state", async () => {
