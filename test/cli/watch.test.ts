@@ -128,13 +128,15 @@ describe("a log on the command line", () => {
 test("where answers are not held back the log is asked for again after a pause", async () => {
   await open({ logHoldSeconds: 0 });
   await lab.ship(id, token, 0, lines(0, 1));
+  const begun = performance.now();
   const watching = startCli(["watch", String(id)], env());
   await watching.shows("line 0");
-  const from = asked.length;
   await lab.ship(id, token, 1, lines(1, 1));
   await watching.shows("line 1");
   await finish(2);
   expect(await watching.ended).toBe(0);
-  const questions = asked.slice(from).filter((path) => path.includes("/log-chunks"));
-  expect(questions.length).toBeLessThanOrEqual(4);
+  // However slow this is: two pieces of news, the end, and a question a second in between.
+  const seconds = (performance.now() - begun) / 1000;
+  const questions = asked.filter((path) => path.includes("/log-chunks"));
+  expect(questions.length).toBeLessThanOrEqual(4 + seconds);
 });

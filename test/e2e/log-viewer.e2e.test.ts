@@ -109,6 +109,7 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
 
   test("comes from where the blobs are, by questions that nobody holds back", async () => {
     const { origin, sign } = await blobsElsewhere();
+    const opened = performance.now();
     const { id, token } = await open({ logHoldSeconds: 0, blobOrigin: origin }, sign);
     await page.getByText("0 lines, live").waitFor();
     await lab.ship(id, token, 0, ofLog(50));
@@ -119,8 +120,9 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
     await page.getByText("60 lines", { exact: true }).waitFor();
     expect(askedFor("/log?")).toEqual([]);
     expect(askedFor(`${origin}/blobs/`)).toHaveLength(2);
-    // Two pieces of news, the end, and a question a second in between.
-    expect(askedFor("/log-chunks").length).toBeLessThan(15);
+    // However slow this is: two pieces of news, the end, and a question a second in between.
+    const seconds = (performance.now() - opened) / 1000;
+    expect(askedFor("/log-chunks").length).toBeLessThanOrEqual(4 + seconds);
   });
 
   test("comes from the lab when the browser may not go to where the blobs are", async () => {
