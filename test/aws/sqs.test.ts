@@ -144,6 +144,14 @@ describe("SQS by the SDK", () => {
     expect(bodies(await receive(url))).toEqual(["new"]);
   });
 
+  test("looks past the dead for the living", async () => {
+    const url = await create("brief", { MessageRetentionPeriod: "60" });
+    await send("old", url);
+    now += MINUTE;
+    await send("new", url);
+    expect(bodies(await receive(url, { MaxNumberOfMessages: 1 }))).toEqual(["new"]);
+  });
+
   test("keeps the order of a FIFO group, one at a time, and knows the same message again", async () => {
     const url = await create("ordered.fifo", { FifoQueue: "true" });
     const sendTo = async (group: string, id: string) =>
