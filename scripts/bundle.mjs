@@ -1,9 +1,11 @@
 // Bundles the two programs into dist/: pumice.mjs (Node.js 24) and pumice-worker.cjs (Node.js 20 or
 // later, Bun). The worker is CommonJS because a single executable application needs that form.
+// Beside them the cloud's control plane: lambda/ and lambda.zip.
 import { build } from "esbuild";
 import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildClient } from "./build-client.mjs";
+import { bundleLambda } from "./bundle-lambda.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
 const dist = path.join(root, "dist");
@@ -17,6 +19,8 @@ try {
     cp(path.join(root, "device-templates"), path.join(fresh, "device-templates"), {
       recursive: true,
     }),
+    cp(path.join(root, "docs/job.schema.json"), path.join(fresh, "job.schema.json")),
+    bundleLambda(path.join(fresh, "lambda")),
     build({
       ...common("control-plane/cli/pumice.ts", "pumice.mjs"),
       format: "esm",
@@ -36,6 +40,7 @@ try {
     }),
   ]);
   await writeFile(path.join(fresh, ".stamp"), "");
+  await replaceFolder(path.join(fresh, "lambda"), path.join(dist, "lambda"));
   await moveInto(fresh, dist);
 } finally {
   await rm(fresh, { recursive: true, force: true });
@@ -61,4 +66,13 @@ async function moveInto(from, to) {
     await mkdir(path.dirname(target), { recursive: true });
     await rename(source, target);
   }
+}
+
+/** As a whole: its chunks have new names each time. */
+async function replaceFolder(from, to) {
+  const old = `${to}.${process.pid}`;
+  await mkdir(to, { recursive: true });
+  await rename(to, old);
+  await rename(from, to);
+  await rm(old, { recursive: true });
 }

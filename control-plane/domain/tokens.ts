@@ -113,7 +113,8 @@ function idOfToken(text: string): string | undefined {
   return /^pumice_([0-9a-f]{16})_[\w-]{43}$/.exec(text)?.[1];
 }
 
-function newTokenItem(
+/** The item that makes the token of this id and hash valid. */
+export function newTokenItem(
   id: string,
   { expiresInSeconds, ...token }: NewToken,
   hash: string,

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { ErrorCode, Problem } from "#protocol/api.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
+import { Unavailable } from "../ports/unavailable.ts";
 
 /** The one place where an error becomes a status. */
 const STATUS = {
@@ -19,7 +20,8 @@ const STATUS = {
 } as const satisfies Record<ErrorCode, number>;
 
 /** The answer to a request that failed. What is not an `AppError` is logged with an id that the answer names. */
-export function problemResponse(deps: Deps, error: unknown, c: Context): Response {
+export function problemResponse(deps: Deps, thrown: unknown, c: Context): Response {
+  const error = thrown instanceof Unavailable ? busy(thrown) : thrown;
   if (error instanceof AppError) {
     const { code, message, problems, nextLine, context, cause } = error;
     if (context || code === "unavailable") {
@@ -31,6 +33,7 @@ export function problemResponse(deps: Deps, error: unknown, c: Context): Respons
       ...(problems ? { problems } : {}),
       ...(nextLine === undefined ? {} : { next_line: nextLine }),
     };
+    if (code === "unavailable") c.header("retry-after", "1");
     if (code === "unauthenticated") c.header("www-authenticate", "Bearer");
     return c.json(problem, STATUS[code]);
   }
@@ -44,3 +47,7 @@ export function problemResponse(deps: Deps, error: unknown, c: Context): Respons
   const message = `an error of the control plane; its log has more under ${request_id}`;
   return c.json({ code: "internal", message, request_id } satisfies Problem, STATUS.internal);
 }
+
+/** The engine's services had no time for us. */
+const busy = (cause: Unavailable): AppError =>
+  new AppError("unavailable", "the lab's storage is busy; try again in a moment", { cause });

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { Hono } from "hono";
 import type { Env } from "./route.ts";
 
@@ -5,7 +8,7 @@ import type { Env } from "./route.ts";
 export function schemaRoutes(): Hono<Env> {
   let job: Promise<string> | undefined;
   return new Hono<Env>().get("/job.json", async (c) => {
-    job ??= jobSchemaText();
+    job ??= readFile(jobSchemaFile(), "utf8");
     return c.body(await job, 200, {
       "content-type": "application/schema+json",
       "cache-control": "public, max-age=3600",
@@ -14,8 +17,9 @@ export function schemaRoutes(): Hono<Env> {
   });
 }
 
-/** Read when first asked for: it is large, and most programs that are made of this code never need it. */
-async function jobSchemaText(): Promise<string> {
-  const file = await import("../../docs/job.schema.json", { with: { type: "json" } });
-  return `${JSON.stringify(file.default, undefined, 1)}\n`;
+/** Beside the bundled program, or in the documentation of the sources. */
+function jobSchemaFile(): string {
+  const here = import.meta.dirname;
+  const bundled = path.join(here, "job.schema.json");
+  return existsSync(bundled) ? bundled : path.resolve(here, "../../docs/job.schema.json");
 }

@@ -18,7 +18,7 @@ const OWN_SECONDS = 300;
 export function openBlobs(place: AwsPlace, system: Pick<System, "now" | "hash">): Blobs {
   const sign = createSigner(place, "s3");
   const at = () => new Date(system.now());
-  const base = baseUrl(place);
+  const base = bucketUrl(place);
   const urlOf = (key: string) => new URL(`${base}/${requireKey(key)}`);
 
   async function send(method: "GET" | "HEAD" | "PUT", key: string, body?: Uint8Array) {
@@ -72,8 +72,8 @@ export function openBlobs(place: AwsPlace, system: Pick<System, "now" | "hash">)
   };
 }
 
-/** Emulators have all buckets under one host; AWS gives each its own. */
-function baseUrl({ bucket, region, endpoints }: AwsPlace): string {
+/** Address of the bucket. Emulators have all buckets under one host; AWS gives each its own. */
+export function bucketUrl({ bucket, region, endpoints }: AwsPlace): string {
   if (endpoints?.s3 !== undefined) return `${endpoints.s3.replace(/\/$/, "")}/${bucket}`;
   return `https://${bucket}.s3.${region}.amazonaws.com`;
 }
