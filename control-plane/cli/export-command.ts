@@ -1,22 +1,34 @@
 import * as v from "valibot";
 import { labSchema, type Lab } from "#protocol/lab.ts";
+import { makeBackup, said } from "./backup/make-backup.ts";
 import { ClientError } from "./client.ts";
 import { argumentsOf, UsageError, type Command, type Context } from "./command.ts";
 import { isEmptyDirectory, writeLabDirectory } from "./lab-directory/write-lab-directory.ts";
+import { coloured } from "./terminal.ts";
 
 export const exportCommand: Command = {
   usage: "export DIR",
-  about: "write the lab as files, for git and pumice apply (docs/lab-as-code.md)",
-  options: { force: { type: "boolean" } },
+  about: "write the lab as files, for git and pumice apply (docs/lab-as-code.md); --all: a backup",
+  options: {
+    force: { type: "boolean" },
+    all: { type: "boolean" },
+    close: { type: "boolean" },
+  },
   help: [
     "--force             write into a directory that has files; those of the lab which are no more are removed,",
     "                    all others are left alone",
+    "--all               the whole lab instead, with jobs, results, logs and hashes of tokens, for pumice import",
+    "                    (docs/backup.md). A run that was cut goes on where it was. The lab goes on meanwhile",
+    "--close             with --all: the lab takes nothing new from now on, so that a move loses nothing;",
+    "                    pumice reopen takes that back",
   ],
   run: exportLab,
 };
 
 async function exportLab(context: Context): Promise<number> {
   const [dir = ""] = argumentsOf(context, "DIR");
+  if (context.values["all"] === true) return exportAll(context, dir);
+  if (context.values["close"] === true) throw new UsageError("--close goes with --all");
   refuseUsedDirectory(context, dir);
   const client = context.client();
   const read = v.safeParse(labSchema, await client.json<unknown>("GET", "/lab"));
@@ -30,6 +42,21 @@ async function exportLab(context: Context): Promise<number> {
   const lab = withoutPassingHealths(read.output);
   const { written, removed } = writeLabDirectory(dir, lab);
   context.terminal.say(`${dir}: files written: ${written}, removed: ${removed}`);
+  return 0;
+}
+
+async function exportAll({ values, terminal, ...rest }: Context, dir: string): Promise<number> {
+  const close = values["close"] === true;
+  if (values["force"] === true) throw new UsageError("--force does not go with --all");
+  const { counts, closed } = await makeBackup({ values, terminal, ...rest }, dir, { close });
+  terminal.progress?.("");
+  const { missing_blobs: missing } = counts;
+  if (missing > 0) {
+    const warning = coloured(terminal, "yellow", "warning:");
+    terminal.say(`${warning} ${missing} files of jobs are gone from the lab or damaged there`);
+  }
+  terminal.out(`${dir}: ${said(counts)}`);
+  if (closed) terminal.say("The lab is closed; pumice reopen opens it again.");
   return 0;
 }
 

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { nearestWord } from "#protocol/nearest-word.ts";
 import { VERSION } from "#protocol/version.ts";
 import { applyCommand } from "./apply-command.ts";
+import { backupCommands } from "./backup-commands.ts";
 import { checkCommand } from "./check-command.ts";
 import { ClientError, makeClient } from "./client.ts";
 import { UsageError, type Command, type Context, type Values } from "./command.ts";
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   ...deviceCommands,
   applyCommand,
   exportCommand,
+  ...backupCommands,
   importLavaCommand,
   checkCommand,
   renderCommand,

@@ -17,9 +17,9 @@ export function jobToken({ settings, system }: Deps, job: Pick<JobRecord, "id" |
  */
 export function isTokenOf(deps: Deps, job: JobRecord, token: string): boolean {
   if (job.token_nonce === undefined) return false;
-  const { hash } = deps.system;
-  const given = hash(token);
-  return given === job.token_hash || given === hash(jobToken(deps, job));
+  const { system } = deps;
+  const given = system.hash(token);
+  return given === job.token_hash || given === system.hash(jobToken(deps, job));
 }
 
 /** The job that a token claims to be of, or undefined when it is no job token. */

@@ -36,17 +36,11 @@ export async function settlePage(deps: Deps, cursor?: string): Promise<{ cursor?
 }
 
 async function settleOne(deps: Deps, { key, data }: StoredItem): Promise<void> {
-  switch (kindOf(key)?.name) {
-    case "job":
-      return settleJob(deps, data as JobRecord);
-    case "device":
-      return settleDevice(deps, (data as DeviceRecord).hostname);
-    case "assignments":
-      return settleAssignments(deps, key.partition.slice("worker#".length));
-    case "worker":
-      return expectWorker(deps, (data as WorkerRecord).name);
-    default:
-  }
+  const kind = kindOf(key)?.name;
+  if (kind === "job") await settleJob(deps, data as JobRecord);
+  if (kind === "device") await settleDevice(deps, (data as DeviceRecord).hostname);
+  if (kind === "assignments") await settleAssignments(deps, key.partition.slice("worker#".length));
+  if (kind === "worker") await expectWorker(deps, (data as WorkerRecord).name);
 }
 
 /** A chunk that was committed after its job was read is shipped again by the worker, perhaps cut otherwise. */
