@@ -14,6 +14,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { JobView } from "#protocol/api.ts";
+import { makeBackup } from "../../control-plane/cli/backup/make-backup.ts";
+import { makeClient } from "../../control-plane/cli/client.ts";
 import { answersOf, fillLab, moveConformance, type Moving } from "../conformance/move.ts";
 import { cli } from "../support/cli-run.ts";
 import type { EmbeddedLab } from "../support/embedded-lab.ts";
@@ -55,10 +58,18 @@ async function newLab(): Promise<Listening> {
 
 /** A lab behind an address that answers so many requests and refuses all others. */
 async function frontOf(behind: EmbeddedLab) {
-  const front = { url: "", adminToken: behind.adminToken, left: Infinity, heard: [] as string[] };
+  const front = {
+    url: "",
+    adminToken: behind.adminToken,
+    left: Infinity,
+    heard: [] as string[],
+    before: async (_where: string): Promise<void> => {},
+  };
   const server = createAdaptorServer({
-    fetch: (request) => {
-      front.heard.push(`${request.method} ${new URL(request.url).pathname}`);
+    fetch: async (request) => {
+      const where = `${request.method} ${new URL(request.url).pathname}`;
+      front.heard.push(where);
+      await front.before(where);
       if (front.left-- <= 0) return new Response("cut\n", { status: 400 });
       return behind.app.fetch(request);
     },
@@ -128,6 +139,59 @@ describe("export --all", () => {
     const other = await newLab();
     await pumice(other, "import", dir);
     expect(await answersOf(other)).toEqual(before);
+  });
+
+  test("in many pages and files, cut anywhere, has every item", async () => {
+    const tags = Object.fromEntries(Array.from({ length: 700 }, (_, n) => [`tag-${n}`, {}]));
+    await lab.api("/lab/apply", { body: { lab: { tags } } });
+    const before = await lab.api("/tags");
+    const front = await frontOf(lab);
+    const terminal = { out() {}, say() {}, useColours: false };
+    const run = () => {
+      const { signal } = new AbortController();
+      const client = () => makeClient({ ...front, token: lab.adminToken, signal, patienceMs: 0 });
+      const context = { terminal, client, values: {}, positionals: [], env: {}, signal };
+      return makeBackup(context, dir, { close: false, itemsPerFile: 100 });
+    };
+    let cuts = 0;
+    for (let left = 2; ; left += 1) {
+      front.left = left;
+      if (await run().catch(() => undefined)) break;
+      cuts += 1;
+    }
+    expect(cuts).toBeGreaterThan(3);
+    expect(manifest().files.length).toBeGreaterThan(6);
+    const other = await newLab();
+    await pumice(other, "import", dir);
+    expect(await other.api("/tags")).toEqual(before);
+    expect(await answersOf(other)).toEqual(await answersOf(lab));
+  });
+
+  test("of a lab that goes on has each job with all of its log, as it was or as it ended", async () => {
+    const front = await frontOf(lab);
+    let lines = 2;
+    let isOver = false;
+    front.before = async (where) => {
+      if (where === "GET /api/v1/backup/items" && lines < 4) {
+        lines = await lab.ship(3, moving.job, lines, [{ lvl: "info", msg: `line ${lines}` }]);
+      }
+      if (where !== "GET /api/v1/backup/jobs/3" || isOver) return;
+      isOver = true;
+      await lab.finish(3, moving.job, { result: "pass", lines });
+      await lab.sync(moving.worker);
+    };
+    expect((await pumice(front, "export", dir, "--all")).code).toBe(0);
+    expect([lines, isOver]).toEqual([4, true]);
+    expect((await lab.api<JobView>("/jobs/4")).state).toBe("Scheduled");
+    const other = await newLab();
+    await pumice(other, "import", dir);
+    expect(await other.job(3)).toMatchObject({ state: "Finished", log_lines: 4 });
+    const log = (at: Listening) => at.api("/jobs/3/log");
+    expect(await log(other)).toEqual(await log(lab));
+    // It waited when it was read, so it waits.
+    expect(await other.job(4)).toMatchObject({ state: "Submitted" });
+    const { start } = await other.sync(moving.worker);
+    expect(start.length + (await other.sync(moving.worker)).start.length).toBeGreaterThan(0);
   });
 
   test("fetches no file again that is there", async () => {

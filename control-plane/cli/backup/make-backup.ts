@@ -30,6 +30,7 @@ interface Run {
   readonly context: Context;
   readonly client: Client;
   readonly dir: string;
+  readonly itemsPerFile: number;
   manifest: Manifest;
   next: NonNullable<Manifest["next"]>;
   /** What the next two files get. */
@@ -47,7 +48,7 @@ interface Run {
 export async function makeBackup(
   context: Context,
   dir: string,
-  { close }: { close: boolean },
+  { close, itemsPerFile = ITEMS_PER_FILE }: { close: boolean; itemsPerFile?: number },
 ): Promise<Manifest> {
   const client = context.client("patient");
   const old = resumable(dir, client);
@@ -62,7 +63,7 @@ export async function makeBackup(
   const manifest = old ?? (await newManifest(client, closed));
   const next = manifest.next ?? { scanned: false, again: [] };
   const fresh = { items: [], blobs: [], chars: 0, listed: new Set<string>() };
-  const run: Run = { context, client, dir, manifest, next, ...fresh };
+  const run: Run = { context, client, dir, itemsPerFile, manifest, next, ...fresh };
   if (!old) writeManifest(dir, manifest);
   await readPages(run);
   await readAgain(run);
@@ -178,8 +179,8 @@ async function take(run: Run, where: string): Promise<BackupPage> {
 const page = async (client: Client, where: string): Promise<BackupPage> =>
   readAnswer(client, backupPageSchema, await client.json("GET", where));
 
-const isFull = ({ items, chars }: Run): boolean =>
-  items.length >= ITEMS_PER_FILE || chars >= CHARS_PER_FILE;
+const isFull = ({ items, chars, itemsPerFile }: Run): boolean =>
+  items.length >= itemsPerFile || chars >= CHARS_PER_FILE;
 
 /** Writes what was taken, and then how to go on from there. */
 function flush(run: Run): void {
