@@ -7,7 +7,7 @@ import { pause } from "./pause.ts";
 import { renderStored } from "./device-texts.ts";
 import { faultText, type RenderedDevice } from "./rendered-device.ts";
 import { deviceKey, deviceTypeKey, workerKey } from "./keys.ts";
-import { queryAll } from "./query-all.ts";
+import { queryAll, queryFirst } from "./query-all.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 type Path = (string | number)[];
@@ -44,6 +44,8 @@ async function findingsOf(deps: Deps, definition: JobDefinition): Promise<Findin
     const known = await names(deps, "device-types");
     return [{ path: ["device_type"], message: `unknown device type ${quoted(type)}; ${known}` }];
   }
+  if (await someDeviceFits(deps, type, definition)) return [];
+  // From here on it is about why.
   let candidates = await usableDevices(deps, type);
   if (candidates.length === 0) {
     const message = `no device of type ${type} can take jobs: there is none that is not Retired`;
@@ -161,6 +163,27 @@ function contextFinding(
   }
   const message = `device ${hostname} does not render with this context: ${why}`;
   return { path: ["context"], message };
+}
+
+/** Most often the first device that is looked at: what a submission costs does not grow with the lab. */
+async function someDeviceFits(
+  deps: Deps,
+  type: string,
+  definition: JobDefinition,
+): Promise<boolean> {
+  const { device, worker, tags = [], context = {} } = definition;
+  const seen = new Set<string>();
+  for await (const { data } of queryFirst<DeviceRecord>(deps, "i2", `type-devices#${type}`)) {
+    if (data.health === "Retired" || (device ?? data.hostname) !== data.hostname) continue;
+    if ((worker ?? data.worker) !== data.worker) continue;
+    if (!tags.every((tag) => data.tags.includes(tag))) continue;
+    const rendered = await renderStored(deps, data, context);
+    if (!rendered?.configuration || seen.has(rendered.text)) continue;
+    seen.add(rendered.text);
+    if (checkJobFits(definition, rendered.configuration).length === 0) return true;
+    await pause();
+  }
+  return false;
 }
 
 async function usableDevices(deps: Deps, type: string): Promise<DeviceRecord[]> {

@@ -1,6 +1,25 @@
 import type { Index, Item, Range } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 
+/** As `queryAll`, for whoever mostly needs the first few: pages of 1, 2, 4 ... 64 items. */
+export async function* queryFirst<T>(
+  { table }: Deps,
+  index: Index,
+  partition: string,
+): AsyncGenerator<Item<T>> {
+  let limit = 1;
+  let cursor: string | undefined;
+  do {
+    const page = await table.query<T>(index, partition, {
+      limit,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    yield* page.items;
+    cursor = page.cursor;
+    limit = Math.min(limit * 2, 64);
+  } while (cursor !== undefined);
+}
+
 /** Every item of a partition, page by page; for partitions of bounded size, or callers that stop early. */
 export async function* queryAll<T>(
   { table }: Deps,

@@ -7,12 +7,11 @@ import { faultText } from "./rendered-device.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { deviceKey, workerKey } from "./keys.ts";
-import { queryAll } from "./query-all.ts";
+import { queryFirst } from "./query-all.ts";
 import { isSchedulable, readAssignments, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
 
-/** How much of a list is read at a time, and how many devices a pass looks at before it leaves the rest to others. */
-const PAGE = 10;
+/** How many devices a pass looks at before it leaves the rest to others. */
 const MOST_DEVICES = 2000;
 
 /**
@@ -23,7 +22,7 @@ const MOST_DEVICES = 2000;
 export async function schedulePass(deps: Deps, deviceType: string): Promise<void> {
   const idle = idleDevices(deps, deviceType);
   if ((await idle.isEmpty()) || (await findClosed(deps))) return;
-  const queue = queryAll<JobRecord>(deps, "i2", `queue#${deviceType}`, { limit: PAGE });
+  const queue = queryFirst<JobRecord>(deps, "i2", `queue#${deviceType}`);
   for await (const { data: job } of queue) {
     for await (const device of idle.all()) {
       if (!suits(job, device)) continue;
@@ -38,7 +37,7 @@ export async function schedulePass(deps: Deps, deviceType: string): Promise<void
 
 /** The idle devices of a type in their order, read when they are asked for. */
 function idleDevices(deps: Deps, deviceType: string) {
-  const unread = queryAll<DeviceRecord>(deps, "i3", `idle-devices#${deviceType}`, { limit: PAGE });
+  const unread = queryFirst<DeviceRecord>(deps, "i3", `idle-devices#${deviceType}`);
   const gone = new Set<string>();
   const read = new Set<DeviceRecord>();
   let seen = 0;

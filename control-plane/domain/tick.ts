@@ -2,6 +2,7 @@ import type { JobHealth } from "#protocol/states.ts";
 import { cancel } from "./cancel.ts";
 import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
+import type { DeviceTypeRecord } from "./device-types.ts";
 import { endJob } from "./end-job.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
@@ -32,20 +33,25 @@ export async function tick(deps: Deps, rounds: Rounds = {}): Promise<void> {
     await attend(deps, data.name, now);
   }
   await endQueueTimeouts(deps, now);
-  await goRound(deps, rounds, "workers", async ({ name }) => attend(deps, name, now));
-  await goRound(deps, rounds, "deviceTypes", async ({ name }) => requestLostPass(deps, name));
+  await goRound<WorkerRecord>(deps, rounds, "workers", async ({ name, attend_at }) => {
+    // One that says when to look at it was found above. An older version writes workers that don't.
+    if (attend_at === undefined) await attend(deps, name, now);
+  });
+  await goRound<DeviceTypeRecord>(deps, rounds, "deviceTypes", ({ name }) =>
+    requestLostPass(deps, name),
+  );
 }
 
 const ROUND_PARTITION = { workers: "workers", deviceTypes: "device-types" } as const;
 
-async function goRound(
+async function goRound<T>(
   deps: Deps,
   rounds: Rounds,
   list: keyof Rounds,
-  look: (record: { name: string }) => Promise<void>,
+  look: (record: T) => Promise<void>,
 ): Promise<void> {
   const before = rounds[list];
-  const page = await deps.table.query<{ name: string }>("i1", ROUND_PARTITION[list], {
+  const page = await deps.table.query<T>("i1", ROUND_PARTITION[list], {
     limit: ROUND,
     ...(before === undefined ? {} : { cursor: before }),
   });

@@ -7,13 +7,15 @@ import {
   removeDeviceType,
 } from "../domain/device-types.ts";
 import { requireAdmin } from "../domain/principal.ts";
-import { readJson } from "./read-body.ts";
-import { routes } from "./route.ts";
+import { parse, readJson } from "./read-body.ts";
+import { pageQuery, routes } from "./route.ts";
 
 /** `/api/v1/device-types` */
 export function deviceTypeRoutes(deps: Deps) {
   const app = routes();
-  app.get("/device-types", async (c) => c.json(await listDeviceTypes(deps, c.var.principal)));
+  app.get("/device-types", async (c) =>
+    c.json(await listDeviceTypes(deps, c.var.principal, parse(pageQuery, c.req.query(), "query"))),
+  );
   app.get("/device-types/:name", async (c) =>
     c.json(await getDeviceType(deps, c.var.principal, c.req.param("name"))),
   );

@@ -156,7 +156,10 @@ export const deviceTypeViewSchema = v.object({
   ...labDeviceTypeSchema.entries,
 });
 export type DeviceTypeView = v.InferOutput<typeof deviceTypeViewSchema>;
-export const deviceTypeListSchema = v.object({ device_types: v.array(deviceTypeViewSchema) });
+export const deviceTypeListSchema = v.object({
+  device_types: v.array(deviceTypeViewSchema),
+  next_cursor: v.optional(v.string()),
+});
 
 export const workerViewSchema = v.object({
   name: v.string(),

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
-import { listDeviceTypes } from "../domain/device-types.ts";
+import { someDeviceTypeNames } from "../domain/device-types.ts";
 import { deviceConfiguration } from "../domain/device-texts.ts";
 import { getDevice, listDevices } from "../domain/devices.ts";
 import { readLog } from "../domain/job-log.ts";
@@ -99,8 +99,7 @@ function jobPages(app: Hono<Env>, deps: Deps): void {
   app.get("/", async (c) => {
     const query = parse(jobsQuery, c.req.query(), "query");
     const list = await listJobs(deps, c.var.principal, query);
-    const { device_types } = await listDeviceTypes(deps, c.var.principal);
-    const deviceTypes = device_types.map(({ name }) => name);
+    const deviceTypes = await someDeviceTypeNames(deps);
     return c.html(
       <JobsPage view={await viewOf(deps, c)} list={list} query={query} deviceTypes={deviceTypes} />,
     );
