@@ -1,0 +1,153 @@
+import { describe, expect, test } from "vitest";
+import type { Resource } from "../../infra/read-template.ts";
+import {
+  arnOf,
+  BY_TLS_ONLY,
+  lab,
+  nodesOf,
+  ofType,
+  propertiesOf,
+} from "../support/infra/template-parts.ts";
+
+const WORKERS_QUEUES = {
+  "Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-w-*",
+};
+const TABLE_AND_INDEXES = [
+  arnOf("Table"),
+  ...[1, 2, 3, 4].map((n) => ({ "Fn::Sub": `\${Table.Arn}/index/by-i${n}` })),
+];
+const allow = (Sid: string, Action: string[], Resource: unknown) => ({
+  Sid,
+  Effect: "Allow",
+  Action,
+  Resource,
+});
+const LOG = allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], arnOf("Log"));
+const LISTS = allow("Lists", ["dynamodb:Query"], TABLE_AND_INDEXES);
+const READ_AND_PUT = allow(
+  "Table",
+  ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+  arnOf("Table"),
+);
+
+function statementsOf(role: string): unknown[] {
+  const { Policies, ManagedPolicyArns } = propertiesOf(role);
+  expect(ManagedPolicyArns).toBeUndefined();
+  const policies = Policies as { PolicyDocument: { Statement: unknown[] } }[];
+  return policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+}
+
+describe("what each function may do", () => {
+  test("http: the table, blobs of jobs, workers' queues, asking for passes", () => {
+    expect(statementsOf("HttpRole")).toEqual([
+      LOG,
+      allow(
+        "Table",
+        [
+          "dynamodb:BatchGetItem",
+          "dynamodb:ConditionCheckItem",
+          "dynamodb:DeleteItem",
+          "dynamodb:GetItem",
+          "dynamodb:PutItem",
+          "dynamodb:UpdateItem",
+        ],
+        arnOf("Table"),
+      ),
+      LISTS,
+      allow("Backup", ["dynamodb:Scan"], arnOf("Table")),
+      allow("Blobs", ["s3:GetObject", "s3:PutObject"], { "Fn::Sub": "${Blobs.Arn}/jobs/*" }),
+      allow("KnowAbsentBlobs", ["s3:ListBucket"], arnOf("Blobs")),
+      allow("AskForPasses", ["sqs:SendMessage"], arnOf("Passes")),
+      allow(
+        "WorkersQueues",
+        [
+          "sqs:CreateQueue",
+          "sqs:DeleteQueue",
+          "sqs:ReceiveMessage",
+          "sqs:SendMessage",
+          "sqs:TagQueue",
+        ],
+        WORKERS_QUEUES,
+      ),
+      {
+        Sid: "OnlyTls",
+        Effect: "Deny",
+        Action: ["sqs:ReceiveMessage", "sqs:SendMessage"],
+        Resource: WORKERS_QUEUES,
+        Condition: BY_TLS_ONLY,
+      },
+    ]);
+  });
+
+  test("schedule: reads and puts, takes passes, rings workers, no blobs", () => {
+    expect(statementsOf("ScheduleRole")).toEqual([
+      LOG,
+      READ_AND_PUT,
+      LISTS,
+      allow(
+        "TakePasses",
+        ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        arnOf("Passes"),
+      ),
+      allow("RingWorkers", ["sqs:SendMessage"], WORKERS_QUEUES),
+    ]);
+  });
+
+  test("tick: reads and puts, rings workers, asks for passes, no blobs", () => {
+    expect(statementsOf("TickRole")).toEqual([
+      LOG,
+      READ_AND_PUT,
+      LISTS,
+      allow("RingWorkersAndAskForPasses", ["sqs:SendMessage"], [arnOf("Passes"), WORKERS_QUEUES]),
+    ]);
+  });
+
+  test("nothing is allowed by a wildcard but objects of jobs and queues of this lab's workers", () => {
+    const allowed = [...nodesOf(lab.template.Resources)].filter(
+      (node) => node["Effect"] === "Allow",
+    );
+    const wild = allowed.flatMap(({ Action, Resource }) =>
+      [...nodesOf({ Action: [Action].flat(), Resource: [Resource].flat() })]
+        .flatMap((node) => Object.values(node))
+        .filter((text): text is string => typeof text === "string" && text.includes("*")),
+    );
+    expect(new Set(wild)).toEqual(new Set(["${Blobs.Arn}/jobs/*", WORKERS_QUEUES["Fn::Sub"]]));
+  });
+
+  test("each function has its own role, and only Lambda may take it", () => {
+    const roles = ofType("AWS::Lambda::Function").map(([, { Properties }]) => Properties["Role"]);
+    expect(roles).toEqual(["HttpRole", "ScheduleRole", "TickRole"].map(arnOf));
+    for (const [, { Properties }] of ofType("AWS::IAM::Role")) {
+      expect(Properties["AssumeRolePolicyDocument"]).toEqual({
+        Version: "2012-10-17",
+        Statement: [
+          {
+            Effect: "Allow",
+            Principal: { Service: "lambda.amazonaws.com" },
+            Action: "sts:AssumeRole",
+          },
+        ],
+      });
+    }
+  });
+
+  test("functions are called by this API and this rule only", () => {
+    expect(propertiesOf("HttpApiMayCall")).toEqual({
+      Action: "lambda:InvokeFunction",
+      FunctionName: { Ref: "Http" },
+      Principal: "apigateway.amazonaws.com",
+      SourceArn: {
+        "Fn::Sub":
+          "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*/*",
+      },
+    });
+    expect(propertiesOf("EachMinuteMayTick")).toEqual({
+      Action: "lambda:InvokeFunction",
+      FunctionName: { Ref: "Tick" },
+      Principal: "events.amazonaws.com",
+      SourceArn: arnOf("EachMinute"),
+    });
+    expect(ofType("AWS::Lambda::Permission")).toHaveLength(2);
+    expect(ofType("AWS::Lambda::Url")).toEqual([]);
+  });
+});
