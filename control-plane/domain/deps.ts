@@ -24,8 +24,6 @@ export interface Settings {
   readonly jobLeaseSeconds: number;
   /** A worker that is silent this long, beyond its long poll, is Offline (SCHEDULER.md 1.3). */
   readonly workerSilentSeconds: number;
-  /** Longest time that a worker's sync is held back. */
-  readonly syncHoldSeconds: number;
   /** How often a worker that waits elsewhere (`Signals.grantWait`) gives a sign of life, at least. */
   readonly idleSyncSeconds: number;
   /** Days that a job is kept after its end, with its log and results; 0: for ever. */
@@ -39,7 +37,6 @@ export interface Settings {
 export const DEFAULT_SETTINGS = {
   jobLeaseSeconds: 30 * 60,
   workerSilentSeconds: 60,
-  syncHoldSeconds: 60,
   idleSyncSeconds: 5 * 60,
   retentionDays: 0,
   logHoldSeconds: 60,

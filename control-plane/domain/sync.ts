@@ -57,8 +57,7 @@ export async function sync(
   await heardOf(deps, name, request, takesJobs, wait?.sync_seconds ?? request.wait_seconds);
   await takeNews(deps, name, runners);
 
-  const hold = Math.min(request.wait_seconds, deps.settings.syncHoldSeconds);
-  const deadline = deps.system.now() + hold * 1000;
+  const deadline = deps.system.now() + request.wait_seconds * 1000;
   const listener = deps.signals.listen(`worker/${name}`);
   try {
     for (;;) {
