@@ -69,9 +69,12 @@ export interface EmbeddedLab {
 /**
  * A control plane without a listener: requests go to the app directly. Its clock stands still unless `pass` moves it.
  * The engine is the embedded one on a folder of its own, or with `PUMICE_TEST_ENGINE=aws` the one for AWS on
- * emulators of its own. Close it after the test.
+ * emulators of its own, unless a test names one. Close it after the test.
  */
-export async function embeddedLab(settings: Partial<Settings> = {}): Promise<EmbeddedLab> {
+export async function embeddedLab(
+  settings: Partial<Settings> = {},
+  engine: "embedded" | "aws" = isOnAws ? "aws" : "embedded",
+): Promise<EmbeddedLab> {
   const dir = mkdtempSync(path.join(tmpdir(), "pumice-embedded-lab-"));
   const messages: string[] = [];
   let now = Date.parse("2026-03-01T12:00:00Z");
@@ -81,7 +84,7 @@ export async function embeddedLab(settings: Partial<Settings> = {}): Promise<Emb
     log: (message: string, context?: Record<string, unknown>) =>
       void messages.push(`${message} ${JSON.stringify(context ?? {})}`),
   };
-  const opening = await (isOnAws ? onAws : onFolder)({ dir, system: labSystem, settings });
+  const opening = await (engine === "aws" ? onAws : onFolder)({ dir, system: labSystem, settings });
   let lab = await opening.open();
   const { adminToken } = lab;
   const admin = (await authenticate(lab.deps, adminToken)) as User;

@@ -8,8 +8,9 @@ import { embeddedLab, type EmbeddedLab } from "./embedded-lab.ts";
 /** An embedded lab that also answers on a port of loopback. Close it after the test. */
 export async function listeningLab(
   settings: Partial<Settings> = {},
+  engine?: "embedded" | "aws",
 ): Promise<EmbeddedLab & { readonly url: string }> {
-  const lab = await embeddedLab(settings);
+  const lab = await embeddedLab(settings, engine);
   const server = createAdaptorServer({ fetch: lab.app.fetch }) as Server;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -50,7 +50,10 @@ export async function putBlob(
   { url, headers = {} }: { url: string; headers?: Record<string, string> | undefined },
   content: Uint8Array,
 ): Promise<void> {
-  await request(place, url, { method: "PUT", headers, body: content as Uint8Array<ArrayBuffer> });
+  // The length that S3 wants signed is the body's, which `fetch` says itself.
+  const { "content-length": _, ...others } = headers;
+  const body = content as Uint8Array<ArrayBuffer>;
+  await request(place, url, { method: "PUT", headers: others, body });
 }
 
 /** Runs `work` on all, a few at a time; the results are in the order of the list. */
