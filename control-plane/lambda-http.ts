@@ -64,8 +64,12 @@ async function answerTo(event: HttpEvent, signal: AbortSignal): Promise<HttpAnsw
 
 /** Opened once; after a failure the next request tries again. */
 function theApp(): Promise<Hono<Env>> {
-  app ??= lambdaLab().then(composeApp);
-  app.catch(() => (app = undefined));
+  app ??= lambdaLab()
+    .then(composeApp)
+    .catch((error: unknown) => {
+      app = undefined;
+      throw error;
+    });
   return app;
 }
 

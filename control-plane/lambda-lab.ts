@@ -13,8 +13,10 @@ let opened: Promise<Deps> | undefined;
  * again. Throws with the name of a variable that is missing, and `Unavailable` while the table is away.
  */
 export function lambdaLab(): Promise<Deps> {
-  opened ??= open(process.env);
-  opened.catch(() => (opened = undefined));
+  opened ??= open(process.env).catch((error: unknown) => {
+    opened = undefined;
+    throw error;
+  });
   return opened;
 }
 

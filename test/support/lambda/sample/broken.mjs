@@ -1,0 +1,2 @@
+// A bundle that cannot be loaded.
+throw new SyntaxError("a broken bundle");
