@@ -1,4 +1,4 @@
-import { TableConflict, type Item, type Key } from "../ports/table.ts";
+import { TableConflict, type Item } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { closedKey } from "./keys.ts";
@@ -49,6 +49,3 @@ export function saying({ why, user, since }: Closed): string {
 }
 
 export const nowOf = ({ system }: Deps): string => new Date(system.now()).toISOString();
-
-/** Keys of the lab as a whole are of this place: they say what is so here and now. */
-export const isOfThisPlace = ({ partition }: Key): boolean => partition === "lab";
