@@ -90,7 +90,8 @@ export function createFunctionPool(
       return await member.environment.invoke(JSON.stringify(event));
     } finally {
       counts.billedMs += Math.ceil(performance.now() - started);
-      void release(member);
+      // Before the caller hears of it: who asks again at once meets this environment, not a new one.
+      await release(member);
     }
   }
 
