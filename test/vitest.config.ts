@@ -50,6 +50,18 @@ export default defineConfig({
           maxWorkers: 1,
         },
       },
+      {
+        root,
+        oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
+        test: {
+          name: "cloud-slow",
+          include: ["test/e2e/{lab,cloud}.e2e.test.ts"],
+          env: { PUMICE_TEST_ENGINE: "aws" },
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          maxWorkers: 1,
+        },
+      },
     ],
   },
 });

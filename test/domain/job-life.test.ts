@@ -3,7 +3,8 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DeviceView } from "#protocol/api.ts";
 import { aJob } from "../support/builders.ts";
-import { embeddedLab, isOnAws, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { isOnAws } from "../support/test-engine.ts";
 
 let lab: EmbeddedLab;
 let worker: string;

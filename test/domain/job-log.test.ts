@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { LogPage, ResultView } from "#protocol/api.ts";
 import { MAX_CHUNK_RECORDS, type LogUploadResponse } from "#protocol/worker-api.ts";
 import { aResult } from "../support/builders.ts";
-import { aChunk, embeddedLab, isOnAws, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { aChunk, embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { isOnAws } from "../support/test-engine.ts";
 
 let lab: EmbeddedLab;
 let worker: string;

@@ -7,7 +7,8 @@ import { assignmentsKey } from "../../control-plane/domain/keys.ts";
 import { kindOf } from "../../control-plane/domain/item-kinds.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
 import { aJob } from "../support/builders.ts";
-import { embeddedLab, isOnAws, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { isOnAws } from "../support/test-engine.ts";
 
 const labs: EmbeddedLab[] = [];
 let lab: EmbeddedLab;

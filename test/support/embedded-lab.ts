@@ -21,8 +21,7 @@ import type { Env } from "../../control-plane/http/route.ts";
 import type { System } from "../../control-plane/ports/system.ts";
 import { openLab } from "../../control-plane/serve.ts";
 import { aDeviceConfiguration, aJob } from "./builders.ts";
-
-export const isOnAws = process.env["PUMICE_TEST_ENGINE"] === "aws";
+import { isOnAws } from "./test-engine.ts";
 
 export interface RequestOptions {
   method?: string;

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { isOnAws } from "./test-engine.ts";
+import { startCloudPlane, type CloudPlane } from "./aws/cloud-plane.ts";
 import type { JobView, LogPage, ResultView } from "#protocol/api.ts";
 
 export const root = path.resolve(import.meta.dirname, "../..");
@@ -23,7 +25,10 @@ export interface RealLab {
   readonly url: string;
   readonly adminToken: string;
   readonly workDir: string;
+  /** `pumice serve`; throws where the control plane is none. */
   readonly server: ChildProcess;
+  /** The emulated AWS and the functions, where the lab is on them. */
+  readonly cloud: CloudPlane["cloud"] | undefined;
   readonly agent: ChildProcess;
   api<T>(method: string, where: string, body?: unknown, type?: string): Promise<T>;
   submit(definition: string): Promise<number>;
@@ -45,7 +50,7 @@ export interface RealLab {
 
 /**
  * A whole lab as a person runs it: the bundled control plane and worker as processes of their own on
- * a free port of loopback, with `devices` QEMU devices. Needs `dist/` (scripts/test bundles it).
+ * a free port of loopback, or with `PUMICE_TEST_ENGINE=aws` the bundled Lambda functions on emulators, with `devices` QEMU devices. Needs `dist/` (scripts/test bundles it).
  */
 export async function realLab({
   devices = 1,
@@ -55,24 +60,10 @@ export async function realLab({
   const dataDir = path.join(dir, "data");
   const workDir = path.join(dir, "worker");
   const tokenFile = path.join(dir, "worker-token");
-  let listen = "127.0.0.1:0";
-  let url = "";
-  let server: ChildProcess;
   let agent: ChildProcess;
 
-  async function startServer(): Promise<void> {
-    server = start(process.execPath, "pumice.mjs", [
-      "serve",
-      "--data",
-      dataDir,
-      "--listen",
-      listen,
-    ]);
-    url = await firstUrl(server);
-    listen = new URL(url).host;
-  }
   async function startAgent(): Promise<void> {
-    const args = ["start", "--url", url, "--token-file", tokenFile, "--work-dir", workDir];
+    const args = ["start", "--url", plane.url(), "--token-file", tokenFile, "--work-dir", workDir];
     agent = start(workerRuntime, "pumice-worker.cjs", args);
     await until(
       async () => (await api<{ state: string }>("GET", "/workers/bench")).state === "Online",
@@ -84,7 +75,7 @@ export async function realLab({
     body?: unknown,
     type = "application/json",
   ): Promise<T> {
-    const answer = await fetch(`${url}/api/v1${where}`, {
+    const answer = await fetch(`${plane.url()}/api/v1${where}`, {
       method,
       // A connection that is kept would be one to a server that is gone after a restart.
       headers: { authorization: `Bearer ${adminToken}`, "content-type": type, connection: "close" },
@@ -107,8 +98,8 @@ export async function realLab({
     }
   }
 
-  await startServer();
-  const adminToken = readFileSync(path.join(dataDir, "admin-token"), "utf8").trim();
+  const plane = await (isOnAws ? startCloudPlane() : startServe(dataDir));
+  const { adminToken } = plane;
   const worker = await api<{ token: string }>("POST", "/workers", { name: "bench" });
   writeFileSync(tokenFile, worker.token, { mode: 0o600 });
   const configuration = readFileSync(path.join(root, "docs/examples/qemu-device.yaml"), "utf8");
@@ -126,11 +117,14 @@ export async function realLab({
     adminToken,
     workDir,
     get url() {
-      return url;
+      return plane.url();
     },
     get server() {
-      return server;
+      const process = plane.process?.();
+      if (!process) throw new Error("this control plane is no process");
+      return process;
     },
+    cloud: plane.cloud,
     get agent() {
       return agent;
     },
@@ -146,16 +140,48 @@ export async function realLab({
       await until(async () => (await api<JobView>("GET", `/jobs/${id}`)).state === "Finished");
       return api<JobView>("GET", `/jobs/${id}`);
     },
-    killServer: () => end(server, "SIGKILL"),
-    startServer,
+    killServer: () => plane.kill(),
+    startServer: () => plane.start(),
     killAgent: () => end(agent, "SIGKILL"),
     startAgent,
     close: async () => {
       await end(agent, "SIGTERM");
-      await end(server, "SIGTERM");
+      await plane.close();
       for (const pid of processesOf(workDir)) process.kill(pid, "SIGKILL");
       rmSync(dir, { recursive: true, force: true });
     },
+  };
+}
+
+interface ServePlane {
+  readonly adminToken: string;
+  readonly cloud?: undefined;
+  url(): string;
+  process?(): ChildProcess;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The embedded control plane as a process, at the same address whenever it is started again. */
+async function startServe(dataDir: string): Promise<ServePlane> {
+  let listen = "127.0.0.1:0";
+  let url = "";
+  let server: ChildProcess;
+  async function startServer(): Promise<void> {
+    const args = ["serve", "--data", dataDir, "--listen", listen];
+    server = start(process.execPath, "pumice.mjs", args);
+    url = await firstUrl(server);
+    listen = new URL(url).host;
+  }
+  await startServer();
+  return {
+    adminToken: readFileSync(path.join(dataDir, "admin-token"), "utf8").trim(),
+    url: () => url,
+    process: () => server,
+    kill: () => end(server, "SIGKILL"),
+    start: startServer,
+    close: () => end(server, "SIGTERM"),
   };
 }
 
