@@ -14,7 +14,7 @@ import {
   type RenderedDevice,
 } from "./rendered-device.ts";
 import { textProblem } from "./texts.ts";
-import { workerTextProblems } from "./workers.ts";
+import { workerTextProblems } from "./worker-texts.ts";
 
 /** A lab and what it is to become. */
 export interface LabStep {

@@ -6,7 +6,6 @@ import { AppError } from "./app-error.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, deviceView, getDeviceItem, type DeviceRecord } from "./device-record.ts";
-import { checkDeviceText } from "./device-texts.ts";
 import { keepDeviceType } from "./device-types.ts";
 import { getJobItem } from "./job-record.ts";
 import { deviceKey, workerKey } from "./keys.ts";
@@ -63,6 +62,7 @@ export async function putDevice(
     throw new AppError("invalid", message);
   }
   const { device_type } = request;
+  const { checkDeviceText } = await import("./device-texts.ts");
   await checkDeviceText(deps, { hostname, device_type, ...textOf(request) });
   return writeDevice(deps, user, hostname, request);
 }

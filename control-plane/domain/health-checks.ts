@@ -1,5 +1,4 @@
 import type { LabTextView } from "#protocol/api.ts";
-import { checkJob } from "#protocol/check-job.ts";
 import { labName, type PutText } from "#protocol/lab.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
@@ -30,6 +29,7 @@ export async function putHealthCheck(
 ): Promise<PutText> {
   const user = requireAdmin(principal);
   requireName(labName, name, "health check");
+  const { checkJob } = await import("#protocol/check-job.ts");
   const { problems, warnings } = checkJob(text);
   const [first] = problems;
   if (first) {

@@ -8,6 +8,7 @@ import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { deviceKey, workerKey } from "./keys.ts";
 import { queryFirst } from "./query-all.ts";
+import { suits } from "./suits.ts";
 import { isSchedulable, readAssignments, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
 
@@ -67,16 +68,6 @@ function idleDevices(deps: Deps, deviceType: string) {
     },
     isEmpty: async (): Promise<boolean> => read.size === 0 && !(await more()),
   };
-}
-
-/** Whether a job may run on a device, as far as these two know (SCHEDULER.md 2.2). */
-export function suits(job: JobRecord, device: DeviceRecord): boolean {
-  return (
-    job.device_type === device.device_type &&
-    (job.requested_device ?? device.hostname) === device.hostname &&
-    (job.requested_worker ?? device.worker) === device.worker &&
-    job.tags.every((tag) => device.tags.includes(tag))
-  );
 }
 
 type Assignment = "assigned" | "job is gone" | "device is gone" | "worker is gone";

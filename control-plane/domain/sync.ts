@@ -4,6 +4,7 @@ import {
   type RunnerReport,
   type SyncRequest,
   type SyncResponse,
+  type Ticket,
 } from "#protocol/worker-api.ts";
 import type { Item } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
@@ -14,7 +15,6 @@ import { isWatched } from "./job-log.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { deviceKey, tokenKey } from "./keys.ts";
-import { makeTicket } from "./ticket.ts";
 import { requireWorker, type Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 import {
@@ -201,13 +201,19 @@ function digest(deps: Deps, { start, lost, ...ids }: Plan): string {
 
 async function answer(deps: Deps, plan: Plan, seen: string): Promise<SyncResponse> {
   const { cancel, forget, watched } = plan;
-  const tickets = await Promise.all(plan.start.map((job) => makeTicket(deps, job)));
   return {
-    start: tickets.filter((ticket) => ticket !== undefined),
+    start: plan.start.length === 0 ? [] : await makeTickets(deps, plan.start),
     lost: plan.lost.map((job) => ({ job_id: job.id, token: jobToken(deps, job) })),
     cancel,
     forget,
     watched,
     seen,
   };
+}
+
+/** Loaded when there is one: a function that starts for an idle worker's sync never renders a device. */
+async function makeTickets(deps: Deps, jobs: readonly JobRecord[]): Promise<Ticket[]> {
+  const { makeTicket } = await import("./ticket.ts");
+  const tickets = await Promise.all(jobs.map((job) => makeTicket(deps, job)));
+  return tickets.filter((ticket) => ticket !== undefined);
 }

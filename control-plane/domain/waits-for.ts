@@ -2,7 +2,7 @@ import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { JobRecord } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
-import { suits } from "./schedule.ts";
+import { suits } from "./suits.ts";
 import { isSchedulable, type WorkerRecord } from "./worker-record.ts";
 
 /** How many devices of its type are looked at: a job waits for the same reasons in a lab of ten thousand. */

@@ -1,6 +1,5 @@
 import type { AddedWorker, WorkerView } from "#protocol/api.ts";
 import type { LabWorker } from "#protocol/lab.ts";
-import { readYaml } from "#protocol/read-yaml.ts";
 import type { DeviceHealth, WorkerHealth } from "#protocol/states.ts";
 import { TableConflict } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
@@ -21,8 +20,6 @@ import {
   type WorkerSettings,
 } from "./worker-record.ts";
 import { without } from "./without.ts";
-
-const MAX_SETTINGS_BYTES = 300 * 1024;
 
 /** Makes a worker and its token; the answer is the only place that has the token. Throws `conflict` when the name is taken. */
 export async function addWorker(
@@ -99,6 +96,7 @@ export async function putWorker(
   settings: LabWorker,
 ): Promise<WorkerView> {
   requireAdmin(principal);
+  const { workerTextProblems } = await import("./worker-texts.ts");
   const [first] = workerTextProblems(settings);
   if (first) throw new AppError("invalid", `${first.field}: line ${first.line}: ${first.message}`);
   return workerView(deps, await writeWorker(deps, name, settings));
@@ -125,25 +123,6 @@ export async function writeWorker(
   await passOn(deps, worker, before);
   for (const type of await deviceTypesOfWorker(deps, name)) await deps.signals.requestPass(type);
   return worker;
-}
-
-/** What is wrong with a worker's texts. They travel in one item of the table, so they share its size. */
-export function workerTextProblems(
-  settings: LabWorker,
-): { field: string; line: number; message: string }[] {
-  const fields = ["dispatcher", "env", "env_dut"] as const;
-  const size = new TextEncoder().encode(JSON.stringify(fields.map((field) => settings[field])));
-  if (size.length > MAX_SETTINGS_BYTES) {
-    const message = `a worker's texts have at most ${MAX_SETTINGS_BYTES} bytes together`;
-    return [{ field: fields[0], line: 1, message }];
-  }
-  return fields.flatMap((field) => {
-    const { value, problems } = readYaml(settings[field]);
-    const [problem] = problems;
-    if (problem) return [{ field, line: problem.line, message: problem.message }];
-    const isMapping = typeof (value ?? {}) === "object" && !Array.isArray(value);
-    return isMapping ? [] : [{ field, line: 1, message: "expected a mapping" }];
-  });
 }
 
 /** What a worker's health does to that of its devices (SCHEDULER.md 1.2). */

@@ -1,15 +1,8 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import { putBackSchema } from "#protocol/lab.ts";
-import { readYaml } from "#protocol/read-yaml.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
-import {
-  deviceConfig,
-  deviceConfiguration,
-  putBackDeviceText,
-  putDictionary,
-} from "../domain/device-texts.ts";
 import { requireAdmin, requireUser } from "../domain/principal.ts";
 import { getText, listVersions } from "../domain/texts.ts";
 import { parse, readJson, readText } from "./read-body.ts";
@@ -22,17 +15,21 @@ const configQuery = v.object({ ...versionQuery.entries, context: v.optional(v.st
 
 const YAML = "application/yaml; charset=utf-8";
 
+/** Loaded when it is used, as all that reads templates or YAML. */
+const rules = () => import("../domain/device-texts.ts");
+
 /** A device's dictionary, its versions, and what it renders to. */
 export function deviceTextRoutes(deps: Deps) {
   const app = routes();
-  app.get("/devices/:hostname/configuration", async (c) =>
-    c.body(await deviceConfiguration(deps, c.var.principal, c.req.param("hostname")), 200, {
-      "content-type": YAML,
-    }),
-  );
+  app.get("/devices/:hostname/configuration", async (c) => {
+    const { deviceConfiguration } = await rules();
+    const text = await deviceConfiguration(deps, c.var.principal, c.req.param("hostname"));
+    return c.body(text, 200, { "content-type": YAML });
+  });
   app.get("/devices/:hostname/config", async (c) => {
     const { version, context } = parse(configQuery, c.req.query(), "query");
-    const how = { version, context: contextOf(context) };
+    const how = { version, context: await contextOf(context) };
+    const { deviceConfig } = await rules();
     const config = await deviceConfig(deps, c.var.principal, c.req.param("hostname"), how);
     return wantsYaml(c) ? c.body(config.text, 200, { "content-type": YAML }) : c.json(config);
   });
@@ -46,6 +43,7 @@ export function deviceTextRoutes(deps: Deps) {
     const principal = requireAdmin(c.var.principal);
     const text = await readText(c.req.raw, MAX_TEXT_BYTES);
     const hostname = c.req.param("hostname");
+    const { putDictionary } = await rules();
     return c.json(await putDictionary(deps, principal, hostname, text, howChanged(c)));
   });
   app.get("/devices/:hostname/versions", async (c) => {
@@ -56,12 +54,14 @@ export function deviceTextRoutes(deps: Deps) {
   app.post("/devices/:hostname/put-back", async (c) => {
     const principal = requireAdmin(c.var.principal);
     const { version } = await readJson(c.req.raw, putBackSchema);
+    const { putBackDeviceText } = await rules();
     return c.json(await putBackDeviceText(deps, principal, c.req.param("hostname"), version));
   });
   return app;
 }
 
-function contextOf(text: string | undefined): Record<string, unknown> {
+async function contextOf(text: string | undefined): Promise<Record<string, unknown>> {
+  const { readYaml } = await import("#protocol/read-yaml.ts");
   const { value, problems } = readYaml(text ?? "");
   const [problem] = problems;
   if (problem) throw new AppError("invalid", `context: ${problem.message}`);

@@ -7,7 +7,6 @@ import {
   listJobs,
   MAX_DEFINITION_BYTES,
   readDefinition,
-  submitJob,
 } from "../domain/jobs.ts";
 import { junitReport } from "../domain/junit.ts";
 import { requireUser } from "../domain/principal.ts";
@@ -32,6 +31,7 @@ export function jobRoutes(deps: Deps) {
   app.post("/jobs", async (c) => {
     const principal = requireUser(c.var.principal);
     const text = await readText(c.req.raw, MAX_DEFINITION_BYTES);
+    const { submitJob } = await import("../domain/submit-job.ts");
     return c.json(await submitJob(deps, principal, text), 201);
   });
   app.get("/jobs", async (c) =>

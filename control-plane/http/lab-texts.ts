@@ -2,7 +2,6 @@ import * as v from "valibot";
 import { putBackSchema, type PutText } from "#protocol/lab.ts";
 import type { Deps } from "../domain/deps.ts";
 import { listHealthChecks, putHealthCheck, removeHealthCheck } from "../domain/health-checks.ts";
-import { listTemplates, putTemplate, removeTemplate } from "../domain/own-templates.ts";
 import { requireAdmin, requireUser, type Principal } from "../domain/principal.ts";
 import { getText, listVersions, type HowChanged } from "../domain/texts.ts";
 import { parse, readJson, readText } from "./read-body.ts";
@@ -25,15 +24,18 @@ interface Collection {
   remove: (deps: Deps, principal: Principal, name: string) => Promise<void>;
 }
 
+/** Loaded when it is used, as all that reads templates or YAML. */
+const ownTemplates = () => import("../domain/own-templates.ts");
+
 /** `/api/v1/templates`: the lab's own, which win over Pumice's. */
 export const templateRoutes = (deps: Deps) =>
   textRoutes(deps, {
     path: "templates",
     kind: "template",
     contentType: undefined,
-    list: listTemplates,
-    put: putTemplate,
-    remove: removeTemplate,
+    list: async (...of) => (await ownTemplates()).listTemplates(...of),
+    put: async (...of) => (await ownTemplates()).putTemplate(...of),
+    remove: async (...of) => (await ownTemplates()).removeTemplate(...of),
   });
 
 /** `/api/v1/health-checks` */

@@ -1,6 +1,5 @@
 import { stream } from "hono/streaming";
 import { LAB_SECTIONS, labRequestSchema } from "#protocol/lab.ts";
-import { applyLab, planFor } from "../domain/apply-lab.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireAdmin } from "../domain/principal.ts";
 import { readSection } from "../domain/read-lab.ts";
@@ -28,11 +27,13 @@ export function labRoutes(deps: Deps) {
   app.post("/lab/plan", async (c) => {
     const principal = requireAdmin(c.var.principal);
     const request = await readJson(c.req.raw, labRequestSchema, MAX_LAB_BYTES);
+    const { planFor } = await import("../domain/apply-lab.ts");
     return c.json(await planFor(deps, principal, request));
   });
   app.post("/lab/apply", async (c) => {
     const principal = requireAdmin(c.var.principal);
     const request = await readJson(c.req.raw, labRequestSchema, MAX_LAB_BYTES);
+    const { applyLab } = await import("../domain/apply-lab.ts");
     return c.json(await applyLab(deps, principal, request));
   });
   return app;

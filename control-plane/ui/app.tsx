@@ -5,7 +5,6 @@ import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { someDeviceTypeNames } from "../domain/device-types.ts";
-import { deviceConfiguration } from "../domain/device-texts.ts";
 import { getDevice, listDevices } from "../domain/devices.ts";
 import { readLog } from "../domain/job-log.ts";
 import {
@@ -14,7 +13,6 @@ import {
   listJobs,
   MAX_DEFINITION_BYTES,
   readDefinition,
-  submitJob,
 } from "../domain/jobs.ts";
 import type { Principal } from "../domain/principal.ts";
 import { listResults } from "../domain/results.ts";
@@ -158,6 +156,7 @@ function submitPages(app: Hono<Env>, deps: Deps): void {
     // A form sends its line breaks as CR LF, whatever was pasted.
     const text = (form.get("definition") ?? "").replaceAll("\r\n", "\n");
     try {
+      const { submitJob } = await import("../domain/submit-job.ts");
       const { job_ids } = await submitJob(deps, c.var.principal, text);
       return c.redirect(`/jobs/${job_ids[0]}`, 303);
     } catch (error) {
@@ -209,6 +208,7 @@ function labPages(app: Hono<Env>, deps: Deps): void {
 /** A page is shown of a device that does not render, too. */
 async function configurationOrWhyNot(deps: Deps, principal: Principal, hostname: string) {
   try {
+    const { deviceConfiguration } = await import("../domain/device-texts.ts");
     return await deviceConfiguration(deps, principal, hostname);
   } catch (error) {
     if (error instanceof AppError) return `# ${error.message}`;

@@ -1,0 +1,23 @@
+import type { LabWorker } from "#protocol/lab.ts";
+import { readYaml } from "#protocol/read-yaml.ts";
+
+const MAX_SETTINGS_BYTES = 300 * 1024;
+
+/** What is wrong with a worker's texts. They travel in one item of the table, so they share its size. */
+export function workerTextProblems(
+  settings: LabWorker,
+): { field: string; line: number; message: string }[] {
+  const fields = ["dispatcher", "env", "env_dut"] as const;
+  const size = new TextEncoder().encode(JSON.stringify(fields.map((field) => settings[field])));
+  if (size.length > MAX_SETTINGS_BYTES) {
+    const message = `a worker's texts have at most ${MAX_SETTINGS_BYTES} bytes together`;
+    return [{ field: fields[0], line: 1, message }];
+  }
+  return fields.flatMap((field) => {
+    const { value, problems } = readYaml(settings[field]);
+    const [problem] = problems;
+    if (problem) return [{ field, line: problem.line, message: problem.message }];
+    const isMapping = typeof (value ?? {}) === "object" && !Array.isArray(value);
+    return isMapping ? [] : [{ field, line: 1, message: "expected a mapping" }];
+  });
+}
