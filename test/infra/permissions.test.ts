@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import type { Resource } from "../../infra/read-template.ts";
 import {
   arnOf,
   BY_TLS_ONLY,
