@@ -1,13 +1,14 @@
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { measureJob } from "./job.ts";
+import { measureLambda } from "./lambda.ts";
 import { measureLanguage } from "./language.ts";
 import { measureMemory } from "./memory.ts";
 
 /** One figure: what it is and one value a run. */
 export interface Row {
   name: string;
-  unit: "ms" | "MiB";
+  unit: "ms" | "MiB" | "kB";
   values: number[];
 }
 
@@ -24,6 +25,10 @@ const parts: Record<string, Part> = {
   job: {
     about: "a QEMU job's latencies: submission to runner start, end of test to Finished, overhead",
     run: measureJob,
+  },
+  lambda: {
+    about: "cold starts of the cloud's function and the size of its code, on emulators",
+    run: measureLambda,
   },
   memory: {
     about: "memory of the control plane idle, the agent idle, a runner during a job",
