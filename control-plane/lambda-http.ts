@@ -20,9 +20,11 @@ const HOLD_MS = 25_000;
 const ANSWER_MS = 2_000;
 
 let app: Promise<Hono<Env>> | undefined;
-// While the environment starts, which has more processor than the calls: half the time of a first answer.
+// While the environment starts, which has more processor than its calls: the connection to the table, and Node's own
+// Request and Response, which it reads when they are first used. A failure is the first call's to tell.
+const opening = theApp().catch(() => {});
 void new Response(new Request("https://pumice").url);
-theApp().catch(() => {});
+await opening;
 
 /** The API and the pages, for API Gateway's HTTP API and for function URLs. */
 export async function handler(event: HttpEvent, invocation: Invocation): Promise<HttpAnswer> {

@@ -12,7 +12,7 @@ interface BatchAnswer {
   readonly batchItemFailures: { readonly itemIdentifier: string }[];
 }
 
-lambdaLab().catch(() => {});
+await lambdaLab().catch(() => {});
 
 /** One pass for each device type of the batch, however often it was asked for. What failed comes again. */
 export async function handler(event: PassesEvent, invocation: Invocation): Promise<BatchAnswer> {

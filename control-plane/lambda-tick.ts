@@ -4,7 +4,7 @@ import { lambdaLab } from "./lambda-lab.ts";
 import { logFor } from "./lambda-log.ts";
 
 const rounds: Rounds = {};
-lambdaLab().catch(() => {});
+await lambdaLab().catch(() => {});
 
 /** Each minute, by EventBridge. One that fails is counted by Lambda, for the alarm; the next does its work. */
 export async function handler(_event: unknown, invocation: Invocation): Promise<void> {
