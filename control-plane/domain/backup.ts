@@ -30,7 +30,7 @@ export async function backupPage(
 ): Promise<BackupPage> {
   requireAdmin(principal);
   const time = nowOf(deps);
-  const page = await deps.table.scan(cursor);
+  const page = await deps.table.scan(cursor).catch(notACursor);
   const items = page.items.filter(belongsToBackup);
   const again = items.flatMap(({ key, data }) =>
     kindOf(key)?.name === "job" && isInMotion(data as JobRecord, since ?? time)
@@ -61,12 +61,14 @@ export async function backupJob(
   if (cursor === undefined && !job) throw new AppError("not_found", `there is no job ${id}`);
   const [lines, from] = job ? [job.data.log_lines, undefined] : readCursor(cursor);
   const { partition } = chunkKey(id, 0);
-  const page = await deps.table.query<object>("main", partition, {
-    from: "chunk#",
-    to: under("results#").to!,
-    limit: PARTS_PER_PAGE,
-    ...(from === undefined ? {} : { cursor: from }),
-  });
+  const page = await deps.table
+    .query<object>("main", partition, {
+      from: "chunk#",
+      to: under("results#").to!,
+      limit: PARTS_PER_PAGE,
+      ...(from === undefined ? {} : { cursor: from }),
+    })
+    .catch(notACursor);
   const parts = page.items.filter(({ key }) => isPartOfLog(key) && lineOfPart(key) < lines);
   return {
     ...(await withBlobs(deps, job ? [job, ...parts] : parts)),
@@ -121,6 +123,14 @@ async function withLink(deps: Deps, blob: Pick<BackupBlob, "key" | "sha256">): P
   if (bytes === undefined) return blob;
   const { url, headers } = await deps.blobs.signGet(blob.key, LINK_SECONDS);
   return { ...blob, bytes, url, headers };
+}
+
+/** Engines read their cursors as JSON. */
+function notACursor(error: unknown): never {
+  if (!(error instanceof SyntaxError)) throw error;
+  throw new AppError("invalid", "cursor: expected the cursor of an earlier answer", {
+    cause: error,
+  });
 }
 
 /** Lines of the job as its first page had them, and the table's own cursor. */

@@ -54,11 +54,11 @@ afterEach(async () => {
   program.remove();
 });
 
-async function follow({ call }: Place, id: number, lines = Infinity): Promise<LogPage["records"]> {
+async function follow(place: Place, id: number, lines = Infinity): Promise<LogPage["records"]> {
   const records: LogPage["records"] = [];
   for (;;) {
     const where = `/jobs/${id}/log?start=${records.length}&wait=20`;
-    const page = await call<LogPage>("GET", where);
+    const page = await place.call<LogPage>("GET", where);
     records.push(...page.records);
     if (page.complete || records.length >= lines) return records;
   }

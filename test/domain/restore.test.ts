@@ -96,7 +96,9 @@ test("a page names the jobs in motion, and one of them is told with its parts in
     ({ cursor } = page);
   }
   expect(items).toHaveLength(26);
-  expect((await lab.request(`/backup/jobs/${id}?cursor=x`)).status).toBe(400);
+  for (const where of [`/jobs/${id}?cursor=x`, `/jobs/${id}?cursor=1.x`, "/items?cursor=x"]) {
+    expect((await lab.request(`/backup${where}`)).status).toBe(400);
+  }
   expect((await lab.request("/backup/jobs/99")).status).toBe(404);
 
   await lab.finish(id, token, { result: "pass", lines: 26 });

@@ -197,11 +197,11 @@ function flush(run: Run): void {
     );
     manifest.counts = countsOf(run);
     Object.assign(run, { items: [], blobs: [], chars: 0 });
+    const { terminal } = run.context;
+    if (!terminal.progress) terminal.say(said(manifest.counts));
   }
   manifest.next = run.next;
   writeManifest(dir, manifest);
-  const { terminal } = run.context;
-  if (!terminal.progress) terminal.say(said(manifest.counts));
 }
 
 function countsOf({ manifest: { counts }, items, blobs }: Run): Manifest["counts"] {

@@ -88,12 +88,7 @@ async function request(
   for (let attempt = 1; ; attempt++) {
     let problem: string;
     try {
-      const answer = await fetch(target, {
-        ...init,
-        redirect: "error",
-        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-      });
-      const content = new Uint8Array(await answer.arrayBuffer());
+      const { answer, content } = await exchange(target, init, signal);
       if (answer.ok) return content;
       problem = `it answered ${answer.status}`;
       if (answer.status === 403) throw new LinkExpired(`${target.host}: ${problem}`);
@@ -108,6 +103,23 @@ async function request(
       throw new ClientError(`${target.host}${target.pathname} can't be reached: ${problem}`);
     }
     await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1), undefined, { signal });
+  }
+}
+
+/** Its own timer ends with it: there may be many thousands of these, and a signal's timer is kept to its end. */
+async function exchange(target: URL, init: RequestInit, signal: AbortSignal) {
+  signal.throwIfAborted();
+  const stop = new AbortController();
+  const abort = () => stop.abort(signal.reason);
+  const late = () => stop.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
+  const timer = setTimeout(late, TIMEOUT_MS);
+  signal.addEventListener("abort", abort);
+  try {
+    const answer = await fetch(target, { ...init, redirect: "error", signal: stop.signal });
+    return { answer, content: new Uint8Array(await answer.arrayBuffer()) };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
   }
 }
 
