@@ -24,12 +24,14 @@ const NO_CREDENTIALS =
  * `UsageError` when there is no region or there are no credentials; nothing is asked of AWS yet.
  */
 export async function openCloud(region: string | undefined): Promise<Cloud> {
-  const wanted = region || process.env["AWS_REGION"] || process.env["AWS_DEFAULT_REGION"];
+  const wanted =
+    region || process.env["AWS_REGION"] || process.env["AWS_DEFAULT_REGION"] || undefined;
   const options = { ...(wanted ? { region: wanted } : {}), maxAttempts: 5 };
   const cloudFormation = new CloudFormationClient(options);
-  const found = await cloudFormation.config.region().catch(() => "");
+  const found = wanted ?? (await cloudFormation.config.region().catch(() => ""));
+  if (!found) throw new UsageError(NO_REGION);
   if (!/^[a-z]{2}(-[a-z]+)+-\d+$/.test(found)) {
-    throw new UsageError(found ? `${found} is no region of AWS` : NO_REGION);
+    throw new UsageError(`${found} is no region of AWS; one is eu-central-1, say`);
   }
   const { credentials } = cloudFormation.config;
   await credentials().catch((error: unknown) => {

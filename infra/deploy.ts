@@ -108,7 +108,7 @@ async function remember(
     code_key: codeKey,
     template_key: templateKey,
     time: new Date().toISOString(),
-    ...(before === undefined ? {} : { before }),
+    ...(before === undefined || before === release ? {} : { before }),
   });
   await cloud.cloudFormation.send(
     new UpdateTerminationProtectionCommand({

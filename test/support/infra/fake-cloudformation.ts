@@ -39,7 +39,7 @@ export type Form = Record<string, string>;
 
 /**
  * CloudFormation as far as deploys use it: change sets that need a second look, events that come bit by bit, rollback
- * after a failure, protection, and data that stays. It makes no resources: `onMade` and `onKept` are told.
+ * after a failure, protection, and data that stays. It makes no resources.
  */
 export class FakeCloudFormation {
   readonly stacks = new Map<string, FakeStack>();
@@ -47,6 +47,10 @@ export class FakeCloudFormation {
   readonly kept = new Set<string>();
   /** Resource that fails, and why. */
   failing: { name: string; reason: string } | undefined;
+  /** Resource that each update would make anew. */
+  replacing: string | undefined;
+  /** Where labs are; their own name of example without it. */
+  url: string | undefined;
   readonly #sets = new Map<string, FakeChangeSet>();
   #events: Event[] = [];
   #shown = 0;
@@ -160,8 +164,8 @@ export class FakeCloudFormation {
       const before = stack.resources.get(name);
       const isKept = retained && this.kept.has(this.physical(stack, name, type));
       if (!before) changes.push(change(imports && isKept ? "Import" : "Add", name, type));
-      else if (before.text !== text) {
-        const Replacement = text.includes("Renamed") ? "True" : "False";
+      else if (before.text !== text || this.replacing === name) {
+        const Replacement = this.replacing === name ? "True" : "False";
         const Details = {
           member: [{ Target: { Attribute: "Properties", Name: changed(before.text, text) } }],
         };
@@ -206,7 +210,8 @@ export class FakeCloudFormation {
     const verb = isNew ? "CREATE" : "UPDATE";
     const { failing } = this;
     this.#event(stack, token, stack.name, STACK_TYPE, `${verb}_IN_PROGRESS`);
-    for (const [name, { type }] of next.resources) {
+    for (const [name, { type, text }] of next.resources) {
+      if (stack.resources.get(name)?.text === text) continue;
       this.#event(stack, token, name, type, `${verb}_IN_PROGRESS`);
       if (failing?.name !== name) {
         this.#event(stack, token, name, type, `${verb}_COMPLETE`);
@@ -282,7 +287,7 @@ export class FakeCloudFormation {
   outputs({ name, parameters }: FakeStack): Record<string, string> {
     return name === "pumice-code"
       ? { CodeBucketName: "pumice-code-bucket" }
-      : { Url: `https://${name}.example`, Release: parameters["Release"] ?? "" };
+      : { Url: this.url ?? `https://${name}.example`, Release: parameters["Release"] ?? "" };
   }
 
   physical({ name }: Pick<FakeStack, "name">, logical: string, type: string): string {

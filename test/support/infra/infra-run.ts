@@ -31,10 +31,10 @@ export function infraProgram(
   });
 }
 
-/** The same in this process, with a person who answers each question in turn. */
+/** The same in this process and its environment, with a person who answers each question in turn. */
 export async function askedInfra(
   args: readonly string[],
-  answers: readonly string[],
+  answers: readonly string[] = [],
 ): Promise<InfraRun & { questions: string[] }> {
   let out = "";
   let said = "";
