@@ -9,12 +9,19 @@ export function logFor(awsRequestId: string): void {
 }
 
 /**
- * One line of JSON for CloudWatch: `time`, `level`, `message`, `invocation` (Lambda's request id), and the context. What
- * is below `PUMICE_LOG_LEVEL` (debug, info or error; info unless told) is left out.
+ * One line of JSON for CloudWatch: `timestamp` and `level` as Lambda's own log filter wants them, `message`, `invocation`
+ * (Lambda's request id), and the context. What is below `PUMICE_LOG_LEVEL` (debug, info or error; info unless told) is left
+ * out.
  */
 export function log(level: Level, message: string, context: Record<string, unknown> = {}): void {
   const least = LEVELS.indexOf((process.env["PUMICE_LOG_LEVEL"] ?? "").toLowerCase() as Level);
   if (LEVELS.indexOf(level) < (least === -1 ? LEVELS.indexOf("info") : least)) return;
-  const line = { time: new Date().toISOString(), level, message, invocation, ...context };
+  const line = {
+    timestamp: new Date().toISOString(),
+    level: level.toUpperCase(),
+    message,
+    invocation,
+    ...context,
+  };
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }

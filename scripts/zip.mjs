@@ -23,10 +23,8 @@ export function zip(entries) {
     const common = u16(FLAGS, DEFLATED, TIME, DATE);
     const sizes = u32(crc32(bytes), packed.length, bytes.length);
     const local = [u32(0x04034b50), u16(VERSION), common, sizes, u16(path.length, 0), path, packed];
-    directory.push(
-      ...[u32(0x02014b50), Buffer.from([VERSION, UNIX]), u16(VERSION), common, sizes],
-      ...[u16(path.length, 0, 0, 0, 0), u32((READABLE_FILE << 16) >>> 0, offset), path],
-    );
+    directory.push(u32(0x02014b50), Buffer.from([VERSION, UNIX]), u16(VERSION), common, sizes);
+    directory.push(u16(path.length, 0, 0, 0, 0), u32((READABLE_FILE << 16) >>> 0, offset), path);
     parts.push(...local);
     offset += lengthOf(local);
   }
