@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { JobView } from "#protocol/api.ts";
+import type { JobList, JobView } from "#protocol/api.ts";
 import type { SyncResponse } from "#protocol/worker-api.ts";
 import { startCloud, type Cloud } from "../support/aws/cloud.ts";
 import { aDeviceConfiguration, aJob } from "../support/builders.ts";
@@ -107,6 +107,21 @@ describe("the lab", () => {
     expect(await api<JobView>(`/jobs/${job_ids[0]}`)).toMatchObject({ device: "qemu-01" });
   });
 
+  test("schedules a job whose submission died after it was written and before anybody was told", async () => {
+    const device = { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() };
+    await api("/devices/qemu-02", device, "PUT");
+    cloud.dynamodb.watch((operation, body) => {
+      if (operation === "PutItem" && JSON.stringify(body).includes("job#")) lambda.kill("http");
+    });
+    const lost = await request("/api/v1/jobs", { method: "POST", body: aJob() });
+    cloud.dynamodb.watch(undefined);
+    expect(lost.status).toBe(500);
+    const [job, ...others] = (await api<JobList>("/jobs")).jobs;
+    expect(others).toHaveLength(1);
+    await lambda.tick();
+    await expect.poll(async () => (await api<JobView>(`/jobs/${job?.id}`)).state).toBe("Scheduled");
+  });
+
   test("answers who is held before the function's time is over", async () => {
     const { token } = await api<{ token: string }>("/workers", { name: "slow" });
     const body = { protocol: 1, version: "test", runners: [], wait_seconds: 50 };
@@ -134,6 +149,7 @@ describe("the lab", () => {
   });
 
   test("ticks", async () => {
+    lambda.meter.reset();
     await lambda.tick();
     expect(lambda.meter.read()["tick"]).toMatchObject({ invocations: 1, errors: 0 });
   });
