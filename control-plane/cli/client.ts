@@ -20,8 +20,8 @@ export interface Client {
   /** Sends and reads JSON. */
   json<T>(method: string, where: string, body?: unknown): Promise<T>;
   text(where: string): Promise<string>;
-  /** Sends a text as it is, and reads JSON. */
-  send<T>(method: string, where: string, text: string): Promise<T>;
+  /** Sends a text as it is, and reads JSON. With a `key` it may be sent again without being done twice. */
+  send<T>(method: string, where: string, text: string, key?: string): Promise<T>;
 }
 
 export interface ClientOptions {
@@ -50,14 +50,21 @@ export function makeClient(options: ClientOptions): Client {
   const { token, signal, patienceMs, onRetry } = options;
   const url = options.url.replace(/\/+$/, "");
 
-  async function attempt(where: string, { method = "GET", body, type }: Sent): Promise<string> {
+  async function attempt(
+    where: string,
+    { method = "GET", body, type, key }: Sent,
+  ): Promise<string> {
     let answer: Response;
     let text: string;
     try {
       answer = await fetch(`${url}/api/v1${where}`, {
         method,
         ...(body === undefined ? {} : { body }),
-        headers: { authorization: `Bearer ${token}`, ...(type ? { "content-type": type } : {}) },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(type ? { "content-type": type } : {}),
+          ...(key === undefined ? {} : { "idempotency-key": key }),
+        },
         signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
       });
       text = await answer.text();
@@ -70,7 +77,7 @@ export function makeClient(options: ClientOptions): Client {
   }
 
   async function ask(where: string, sent: Sent = {}): Promise<string> {
-    const repeatable = sent.method !== "POST";
+    const repeatable = sent.method !== "POST" || sent.key !== undefined;
     const deadline = Date.now() + patienceMs;
     for (let pauseMs = options.pauseMs ?? 250; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
       try {
@@ -93,8 +100,9 @@ export function makeClient(options: ClientOptions): Client {
       return (text === "" ? undefined : parseJson(url, text)) as T;
     },
     text: (where) => ask(where),
-    async send<T>(method: string, where: string, body: string) {
-      const text = await ask(where, { method, body, type: "application/yaml" });
+    async send<T>(method: string, where: string, body: string, key?: string) {
+      const sent = { method, body, type: "application/yaml" };
+      const text = await ask(where, key === undefined ? sent : { ...sent, key });
       return parseJson(url, text) as T;
     },
   };
@@ -105,6 +113,8 @@ interface Sent {
   body?: string;
   /** Media type of the body. */
   type?: string;
+  /** `Idempotency-Key` */
+  key?: string;
 }
 
 /** Whether trying again may help, and can't do twice what was asked once. */

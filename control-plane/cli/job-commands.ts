@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { text as readStream } from "node:stream/consumers";
 import type { JobList, JobView, ResultList, SubmitResponse } from "#protocol/api.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
@@ -103,7 +104,7 @@ async function submit(context: Context): Promise<number> {
   const definition = file === "-" ? await readStream(process.stdin) : readNamedFile(file);
   const client = context.client();
   const answer = await tellingProblems(context, file, () =>
-    client.send<SubmitResponse>("POST", "/jobs", definition),
+    client.send<SubmitResponse>("POST", "/jobs", definition, randomUUID()),
   );
   if (!answer) return 2;
   for (const warning of answer.warnings) terminal.say(`${file}: warning: ${printable(warning)}`);

@@ -97,6 +97,7 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   })),
   kind("results", /^job#\d+$/, /^results#/, v.looseObject({ results: v.array(v.any()) }), asIs),
   kind("watch", /^job#\d+$/, /^watch$/, v.any(), asIs, false),
+  kind("submission", /^submission#/, /./, v.any(), asIs, false),
   kind("device", /^device#/, /^device$/, deviceSchema, (data: DeviceRecord) => deviceItem(data)),
   kind("worker", /^worker#/, /^worker$/, workerSchema, (data: WorkerRecord) => workerItem(data)),
   kind(

@@ -15,6 +15,7 @@ import type { Key, Range, SecondaryKeys } from "../ports/table.ts";
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
  * | queue time-outs (Submitted with one)       | i3    | queue-deadlines     | DEADLINE#ID                |
  * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID                         |
+ * | a submission that may come again           | main  | submission#NAME     | HASH_OF_KEY                |
  * | jobs of a submitter                        | i4    | submitter-jobs#NAME | ID                         |
  * | one device                                 | main  | device#HOST         | device                     |
  * | all devices                                | i1    | devices             | HOST                       |
@@ -53,6 +54,10 @@ export const chunkKey = (id: number, firstLine: number): Key => ({
 export const resultsKey = (id: number, firstLine: number): Key => ({
   partition: `job#${id}`,
   sort: `results#${padded(firstLine)}`,
+});
+export const submissionKey = (submitter: string, hash: string): Key => ({
+  partition: `submission#${submitter}`,
+  sort: hash,
 });
 export const deviceKey = (host: string): Key => ({ partition: `device#${host}`, sort: "device" });
 export const workerKey = (name: string): Key => ({ partition: `worker#${name}`, sort: "worker" });

@@ -6,19 +6,31 @@ import { resolveDeviceType } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
 import { checkSubmission } from "./check-submission.ts";
 import type { Deps } from "./deps.ts";
-import { jobItem, type JobRecord } from "./job-record.ts";
+import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { MAX_DEFINITION_BYTES } from "./jobs.ts";
-import { definitionBlob } from "./keys.ts";
+import { definitionBlob, submissionKey } from "./keys.ts";
 import { requireUser, type Principal } from "./principal.ts";
+import { TableConflict, type Key } from "../ports/table.ts";
+
+/** A submission that was answered, or whose answer got lost. */
+interface Submission {
+  job_ids: number[];
+  /** Of the definition. */
+  sha256: string;
+}
+
+const SUBMISSION_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Puts a job into the queue and asks for a scheduling pass. The text is kept byte for byte. Throws `invalid` with
- * every problem that was found, or `too_large`.
+ * Puts a job into the queue and asks for a scheduling pass. The text is kept byte for byte. With a `key` that the
+ * submitter makes up, the same submission again, for a day, makes no second job. Throws `invalid` with every problem
+ * that was found, `too_large`, or `conflict` when the key was another submission's.
  */
 export async function submitJob(
   deps: Deps,
   principal: Principal,
   text: string,
+  key?: string,
 ): Promise<SubmitResponse> {
   const { name: submitter } = requireUser(principal);
   const bytes = new TextEncoder().encode(text);
@@ -31,6 +43,12 @@ export async function submitJob(
   const definition = await withRealType(deps, read.definition);
   const unknowns = await checkSubmission(deps, definition, (path) => read.locate(path));
   if (unknowns.length > 0) throw refusal(unknowns);
+
+  const said = warnings.map(asLine);
+  const mark = key === undefined ? undefined : submissionKey(submitter, deps.system.hash(key));
+  const sha256 = deps.system.hash(text);
+  const earlier = mark && (await findSubmission(deps, mark, sha256));
+  if (earlier) return { job_ids: earlier, warnings: said };
 
   const now = deps.system.now();
   const { device_type = "", device, worker, timeouts, tags = [] } = definition;
@@ -52,9 +70,36 @@ export async function submitJob(
     ...(queueMs === undefined ? {} : { queue_deadline: new Date(now + queueMs).toISOString() }),
   };
   await deps.blobs.put(definitionBlob(id), bytes);
-  await deps.table.transact([{ put: jobItem(job), when: "absent" }]);
+  const data: Submission = { job_ids: [id], sha256 };
+  try {
+    await deps.table.transact([
+      { put: jobItem(job), when: "absent" },
+      ...(mark
+        ? [{ put: { key: mark, data, expires: now + SUBMISSION_MS }, when: "absent" } as const]
+        : []),
+    ]);
+  } catch (error) {
+    const other = mark && error instanceof TableConflict;
+    const ids = other ? await findSubmission(deps, mark, sha256) : undefined;
+    if (!ids) throw error;
+    return { job_ids: ids, warnings: said };
+  }
   await deps.signals.requestPass(job.device_type);
-  return { job_ids: [id], warnings: warnings.map(asLine) };
+  return { job_ids: [id], warnings: said };
+}
+
+/** The jobs of an earlier submission with this key. Its pass is asked for once more: that may have been what was lost. */
+async function findSubmission(deps: Deps, key: Key, sha256: string): Promise<number[] | undefined> {
+  const found = (await deps.table.get<Submission>(key))?.data;
+  if (!found) return undefined;
+  if (found.sha256 !== sha256) {
+    throw new AppError("conflict", "this Idempotency-Key was used for another definition");
+  }
+  for (const id of found.job_ids) {
+    const job = await findJobItem(deps, id);
+    if (job?.data.state === "Submitted") await deps.signals.requestPass(job.data.device_type);
+  }
+  return found.job_ids;
 }
 
 /** With the device type that an alias stands for; the text that was submitted stays as it is. */

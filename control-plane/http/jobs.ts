@@ -23,6 +23,10 @@ const listQuery = v.object({
   limit: v.optional(queryNumber),
   cursor: v.optional(v.string()),
 });
+const submitHeaders = v.object({
+  /** Made up by the client, another one for each submission: the same one again makes no second job. */
+  "idempotency-key": v.optional(v.pipe(v.string(), v.regex(/^[\x21-\x7e]{8,100}$/))),
+});
 const resultsQuery = v.object({ format: v.optional(v.picklist(["json", "junit"]), "json") });
 
 /** `/api/v1/jobs` */
@@ -32,7 +36,8 @@ export function jobRoutes(deps: Deps) {
     const principal = requireUser(c.var.principal);
     const text = await readText(c.req.raw, MAX_DEFINITION_BYTES);
     const { submitJob } = await import("../domain/submit-job.ts");
-    return c.json(await submitJob(deps, principal, text), 201);
+    const { "idempotency-key": key } = parse(submitHeaders, c.req.header(), "headers");
+    return c.json(await submitJob(deps, principal, text, key), 201);
   });
   app.get("/jobs", async (c) =>
     c.json(await listJobs(deps, c.var.principal, parse(listQuery, c.req.query(), "query"))),

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Problem } from "#protocol/api.ts";
+import type { Problem, SubmitResponse } from "#protocol/api.ts";
 import { aDeviceConfiguration, aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
@@ -137,5 +137,45 @@ test("a job is shown with what its definition says", async () => {
     submit_time: "2026-03-01T12:00:00.000Z",
     log_lines: 0,
     waits_for: "of 1 fitting device: 1 on worker other, which is Offline",
+  });
+});
+
+describe("a submission with a key", () => {
+  const submit = (key: string, body = aJob()) =>
+    lab.request("/jobs", { body, headers: { "idempotency-key": key } });
+  const idsOf = async (answer: Response) => ((await answer.json()) as SubmitResponse).job_ids;
+  const count = async () => (await lab.api<{ jobs: unknown[] }>("/jobs")).jobs.length;
+
+  test("makes one job however often it comes, also at the same time", async () => {
+    const answers = await Promise.all(Array.from({ length: 5 }, () => submit("0123456789")));
+    answers.push(await submit("0123456789"));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    const ids = await Promise.all(answers.map(idsOf));
+    expect(new Set(ids.flat()).size).toBe(1);
+    expect(await count()).toBe(1);
+    expect(await idsOf(await submit("another-key"))).not.toEqual(ids[0]);
+  });
+
+  test("is refused when the key was another definition's, or is none", async () => {
+    await submit("0123456789");
+    const other = await submit("0123456789", aJob({ name: "other" }));
+    expect(other.status).toBe(409);
+    expect((await submit("short")).status).toBe(400);
+    expect(await count()).toBe(1);
+  });
+
+  test("can be another person's key", async () => {
+    await submit("0123456789");
+    const { token } = await lab.addUser("alice");
+    const headers = { "idempotency-key": "0123456789" };
+    expect((await lab.request("/jobs", { body: aJob(), headers, token })).status).toBe(201);
+    expect(await count()).toBe(2);
+  });
+
+  test("is a new one after a day", async () => {
+    await submit("0123456789");
+    lab.pass(24 * 3600);
+    await submit("0123456789");
+    expect(await count()).toBe(2);
   });
 });
