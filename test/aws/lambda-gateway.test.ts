@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterEach, describe, expect, test } from "vitest";
@@ -180,6 +182,23 @@ describe("environments", () => {
     await fetch(`${lambda.url}/calls`);
     await lambda.recycle();
     expect(await (await fetch(`${lambda.url}/calls`)).json()).toMatchObject({ calls: 1 });
+  });
+
+  test("run what was deployed last, whatever becomes of the folder that it came from", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "pumice-bundle-"));
+    closers.push(() => rm(folder, { recursive: true }));
+    const put = (answer: string) =>
+      writeFile(
+        path.join(folder, "sample.mjs"),
+        `export const handler = async () => ({ statusCode: 200, body: "${answer}" });`,
+      );
+    await put("old");
+    const lambda = await gateway({}, { bundleFolder: folder });
+    await put("new");
+    const body = async () => (await fetch(lambda.url)).text();
+    expect(await body()).toBe("old");
+    await lambda.deploy(folder);
+    expect(await body()).toBe("new");
   });
 
   test("see only the function's own variables, and what they write is kept", async () => {

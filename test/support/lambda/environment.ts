@@ -8,9 +8,9 @@ import { createInterface } from "node:readline";
 
 export interface FunctionOptions {
   readonly name: string;
-  /** `FILE.EXPORT` of the bundle folder. */
+  /** `FILE.EXPORT` of the folder that is deployed. */
   readonly handler: string;
-  readonly bundleFolder: string;
+  readonly deployed: () => string;
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly memoryMb: number;
@@ -167,7 +167,7 @@ const environmentOf = (options: FunctionOptions, port: number) => ({
   AWS_LAMBDA_FUNCTION_NAME: options.name,
   AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(options.memoryMb),
   AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
-  LAMBDA_TASK_ROOT: options.bundleFolder,
+  LAMBDA_TASK_ROOT: options.deployed(),
   _HANDLER: options.handler,
   TZ: ":UTC",
   ...options.env,

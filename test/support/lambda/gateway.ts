@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { createFunctionPool, type FunctionMeter, type FunctionPool } from "./function-pool.ts";
 import { startHttpFront, type FrontKind } from "./http-front.ts";
 import { startQueueSource, type QueueOptions } from "./queue-source.ts";
 
 export interface LambdaOptions {
-  /** The folder with `FILE.mjs`, as it is deployed. */
+  /** The folder with `FILE.mjs`; a copy of it is what runs, whatever becomes of it. */
   readonly bundleFolder: string;
   /** Environment variables of all functions. */
   readonly env?: Readonly<Record<string, string>>;
@@ -39,6 +42,8 @@ export interface Gateway {
   tick(): Promise<void>;
   /** Environments of a function that are in a call now die, at once; says how many. Its callers see an error. */
   kill(name: string): number;
+  /** Puts other code in place: calls from now on start with it, those that are at work end with the old. */
+  deploy(bundleFolder: string): Promise<void>;
   /** All calls from now on start cold. */
   recycle(): Promise<void>;
   /** Resolves when no batch of passes is at work. */
@@ -55,12 +60,20 @@ const LAB_FUNCTIONS = {
 
 /** AWS's side of Lambda on this machine: environments, what calls them, and what would be billed. */
 export async function startLambda(options: LambdaOptions): Promise<Gateway> {
-  const { bundleFolder, env = {}, kind = "http-api", tickEveryMs } = options;
+  const { env = {}, kind = "http-api", tickEveryMs } = options;
+  const dir = await mkdtemp(path.join(tmpdir(), "pumice-functions-"));
+  let version = 0;
+  const deployed = (): string => path.join(dir, String(version));
+  const put = async (folder: string): Promise<void> => {
+    await cp(folder, path.join(dir, String(version + 1)), { recursive: true });
+    version++;
+  };
+  await put(options.bundleFolder);
   const lines: string[] = [];
   const pools = new Map<string, FunctionPool>();
   for (const [name, settings] of Object.entries(options.functions ?? LAB_FUNCTIONS)) {
     const { timeoutMs = 30_000, memoryMb = 512, maxEnvironments = 8, handler } = settings;
-    const all = { name, handler, bundleFolder, env, timeoutMs, memoryMb, maxEnvironments };
+    const all = { name, handler, deployed, env, timeoutMs, memoryMb, maxEnvironments };
     pools.set(
       name,
       createFunctionPool(all, (line) => void lines.push(line)),
@@ -73,6 +86,10 @@ export async function startLambda(options: LambdaOptions): Promise<Gateway> {
   };
   const invoke = async (name: string, event: unknown): Promise<string> => pool(name).invoke(event);
   const tick = async (): Promise<void> => void (await invoke("tick", scheduledEvent()));
+
+  const recycle = async (): Promise<void> => {
+    await Promise.all([...pools.values()].map(async (one) => one.recycle()));
+  };
 
   const front = await startHttpFront(kind, (event) => invoke("http", event), options.frontWaitMs);
   const source =
@@ -89,12 +106,17 @@ export async function startLambda(options: LambdaOptions): Promise<Gateway> {
     invoke,
     tick,
     kill: (name) => pool(name).kill(),
-    recycle: async () => void (await Promise.all([...pools.values()].map((one) => one.recycle()))),
+    async deploy(folder) {
+      await put(folder);
+      await recycle();
+    },
+    recycle,
     settled: async () => source?.settled(),
     async close() {
       if (ticking) clearInterval(ticking);
       const all = [...pools.values()].map(async (one) => one.close());
       await Promise.all([front.close(), source?.close(), ...all]);
+      await rm(dir, { recursive: true, force: true });
     },
   };
 }
