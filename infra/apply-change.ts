@@ -1,7 +1,7 @@
 import type { Parameter } from "@aws-sdk/client-cloudformation";
 import { UsageError } from "../control-plane/cli/command.ts";
 import { coloured, type Terminal } from "../control-plane/cli/terminal.ts";
-import { discard, execute, makeChangeSet, type Change, type ChangeSet } from "./change-set.ts";
+import { discard, execute, makeChangeSet, type Change } from "./change-set.ts";
 import { changesText, dataAtRisk } from "./change-text.ts";
 import type { Cloud } from "./cloud.ts";
 import type { Options } from "./options.ts";
@@ -59,7 +59,9 @@ export async function applyChange(context: Context, request: Request): Promise<A
     await discard(cloud.cloudFormation, set, isNew);
     throw error;
   }
-  const { status, failures } = await carryOut(context, set);
+  const { status, failures } = await watch(context, set.stackId, () =>
+    execute(cloud.cloudFormation, set),
+  );
   if (status === "CREATE_COMPLETE" || status === "UPDATE_COMPLETE") {
     return { outcome: "done", changes };
   }
@@ -89,17 +91,15 @@ export async function isAgreed(
   return answer.test(((await terminal.ask?.(`${question} `, signal)) ?? "").trim());
 }
 
-async function carryOut(context: Context, set: ChangeSet): Promise<Ending> {
-  const token = await execute(context.cloud.cloudFormation, set);
-  return watch(context, set.stackId, token);
-}
-
-/** Follows a change to its end, one line a step. */
-export function watch(context: Context, stackId: string, token: string): Promise<Ending> {
+/** Begins a change of a stack and follows it to its end, one line a step. */
+export function watch(
+  context: Context,
+  stackId: string,
+  begin: () => Promise<unknown>,
+): Promise<Ending> {
   const { cloud, options, terminal, signal } = context;
-  return watchStack(cloud.cloudFormation, {
+  return watchStack(cloud.cloudFormation, begin, {
     stackId,
-    token,
     pollMs: options.pollMs,
     signal,
     onStep: (step) => terminal.say(stepText(terminal, step)),

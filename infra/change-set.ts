@@ -47,17 +47,8 @@ export async function makeChangeSet(
   client: CloudFormationClient,
   { stack, isNew, template, parameters, pollMs, signal }: Wanted,
 ): Promise<ChangeSet | undefined> {
-  const made = await client.send(
-    new CreateChangeSetCommand({
-      StackName: stack,
-      ChangeSetName: `pumice-${randomUUID()}`,
-      ChangeSetType: isNew ? "CREATE" : "UPDATE",
-      TemplateBody: template,
-      Parameters: parameters,
-      Capabilities: ["CAPABILITY_IAM"],
-      ...(isNew ? { ImportExistingResources: true } : {}),
-    }),
-  );
+  const made = await create(client, { stack, isNew, template, parameters });
+  if (!made) return undefined;
   const id = made.Id ?? "";
   const stackId = made.StackId ?? "";
   const empty = { id, stackId, changes: [] };
@@ -72,6 +63,32 @@ export async function makeChangeSet(
       throw new Error(`CloudFormation refuses the change: ${first.StatusReason ?? "no reason"}`);
     }
     await wait(pollMs, undefined, { signal });
+  }
+}
+
+async function create(
+  client: CloudFormationClient,
+  {
+    stack,
+    isNew,
+    template,
+    parameters,
+  }: Pick<Wanted, "stack" | "isNew" | "template" | "parameters">,
+) {
+  const command = new CreateChangeSetCommand({
+    StackName: stack,
+    ChangeSetName: `pumice-${randomUUID()}`,
+    ChangeSetType: isNew ? "CREATE" : "UPDATE",
+    TemplateBody: template,
+    Parameters: parameters,
+    Capabilities: ["CAPABILITY_IAM"],
+    ...(isNew ? { ImportExistingResources: true } : {}),
+  });
+  try {
+    return await client.send(command);
+  } catch (error) {
+    if (error instanceof Error && isNothing(error.message)) return undefined;
+    throw error;
   }
 }
 
@@ -121,9 +138,6 @@ export async function discard(
   if (isNew) await client.send(new DeleteStackCommand({ StackName: stackId }));
 }
 
-/** Begins to carry it out. @returns the token that its events have. */
-export async function execute(client: CloudFormationClient, { id }: ChangeSet): Promise<string> {
-  const token = randomUUID();
-  await client.send(new ExecuteChangeSetCommand({ ChangeSetName: id, ClientRequestToken: token }));
-  return token;
-}
+/** Begins to carry it out. */
+export const execute = (client: CloudFormationClient, { id }: ChangeSet): Promise<unknown> =>
+  client.send(new ExecuteChangeSetCommand({ ChangeSetName: id }));

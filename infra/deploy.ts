@@ -2,7 +2,6 @@ import {
   DeleteStackCommand,
   UpdateTerminationProtectionCommand,
 } from "@aws-sdk/client-cloudformation";
-import { randomUUID } from "node:crypto";
 import {
   applyChange,
   failureText,
@@ -148,9 +147,9 @@ async function removeFailed(context: Context, { id, name, status }: Stack): Prom
     `Stack ${name} is what a creation left that failed (${status}); it has to be removed before the next.`,
   );
   if (!(await isAgreed(context, "Remove it? [y/N]"))) return false;
-  const ClientRequestToken = randomUUID();
-  await cloud.cloudFormation.send(new DeleteStackCommand({ StackName: name, ClientRequestToken }));
-  const ending = await watch(context, id, ClientRequestToken);
+  const ending = await watch(context, id, () =>
+    cloud.cloudFormation.send(new DeleteStackCommand({ StackName: name })),
+  );
   if (ending.status === "DELETE_COMPLETE") return true;
   throw new Error(failureText(name, ending.status, ending.failures));
 }
@@ -172,5 +171,8 @@ async function makeCodeBucket(context: Context): Promise<string | undefined> {
       question: "Make it? [y/N]",
     },
   );
-  return outcome === "done" ? findCodeBucket(cloud) : undefined;
+  if (outcome === "refused") return undefined;
+  const bucket = await findCodeBucket(cloud);
+  if (bucket === undefined) throw new Error(`stack ${CODE_STACK} does not say what its bucket is`);
+  return bucket;
 }

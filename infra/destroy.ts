@@ -3,7 +3,6 @@ import {
   DescribeStackResourcesCommand,
   UpdateTerminationProtectionCommand,
 } from "@aws-sdk/client-cloudformation";
-import { randomUUID } from "node:crypto";
 import { UsageError } from "../control-plane/cli/command.ts";
 import { failureText, isAgreed, requireAnswerable, watch, type Context } from "./apply-change.ts";
 import { removeBucket, removeTable, removeWorkersQueues, emptyBucket } from "./remove-data.ts";
@@ -71,9 +70,9 @@ async function deleteStack(context: Context, { id, name }: Stack): Promise<void>
   await client.send(
     new UpdateTerminationProtectionCommand({ StackName: name, EnableTerminationProtection: false }),
   );
-  const ClientRequestToken = randomUUID();
-  await client.send(new DeleteStackCommand({ StackName: name, ClientRequestToken }));
-  const { status, failures } = await watch(context, id, ClientRequestToken);
+  const { status, failures } = await watch(context, id, () =>
+    client.send(new DeleteStackCommand({ StackName: name })),
+  );
   if (status === "DELETE_COMPLETE") return;
   throw new Error(`${failureText(name, status, failures)}\nIts data was not touched.`);
 }

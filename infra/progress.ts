@@ -23,28 +23,32 @@ export interface Ending {
 
 export interface Watch {
   readonly stackId: string;
-  /** The client token of the request that is watched: others' events do not count. */
-  readonly token: string;
   readonly pollMs: number;
   readonly signal: AbortSignal;
-  onStep(step: Step): void;
+  readonly onStep: (step: Step) => void;
 }
 
-/** Tells each step of a change until the stack has come to rest. */
-export async function watchStack(client: CloudFormationClient, watch: Watch): Promise<Ending> {
-  const seen = new Set<string>();
+/** Begins a change, then tells each of its steps until the stack has come to rest. */
+export async function watchStack(
+  client: CloudFormationClient,
+  begin: () => Promise<unknown>,
+  { stackId, pollMs, signal, onStep }: Watch,
+): Promise<Ending> {
+  let [last] = await eventsAfter(client, stackId, undefined);
+  await begin();
   const failures: Step[] = [];
   for (;;) {
-    for (const event of await newEvents(client, watch, seen)) {
+    const events = await eventsAfter(client, stackId, last?.EventId);
+    last = events[0] ?? last;
+    for (const event of events.toReversed()) {
       const step = toStep(event);
-      const isStack = event.PhysicalResourceId === watch.stackId;
       if (isFailure(step)) failures.push(step);
-      watch.onStep(step);
-      if (isStack && !step.status.endsWith("_IN_PROGRESS")) {
+      onStep(step);
+      if (event.PhysicalResourceId === stackId && !step.status.endsWith("_IN_PROGRESS")) {
         return { status: step.status, failures };
       }
     }
-    await wait(watch.pollMs, undefined, { signal: watch.signal });
+    await wait(pollMs, undefined, { signal });
   }
 }
 
@@ -60,26 +64,23 @@ const isFailure = ({ status, reason, type }: Step): boolean =>
   type !== "AWS::CloudFormation::Stack" &&
   !/^Resource (creation|update|deletion) cancelled/.test(reason);
 
-/** Oldest first. CloudFormation lists the newest first. */
-async function newEvents(
+/** Newest first, as CloudFormation lists them; those of the first page when it is not said after which. */
+async function eventsAfter(
   client: CloudFormationClient,
-  { stackId, token }: Watch,
-  seen: Set<string>,
+  StackName: string,
+  last: string | undefined,
 ): Promise<StackEvent[]> {
   const events: StackEvent[] = [];
   let NextToken: string | undefined;
   do {
     const page = await client.send(
-      new DescribeStackEventsCommand({ StackName: stackId, ...(NextToken ? { NextToken } : {}) }),
+      new DescribeStackEventsCommand({ StackName, ...(NextToken ? { NextToken } : {}) }),
     );
-    NextToken = page.NextToken;
     for (const event of page.StackEvents ?? []) {
-      const id = event.EventId ?? "";
-      if (event.ClientRequestToken !== token) continue;
-      if (seen.has(id)) NextToken = undefined;
-      else events.push(event);
+      if (event.EventId === last) return events;
+      events.push(event);
     }
-  } while (NextToken);
-  for (const { EventId = "" } of events) seen.add(EventId);
-  return events.toReversed();
+    NextToken = page.NextToken;
+  } while (NextToken && last !== undefined);
+  return events;
 }

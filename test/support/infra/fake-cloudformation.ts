@@ -23,7 +23,6 @@ interface FakeChangeSet {
 interface Event {
   readonly id: string;
   readonly stack: FakeStack;
-  readonly token: string;
   readonly name: string;
   readonly physical: string;
   readonly type: string;
@@ -206,42 +205,34 @@ export class FakeCloudFormation {
 
   #execute(form: Form): Xml {
     const { stack, isNew, next } = this.#set(form);
-    const token = form["ClientRequestToken"] ?? "";
     const verb = isNew ? "CREATE" : "UPDATE";
     const { failing } = this;
-    this.#event(stack, token, stack.name, STACK_TYPE, `${verb}_IN_PROGRESS`);
+    this.#event(stack, stack.name, STACK_TYPE, `${verb}_IN_PROGRESS`);
     for (const [name, { type, text }] of next.resources) {
       if (stack.resources.get(name)?.text === text) continue;
-      this.#event(stack, token, name, type, `${verb}_IN_PROGRESS`);
+      this.#event(stack, name, type, `${verb}_IN_PROGRESS`);
       if (failing?.name !== name) {
-        this.#event(stack, token, name, type, `${verb}_COMPLETE`);
+        this.#event(stack, name, type, `${verb}_COMPLETE`);
         continue;
       }
-      this.#event(stack, token, name, type, `${verb}_FAILED`, failing.reason);
-      this.#event(stack, token, "Other", type, `${verb}_FAILED`, `Resource creation cancelled`);
+      this.#event(stack, name, type, `${verb}_FAILED`, failing.reason);
+      this.#event(stack, "Other", type, `${verb}_FAILED`, `Resource creation cancelled`);
       const back = isNew ? "ROLLBACK" : "UPDATE_ROLLBACK";
-      this.#event(stack, token, stack.name, STACK_TYPE, `${back}_IN_PROGRESS`);
+      this.#event(stack, stack.name, STACK_TYPE, `${back}_IN_PROGRESS`);
       stack.status = `${back}_COMPLETE`;
-      this.#event(stack, token, stack.name, STACK_TYPE, stack.status);
+      this.#event(stack, stack.name, STACK_TYPE, stack.status);
       return {};
     }
     Object.assign(stack, next);
     stack.status = `${verb}_COMPLETE`;
-    this.#event(stack, token, stack.name, STACK_TYPE, stack.status);
+    this.#event(stack, stack.name, STACK_TYPE, stack.status);
     return {};
   }
 
-  #event(
-    stack: FakeStack,
-    token: string,
-    name: string,
-    type: string,
-    status: string,
-    reason = "",
-  ): void {
+  #event(stack: FakeStack, name: string, type: string, status: string, reason = ""): void {
     const physical = type === STACK_TYPE ? stack.id : this.physical(stack, name, type);
     const id = String(++this.#count);
-    this.#events.push({ id, stack, token, name, physical, type, status, reason });
+    this.#events.push({ id, stack, name, physical, type, status, reason });
   }
 
   #describeEvents(form: Form): Xml {
@@ -251,7 +242,6 @@ export class FakeCloudFormation {
     const member = shown.toReversed().map((event) => ({
       EventId: event.id,
       StackId: stack.id,
-      ClientRequestToken: event.token,
       LogicalResourceId: event.name,
       PhysicalResourceId: event.physical,
       ResourceType: event.type,
@@ -316,14 +306,13 @@ export class FakeCloudFormation {
         `Stack [${stack.name}] cannot be deleted while TerminationProtection is enabled`,
       );
     }
-    const token = form["ClientRequestToken"] ?? "";
     this.stacks.delete(stack.name);
     for (const [name, { type, retained }] of stack.resources) {
       if (retained) this.kept.add(this.physical(stack, name, type));
-      this.#event(stack, token, name, type, retained ? "DELETE_SKIPPED" : "DELETE_COMPLETE");
+      this.#event(stack, name, type, retained ? "DELETE_SKIPPED" : "DELETE_COMPLETE");
     }
     stack.status = "DELETE_COMPLETE";
-    this.#event(stack, token, stack.name, STACK_TYPE, stack.status);
+    this.#event(stack, stack.name, STACK_TYPE, stack.status);
     return {};
   }
 
