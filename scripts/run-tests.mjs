@@ -11,7 +11,9 @@ const checks = [
   ["types", "tsc"],
   ["unused code", "knip"],
 ];
-const projects = process.argv.includes("--fast") ? ["fast"] : ["fast", "cloud", "slow", "cloud-slow"];
+const projects = process.argv.includes("--fast")
+  ? ["fast"]
+  : ["fast", "cloud", "slow", "cloud-slow"];
 const total = { passed: 0, failed: 0, skipped: 0 };
 const scratch = mkdtempSync(path.join(tmpdir(), "pumice-tests-"));
 
