@@ -44,6 +44,7 @@ export default defineConfig({
         test: {
           name: "slow",
           include: ["test/e2e/**/*.e2e.test.ts"],
+          exclude: ["test/e2e/{cloud,upgrade}.e2e.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // Each boots guests: more at a time than there are cores only makes all of them slower.
@@ -55,7 +56,7 @@ export default defineConfig({
         oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
         test: {
           name: "cloud-slow",
-          include: ["test/e2e/{lab,cloud}.e2e.test.ts"],
+          include: ["test/e2e/{lab,cloud,upgrade}.e2e.test.ts"],
           env: { PUMICE_TEST_ENGINE: "aws" },
           testTimeout: 300_000,
           hookTimeout: 300_000,

@@ -40,6 +40,20 @@ import type { Key, Range, SecondaryKeys } from "../ports/table.ts";
  * | whether the lab has been set up            | main  | lab                 | setup                      |
  * | whether the lab takes nothing new, and why | main  | lab                 | closed                     |
  * | which backup was restored into it          | main  | lab                 | restored                   |
+ *
+ * Hot partitions. DynamoDB gives a partition key 1,000 write and 3,000 read units a second, in the table and in each
+ * index by itself; indexes hold keys only, so an entry is one unit and is written when its key changes, not with the item.
+ * At 100 jobs/s:
+ * - `jobs` (i1): one write a job, when it is made: 100/s. `submitter-jobs#NAME` (i4): the same, if all are one CI's.
+ * - `queue#TYPE` (i2): in and out, 200/s if all jobs are of one type; a device type that runs 100 jobs/s has
+ *   thousands of devices. `idle-devices#TYPE` (i3): out and in with each job, 200/s. `queue-deadlines` (i3): 200/s if
+ *   every job has a queue time-out.
+ * - `counter#job`, one item: 100/s of its 1,000. It is the first to be hot: beyond 1,000 submissions/s ids would have to
+ *   be drawn in blocks.
+ * - `attention` (i2): each idle worker moves its entry every 6 minutes, two units: 56/s with 10,000 workers.
+ * - Everything else of a job is in partitions of its own: job#ID, device#HOST, worker#NAME. A worker's items are written
+ *   with its own jobs only. `lab` and `device-type#TYPE` are read and seldom written.
+ * What reads: a pass reads the heads of two lists (1, 2, 4 ... items), a page its own length (scripts/bench scale).
  */
 
 /** Integers in sort keys: 12 digits, so that text order is number order. */

@@ -53,9 +53,8 @@ export async function sync(
   const runners: Runners = new Map(request.runners.map(({ job_id, state }) => [job_id, state]));
   const takesJobs = request.protocol === WORKER_PROTOCOL;
   // Before the look at the table: a ring from now on reaches who waits there.
-  const wait = await grantWait(deps, name, request);
+  const [wait] = await Promise.all([grantWait(deps, name, request), takeNews(deps, name, runners)]);
   await heardOf(deps, name, request, takesJobs, wait?.sync_seconds ?? request.wait_seconds);
-  await takeNews(deps, name, runners);
 
   const deadline = deps.system.now() + request.wait_seconds * 1000;
   const listener = deps.signals.listen(`worker/${name}`);

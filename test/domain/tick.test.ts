@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DeviceView, WorkerView } from "#protocol/api.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
+import { without } from "../../control-plane/domain/without.ts";
+import { getWorkerItem, workerItem } from "../../control-plane/domain/worker-record.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
@@ -132,4 +134,17 @@ describe("a job whose worker is silent past the lease", () => {
     await lab.sync(worker);
     expect(await device()).toMatchObject({ state: "Idle", health: "Good" });
   });
+});
+
+test("a worker that an older version wrote, without when to look at it, is found by the rounds", async () => {
+  const token = await lab.addWorker("older");
+  await lab.sync(token);
+  const { data, version } = await getWorkerItem(lab.deps, "older");
+  const put = workerItem(without(data, "attend_at"));
+  await lab.deps.table.transact([{ put, when: { version } }]);
+  lab.pass(10 * 60);
+  await tick(lab.deps);
+  const { data: found } = await getWorkerItem(lab.deps, "older");
+  expect(found.state).toBe("Offline");
+  expect(found.attend_at).toBeDefined();
 });

@@ -55,7 +55,8 @@ export interface RealLab {
 export async function realLab({
   devices = 1,
   workerRuntime = process.execPath,
-} = {}): Promise<RealLab> {
+  plane: given,
+}: { devices?: number; workerRuntime?: string; plane?: CloudPlane } = {}): Promise<RealLab> {
   const dir = mkdtempSync(path.join(tmpdir(), "pumice-lab-"));
   const dataDir = path.join(dir, "data");
   const workDir = path.join(dir, "worker");
@@ -98,7 +99,7 @@ export async function realLab({
     }
   }
 
-  const plane = await (isOnAws ? startCloudPlane() : startServe(dataDir));
+  const plane = given ?? (await (isOnAws ? startCloudPlane() : startServe(dataDir)));
   const { adminToken } = plane;
   const worker = await api<{ token: string }>("POST", "/workers", { name: "bench" });
   writeFileSync(tokenFile, worker.token, { mode: 0o600 });

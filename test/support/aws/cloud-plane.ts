@@ -6,6 +6,8 @@ import { startCloud, type Cloud } from "./cloud.ts";
 /** A control plane of the bundled Lambda functions on emulators. */
 export interface CloudPlane {
   readonly adminToken: string;
+  /** Of the functions. */
+  readonly env: Readonly<Record<string, string>>;
   readonly cloud: { readonly aws: Cloud; readonly gateway: Gateway };
   url(): string;
   /** The functions are no one process. */
@@ -28,9 +30,10 @@ export async function startCloudPlane({
   const adminToken = `pumice_${id}_${randomBytes(32).toString("base64url")}`;
   const hash = createHash("sha256").update(adminToken).digest("hex");
   const { region, credentials, passesQueueUrl } = aws.place;
+  const all = { ...aws.env, PUMICE_FIRST_ADMIN: `${id}:${hash}`, ...env };
   const gateway = await startLambda({
     bundleFolder: folder,
-    env: { ...aws.env, PUMICE_FIRST_ADMIN: `${id}:${hash}`, ...env },
+    env: all,
     passesQueue: {
       url: passesQueueUrl,
       region,
@@ -42,6 +45,7 @@ export async function startCloudPlane({
   });
   return {
     adminToken,
+    env: all,
     cloud: { aws, gateway },
     url: () => gateway.url,
     async kill() {
