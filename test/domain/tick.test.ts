@@ -142,7 +142,7 @@ test("a worker that an older version wrote, without when to look at it, is found
   const { data, version } = await getWorkerItem(lab.deps, "older");
   const put = workerItem(without(data, "attend_at"));
   await lab.deps.table.transact([{ put, when: { version } }]);
-  lab.pass(10 * 60);
+  lab.pass(5 * 60);
   await tick(lab.deps);
   const { data: found } = await getWorkerItem(lab.deps, "older");
   expect(found.state).toBe("Offline");
