@@ -220,10 +220,9 @@ describe("runners and jobs that do not match", () => {
     expect((await lab.job(id)).state).toBe("Running");
   });
 
-  const testOfDisk = isOnAws ? () => {} : test;
-  testOfDisk(
-    "a job whose definition is gone from the disk ends as the lab's fault and blocks nobody",
-    async () => {
+  // The blobs of this engine are files that can be lost.
+  if (!isOnAws)
+    test("a job whose definition is gone from the disk ends as the lab's fault and blocks nobody", async () => {
       const id = await lab.submit();
       const second = await lab.submit();
       await lab.sync(worker);
@@ -231,6 +230,5 @@ describe("runners and jobs that do not match", () => {
       expect((await lab.sync(worker)).start).toEqual([]);
       expect(await lab.job(id)).toMatchObject({ state: "Finished", error_type: "Infrastructure" });
       expect((await lab.sync(worker)).start).toMatchObject([{ job_id: second }]);
-    },
-  );
+    });
 });

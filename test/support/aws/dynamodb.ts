@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { createRequire } from "node:module";
+import dynalite from "dynalite";
 import { createTransactions, read, Refusal, refusal, type Call } from "./dynamodb-transactions.ts";
 import {
   INDEXES,
@@ -13,9 +13,6 @@ import {
   type Attributes,
   type Units,
 } from "./dynamodb-units.ts";
-
-type Dynalite = (options: object) => http.Server;
-const dynalite = createRequire(import.meta.url)("dynalite") as Dynalite;
 
 /**
  * What goes wrong with the next calls of an operation: `throttle` and `error500` are answers, `reset` cuts the
