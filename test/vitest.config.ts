@@ -1,10 +1,19 @@
 import { defineConfig } from "vitest/config";
 import path from "node:path";
 
+/** What is about AWS; on its emulators, so it takes its time. */
+const cloudTests = [
+  "test/agent/cloud-*.test.ts",
+  "test/aws/**/*.test.ts",
+  "test/benchmarks/cost.test.ts",
+  "test/engines/{aws*,move}.test.ts",
+  "test/infra/{deploy,roles}.test.ts",
+];
+
 const root = path.resolve(import.meta.dirname, "..");
 
 /**
- * `fast`: all but what boots a guest or a whole lab. `slow`: those. `cloud`: the rules once more, on the aws engine.
+ * `fast`: all but what boots a guest or a whole lab. `slow`: those. `cloud`: the aws engine, and the rules once more on it.
  * `npm run check` runs fast only.
  */
 export default defineConfig({
@@ -17,7 +26,7 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
-          exclude: ["test/e2e/**"],
+          exclude: ["test/e2e/**", ...cloudTests],
           testTimeout: 30_000,
           hookTimeout: 30_000,
           // More than there are cores: most of these tests wait for processes and time-outs.
@@ -30,6 +39,7 @@ export default defineConfig({
         test: {
           name: "cloud",
           include: [
+            ...cloudTests,
             "test/domain/{applying,job-life,job-log,rendered-jobs,schedule,submission,sync,tick}.test.ts",
           ],
           env: { PUMICE_TEST_ENGINE: "aws" },

@@ -30,8 +30,8 @@ export function signalsConformance(
     for (const listener of [mine, other]) listener.close();
   });
 
-  test.runIf(ownBells)(
-    "a ring wakes everybody who waits for that bell, and nobody else",
+  test.skipIf(!ownBells)(
+    "a ring wakes everybody who waits for that bell, and nobody else (not over SQS: a queue gives a message to one)",
     async () => {
       const signals = await make(() => {});
       const [a, b, other] = [
