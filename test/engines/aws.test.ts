@@ -68,6 +68,8 @@ describe("signals over SQS", () => {
       await cloud.storage.purge();
       await cloud.makePassesQueue();
       const signals = open();
+      // Whoever listens has been given its place before, as sync does.
+      for (const bell of ["worker/w", "worker/other"] as const) await signals.grantWait(bell);
       return {
         ...signals,
         async requestPass(type) {
@@ -124,13 +126,31 @@ describe("signals over SQS", () => {
     late = 0;
   });
 
+  test("a queue that another function removed is made again by who waits for it here", async () => {
+    const signals = open();
+    await signals.grantWait("worker/again");
+    await open().remove("worker/again");
+    late = 61;
+    const listener = signals.listen("worker/again");
+    const waiting = listener.rung(20_000);
+    // The first poll finds no queue; rings are heard once it is there.
+    let rung = false;
+    void waiting.then(() => (rung = true));
+    while (!rung) {
+      await signals.ring("worker/again");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(await waiting).toBe(true);
+    late = 0;
+  });
+
   test("a ring or a request that SQS does not take is logged and lost, not an error", async () => {
     const signals = open();
     cloud.storage.faults.next({ service: "sqs", kind: "error500", times: 100 });
     messages.length = 0;
     await signals.ring("worker/w");
     await signals.requestPass("qemu");
-    expect(await signals.grantWait("worker/other")).toBeUndefined();
+    expect(await signals.grantWait("worker/never")).toBeUndefined();
     cloud.storage.faults.clear();
     expect(messages.join("\n")).toMatch(/cannot ring worker\/w[^]*cannot ask for a pass of qemu/);
   });

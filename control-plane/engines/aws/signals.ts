@@ -71,11 +71,8 @@ export function openSignals(place: AwsPlace, system: Context["system"]): AwsSign
         QueueUrl: queueUrl(place, name),
         MessageBody: "look",
       });
-      const what = `cannot ring ${bell}`;
-      if (await attempt(context, what, () => client.send(message), NO_QUEUE)) return;
-      known.delete(name);
-      // Nobody has waited there yet; one may be about to.
-      if (await ensureQueue(bell)) await attempt(context, what, () => client.send(message));
+      // Without a queue nobody waits there; who is about to looks at the table once the queue is made.
+      await attempt(context, `cannot ring ${bell}`, () => client.send(message), NO_QUEUE);
     },
     async requestPass(deviceType) {
       await attempt(context, `cannot ask for a pass of ${deviceType}`, () =>
@@ -119,7 +116,12 @@ export function openSignals(place: AwsPlace, system: Context["system"]): AwsSign
         NO_QUEUE,
       );
     },
-    listen: (bell) => listen(context, ensureQueue(bell)),
+    listen: (bell) =>
+      listen(
+        context,
+        () => ensureQueue(bell),
+        () => void known.delete(queueName(context, bell) ?? ""),
+      ),
     close: () => client.destroy(),
   };
 }
@@ -134,27 +136,30 @@ function queueName({ place, system }: Context, bell: Bell): string | undefined {
 const queueUrl = ({ passesQueueUrl }: AwsPlace, name: string): string =>
   passesQueueUrl.replace(/[^/]*$/, name);
 
-/** For workers that can't poll SQS themselves: we do it for them, while their request is held. */
-function listen(context: Context, queue: Promise<string | undefined>): Listener {
+/**
+ * For workers that can't poll SQS themselves: we do it for them, while their request is held. `forget` is told of a
+ * queue that is gone, so that `ensure` makes it again.
+ */
+function listen(
+  context: Context,
+  ensure: () => Promise<string | undefined>,
+  forget: () => void,
+): Listener {
   return {
     async rung(timeoutMs, signal) {
-      const url = await queue;
-      if (signal?.aborted) return false;
-      if (url === undefined) {
-        await pause(timeoutMs, signal);
-        return false;
-      }
-      const end = context.system.now() + timeoutMs;
+      const end = performance.now() + timeoutMs;
       for (;;) {
-        const left = end - context.system.now();
-        if (left < 1000) return false;
+        const left = end - performance.now();
+        if (left < 1000 || signal?.aborted) return false;
         const seconds = Math.min(HOLD_SECONDS, Math.floor(left / 1000));
-        const answer = await attempt(context, "cannot poll a worker's queue", () =>
-          receive(context, url, seconds, signal),
-        );
-        if (answer?.Messages?.length) return true;
-        if (signal?.aborted) return false;
-        if (!answer) await pause(1000, signal);
+        const url = await ensure();
+        const poll = () => receive(context, url ?? "", seconds, signal);
+        const answer =
+          url && (await attempt(context, "cannot poll a worker's queue", poll, NO_QUEUE));
+        if (answer && answer.Messages?.length) return true;
+        if (answer) continue;
+        forget();
+        await pause(Math.min(left, 1000), signal);
       }
     },
     close: () => {},
