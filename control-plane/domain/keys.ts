@@ -50,7 +50,7 @@ import type { Key, Range, SecondaryKeys } from "../ports/table.ts";
  *   every job has a queue time-out.
  * - `counter#job`, one item: 100/s of its 1,000. It is the first to be hot: beyond 1,000 submissions/s ids would have to
  *   be drawn in blocks.
- * - `attention` (i2): each idle worker moves its entry every 6 minutes, two units: 56/s with 10,000 workers.
+ * - `attention` (i2): each idle worker moves its entry with its sync every 5 minutes, two units: 70/s with 10,000 workers.
  * - Everything else of a job is in partitions of its own: job#ID, device#HOST, worker#NAME. A worker's items are written
  *   with its own jobs only. `lab` and `device-type#TYPE` are read and seldom written.
  * What reads: a pass reads the heads of two lists (1, 2, 4 ... items), a page its own length (scripts/bench scale).

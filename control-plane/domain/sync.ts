@@ -120,7 +120,7 @@ async function heardOf(
       version,
       last_sync: new Date(now).toISOString(),
       silent_after,
-      attend_at: attendAt(item.data.attend_at, now, silent_after),
+      attend_at: attendAt(item.data.attend_at, now + quietSeconds * 1000, silent_after),
     };
     await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
     return worker.state === "Online" && item.data.state !== "Online";
@@ -130,11 +130,11 @@ async function heardOf(
 }
 
 /**
- * When the tick looks at the worker: kept while it is not too late, because an index entry that moves with every sync
- * costs more than the sync. A tick that finds the worker well moves it on.
+ * When the tick looks at the worker: kept while the next sync comes before it, because an index entry that moves with
+ * every sync costs more than the sync.
  */
-function attendAt(planned: string | undefined, now: number, silentAfter: string): string {
-  const isGood = planned !== undefined && Date.parse(planned) > now && planned <= silentAfter;
+function attendAt(planned: string | undefined, nextSync: number, silentAfter: string): string {
+  const isGood = planned !== undefined && Date.parse(planned) > nextSync && planned <= silentAfter;
   return isGood ? planned : silentAfter;
 }
 

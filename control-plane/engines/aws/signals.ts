@@ -55,7 +55,14 @@ export function openSignals(place: AwsPlace, system: Context["system"]): AwsSign
     if (name === undefined) return undefined;
     if (!known.has(name)) {
       const made = await attempt(context, `cannot make the queue of ${bell}`, () =>
-        client.send(new CreateQueueCommand({ QueueName: name, Attributes: QUEUE_ATTRIBUTES })),
+        client.send(
+          new CreateQueueCommand({
+            QueueName: name,
+            Attributes: QUEUE_ATTRIBUTES,
+            // As everything of the lab has it (infra/template.yaml).
+            tags: { "pumice:lab": place.queuePrefix },
+          }),
+        ),
       );
       if (!made) return undefined;
       known.add(name);
