@@ -94,5 +94,7 @@ function table(all: Record<string, Measured[]>): string {
 
 function usage(): string {
   const list = Object.entries(parts).map(([name, part]) => `  ${name.padEnd(8)} ${part.about}`);
-  return ["usage: scripts/bench [NAME ...|all] [--json] [--runs N]", "", ...list].join("\n");
+  const scale =
+    "  scale    what each event costs in labs of growing size; by itself: scripts/bench scale --help";
+  return ["usage: scripts/bench [NAME ...|all] [--json] [--runs N]", "", ...list, scale].join("\n");
 }

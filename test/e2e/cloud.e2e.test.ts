@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { JobView } from "#protocol/api.ts";
+import { hasChromium, launchChromium, signedInPage } from "../support/chromium.ts";
+import type { RequestOptions } from "../support/embedded-lab.ts";
 import { realLab, until, type RealLab } from "../support/real-lab.ts";
 import { counting, expectWholeLog, isTesting, slowJob, smoke } from "../support/smoke-jobs.ts";
 
@@ -45,6 +47,33 @@ describe("nobody waits in a function", () => {
     expect(before?.invocations).toBeGreaterThan(0);
     const id = await lab.submit(smoke);
     expect((await lab.finished(id)).health).toBe("Complete");
+  });
+});
+
+describe.skipIf(!hasChromium())("a browser", () => {
+  test("follows a job's log from S3, and no function carries a line of it", async () => {
+    const errors: string[] = [];
+    const browser = await launchChromium();
+    try {
+      const api = <T>(where: string, { method = "GET" }: RequestOptions = {}) =>
+        lab.api<T>(method, where);
+      const page = await signedInPage(browser, { api }, lab.url, errors);
+      const id = await lab.submit(counting);
+      const asked: string[] = [];
+      page.on("request", (request) => asked.push(request.url()));
+      await page.goto(`${lab.url}/jobs/${id}`);
+      await page
+        .locator(".line", { hasText: /count-60$/ })
+        .last()
+        .waitFor({ timeout: 120_000 });
+      expect(asked.filter((url) => url.startsWith(aws.storage.s3Endpoint))).not.toEqual([]);
+      expect(asked.filter((url) => /\/log\?/.test(url))).toEqual([]);
+      await page.locator(".line", { hasText: "count-1" }).first().waitFor();
+      expect((await lab.finished(id)).health).toBe("Complete");
+      expect(errors).toEqual([]);
+    } finally {
+      await browser.close();
+    }
   });
 });
 

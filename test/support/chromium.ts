@@ -30,7 +30,7 @@ export const launchChromium = (): Promise<Browser> =>
  */
 export async function signedInPage(
   browser: Browser,
-  lab: EmbeddedLab,
+  lab: Pick<EmbeddedLab, "api">,
   url: string,
   errors: string[],
 ): Promise<Page> {

@@ -43,6 +43,7 @@ export async function startCloudPlane({
     // EventBridge's minute would make a test wait.
     tickEveryMs: 5_000,
   });
+  aws.allowPagesOf(gateway.url);
   return {
     adminToken,
     env: all,

@@ -15,6 +15,8 @@ export interface Cloud {
   readonly place: AwsPlace;
   /** What the Lambda functions get beside it. */
   readonly env: Readonly<Record<string, string>>;
+  /** Pages of this origin may read objects by signed GET, as the template's bucket lets those of the lab. */
+  allowPagesOf(origin: string): void;
   /** It is there at the start; again after `storage.purge`. */
   makePassesQueue(): Promise<string>;
   /** Gives every scheduling pass that is asked for to `pass`, each device type once a batch, until none is left. */
@@ -25,7 +27,11 @@ export interface Cloud {
 }
 
 export async function startCloud({ now = Date.now } = {}): Promise<Cloud> {
-  const [dynamodb, storage] = await Promise.all([startDynamoDb({ now }), startS3AndSqs({ now })]);
+  const corsOrigins: string[] = [];
+  const [dynamodb, storage] = await Promise.all([
+    startDynamoDb({ now }),
+    startS3AndSqs({ now, corsOrigins }),
+  ]);
   const { region, credentials } = storage;
   const sqs = new SQSClient({ region, credentials, endpoint: storage.sqsEndpoint });
   const makePassesQueue = async (): Promise<string> => {
@@ -56,6 +62,7 @@ export async function startCloud({ now = Date.now } = {}): Promise<Cloud> {
     storage,
     place,
     env: environment(place),
+    allowPagesOf: (origin) => void corsOrigins.push(origin),
     makePassesQueue,
     async runPasses(pass) {
       for (;;) {

@@ -279,6 +279,17 @@ async function startDynamoDbLocal(jar: string) {
   const java = spawn("java", [`-Djava.library.path=${library}`, "-jar", jar, ...options], {
     stdio: "ignore",
   });
+  let failure: Error | undefined;
+  java.on("error", (error) => (failure = error));
+  java.on("exit", (code) => (failure ??= new Error(`DynamoDB Local ended with ${code}`)));
+  const agent = new http.Agent();
+  for (let isUp = false; !isUp;) {
+    if (failure) throw failure;
+    isUp = await forward(port, agent, "ListTables", {}).then(
+      () => true,
+      () => new Promise<false>((resolve) => setTimeout(resolve, 100, false)),
+    );
+  }
   return {
     port,
     async close() {
