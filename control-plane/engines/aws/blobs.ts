@@ -7,7 +7,7 @@ import { createSigner } from "./signer.ts";
 
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 50;
-const REQUEST_MS = 15_000;
+const REQUEST_MS = 5_000;
 /** How long a request of our own is good for; it is made at once. */
 const OWN_SECONDS = 300;
 
