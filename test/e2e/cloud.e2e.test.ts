@@ -15,6 +15,7 @@ beforeAll(async () => {
 });
 afterEach(() => {
   aws.storage.faults.clear();
+  aws.dynamodb.clearFaults();
   aws.dynamodb.watch(undefined);
 });
 afterAll(() => lab.close());

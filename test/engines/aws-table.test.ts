@@ -45,6 +45,7 @@ describe("a fault of DynamoDB", () => {
   let table: AwsTable;
   let name: string;
   beforeEach(async () => {
+    dynamodb.clearFaults();
     ({ table, name } = await open());
   });
 
@@ -63,6 +64,7 @@ describe("a fault of DynamoDB", () => {
       const keys = { i1: { partition: "list", sort: "a" } };
       await table.transact([{ put: { key: key("a"), data: {}, keys }, when: "absent" }]);
       await table.transact([put("b"), put("c")]);
+      await table.transact([{ ...put("b"), when: { version: 1 } }]);
       expect(await table.get(key("a"))).toMatchObject({ version: 1 });
       expect((await table.query("main", "p")).items).toHaveLength(3);
       expect((await table.query("i1", "list")).items).toHaveLength(1);
@@ -72,8 +74,10 @@ describe("a fault of DynamoDB", () => {
   test("that lasts is `Unavailable`, and nothing was written", async () => {
     dynamodb.fail({ operation: "TransactWriteItems", kind: "throttle", times: 6 });
     await expect(table.transact([put("a"), put("b")])).rejects.toThrow(Unavailable);
-    dynamodb.fail({ operation: "PutItem", kind: "error500", times: 6 });
+    dynamodb.fail({ operation: "TransactWriteItems", kind: "error500", times: 6 });
     await expect(table.transact([{ ...put("c"), when: "absent" }])).rejects.toThrow(Unavailable);
+    dynamodb.fail({ operation: "UpdateItem", kind: "error500", times: 6 });
+    await expect(table.transact([put("d")])).rejects.toThrow(Unavailable);
     expect((await table.query("main", "p")).items).toEqual([]);
   });
 
@@ -91,6 +95,15 @@ describe("a fault of DynamoDB", () => {
     dynamodb.fail({ operation: "TransactWriteItems", kind: "lostAnswer", times: 1 });
     await table.transact([{ delete: key("a"), when: { version: 2 } }]);
     expect(await table.get(key("a"))).toBeUndefined();
+  });
+
+  test("what was made, and was written by others before its lost answer was asked for again, was made", async () => {
+    dynamodb.fail({ operation: "TransactWriteItems", kind: "lostAnswer", times: 1 });
+    const making = table.transact([{ ...put("a", 1), when: "absent" }]);
+    while (!(await table.get(key("a")))) await Promise.resolve();
+    await table.transact([{ ...put("a", 2), when: { version: 1 } }]);
+    await making;
+    expect(await table.get(key("a"))).toMatchObject({ version: 2, data: { n: 2 } });
   });
 
   test("a transaction that met another is tried again, then a conflict", async () => {

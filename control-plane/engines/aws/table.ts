@@ -8,7 +8,7 @@ import {
   type TransactionCanceledException,
 } from "@aws-sdk/client-dynamodb";
 import type { System } from "../../ports/system.ts";
-import { TableConflict, type Key, type Table } from "../../ports/table.ts";
+import { TableConflict, type Key, type Operation, type Table } from "../../ports/table.ts";
 import { Unavailable } from "../../ports/unavailable.ts";
 import { attemptsOf, isThrottling, translated } from "./failures.ts";
 import { pause } from "./pause.ts";
@@ -41,10 +41,8 @@ export function openTable(place: AwsPlace, system: Pick<System, "now" | "id">): 
         const writes = toWrites(place.table, operations, system.now(), writeId);
         const [only] = writes;
         if (!only) return;
-        // A conditional delete that is sent twice cannot tell its own work from another's; a transaction can.
-        const { Put, Update, Delete } = only.item;
-        const isExact = Put ?? Update ?? (Delete && !Delete.ConditionExpression);
-        if (writes.length === 1 && isExact) await writeOne(context, only, writeId);
+        const isAlone = writes.length === 1 && operations.every(canBeSentTwice);
+        if (isAlone) await writeOne(context, only, writeId);
         else await writeAll(context, writes, writeId);
       }),
     counter: (name) => named(() => count(context, name)),
@@ -73,6 +71,16 @@ async function get<T>(context: Context, key: Key) {
   const found = await getAttributes(context, key);
   return found && !isExpired(found, context.system.now()) ? toItem<T>(found) : undefined;
 }
+
+/**
+ * Whether an operation that is sent again, because its first answer was lost, knows its own work or can do no harm. What
+ * makes or deletes an item conditionally can't: somebody else may have written it since. A put under a version can, but
+ * for one that was overwritten meanwhile: that is a conflict, and whoever meets one looks again.
+ */
+const canBeSentTwice = (operation: Operation): boolean =>
+  "put" in operation
+    ? operation.when !== "absent"
+    : "delete" in operation && operation.when === undefined;
 
 /** Half the price of a transaction of one. */
 async function writeOne(context: Context, write: Write, writeId: string): Promise<void> {

@@ -32,6 +32,8 @@ export interface DynamoDb {
   /** Since the start or the last `reset`. */
   readonly meter: { read(): Units & { calls: Record<string, number> }; reset(): void };
   fail(fault: Fault): void;
+  /** Faults that have not struck yet don't any more. */
+  clearFaults(): void;
   /** Hears of each call before it is done. */
   watch(listener: ((operation: string, body: object) => void) | undefined): void;
   close(): Promise<void>;
@@ -124,6 +126,7 @@ export async function startDynamoDb({ now = Date.now } = {}): Promise<DynamoDb> 
       reset: () => void Object.assign(units, { reads: 0, writes: 0, indexWrites: 0, calls: {} }),
     },
     fail: (fault) => void faults.push({ ...fault }),
+    clearFaults: () => void faults.splice(0),
     watch: (listener) => void (watcher = listener),
     async close() {
       const closed = once(server, "close");
