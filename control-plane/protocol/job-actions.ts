@@ -191,5 +191,6 @@ export type Timeout = v.InferOutput<typeof timeoutSchema>;
 export type DeployBlock = v.InferOutput<typeof deploySchema>;
 export type BootBlock = v.InferOutput<typeof bootSchema>;
 export type TestBlock = v.InferOutput<typeof testSchema>;
+export type CommandBlock = v.InferOutput<typeof commandSchema>;
 export type JobAction = v.InferOutput<typeof actionSchema>;
 export type TestDefinitionEntry = v.InferOutput<typeof definitionSchema>;

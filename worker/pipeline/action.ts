@@ -34,7 +34,11 @@ export interface RunContext {
   readonly job: JobContext;
   /** The slots of the action's namespace. */
   readonly slots: Slots;
-  /** Slots of another namespace (`connection-namespace`, feedback). */
+  /**
+   * The slots where the connection that the action uses is: those of the block's `connection-namespace`, else its own.
+   */
+  readonly connection: Slots;
+  /** Slots of any namespace (feedback). */
   readonly slotsOf: (namespace: string) => Slots;
   readonly namespace: string;
   /**

@@ -1,6 +1,10 @@
 import type { PlannedAction } from "./plan.ts";
 import { JobFailure } from "./job-failure.ts";
+import { consoleSlot, promptsSlot } from "./job-slots.ts";
 import type { Slot } from "./slot.ts";
+
+/** What belongs to a connection is looked for in the namespace whose connection is used. */
+const OF_CONNECTION = new Set<Slot<unknown>>([consoleSlot, promptsSlot]);
 
 /**
  * Proves, before any hardware is touched, that each slot an action needs was given earlier in its
@@ -12,11 +16,15 @@ export function checkPlan(
   actions: readonly PlannedAction[],
   given = new Map<string, Set<Slot<unknown>>>(),
 ): void {
-  for (const { action, namespace, level, steps } of actions) {
-    const here = given.get(namespace) ?? new Set();
-    given.set(namespace, here);
+  const of = (namespace: string): Set<Slot<unknown>> => {
+    const known = given.get(namespace) ?? new Set();
+    given.set(namespace, known);
+    return known;
+  };
+  for (const { action, namespace, connectionNamespace, level, steps } of actions) {
+    const here = of(namespace);
     for (const need of action.needs ?? []) {
-      if (here.has(need)) continue;
+      if ((OF_CONNECTION.has(need) ? of(connectionNamespace) : here).has(need)) continue;
       const message = `${level} ${action.name} needs ${need.name}, which no earlier action gives`;
       throw new JobFailure("Job", message);
     }

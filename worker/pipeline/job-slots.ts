@@ -70,3 +70,18 @@ export const consoleSlot = slot<Console>("console");
 
 /** Regular expressions of the prompt that is expected now. */
 export const promptsSlot = slot<readonly string[]>("prompts");
+
+/**
+ * What a bootloader's commands may name in braces (DISPATCHER.md 10.4), without the braces. Deploy fills in what it
+ * knows, `bootloader-overlay` completes it. An empty text is known to be nothing: a command that names it is dropped.
+ */
+export const placeholdersSlot = slot<Readonly<Record<string, string>>>("placeholders");
+
+/** How a deployed kernel is to be started by U-Boot (DISPATCHER.md 10.4, "bootX"). */
+export interface BootKind {
+  /** `type` of the deployed kernel; undefined when the job says none. */
+  readonly kernelType: "image" | "uimage" | "zimage" | undefined;
+  /** Undefined when the job says no type: then there are no addresses either. */
+  readonly bootCommand: "booti" | "bootm" | "bootz" | undefined;
+}
+export const bootKindSlot = slot<BootKind>("boot-kind");

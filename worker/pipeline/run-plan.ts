@@ -171,6 +171,7 @@ function contextOf(
   return {
     job: run.job,
     slots: slotsOf(run, namespace),
+    connection: slotsOf(run, planned.connectionNamespace),
     slotsOf: (other) => slotsOf(run, other),
     namespace,
     activeNamespace: () => run.activeNamespace,

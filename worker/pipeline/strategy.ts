@@ -1,4 +1,4 @@
-import type { BootBlock, DeployBlock, TestBlock } from "#protocol/job-actions.ts";
+import type { BootBlock, CommandBlock, DeployBlock, TestBlock } from "#protocol/job-actions.ts";
 import type { Action, JobContext } from "./action.ts";
 
 /** What a strategy may know of the job around its block (DISPATCHER.md 1, "test awareness"). */
@@ -29,4 +29,5 @@ interface StrategyOf<Family extends string, Block> {
 export type DeployStrategy = StrategyOf<"deploy", DeployBlock>;
 export type BootStrategy = StrategyOf<"boot", BootBlock>;
 export type TestStrategy = StrategyOf<"test", TestBlock>;
-export type Strategy = DeployStrategy | BootStrategy | TestStrategy;
+export type CommandStrategy = StrategyOf<"command", CommandBlock>;
+export type Strategy = DeployStrategy | BootStrategy | TestStrategy | CommandStrategy;

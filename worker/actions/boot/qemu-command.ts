@@ -3,7 +3,7 @@ import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { DeployedImage, GuestDrive } from "../../pipeline/job-slots.ts";
 import { shellWords } from "../../host/shell-words.ts";
-import { listOfTexts } from "./list-of-texts.ts";
+import { listOfTexts } from "../../host/list-of-texts.ts";
 
 /** `context.arch` → the name that QEMU's program has after `qemu-system-`. */
 const PROGRAM_NAMES: Readonly<Record<string, string>> = {

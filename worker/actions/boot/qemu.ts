@@ -1,11 +1,11 @@
 import { machine } from "node:os";
-import { Console } from "../../console/console.ts";
 import { processTransport } from "../../drivers/process-transport.ts";
 import { runCommand } from "../../host/spawn.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { consoleSlot, guestDriveSlot, imagesSlot, uefiSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
-import { loginSteps } from "./login.ts";
+import { openConsole } from "../connection/open-console.ts";
+import { loginSteps } from "../login/login.ts";
 import { qemuArguments, qemuProgram } from "./qemu-command.ts";
 
 /** A guest in QEMU, whose console is QEMU's standard input and output (DISPATCHER.md 12). */
@@ -19,14 +19,14 @@ export const qemuBoot: BootStrategy = {
     if (offered.includes("qemu")) return undefined;
     return `the device has no boot method qemu (it has ${offered.join(", ") || "none"})`;
   },
-  action: (block, { hasShell }) => ({
+  action: (block, context) => ({
     name: "boot-image-retry",
     retries: true,
     needs: [imagesSlot],
     gives: [consoleSlot],
     steps: [
       { name: "boot-qemu-image", retries: true, steps: [executeQemu] },
-      ...loginSteps(block, hasShell),
+      ...loginSteps(block, context),
     ],
   }),
 };
@@ -39,7 +39,7 @@ const executeQemu: Action = {
 };
 
 async function startGuest(context: RunContext): Promise<void> {
-  const { job, slots, log, signal, namespace } = context;
+  const { job, slots, log, signal } = context;
   const program = qemuProgram(job);
   const version = await qemuVersion(program, signal);
   const args = qemuArguments(
@@ -52,16 +52,8 @@ async function startGuest(context: RunContext): Promise<void> {
   await slots.find(consoleSlot)?.close();
   log.debug(`Calling: ${JSON.stringify([program, ...args])}`);
   const transport = await processTransport([program, ...args], { cwd: job.scratch });
-  const console = new Console(transport, {
-    log: (level, text) =>
-      level === "target" && context.activeNamespace() !== namespace
-        ? log.write("feedback", text, namespace)
-        : log.write(level, text),
-  });
-  context.defer(() => console.close());
+  openConsole(context, transport);
   signal.throwIfAborted();
-  console.characterDelayMs = Number(job.device.character_delays?.boot ?? 0);
-  slots.put(consoleSlot, console);
   context.record({
     qemu_version: version,
     host_arch: machine(),

@@ -1,4 +1,3 @@
-import type { TestBlock } from "#protocol/job-actions.ts";
 import type { Console } from "../../console/console.ts";
 import { literalRegex, pythonRegex } from "../../console/python-regex.ts";
 import type { RunContext } from "../../pipeline/action.ts";
@@ -22,19 +21,15 @@ export const definitionTest: TestStrategy = {
     if (block.definitions === undefined) return "the block has no definitions";
     return block["docker"] === undefined ? undefined : "tests in a container are not supported yet";
   },
-  action: (block, { stage = 0, namespace }) => ({
+  action: (_block, { stage = 0 }) => ({
     name: "lava-test-retry",
     retries: true,
     steps: [
       {
         name: "lava-test-shell",
-        // A connection of another namespace is looked for when it is needed.
-        needs:
-          (block["connection-namespace"] ?? namespace) === namespace
-            ? [consoleSlot, overlaySlot, promptsSlot]
-            : [overlaySlot],
+        needs: [consoleSlot, overlaySlot, promptsSlot],
         onTimeout: "LAVATimeout",
-        run: (context) => runStage(context, block, stage),
+        run: (context) => runStage(context, stage),
       },
     ],
   }),
@@ -46,14 +41,13 @@ const INSTALL_FAIL = literalRegex("<LAVA_TEST_RUNNER INSTALL_FAIL>");
 const RETURN_CODE = /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g;
 
 /** Starts the test runner of a stage on the DUT and reads its signals to the end (TEST-SHELL.md 3). */
-async function runStage(context: RunContext, block: TestBlock, stage: number): Promise<void> {
-  const { slots, slotsOf, namespace, log } = context;
-  const from = block["connection-namespace"] ?? namespace;
-  const console = slotsOf(from).find(consoleSlot);
+async function runStage(context: RunContext, stage: number): Promise<void> {
+  const { slots, connection, log } = context;
+  const console = connection.find(consoleSlot);
   if (!console) throw new JobFailure("Job", "No connection to the DUT");
   const overlay = slots.take(overlaySlot);
   console.characterDelayMs = Number(context.job.device.character_delays?.test ?? 0);
-  await prepareShell(context, console, slotsOf(from).take(promptsSlot), overlay);
+  await prepareShell(context, console, connection.take(promptsSlot), overlay);
   await console.sendLine(`${overlay.lavaDir}/bin/lava-test-runner ${overlay.lavaDir}/${stage}`);
   const reader = new SignalReader(context, stage, overlay.stages[stage] ?? []);
   try {

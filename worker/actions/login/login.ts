@@ -4,14 +4,25 @@ import { literalRegex, pythonRegex } from "../../console/python-regex.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot, promptsSlot } from "../../pipeline/job-slots.ts";
+import type { StrategyContext } from "../../pipeline/strategy.ts";
 import { KernelWatch } from "./kernel-messages.ts";
 import { awaitKernelStart } from "./kernel-start.ts";
-import { listOfTexts } from "./list-of-texts.ts";
+import { listOfTexts } from "../../host/list-of-texts.ts";
+import { overlayUnpackSteps } from "./overlay-unpack.ts";
 import { promptPatterns } from "./prompt-patterns.ts";
 import { exportDeviceEnv, expectShell } from "./shell-session.ts";
 
+export interface LoginOptions {
+  /** False where nothing boots (ssh, new_connection): there is no kernel's banner to wait for. */
+  readonly kernelStart?: boolean;
+}
+
 /** What follows a boot that ends at a prompt (DISPATCHER.md 8): log in, then a shell when tests want one. */
-export function loginSteps(block: BootBlock, hasShell: boolean): Action[] {
+export function loginSteps(
+  block: BootBlock,
+  { hasShell }: StrategyContext,
+  { kernelStart = true }: LoginOptions = {},
+): Action[] {
   const prompts = listOfTexts(block["prompts"]);
   if (prompts.length === 0) return [];
   return [
@@ -20,10 +31,10 @@ export function loginSteps(block: BootBlock, hasShell: boolean): Action[] {
       retries: true,
       needs: [consoleSlot],
       gives: [promptsSlot],
-      run: (context) => awaitKernelStart(context, block, prompts),
+      ...(kernelStart ? { run: (context) => awaitKernelStart(context, block, prompts) } : {}),
       steps: [loginAction(block, prompts)],
     },
-    ...(hasShell ? [expectShell, exportDeviceEnv] : []),
+    ...(hasShell ? [expectShell, ...overlayUnpackSteps(block), exportDeviceEnv] : []),
   ];
 }
 
