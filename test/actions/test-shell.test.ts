@@ -133,6 +133,8 @@ ${ended}`);
     const ran = await runTests(`${started}
 + echo '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=once RESULT=pass>'
 <LAVA_SIGNAL_TESTCASE TEST_CASE_ID=once RESULT=pass>
++ ec[    4.815162] random: crng init done
+ho '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=torn RESULT=pass>'
 ${ended}`);
     expect(cases(ran)).toHaveLength(1);
   });

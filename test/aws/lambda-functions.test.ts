@@ -111,7 +111,8 @@ describe("the lab", () => {
     const device = { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() };
     await api("/devices/qemu-02", device, "PUT");
     cloud.dynamodb.watch((operation, body) => {
-      if (operation === "PutItem" && JSON.stringify(body).includes("job#")) lambda.kill("http");
+      const writesJob = operation === "TransactWriteItems" && JSON.stringify(body).includes("job#");
+      if (writesJob) lambda.kill("http");
     });
     const lost = await request("/api/v1/jobs", { method: "POST", body: aJob() });
     cloud.dynamodb.watch(undefined);

@@ -1,8 +1,9 @@
 /**
  * One signal of the test shell: `<LAVA_SIGNAL_NAME word word>` (TEST-SHELL.md 6). One that was cut off ends
- * where the next begins, so that it doesn't take that one along.
+ * where the next begins, so that it doesn't take that one along. A quote behind it is a shell's, in a trace whose
+ * beginning something else on the console may have torn off.
  */
-export const SIGNAL = /<LAVA_SIGNAL_([^\s<>]+) ((?:[^<>]|<(?!LAVA_))+)>/g;
+export const SIGNAL = /<LAVA_SIGNAL_([^\s<>]+) ((?:[^<>]|<(?!LAVA_))+)>(?!')/g;
 
 /**
  * A shell that runs with `set -x` prints each command before it runs it, so a step that echoes a signal
