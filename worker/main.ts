@@ -17,9 +17,17 @@ const HELP = `pumice-worker: runs jobs on the devices of this machine.
                             (when it may be written to), then ~/.local/share/pumice-worker
         --name NAME         put before each line of this program's own log
 
-  pumice-worker run JOB.yaml --device DEVICE.yaml [--output DIR]
+  pumice-worker run JOB.yaml --device DEVICE [--output DIR] [--dispatcher FILE] [--templates DIR]
       Runs one job here, without a control plane. Exits 0 when it is Complete, 1 when it isn't,
       2 when the job or the device is refused.
+        --device DEVICE     a device dictionary (.jinja2), or its configuration in YAML or JSON
+        --templates DIR     own device types, before Pumice's; may be given again
+        --dispatcher FILE   this worker's settings in YAML (dispatcher_ip ...)
+        --output DIR        keeps the log and the results there
+
+  pumice-worker run --plan JOB.yaml --device DEVICE [--json]
+      Prints what the job would do on the device, and does nothing: level, name, tries, seconds.
+        --json              an object a line: level, name, attempts, timeout_seconds
 
   pumice-worker --help | --version
 `;
@@ -72,13 +80,24 @@ async function start(args: string[]): Promise<number> {
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, {
     device: { type: "string" },
+    dispatcher: { type: "string" },
+    json: { type: "boolean" },
     output: { type: "string" },
+    plan: { type: "boolean" },
+    templates: { type: "string", multiple: true },
   });
   const [jobFile, ...more] = positionals;
   if (!jobFile || more.length > 0) throw new UsageError("run: expected exactly one job file");
-  const deviceFile = required(values, "device");
-  const { runLocal } = await import("./run-local.ts");
-  return runLocal({ jobFile, deviceFile, ...(values.output ? { outputDir: values.output } : {}) });
+  const { dispatcher, output, templates = [] } = values;
+  const files = {
+    jobFile,
+    deviceFile: required(values, "device"),
+    templates,
+    ...(dispatcher ? { dispatcherFile: dispatcher } : {}),
+  };
+  const { planLocal, runLocal } = await import("./run-local.ts");
+  if (values.plan) return planLocal(files, values.json === true);
+  return runLocal({ ...files, ...(output ? { outputDir: output } : {}) });
 }
 
 /** Internal: what the agent starts for each job. Does nothing when the job has a runner already. */

@@ -8,6 +8,20 @@ export function describePlan(actions: readonly PlannedAction[]): string {
   return actions.flatMap((action) => linesOf(action, 0)).join("\n");
 }
 
+/** A plan for programs: an action a line, as JSON. */
+export function planLines(actions: readonly PlannedAction[]): string {
+  const flat = (planned: PlannedAction): PlannedAction[] => [
+    planned,
+    ...planned.steps.flatMap(flat),
+  ];
+  return actions
+    .flatMap(flat)
+    .map(({ level, action: { name }, attempts, timeoutSeconds }) =>
+      JSON.stringify({ level, name, attempts, timeout_seconds: timeoutSeconds }),
+    )
+    .join("\n");
+}
+
 function linesOf(planned: PlannedAction, depth: number): string[] {
   const { level, action, strategy, attempts, timeoutSeconds, steps } = planned;
   const parts = [
