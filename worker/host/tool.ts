@@ -4,12 +4,12 @@ import { JobFailure } from "../pipeline/job-failure.ts";
 import { hostEnvironment } from "./spawn.ts";
 
 /**
- * Makes sure, before any hardware is touched, that a program of the host is there.
+ * Makes sure, before any hardware is touched, that a program of the host is there; one with a slash is a path.
  *
  * @throws JobFailure Infrastructure when it isn't.
  */
 export function requireTool(name: string): void {
-  const folders = (hostEnvironment()["PATH"] ?? "").split(":");
+  const folders = name.includes("/") ? [""] : (hostEnvironment()["PATH"] ?? "").split(":");
   const isThere = folders.some((folder) => {
     try {
       accessSync(path.join(folder, name), constants.X_OK);

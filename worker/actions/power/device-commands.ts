@@ -1,20 +1,71 @@
-import { shellWords } from "../../host/shell-words.ts";
-import { runCommand } from "../../host/spawn.ts";
-import type { RunContext } from "../../pipeline/action.ts";
+import { redacted } from "../../drivers/power/outlet.ts";
+import { isPowerCommand, runPowerCommand } from "../../drivers/power/power-command.ts";
+import { hostEnvironment, runCommand } from "../../host/spawn.ts";
+import type { JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
+import { commandList, type DeviceCommand } from "./command-list.ts";
 
-/** Runs a device's command, or each of a list, on this machine. @throws JobFailure Infrastructure. */
+/**
+ * Runs a command of the device's dictionary, or each of a list in turn, on this machine: without a shell, its output
+ * in the log, with LAVA_JOB_ID and the job's secrets in its environment (DISPATCHER.md 14). `pumice-power …` is run
+ * by this program itself.
+ *
+ * @throws JobFailure Infrastructure when one fails; those after it are not run.
+ */
 export async function runDeviceCommands(
-  { signal, log }: RunContext,
+  context: RunContext,
   commands: unknown,
   onFailure: string,
 ): Promise<void> {
-  for (const command of [commands].flat().map(String)) {
-    const [program = "", ...args] = shellWords(command);
-    const { status } = await runCommand([program, ...args], {
-      signal,
-      onLine: (line) => log.debug(`>> ${line}`),
+  const env = hostEnvironment(jobVariables(context.job));
+  for (const command of commandList(commands, "commands"))
+    await run(context, command, env, onFailure);
+}
+
+async function run(
+  { signal, log }: RunContext,
+  { text, argv }: DeviceCommand,
+  env: Record<string, string>,
+  onFailure: string,
+): Promise<void> {
+  const shown = redacted(text);
+  let last = "";
+  const say = (line: string): void => {
+    last = line.trim() || last;
+    log.debug(`>> ${line}`);
+  };
+  log.debug(`Calling: ${redacted(JSON.stringify(argv))}`);
+  const started = Date.now();
+  const fail = (why: string, cause?: unknown): never => {
+    throw new JobFailure("Infrastructure", `${onFailure}: '${shown}' failed: ${why}`, { cause });
+  };
+  if (isPowerCommand(argv)) {
+    await runPowerCommand(argv.slice(1), { signal, say }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      fail(JobFailure.from(error).message, error);
     });
-    if (status !== 0) throw new JobFailure("Infrastructure", `${onFailure}: '${command}' failed`);
+    return;
   }
+  const { status } = await runCommand(argv, { signal, env, onLine: say });
+  log.debug(`Returned ${status} in ${Math.round((Date.now() - started) / 1000)} seconds`);
+  if (status !== 0) fail(`exit code ${status}${last && `; it said last: ${redacted(last)}`}`);
+}
+
+/** What a program's loader, shell or interpreter obeys: a job's author must not give orders to the lab's own tools. */
+const OBEYED =
+  /^(?:LD_|DYLD_|BASH|PYTHON|PERL|RUBY|NODE_|GIT_|SSH_|GCONV_|MALLOC_|LC_|LANG)|^(?:ENV|IFS|PS4|SHELLOPTS|CDPATH|TMPDIR|HOME)$/;
+
+/** The job's secrets by name, except where such a name would change how the lab's own commands run. */
+export function jobVariables({ jobId, definition }: JobContext): Record<string, string> {
+  const secrets = Object.entries(definition.secrets ?? {}).filter(
+    ([name, value]) =>
+      /^[A-Za-z_]\w*$/.test(name) &&
+      !OBEYED.test(name) &&
+      process.env[name] === undefined &&
+      name !== "PATH" &&
+      ["string", "number", "boolean"].includes(typeof value) &&
+      !String(value).includes("\0"),
+  );
+  const variables = Object.fromEntries(secrets.map(([name, value]) => [name, String(value)]));
+  return { ...variables, LAVA_JOB_ID: String(jobId) };
 }
