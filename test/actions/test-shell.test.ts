@@ -78,6 +78,7 @@ async function runTests(
             slots.put(overlaySlot, {
               lavaDir: "/lava-7",
               shell: "/bin/sh",
+              root: "",
               sourceDir: "",
               stages: [definitions],
             });

@@ -55,7 +55,9 @@ export interface Overlay {
   readonly shell: string;
   /** File of the login shell for exported variables; undefined where the system has none. */
   readonly shellFile?: string | undefined;
-  /** Folder on the worker whose content is `$L`'s. */
+  /** Folder on the worker that stands for `/` of the DUT: `$L` in it, and what else belongs to the overlay (ssh keys). */
+  readonly root: string;
+  /** Folder on the worker whose content is `$L`'s; inside `root`. */
   readonly sourceDir: string;
   /** By stage, the definitions in the order they run. */
   readonly stages: readonly (readonly OverlayDefinition[])[];

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, rm } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { stringify } from "yaml";
 import type { TestBlock } from "#protocol/job-actions.ts";
@@ -14,6 +14,7 @@ import {
   overlayTarballSlot,
   type OverlayDefinition,
 } from "../../pipeline/job-slots.ts";
+import type { StrategyContext } from "../../pipeline/strategy.ts";
 import {
   cloneGitRepos,
   fetchDefinition,
@@ -22,19 +23,36 @@ import {
   type PlacedDefinition,
 } from "./fetch-definition.ts";
 import { overlayFolderSlot } from "./overlay-slots.ts";
+import { authorizedKeySlot, hasSsh, sshAuthorize, writeAuthorizedKey } from "./ssh-authorize.ts";
+
+export interface OverlayOptions {
+  /** `lava-create-overlay` where it is not part of a deployment. */
+  readonly name?: string;
+  /** False where the folder itself is handed over, as to a container. */
+  readonly compress?: boolean;
+}
 
 /**
  * `lava-overlay`: the test shell with all definitions of a namespace, every stage of it, as a folder and
- * as an archive (DISPATCHER.md 11, TEST-SHELL.md 1).
+ * as an archive (DISPATCHER.md 11, TEST-SHELL.md 1). With no test that needs one it does nothing.
  */
-export function lavaOverlay(tests: readonly TestBlock[], os: string | undefined): Action {
-  const placed = placeDefinitions(tests);
+export function lavaOverlay(
+  { overlayTests, job }: Pick<StrategyContext, "overlayTests" | "job">,
+  block: Readonly<Record<string, unknown>>,
+  { name = "lava-overlay", compress = true }: OverlayOptions = {},
+): Action {
+  if (overlayTests.length === 0) {
+    return { name, run: async ({ log }) => log.debug("no test needs an overlay: skipped") };
+  }
+  const os = typeof block["os"] === "string" ? block["os"] : undefined;
+  const placed = placeDefinitions(overlayTests);
   return {
-    name: "lava-overlay",
-    validate: async ({ job }) => {
+    name,
+    validate: async () => {
       testShell(job, os);
     },
     steps: [
+      ...(hasSsh(job) ? [sshAuthorize(block["authorize"] === "ssh")] : []),
       {
         name: "lava-multinode-overlay",
         gives: [overlayFolderSlot],
@@ -46,18 +64,20 @@ export function lavaOverlay(tests: readonly TestBlock[], os: string | undefined)
         gives: [overlaySlot],
         validate: async () => checkDefinitions(placed),
         steps: placed.flatMap((definition) => definitionSteps(definition, os)),
-        runAfter: (context) => finishOverlay(context, placed, tests.length),
+        runAfter: (context) => finishOverlay(context, placed, overlayTests.length),
       },
-      {
-        name: "compress-overlay",
-        needs: [overlayFolderSlot],
-        gives: [overlayTarballSlot],
-        validate: async () => requireTool("tar"),
-        run: compressOverlay,
-      },
+      ...(compress ? [compressOverlayAction] : []),
     ],
   };
 }
+
+const compressOverlayAction: Action = {
+  name: "compress-overlay",
+  needs: [overlayFolderSlot],
+  gives: [overlayTarballSlot],
+  validate: async () => requireTool("tar"),
+  run: compressOverlay,
+};
 
 function definitionSteps(placed: PlacedDefinition, os: string | undefined): Action[] {
   const needs = [overlayFolderSlot, placed.fetched];
@@ -121,6 +141,8 @@ async function startOverlay(context: RunContext, os: string | undefined): Promis
   const shell = testShell(job, os);
   const root = path.join(job.scratch, `overlay-${level}`);
   await rm(root, { recursive: true, force: true });
+  const key = slots.find(authorizedKeySlot);
+  if (key !== undefined) await writeAuthorizedKey(root, key);
   const folder = path.join(root, shell.lavaDir);
   await mkdir(folder, { recursive: true });
   const refused = await writeOverlayFolder(folder, job, shell, os);
@@ -217,12 +239,13 @@ async function finishOverlay(
   stages: number,
 ): Promise<void> {
   const { slots } = context;
-  const { path: sourceDir, shell } = slots.take(overlayFolderSlot);
+  const { root, path: sourceDir, shell } = slots.take(overlayFolderSlot);
   const definitions = placed.map((one) => ({ stage: one.stage, overlaid: overlaid(context, one) }));
   slots.put(overlaySlot, {
     lavaDir: shell.lavaDir,
     shell: shell.shell,
     shellFile: shell.shellFile,
+    root,
     sourceDir,
     stages: Array.from({ length: stages }, (_, stage) =>
       definitions.filter((one) => one.stage === stage).map((one) => one.overlaid),
@@ -249,20 +272,14 @@ function overlaid({ slots }: RunContext, placed: PlacedDefinition): OverlayDefin
 }
 
 async function compressOverlay({ slots, job, level, signal, log }: RunContext): Promise<void> {
-  const { root, shell } = slots.take(overlayFolderSlot);
+  const { root } = slots.take(overlayFolderSlot);
   const archive = path.join(job.scratch, `overlay-${level}.tar.gz`);
+  const owner = ["--owner=0", "--group=0", "--numeric-owner"];
+  const members = (await readdir(root)).map((name) => `./${name}`);
+  // As in LAVA, members have no leading slash; they are unpacked at /.
+  const bare = ["--transform", "s,^\\./,,"];
   const { status, output } = await runCommand(
-    [
-      "tar",
-      "-C",
-      root,
-      "--owner=0",
-      "--group=0",
-      "--numeric-owner",
-      "-czf",
-      archive,
-      shell.lavaDir.slice(1),
-    ],
+    ["tar", "-C", root, ...owner, ...bare, "-czf", archive, ...members],
     { signal },
   );
   if (status !== 0)

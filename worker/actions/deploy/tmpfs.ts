@@ -24,8 +24,8 @@ export const tmpfsDeploy: DeployStrategy = {
     if (wrong) return `images.${wrong[0]} has no url`;
     return imagesOf(block).length > 0 ? undefined : "the block has no images";
   },
-  action: (block, { overlayTests, hasShell }) => {
-    const os = typeof block["os"] === "string" ? block["os"] : undefined;
+  action: (block, context) => {
+    const { overlayTests, hasShell } = context;
     const needsOverlay = overlayTests.length > 0;
     const images = imagesOf(block);
     const uefi = mapping(block["uefi"]);
@@ -41,7 +41,7 @@ export const tmpfsDeploy: DeployStrategy = {
       // A second deployment has its own images only.
       run: async ({ slots }) => [imagesSlot, uefiSlot].forEach((left) => slots.clear(left)),
       steps: [
-        ...(needsOverlay ? [lavaOverlay(overlayTests, os)] : []),
+        ...(needsOverlay ? [lavaOverlay(context, block)] : []),
         // Its values travel in the overlay and in boot's export-device-env.
         ...(hasShell ? [{ name: "deploy-device-env" }] : []),
         ...(hasUefi ? [downloadRetry({ label: "uefi", source: uefi }, uefiSlot)] : []),
