@@ -13,7 +13,8 @@ const cloudTests = [
 const root = path.resolve(import.meta.dirname, "..");
 
 /**
- * `fast`: all but what boots a guest or a whole lab. `slow`: those. `cloud`: the aws engine, and the rules once more on it.
+ * `fast`: all but what boots a guest or a whole lab. `slow`: those. `beds`: jobs on real virtual devices, a method each.
+ * `cloud`: the aws engine, and the rules once more on it.
  * `npm run check` runs fast only.
  */
 export default defineConfig({
@@ -26,7 +27,7 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
-          exclude: ["test/e2e/**", ...cloudTests],
+          exclude: ["test/e2e/**", "test/beds/**", ...cloudTests],
           testTimeout: 30_000,
           hookTimeout: 30_000,
           // More than there are cores: most of these tests wait for processes and time-outs.
@@ -59,6 +60,16 @@ export default defineConfig({
           hookTimeout: 300_000,
           // Each boots guests: more at a time than there are cores only makes all of them slower.
           maxWorkers: 1,
+        },
+      },
+      {
+        root,
+        test: {
+          name: "beds",
+          include: ["test/beds/**/*.bed.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          maxWorkers: 2,
         },
       },
       {

@@ -1,0 +1,38 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { SUPPORTED_METHODS } from "#protocol/supported-methods.ts";
+import { checkPlan } from "../../worker/pipeline/check-plan.ts";
+import { describePlan } from "../../worker/pipeline/describe-plan.ts";
+import { readTicket } from "../../worker/job-context.ts";
+import { plan } from "../../worker/run-ticket.ts";
+import { methodPage, methodPages } from "../support/method-page.ts";
+import { ticketFor } from "../support/run-on-bed.ts";
+
+const goldens = path.resolve(import.meta.dirname, "../golden/plans");
+const isUpdate = process.env["PUMICE_UPDATE_GOLDENS"] !== undefined;
+
+test("each method has its page", () => {
+  const wanted = [
+    ...SUPPORTED_METHODS.deploy.map((name) => `deploy-${name}`),
+    ...SUPPORTED_METHODS.boot.map((name) => `boot-${name}`),
+    ...SUPPORTED_METHODS.test.map((name) => `test-${name}`),
+  ];
+  expect(methodPages()).toEqual(expect.arrayContaining(wanted));
+});
+
+describe.each(methodPages())("docs/methods/%s.md", (name) => {
+  test("has a job and a dictionary whose plan is the golden one", () => {
+    const actions = plan(readTicket(ticketFor(methodPage(name)), "/nonexistent"));
+    checkPlan(actions);
+    const text = `${describePlan(actions)}\n`;
+    const golden = path.join(goldens, `${name}.txt`);
+    if (isUpdate) writeFileSync(golden, text);
+    expect(text).toBe(readFileSync(golden, "utf8"));
+  });
+
+  test("says on what the method was tested", () => {
+    const last = methodPage(name).text.trim().split("\n\n").at(-1) ?? "";
+    expect(last).toMatch(/^Tested: (on|against|by)/);
+  });
+});
