@@ -1,7 +1,20 @@
 import { qemuBoot } from "./actions/boot/qemu.ts";
 import { tmpfsDeploy } from "./actions/deploy/tmpfs.ts";
+import { interactiveTest } from "./actions/test/interactive.ts";
+import { monitorTest } from "./actions/test/monitors.ts";
 import { definitionTest } from "./actions/test/test-shell.ts";
 import type { Strategy } from "./pipeline/strategy.ts";
 
-/** Everything that this worker can do. A new method is a file and a line here (and in supported-methods.ts). */
-export const strategies: readonly Strategy[] = [tmpfsDeploy, qemuBoot, definitionTest];
+/**
+ * Everything that this worker can do, in the order of asking. A new method is a file and a line here (and in
+ * supported-methods.ts).
+ */
+export const strategies: readonly Strategy[] = [
+  tmpfsDeploy,
+  //
+  qemuBoot,
+  //
+  definitionTest,
+  interactiveTest,
+  monitorTest,
+];

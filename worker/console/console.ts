@@ -20,8 +20,11 @@ export interface ExpectOptions {
   readonly signal: AbortSignal;
   /** Leaves the match itself to be found again; what stands before it is consumed. */
   readonly keepMatch?: boolean;
-  /** A match counts once its line has ended: it is whole then, and its line's number in the log is known. */
-  readonly inLine?: boolean;
+  /**
+   * A match counts once its line has ended: it is whole then, and its line's number in the log is known. Of the named
+   * patterns only, when there are names.
+   */
+  readonly inLine?: boolean | readonly string[];
 }
 
 export interface Match<Name extends string> {
@@ -180,7 +183,8 @@ export class Console {
     let name: Name | undefined;
     let first: ReturnType<SeenText["find"]>;
     for (const [candidate, pattern] of Object.entries(patterns) as [Name, RegExp][]) {
-      const found = this.#seen.find(pattern, { inLine });
+      const whole = typeof inLine === "boolean" ? inLine : inLine.includes(candidate);
+      const found = this.#seen.find(pattern, { inLine: whole });
       if (found && (!first || found.start < first.start)) [name, first] = [candidate, found];
     }
     if (name === undefined || !first) return undefined;

@@ -71,7 +71,9 @@ export class SeenText {
     searched.upTo = this.end;
     if (!match) return undefined;
     const start = this.#textStart + match.index;
-    if (inLine && !this.#text.includes("\n", match.index + match[0].length)) {
+    // The newline may be the match's own last character.
+    const last = match.index + Math.max(match[0].length - 1, 0);
+    if (inLine && !this.#text.includes("\n", last)) {
       // What is found of a line that is still being printed may be the beginning of a word.
       searched.upTo = start;
       return undefined;

@@ -48,9 +48,8 @@ export function planJob(
     const [kind, block] = firstBlock(item, index);
     const namespace = namespaces[index] ?? "common";
     const overlayTests = testsOf(actions, namespaces, namespace);
-    const isOverlayTest = kind === "test" && usesOverlay(block as TestBlock);
-    const stage = isOverlayTest ? (stages.get(namespace) ?? 0) : undefined;
-    if (stage !== undefined) stages.set(namespace, stage + 1);
+    const stage = stages.get(namespace) ?? 0;
+    if (kind === "test" && usesOverlay(block as TestBlock)) stages.set(namespace, stage + 1);
     const hasShell = shellTestsOn(actions, namespaces, namespace).length > 0;
     checkConnection(block, namespaces.slice(0, index), index);
     const context: StrategyContext = { job, namespace, overlayTests, hasShell, stage };

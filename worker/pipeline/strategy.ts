@@ -12,8 +12,11 @@ export interface StrategyContext {
   readonly overlayTests: readonly TestBlock[];
   /** Some test of the namespace runs in the DUT's shell. */
   readonly hasShell: boolean;
-  /** For a test block that uses the overlay: its index in `overlayTests`; else undefined. */
-  readonly stage: number | undefined;
+  /**
+   * How many test blocks of the namespace before this one use the overlay: the index in `overlayTests` of one that does
+   * (DISPATCHER.md 1, "test stage").
+   */
+  readonly stage: number;
 }
 
 interface StrategyOf<Family extends string, Block> {

@@ -1,6 +1,7 @@
 import type { ActionLog } from "../../pipeline/action.ts";
 import type { OverlayDefinition } from "../../pipeline/job-slots.ts";
 import type { TestCase } from "./signal-words.ts";
+import { SuiteRecords } from "./suite-records.ts";
 
 /** Log lines where a case began and ended (STARTTC, ENDTC). */
 interface Markers {
@@ -12,17 +13,16 @@ interface Markers {
 export class TestRun {
   readonly definition: OverlayDefinition;
   readonly #log: ActionLog;
-  readonly #level: string;
+  readonly #suite: SuiteRecords;
   readonly #started = Date.now();
   readonly #starts = new Map<string, number>();
   readonly #ends = new Map<string, number>();
-  readonly #seen = new Set<string>();
   set: string | undefined;
 
   constructor(definition: OverlayDefinition, log: ActionLog, level: string) {
     this.definition = definition;
     this.#log = log;
-    this.#level = level;
+    this.#suite = new SuiteRecords(definition.testrunId, definition.expected, { log, level });
   }
 
   caseStarted(name: string, logLine: number): void {
@@ -33,25 +33,13 @@ export class TestRun {
     this.#ends.set(name, logLine);
   }
 
-  /** Records a case; one that was not `expected` counts as failed. */
-  record({ name, result, measurement, units }: TestCase, logLine: number): void {
-    const { expected, testrunId } = this.definition;
-    const isUnexpected = expected !== undefined && !expected.includes(name);
-    this.#seen.add(name);
-    this.#log.result({
-      definition: testrunId,
-      case: name,
-      result: isUnexpected ? "fail" : result,
-      ...(measurement === undefined ? {} : { measurement }),
-      ...(units === undefined ? {} : { units }),
-      ...(this.set === undefined ? {} : { set: this.set }),
-      ...(isUnexpected ? this.#reason(`test case "${name}" is not expected`) : {}),
-      ...this.#markers(name, logLine),
-    });
+  record(found: TestCase, logLine: number): void {
+    const set = this.set === undefined ? {} : { set: this.set };
+    this.#suite.record(found, { ...set, ...this.#markers(found.name, logLine) });
   }
 
   reference(name: string, result: string, reference: string): void {
-    this.#seen.add(name);
+    this.#suite.seen(name);
     this.#log.result({
       case: name,
       definition: this.definition.testrunId,
@@ -94,20 +82,7 @@ export class TestRun {
   }
 
   reportMissing(): void {
-    for (const name of this.definition.expected ?? []) {
-      if (this.#seen.has(name)) continue;
-      this.#seen.add(name);
-      this.#log.result({
-        definition: this.definition.testrunId,
-        case: name,
-        result: "fail",
-        ...this.#reason(`test case "${name}" is missing`),
-      });
-    }
-  }
-
-  #reason(reason: string): Record<string, unknown> {
-    return { level: this.#level, extra: { reason } };
+    this.#suite.reportMissing();
   }
 
   #markers(name: string, logLine: number): Markers {

@@ -21,7 +21,7 @@ export const definitionTest: TestStrategy = {
     if (block.definitions === undefined) return "the block has no definitions";
     return block["docker"] === undefined ? undefined : "tests in a container are not supported yet";
   },
-  action: (_block, { stage = 0 }) => ({
+  action: (_block, { stage }) => ({
     name: "lava-test-retry",
     retries: true,
     steps: [
