@@ -43,7 +43,7 @@ export async function runTicket(ticket: Ticket, options: RunTicketOptions): Prom
 /** The job's plan with this worker's strategies; @throws JobFailure when there is none. */
 export function plan(job: JobContext): ReturnType<typeof planJob> {
   const namespaces = job.definition.actions.map(
-    ({ deploy, boot, test }) => (deploy ?? boot ?? test)?.namespace ?? "common",
+    ({ deploy, boot, test, command }) => (deploy ?? boot ?? test ?? command)?.namespace ?? "common",
   );
   return planJob(job, strategies, finalize([...new Set(namespaces)]));
 }

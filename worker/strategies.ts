@@ -1,4 +1,5 @@
 import { qemuBoot } from "./actions/boot/qemu.ts";
+import { userCommand } from "./actions/command/user-command.ts";
 import { tmpfsDeploy } from "./actions/deploy/tmpfs.ts";
 import { interactiveTest } from "./actions/test/interactive.ts";
 import { monitorTest } from "./actions/test/monitors.ts";
@@ -17,4 +18,6 @@ export const strategies: readonly Strategy[] = [
   definitionTest,
   interactiveTest,
   monitorTest,
+  //
+  userCommand,
 ];

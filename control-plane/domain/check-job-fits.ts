@@ -26,8 +26,8 @@ export function checkJobFits(
       misfits.push(...checkMethod("boot", [...path, "boot", "method"], boot.method, refused));
     if (test) misfits.push(...checkTest([...path, "test"], test));
     if (command) {
-      const message = "the command action is not supported by Pumice's runner yet";
-      misfits.push({ path: [...path, "command"], message });
+      const at = [...path, "command", "name"];
+      misfits.push(...refused().map((message) => ({ path: at, message })));
     }
   }
   return misfits;

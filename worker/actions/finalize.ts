@@ -1,8 +1,12 @@
-import type { Action } from "../pipeline/action.ts";
+import type { Action, RunContext } from "../pipeline/action.ts";
+import { JobFailure } from "../pipeline/job-failure.ts";
 import { consoleSlot } from "../pipeline/job-slots.ts";
+import { checkCommands } from "./power/command-list.ts";
+import { powerOff } from "./power/power-actions.ts";
 
-/** How long a guest may take to say its last words when its power is cut. */
+/** How long the consoles' last words are awaited at most, and after how much silence they were the last. */
 const LAST_WORDS_SECONDS = 1;
+const SILENCE_SECONDS = 0.1;
 
 /** What ends every job that was started (DISPATCHER.md 4): power off, then what the consoles still say. */
 export const finalize = (namespaces: readonly string[]): Action => ({
@@ -11,20 +15,48 @@ export const finalize = (namespaces: readonly string[]): Action => ({
     {
       name: "power-off",
       onTimeout: "Infrastructure",
-      run: async ({ slotsOf, record }) => {
-        for (const namespace of namespaces) await slotsOf(namespace).find(consoleSlot)?.close();
-        record({ status: "success" });
+      validate: async (context) => {
+        // A job is not refused for how it would end.
+        try {
+          checkCommands(context, context.job.device.commands?.["power_off"], "commands.power_off");
+        } catch (error) {
+          context.log.warning(`power-off will fail: ${JobFailure.from(error).message}`);
+        }
+      },
+      run: async (context) => {
+        await powerOff.run?.(context);
+        if (!hasConnections(context)) await closeConsoles(context, namespaces);
+        context.record({ status: "success" });
       },
     },
     {
       name: "read-feedback",
-      run: async ({ slotsOf, signal }) => {
-        const wait = { timeoutSeconds: LAST_WORDS_SECONDS, signal };
-        for (const namespace of namespaces) {
-          const console = slotsOf(namespace).find(consoleSlot);
-          if (console?.isOpen) await console.tryExpect({ never: /(?!)/g }, wait);
-        }
+      run: async (context) => {
+        await Promise.all(namespaces.map((namespace) => lastWords(context, namespace)));
+        await closeConsoles(context, namespaces);
       },
     },
   ],
 });
+
+/** Without them, what is behind a console is a program that this job has started: closing it is its power-off. */
+const hasConnections = ({ job: { device } }: RunContext): boolean =>
+  Boolean(device.commands?.["connect"] ?? device.commands?.["connections"]);
+
+async function lastWords({ slotsOf, signal }: RunContext, namespace: string): Promise<void> {
+  const console = slotsOf(namespace).find(consoleSlot);
+  const ends = Date.now() + LAST_WORDS_SECONDS * 1000;
+  while (console?.isOpen && Date.now() < ends) {
+    const { received } = console;
+    const wait = { timeoutSeconds: SILENCE_SECONDS, signal };
+    await console.tryExpect({ never: /(?!)/g }, wait).catch(() => signal.throwIfAborted());
+    if (console.received === received) return;
+  }
+}
+
+async function closeConsoles(
+  { slotsOf }: RunContext,
+  namespaces: readonly string[],
+): Promise<void> {
+  for (const namespace of namespaces) await slotsOf(namespace).find(consoleSlot)?.close();
+}

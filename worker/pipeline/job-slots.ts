@@ -87,3 +87,6 @@ export interface BootKind {
   readonly bootCommand: "booti" | "bootm" | "bootz" | undefined;
 }
 export const bootKindSlot = slot<BootKind>("boot-kind");
+
+/** Stop the services that `test: services` has started, for the command `stop_test_services`. */
+export const stopServicesSlot = slot<readonly (() => Promise<void>)[]>("stop-services");

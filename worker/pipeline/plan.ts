@@ -58,7 +58,7 @@ export function planJob(
     const place = { job, block: block as BlockLimits, section: kind, namespace };
     return {
       ...annotate(action, String(index + 1), place, undefined),
-      strategy: `${kind}:${strategy.name}`,
+      strategy: kind === "command" ? kind : `${kind}:${strategy.name}`,
     };
   });
   const last = { job, block: {}, section: "finalize", namespace: "common" };
