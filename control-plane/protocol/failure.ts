@@ -13,6 +13,7 @@ export const ERROR_TYPES = [
   "Canceled",
   "LAVATimeout",
   "MultinodeTimeout",
+  "FastbootDeviceNotFound",
 ] as const;
 export type ErrorType = (typeof ERROR_TYPES)[number];
 export const errorTypeSchema = v.picklist(ERROR_TYPES);

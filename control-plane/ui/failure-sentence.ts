@@ -20,6 +20,7 @@ const FAULTS: Record<ErrorType, string> = {
   Test: "the test’s fault",
   Canceled: "nobody’s fault: it was canceled",
   LAVATimeout: "the test’s fault: it took too long",
+  FastbootDeviceNotFound: "the board’s or the lab’s fault: it did not appear as a fastboot device",
   MultinodeTimeout: "another job of its group kept it waiting too long",
 };
 

@@ -188,6 +188,8 @@ function errorName(type: ErrorType): string {
       return "LAVATimeoutError";
     case "MultinodeTimeout":
       return "MultinodeProtocolTimeoutError";
+    case "FastbootDeviceNotFound":
+      return type;
     case "Infrastructure":
     case "Configuration":
     case "Job":
