@@ -6,4 +6,4 @@ const deploy: string[] = ["tmpfs"];
 const boot: string[] = ["qemu"];
 const test: string[] = ["definitions", "interactive", "monitors"];
 
-export const SUPPORTED_METHODS = { deploy, boot, test };
+export const SUPPORTED_METHODS = { deploy, boot, test, command: ["command"] };
