@@ -1,0 +1,27 @@
+import type { Console } from "../../console/console.ts";
+
+/** How much of a line's end is looked for; the rest is before it. */
+const TAIL_CHARS = 48;
+
+/**
+ * The echo of a line's last characters. A loader may break the line, move its cursor or colour what it echoes.
+ */
+export function echoPattern(line: string): RegExp {
+  const characters = [...line.trim().slice(-TAIL_CHARS)].map((character) =>
+    character.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"),
+  );
+  return new RegExp(characters.join(BETWEEN), "g");
+}
+
+/** Line breaks, backspaces and escape sequences. */
+const BETWEEN = String.raw`(?:\r|\n|\x08|\x1b\[[0-9;?]*[A-Za-z])*`;
+
+/** Waits for a line's echo; false when it does not come within this time. */
+export async function sawEcho(
+  console: Console,
+  line: string,
+  options: { timeoutSeconds: number; signal: AbortSignal },
+): Promise<boolean> {
+  if (line.trim() === "") return true;
+  return (await console.tryExpect({ echo: echoPattern(line) }, options)) !== undefined;
+}
