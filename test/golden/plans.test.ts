@@ -13,9 +13,6 @@ const index = path.join(shared, "lava/PLANS/INDEX.tsv");
 const isThere = existsSync(index);
 if (!isThere) console.warn(`skipped: LAVA's reference plans are not at ${index}`);
 
-/** The kinds of block that this worker has; plans of other kinds come with their methods. */
-const KNOWN = new Set(["deploy:tmpfs", "boot:qemu", "test:definition", "finalize"]);
-
 interface ReferencePlan {
   readonly name: string;
   readonly device: string;
@@ -29,7 +26,6 @@ const plans: ReferencePlan[] = !isThere
       .split("\n")
       .slice(1)
       .map((line) => line.split("\t"))
-      .filter((columns) => columns[4]?.split(" > ").every((kind) => KNOWN.has(kind)))
       .map(([name = "", device = "", job = ""]) => ({ name, device, job }));
 
 function jobOf({ device, job }: ReferencePlan): JobContext {
@@ -49,10 +45,8 @@ function jobOf({ device, job }: ReferencePlan): JobContext {
   };
 }
 
-test.skipIf(!isThere)("there are reference plans for what this worker does", () => {
-  expect(plans.map(({ name }) => name)).toEqual(
-    expect.arrayContaining(["kvm-local", "kvm-qcow2", "kvm-overlays"]),
-  );
+test.skipIf(!isThere)("there are reference plans", () => {
+  expect(plans.length).toBeGreaterThan(30);
 });
 
 test.skipIf(!isThere).each(plans)("the plan of $name is LAVA's", (reference) => {

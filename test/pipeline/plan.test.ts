@@ -171,11 +171,11 @@ describe("namespaces", () => {
         stage,
       ]),
     ).toEqual([
-      ["a", 2, true, undefined],
-      ["a", 2, true, undefined],
-      ["b", 0, true, undefined],
       ["a", 2, true, 0],
-      ["a", 2, true, undefined],
+      ["a", 2, true, 0],
+      ["b", 0, true, 0],
+      ["a", 2, true, 0],
+      ["a", 2, true, 1],
       ["a", 2, true, 1],
     ]);
   });

@@ -69,8 +69,8 @@ async function runMonitor(
       record(context, monitor, records, found.match, found.logLine);
       continue;
     }
-    // Results in the very line that ends the monitor.
-    for (const match of found.before.matchAll(pattern)) {
+    // Results in the very line that ends the monitor; a copy of the pattern, as it remembers where it searched last.
+    for (const match of found.before.matchAll(new RegExp(pattern))) {
       record(context, monitor, records, match, found.logLine);
     }
     log.info(`monitor ${monitor.name} has ended`);
