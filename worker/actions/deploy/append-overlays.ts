@@ -1,13 +1,14 @@
-import { copyFile, mkdir, open } from "node:fs/promises";
+import { copyFile, mkdir } from "node:fs/promises";
 import path from "node:path";
-import { appendCpio } from "../../overlay/cpio.ts";
-import { cpioFolders } from "../../overlay/cpio-folders.ts";
 import { unpackTar } from "../../host/tar.ts";
+import { requireTool } from "../../host/tool.ts";
+import { IMAGE_FORMATS, insertTrees, type ImageKind } from "../../overlay/insert-trees.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { overlaySlot } from "../../pipeline/job-slots.ts";
 import type { Slot } from "../../pipeline/slot.ts";
 import { slot } from "../../pipeline/slot.ts";
+import { backendOf, partitionOf } from "./apply-overlay-image.ts";
 import { downloadRetry } from "./download-action.ts";
 
 type Mapping = Readonly<Record<string, unknown>>;
@@ -38,16 +39,19 @@ export function overlaySteps(
       file: slot<string>(`overlay ${label}.${name}`),
     }));
   const withLava = needsLava && hasLavaOverlay(image);
+  // LAVA has it in its plan when only the image asks for an overlay; with no test there is nothing to put in.
+  const isIdle = !needsLava && hasLavaOverlay(image);
   return [
     ...named.map(({ name, source, file }) =>
       downloadRetry({ label: `${label}.${name}`, source }, file),
     ),
+    ...(isIdle ? [{ name: "lava-create-overlay" }] : []),
     {
       name: "append-overlays",
       onTimeout: "Infrastructure",
       needs: [imageFile, ...named.map(({ file }) => file), ...(withLava ? [overlaySlot] : [])],
       validate: async () => check(label, image, named),
-      run: (context) => appendAll(context, imageFile, named, withLava),
+      run: (context) => appendAll(context, label, image, imageFile, named),
     },
   ];
 }
@@ -56,11 +60,12 @@ export const hasLavaOverlay = (image: Mapping): boolean =>
   (image["overlays"] as Mapping | undefined)?.["lava"] === true;
 
 function check(label: string, image: Mapping, named: readonly NamedOverlay[]): void {
-  if (image["format"] !== "cpio.newc") {
-    throw new JobFailure(
-      "Job",
-      `images.${label}.format '${String(image["format"])}': expected cpio.newc, the one format that overlays can be put into yet`,
-    );
+  const { format, isSparse, partition } = kindOf(label, image);
+  if (format === "ext4") requireTool("debugfs");
+  if (format === "tar") requireTool("tar");
+  if (format !== "ext4" && (isSparse || partition !== undefined)) {
+    const message = `images.${label}: sparse and partition are for format ext4, not ${format}`;
+    throw new JobFailure("Job", message);
   }
   for (const { name, source } of named) {
     const { format, path: where } = source;
@@ -80,33 +85,46 @@ function check(label: string, image: Mapping, named: readonly NamedOverlay[]): v
   }
 }
 
+function kindOf(label: string, image: Mapping): ImageKind {
+  const format = IMAGE_FORMATS.find((known) => known === image["format"]);
+  if (!format) {
+    throw new JobFailure(
+      "Job",
+      `images.${label}.format '${String(image["format"])}': expected ${IMAGE_FORMATS.join(", ")}, as it has overlays`,
+    );
+  }
+  backendOf(image);
+  return {
+    format,
+    partition: partitionOf(image, "partition"),
+    isSparse: image["sparse"] === true,
+  };
+}
+
 async function appendAll(
   context: RunContext,
+  label: string,
+  image: Mapping,
   imageFile: Slot<string>,
   named: readonly NamedOverlay[],
-  withLava: boolean,
 ): Promise<void> {
   const { slots, job, level, signal, log } = context;
-  const image = slots.take(imageFile);
-  const exists = await cpioFolders(image);
-  const tree = path.join(job.scratch, `append-${level}`);
-  const file = await open(image, "r+");
-  try {
-    for (const { name, source, file: downloaded } of named) {
-      const root = path.join(tree, name.replace(/[^\w.-]/g, "_").replace(/^\.+/, "_"));
-      const target = path.join(root, String(source["path"]));
-      await mkdir(source["format"] === "tar" ? target : path.dirname(target), { recursive: true });
-      if (source["format"] === "tar") await unpackTar(slots.take(downloaded), target, { signal });
-      else await copyFile(slots.take(downloaded), target);
-      await appendCpio(file, root, "", exists);
-      log.debug(`overlay ${name} is at ${String(source["path"])}`);
-    }
-    if (withLava) {
-      const { sourceDir, lavaDir } = slots.take(overlaySlot);
-      await appendCpio(file, sourceDir, lavaDir.slice(1), exists);
-      log.debug(`overlay lava is at ${lavaDir}`);
-    }
-  } finally {
-    await file.close();
+  const roots: string[] = [];
+  for (const { name, source, file } of named) {
+    // Two overlays may be told apart only by what is replaced.
+    const safe = name.replace(/[^\w.-]/g, "_").replace(/^\.+/, "_");
+    const root = path.join(job.scratch, `append-${level}`, `${roots.length}-${safe}`);
+    const target = path.join(root, String(source["path"]));
+    await mkdir(source["format"] === "tar" ? target : path.dirname(target), { recursive: true });
+    if (source["format"] === "tar") await unpackTar(slots.take(file), target, { signal });
+    else await copyFile(slots.take(file), target);
+    roots.push(root);
+    log.debug(`overlay ${name} is put at ${String(source["path"])}`);
   }
+  const overlay = hasLavaOverlay(image) ? slots.find(overlaySlot) : undefined;
+  if (overlay) {
+    roots.push(overlay.root);
+    log.debug(`overlay lava is put at ${overlay.lavaDir}`);
+  }
+  await insertTrees(slots.take(imageFile), kindOf(label, image), roots, signal);
 }
