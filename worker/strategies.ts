@@ -1,4 +1,7 @@
+import { bareboxBoot } from "./actions/boot/barebox.ts";
+import { bootloaderBoot } from "./actions/boot/bootloader.ts";
 import { qemuBoot } from "./actions/boot/qemu.ts";
+import { ubootBoot } from "./actions/boot/u-boot.ts";
 import { userCommand } from "./actions/command/user-command.ts";
 import { tmpfsDeploy } from "./actions/deploy/tmpfs.ts";
 import { interactiveTest } from "./actions/test/interactive.ts";
@@ -14,6 +17,9 @@ export const strategies: readonly Strategy[] = [
   tmpfsDeploy,
   //
   qemuBoot,
+  ubootBoot,
+  bareboxBoot,
+  bootloaderBoot,
   //
   definitionTest,
   interactiveTest,

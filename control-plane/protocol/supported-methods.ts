@@ -3,7 +3,7 @@
  * needs of the device is in job-strategies.ts.
  */
 const deploy: string[] = ["tmpfs"];
-const boot: string[] = ["qemu"];
+const boot: string[] = ["qemu", "u-boot", "barebox", "bootloader"];
 const test: string[] = ["definitions", "interactive", "monitors"];
 
 export const SUPPORTED_METHODS = { deploy, boot, test, command: ["command"] };

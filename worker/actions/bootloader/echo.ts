@@ -7,10 +7,10 @@ const TAIL_CHARS = 48;
  * The echo of a line's last characters. A loader may break the line, move its cursor or colour what it echoes.
  */
 export function echoPattern(line: string): RegExp {
-  const characters = [...line.trim().slice(-TAIL_CHARS)].map((character) =>
-    character.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"),
+  const characters = Array.from(line.trim().slice(-TAIL_CHARS), (character) =>
+    character.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"),
   );
-  return new RegExp(characters.join(BETWEEN), "g");
+  return new RegExp(characters.join(BETWEEN), "gu");
 }
 
 /** Line breaks, backspaces and escape sequences. */
