@@ -1,3 +1,5 @@
+import { fastbootBoot } from "./actions/boot/fastboot.ts";
+import { fastbootDeploy } from "./actions/deploy/fastboot.ts";
 import { bareboxBoot } from "./actions/boot/barebox.ts";
 import { bootloaderBoot } from "./actions/boot/bootloader.ts";
 import { qemuBoot } from "./actions/boot/qemu.ts";
@@ -26,4 +28,6 @@ export const strategies: readonly Strategy[] = [
   monitorTest,
   //
   userCommand,
+  fastbootDeploy,
+  fastbootBoot,
 ];
