@@ -2,9 +2,16 @@ import { fastbootBoot } from "./actions/boot/fastboot.ts";
 import { fastbootDeploy } from "./actions/deploy/fastboot.ts";
 import { bareboxBoot } from "./actions/boot/barebox.ts";
 import { bootloaderBoot } from "./actions/boot/bootloader.ts";
+import { kexecBoot } from "./actions/boot/kexec.ts";
 import { qemuBoot } from "./actions/boot/qemu.ts";
+import { recoveryBoot } from "./actions/boot/recovery.ts";
+import { schrootBoot } from "./actions/boot/schroot.ts";
+import { sshBoot } from "./actions/boot/ssh.ts";
 import { ubootBoot } from "./actions/boot/u-boot.ts";
 import { userCommand } from "./actions/command/user-command.ts";
+import { overlayDeploy } from "./actions/deploy/overlay.ts";
+import { recoveryDeploy } from "./actions/deploy/recovery.ts";
+import { sshDeploy } from "./actions/deploy/ssh.ts";
 import { tmpfsDeploy } from "./actions/deploy/tmpfs.ts";
 import { interactiveTest } from "./actions/test/interactive.ts";
 import { monitorTest } from "./actions/test/monitors.ts";
@@ -17,8 +24,15 @@ import type { Strategy } from "./pipeline/strategy.ts";
  */
 export const strategies: readonly Strategy[] = [
   tmpfsDeploy,
+  sshDeploy,
+  overlayDeploy,
+  recoveryDeploy,
   //
   qemuBoot,
+  sshBoot,
+  kexecBoot,
+  schrootBoot,
+  recoveryBoot,
   ubootBoot,
   bareboxBoot,
   bootloaderBoot,
