@@ -63,7 +63,18 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /tmp
 ip link set lo up
+case " $(cat /proc/cmdline) " in *" ip=dhcp "*)
+  ip link set eth0 up && udhcpc -i eth0 -n -q -t 5 -T 2 -s /bin/dhcp-script ;;
+esac
 hostname -F /etc/hostname
+`,
+  "bin/dhcp-script": `#!/bin/sh
+case "$1" in bound|renew)
+  ip addr flush dev "$interface"
+  ip addr add "$ip/\${mask:-24}" dev "$interface"
+  for gateway in $router; do ip route add default via "$gateway" dev "$interface"; done
+  for server in $dns; do echo "nameserver $server"; done >/etc/resolv.conf ;;
+esac
 `,
   "etc/hostname": "pumice\n",
   "etc/hosts": "127.0.0.1 localhost pumice\n",

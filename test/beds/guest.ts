@@ -8,19 +8,31 @@ import { gzipSync } from "node:zlib";
 import { appendCpio } from "../../worker/overlay/cpio.ts";
 import { disk, initramfs } from "./guest-files.ts";
 
+/** Debian's names. */
+export type GuestArch = "amd64" | "arm64" | "armhf";
+
+const KERNELS: Readonly<Record<GuestArch, string>> = {
+  amd64: "linux-image-cloud-amd64",
+  arm64: "linux-image-cloud-arm64",
+  armhf: "linux-image-armmp-lpae",
+};
+
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const cache = path.join(root, ".cache/guest");
 
 /**
  * Makes a small real guest for QEMU from Debian's packages, without root, and returns its folder:
  * `vmlinuz`, `initramfs.cpio.gz` (a shell on the console, or a login with `login` on the kernel's
- * command line) and `rootfs.ext4.gz` (a disk whose init asks for a login; boot it with the same kernel
- * and initramfs and `root=/dev/vda`). User root, password lava. Made once: the folder's name says how.
+ * command line; `ip=dhcp` on it brings up the network) and `rootfs.ext4.gz` (a disk whose init asks for a login; boot it
+ * with the same kernel and initramfs and `root=/dev/vda`). User root, password lava. Made once: the folder's name says
+ * how. For another architecture than this machine's, nothing is installed and nothing foreign is run.
  *
  * @throws with what to install or run when something is missing.
  */
-export async function makeGuest(say: (line: string) => void): Promise<string> {
-  const arch = debianArch();
+export async function makeGuest(
+  say: (line: string) => void,
+  arch: GuestArch = hostArch(),
+): Promise<string> {
   const made = path.join(cache, `${arch}-${recipeVersion()}`);
   if (existsSync(path.join(made, "rootfs.ext4.gz"))) return made;
   for (const [tool, from] of [
@@ -30,10 +42,12 @@ export async function makeGuest(say: (line: string) => void): Promise<string> {
   ] as const) {
     if (!has(tool)) throw new Error(`${tool} is missing: install Debian's package ${from}`);
   }
-  const work = path.join(cache, `work-${process.pid}`);
+  const work = path.join(cache, `work-${arch}-${process.pid}`);
   try {
     await mkdir(path.join(work, "out"), { recursive: true });
-    say("Making a guest for QEMU (once): fetching a kernel and busybox from Debian ...");
+    say(
+      `Making a guest for QEMU (once): fetching a kernel and busybox for ${arch} from Debian ...`,
+    );
     const packages = await unpackPackages(arch, work);
     say("Making a guest for QEMU: initramfs and disk image ...");
     await buildInto(path.join(work, "out"), packages, work);
@@ -86,8 +100,7 @@ async function writeTree(
   await cp(busybox, path.join(dir, "bin/busybox"));
   await chmod(path.join(dir, "bin/busybox"), 0o755);
   await symlink("bin", path.join(dir, "sbin"));
-  const applets = execFileSync(busybox, ["--list"], { encoding: "utf8" }).trim().split("\n");
-  for (const applet of applets.filter((name) => name !== "busybox")) {
+  for (const applet of appletsOf(busybox)) {
     await symlink("busybox", path.join(dir, "bin", applet));
   }
   for (const [name, content] of Object.entries(files)) {
@@ -97,7 +110,19 @@ async function writeTree(
   }
 }
 
-/** What a guest's disk and IDE drive need, in the order to load them; what the kernel has built in is absent. */
+/** The names of busybox's applets, which stand in it one after the other: a foreign one can't be asked. */
+function appletsOf(busybox: string): string[] {
+  const content = readFileSync(busybox).toString("latin1");
+  const start = content.indexOf("[\0[[\0");
+  const names = content.slice(start, content.indexOf("\0\0", start)).split("\0");
+  if (start < 0 || !names.includes("sh")) throw new Error("busybox: its applets can't be found");
+  return names.filter((name) => name !== "busybox");
+}
+
+/**
+ * What a guest's disk, IDE drive and network card need, in the order to load them; what the kernel has built in is
+ * absent.
+ */
 function modulesFor(dir: string): { name: string; content: Buffer }[] {
   const found = new Map<string, string>();
   for (const file of execFileSync("find", [dir, "-name", "*.ko*"], { encoding: "utf8" })
@@ -116,7 +141,9 @@ function modulesFor(dir: string): { name: string; content: Buffer }[] {
     for (const needed of depends.split(",").filter(Boolean)) load(needed);
     loaded.set(name, content);
   };
-  for (const name of ["virtio_pci", "virtio_mmio", "virtio_blk", "ata_piix", "sd_mod", "ext4"]) {
+  for (const name of "virtio_pci virtio_mmio virtio_blk virtio_net ata_piix sd_mod ext4".split(
+    " ",
+  )) {
     load(name);
   }
   return [...loaded].map(([name, content]) => ({ name, content }));
@@ -127,13 +154,22 @@ const moduleName = (file: string): string =>
     .replace(/\.ko.*$/, "")
     .replaceAll("-", "_");
 
-async function unpackPackages(arch: string, work: string): Promise<string> {
-  const debs = path.join(cache, "debs");
+async function unpackPackages(arch: GuestArch, work: string): Promise<string> {
+  const debs = path.join(cache, "debs", arch);
   await mkdir(debs, { recursive: true });
-  const meta = `linux-image-cloud-${arch}`;
+  const meta = KERNELS[arch];
   // The machine's own package lists first; without usable ones, lists of our own, which need no root.
-  const own = path.join(cache, "apt");
-  const apts = [[], ["-o", `Dir::State::lists=${own}/lists`, "-o", `Dir::Cache=${own}/cache`]];
+  const own = path.join(cache, `apt-${arch}`);
+  const apts = [
+    ...(arch === hostArch() ? [[]] : []),
+    [
+      `Dir::State::lists=${own}/lists`,
+      `Dir::Cache=${own}/cache`,
+      `APT::Architecture=${arch}`,
+      `APT::Architectures::=${arch}`,
+      `APT::Architectures=${arch}`,
+    ].flatMap((option) => ["-o", option]),
+  ];
   let problem = "";
   let said = "";
   for (const options of apts) {
@@ -173,7 +209,7 @@ function kernelPackage(meta: string, options: string[]): string | undefined {
   return /Depends: (linux-image-\S+)/.exec(stdout ?? "")?.[1];
 }
 
-const debianArch = (): "amd64" | "arm64" => {
+const hostArch = (): GuestArch => {
   if (process.arch === "x64") return "amd64";
   if (process.arch === "arm64") return "arm64";
   throw new Error(`no guest for ${process.arch}: use an amd64 or arm64 machine`);
