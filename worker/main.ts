@@ -29,6 +29,10 @@ const HELP = `pumice-worker: runs jobs on the devices of this machine.
       Prints what the job would do on the device, and does nothing: level, name, tries, seconds.
         --json              an object a line: level, name, attempts, timeout_seconds
 
+  pumice-worker power DRIVER ADDRESS OUTLET on|off|cycle|status [--delay SECONDS]
+      Switches an outlet by hand, as "pumice-power ..." does in a device's dictionary. Without more it
+      lists the drivers.
+
   pumice-worker --help | --version
 `;
 
@@ -39,6 +43,7 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   start,
   run,
   runner,
+  power,
 };
 
 async function main([command = "", ...args]: string[]): Promise<number> {
@@ -98,6 +103,31 @@ async function run(args: string[]): Promise<number> {
   const { planLocal, runLocal } = await import("./run-local.ts");
   if (values.plan) return planLocal(files, values.json === true);
   return runLocal({ ...files, ...(output ? { outputDir: output } : {}) });
+}
+
+async function power(args: string[]): Promise<number> {
+  const { POWER_DRIVERS, runPowerCommand } = await import("./drivers/power/power-command.ts");
+  if (args.length === 0) {
+    return print(
+      Object.values(POWER_DRIVERS)
+        .map(({ usage }) => `${usage}\n`)
+        .join(""),
+    );
+  }
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+  }
+  const say = (line: string): void => void print(`${line}\n`);
+  try {
+    await runPowerCommand(args, { signal: stop.signal, say });
+  } catch (error) {
+    if ((error as { type?: unknown }).type === "Configuration") {
+      throw new UsageError((error as Error).message);
+    }
+    throw error;
+  }
+  return 0;
 }
 
 /** Internal: what the agent starts for each job. Does nothing when the job has a runner already. */
