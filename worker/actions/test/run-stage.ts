@@ -1,0 +1,99 @@
+import type { Console } from "../../console/console.ts";
+import { literalRegex } from "../../console/python-regex.ts";
+import type { RunContext } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import type { Overlay } from "../../pipeline/job-slots.ts";
+import { promptPatterns } from "../login/prompt-patterns.ts";
+import { SignalReader } from "./signal-reader.ts";
+import { isTrace, SIGNAL } from "./signal-words.ts";
+
+/** Where a stage of an overlay is to run. */
+export interface StageShell {
+  /** A shell that has the overlay, or has it once `mountCommands` were typed. */
+  readonly console: Console;
+  readonly prompts: readonly string[];
+  readonly overlay: Overlay;
+  readonly stage: number;
+  readonly mountCommands?: readonly string[];
+}
+
+const RUNNER_EXIT = literalRegex("<LAVA_TEST_RUNNER EXIT>");
+const INSTALL_FAIL = literalRegex("<LAVA_TEST_RUNNER INSTALL_FAIL>");
+// The spelling is LAVA's, and part of the wire.
+const RETURN_CODE = /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g;
+
+/**
+ * Starts the test runner of a stage and reads its signals to the end (TEST-SHELL.md 3), on the DUT or in a container.
+ *
+ * @throws JobFailure Test for what the stage's definitions did wrong, Job when the overlay isn't there.
+ */
+export async function runStage(context: RunContext, shell: StageShell): Promise<void> {
+  const { console, overlay, stage } = shell;
+  await prepareShell(context, shell);
+  await console.sendLine(`${overlay.lavaDir}/bin/lava-test-runner ${overlay.lavaDir}/${stage}`);
+  const reader = new SignalReader(context, stage, overlay.stages[stage] ?? []);
+  try {
+    await readSignals(context, console, reader);
+  } finally {
+    reader.close();
+  }
+  context.log.debug(`lava-test-runner of stage ${stage} has ended`);
+  if (reader.errors.length > 0) throw new JobFailure("Test", reader.errors.join("; "));
+}
+
+async function prepareShell(
+  { signal, connectionTimeoutSeconds }: RunContext,
+  { console, prompts, overlay: { lavaDir, shell }, mountCommands = [] }: StageShell,
+): Promise<void> {
+  const patterns = promptPatterns(prompts);
+  const wait = { timeoutSeconds: connectionTimeoutSeconds, signal };
+  const type = async (line: string): Promise<void> => {
+    await console.sendLine(line);
+    await console.expect(patterns, wait);
+  };
+  await type("#");
+  for (const command of mountCommands) await type(command);
+  await type(`export SHELL=${shell}`);
+  const sourcing = `. ${lavaDir}/environment`;
+  await console.sendLine(`${sourcing} ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"`);
+  const code = await console.tryExpect({ code: RETURN_CODE }, { timeoutSeconds: 15, signal });
+  if (!code) throw new JobFailure("Job", `Failed to check '${sourcing}' return code!`);
+  const status = code.match[1];
+  if (status !== "0") {
+    throw new JobFailure("Job", `'${sourcing}' failed with return code ${status}!`);
+  }
+}
+
+async function readSignals(
+  { timeoutSeconds, signal, log }: RunContext,
+  console: Console,
+  reader: SignalReader,
+): Promise<void> {
+  for (;;) {
+    const pattern = reader.parsePattern;
+    const patterns: Record<string, RegExp> = {
+      exit: RUNNER_EXIT,
+      installFail: INSTALL_FAIL,
+      signal: SIGNAL,
+      ...(pattern ? { pattern } : {}),
+    };
+    // Only the action's own time-out, through its signal, ends this wait.
+    const found = await console.tryExpect(patterns, { timeoutSeconds, signal, inLine: true });
+    if (!found) continue;
+    const { match, logLine, lineBefore } = found;
+    switch (found.name) {
+      case "exit":
+        return;
+      case "installFail":
+        reader.installFailed();
+        break;
+      case "pattern":
+        reader.parsed(match, logLine);
+        break;
+      case "signal":
+        if (isTrace(lineBefore)) log.debug(`a shell's trace of a signal, not counted: ${match[0]}`);
+        else reader.signal(match[1] ?? "", match[2] ?? "", logLine);
+        break;
+    }
+  }
+}
