@@ -4,11 +4,12 @@ import { access, rename, rm, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { JobFailure } from "../pipeline/job-failure.ts";
+import { isRemote, openRemote, probeRemote, type RcloneAccess } from "./download-remote.ts";
 import { fetchUrl } from "./fetch-url.ts";
 import { unpackTo, unpackZip, type Compression } from "./unpack.ts";
 
 export interface Download {
-  /** http, https or file. */
+  /** http, https, file, scp or rclone. */
   readonly url: string;
   readonly target: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -17,6 +18,7 @@ export interface Download {
   readonly checksums?: Checksums | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly backoffMs?: number | undefined;
+  readonly rclone?: RcloneAccess | undefined;
   /** Each piece that came: bytes so far, and of how many when the server said so. */
   readonly onProgress?: (received: number, total: number | undefined) => void;
 }
@@ -65,6 +67,7 @@ export async function download(request: Download): Promise<Downloaded> {
 export async function probeDownload(request: Omit<Download, "target">): Promise<void> {
   const { url, headers = {}, signal, backoffMs } = request;
   if (url.startsWith("file://")) return void (await localFile(url));
+  if (isRemote(url)) return probeRemote(request);
   for (const method of ["HEAD", "GET"] as const) {
     const answer = await fetchUrl(url, { method, headers, signal, backoffMs });
     answer.destroy();
@@ -137,6 +140,7 @@ async function openSource(request: Download): Promise<Source> {
     const file = await localFile(url);
     return { stream: createReadStream(file.path), sizeBytes: file.sizeBytes };
   }
+  if (isRemote(url)) return openRemote(request);
   const stream = await fetchUrl(url, { method: "GET", headers, signal, backoffMs });
   if (stream.statusCode !== 200) {
     stream.destroy();

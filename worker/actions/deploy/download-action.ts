@@ -1,18 +1,27 @@
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { download, probeDownload, type Download } from "../../host/download.ts";
+import { remoteTool } from "../../host/download-remote.ts";
+import { downloadsFolder } from "../../host/job-folders.ts";
 import { unpackTar } from "../../host/tar.ts";
 import { requireTool } from "../../host/tool.ts";
 import { unpackTool } from "../../host/unpack.ts";
-import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
-import { JobFailure } from "../../pipeline/job-failure.ts";
+import type { Action, RunContext } from "../../pipeline/action.ts";
 import type { Slot } from "../../pipeline/slot.ts";
+import { requestFor, type DownloadRequest } from "./download-request.ts";
+import { linkDownloaded } from "./pre-downloaded.ts";
 import { progressLines } from "./progress-lines.ts";
+import { rcloneAccess } from "./rclone-access.ts";
 
 /** Something to download: a url object of the job (JOB.md 5.1) and what it is called there. */
 export interface Artifact {
   readonly label: string;
   readonly source: Readonly<Record<string, unknown>>;
+  /**
+   * Where it goes: `label` a folder of its own; `block` one with all others of its block (`uniquify: false`); `downloads`
+   * the folder of `downloads://`. `label` when not said.
+   */
+  readonly folder?: "label" | "block" | "downloads";
 }
 
 /** `download-retry` with its leaf, leaving the file's path (with `archive: tar` the folder's) in a slot. */
@@ -29,41 +38,71 @@ export function downloadRetry(
   };
 }
 
+const LEAVES: Readonly<Record<string, string>> = {
+  file: "file-download",
+  scp: "scp-download",
+  rclone: "rclone-download",
+  downloads: "pre-downloaded",
+};
+
 function downloadLeaf(artifact: Artifact, into: Slot<string>): Action {
-  const { label, source } = artifact;
+  const { source } = artifact;
+  const scheme = String(source["url"]).split(":")[0] ?? "";
   return {
-    name: String(source["url"]).startsWith("file:") ? "file-download" : "http-download",
+    name: LEAVES[scheme] ?? "http-download",
     gives: [into],
     onTimeout: "Infrastructure",
     validate: async ({ job, signal }) => {
       const request = requestFor(artifact, job);
-      const tool = unpackTool(request.compression);
-      if (tool !== undefined) requireTool(tool);
+      for (const tool of [unpackTool(request.compression), remoteTool(request.url)]) {
+        if (tool !== undefined) requireTool(tool);
+      }
       if (source["archive"] === "tar") requireTool("tar");
-      await probeDownload({ ...request, signal });
+      // What an earlier action will have downloaded can't be there yet.
+      if (request.url.startsWith("downloads://")) return;
+      await probeDownload({ ...request, ...(await access(request, job)), signal });
     },
-    run: async (context) => {
-      const { job, signal, log, slots, level } = context;
-      const request = requestFor(artifact, job);
-      const [top = ""] = level.split(".");
-      const folder = path.join(job.scratch, `deploy-${top}`, folderName(label, level));
-      await rm(folder, { recursive: true, force: true });
-      await mkdir(folder, { recursive: true });
-      const target = path.join(folder, fileName(request.url, label, source["compression"]));
-      log.info(`downloading ${request.url}`);
-      const done = await download({ ...request, target, signal, onProgress: progressLines(log) });
-      log.debug(`${label}: ${done.sizeBytes} bytes, sha256 ${done.sha256}`);
-      slots.put(into, source["archive"] === "tar" ? await unpacked(target, context) : target);
-      const checked = Object.entries(request.checksums ?? {}).filter(([, sum]) => sum);
-      context.record({
-        label,
-        size: done.sizeBytes,
-        sha256sum: done.sha256,
-        ...(checked.length > 0 ? { success: Object.fromEntries(checked) } : {}),
-      });
-    },
+    run: (context) => fetchArtifact(context, artifact, into),
   };
 }
+
+async function fetchArtifact(
+  context: RunContext,
+  artifact: Artifact,
+  into: Slot<string>,
+): Promise<void> {
+  const { job, signal, log, slots } = context;
+  const { label, source } = artifact;
+  const request = requestFor(artifact, job);
+  const folder = folderOf(context, artifact);
+  const isOwn = (artifact.folder ?? "label") === "label";
+  if (isOwn) await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const target = path.join(folder, request.fileName);
+  const isTar = source["archive"] === "tar";
+  if (request.url.startsWith("downloads://")) {
+    await linkDownloaded(context, request, target);
+    return slots.put(into, isTar ? await unpacked(target, context) : target);
+  }
+  log.info(`downloading ${request.url}`);
+  const more = { target, signal, onProgress: progressLines(log) };
+  const done = await download({ ...request, ...(await access(request, job)), ...more });
+  log.debug(`${label}: ${done.sizeBytes} bytes, sha256 ${done.sha256}`);
+  slots.put(into, isTar ? await unpacked(target, context) : target);
+  const checked = Object.entries(request.checksums ?? {}).filter(([, sum]) => sum);
+  context.record({
+    label,
+    size: done.sizeBytes,
+    sha256sum: done.sha256,
+    ...(checked.length > 0 ? { success: Object.fromEntries(checked) } : {}),
+  });
+}
+
+const access = async (
+  { url }: DownloadRequest,
+  job: RunContext["job"],
+): Promise<Pick<Download, "rclone">> =>
+  url.startsWith("rclone://") ? { rclone: await rcloneAccess(job) } : {};
 
 async function unpacked(archive: string, { signal }: RunContext): Promise<string> {
   const folder = `${archive}.d`;
@@ -72,78 +111,15 @@ async function unpacked(archive: string, { signal }: RunContext): Promise<string
   return folder;
 }
 
-/** @throws JobFailure Job when the url object asks for something that isn't there. */
-function requestFor({ label, source }: Artifact, job: JobContext): Omit<Download, "target"> {
-  const fail = (key: string, expected: string): never => {
-    throw new JobFailure("Job", `${label}: ${key} '${String(source[key])}': expected ${expected}`);
-  };
-  const text = (key: string): string | undefined => {
-    const value = source[key];
-    if (value === undefined || value === null) return undefined;
-    return typeof value === "string" ? value : String(value);
-  };
-  const compression = text("compression");
-  if (!isCompression(compression)) return fail("compression", "gz, bz2, xz, zstd or zip");
-  if (!["tar", undefined].includes(text("archive"))) return fail("archive", "tar");
-  const headers = (source["headers"] ?? {}) as Record<string, unknown>;
-  const url = withStaticInfo(text("url") ?? "", job);
-  if (!/^(https?|file):\/\//.test(url) || !URL.canParse(url)) {
-    return fail("url", "an address that begins with http://, https:// or file://");
-  }
-  return {
-    url: throughCache(url, source, job),
-    headers: Object.fromEntries(Object.entries(headers).map(([k, value]) => [k, String(value)])),
-    compression,
-    checksums: {
-      md5: text("md5sum"),
-      sha256: text("sha256sum"),
-      sha512: text("sha512sum"),
-    },
-  };
-}
-
-const COMPRESSIONS = new Set(["gz", "bz2", "xz", "zstd", "zip"]);
-const isCompression = (word: string | undefined): word is Download["compression"] & string =>
-  word === undefined || COMPRESSIONS.has(word);
-
-/** `{NAME}` in a URL is of the device's `static_info`. */
-function withStaticInfo(url: string, { device }: JobContext): string {
-  const known: Record<string, unknown> = Object.assign({}, ...(device.static_info ?? []));
-  return url.replace(/\{(\w+)\}/g, (whole, name: string) =>
-    Object.hasOwn(known, name) ? String(known[name]) : whole,
-  );
-}
-
-function throughCache(url: string, source: Artifact["source"], { dispatcher }: JobContext): string {
-  const format = dispatcher["http_url_format_string"];
-  if (typeof format !== "string" || !format.includes("%s")) return url;
-  if (source["use_cache"] === false || !url.startsWith("http")) return url;
-  return format.replace("%s", () => encodeURIComponent(url));
-}
-
-/** The URL's last part without what a path or a QEMU option would take for something else. */
-function fileName(url: string, label: string, compression: unknown): string {
-  const last =
-    url
-      .replace(/^\w+:\/\//, "")
-      .replace(/[?#].*$/, "")
-      .split("/")
-      .at(-1) ?? "";
-  const name =
-    last
-      .replace(/[^\w.+@-]/g, "_")
-      .replace(/^\.+/, "")
-      .slice(-200) || "file";
-  const whole = name === "file" ? label.replace(/[^\w.+-]/g, "_") || name : name;
-  if (compression === undefined || compression === null) return whole;
-  return whole.replace(/(.)\.[^.]*$/, "$1");
-}
-
-/** One folder a download: labels are the job's words, and two may differ only in what is replaced. */
-function folderName(label: string, level: string): string {
+/** Labels are the job's words, and two may differ only in what is replaced: hence the level. */
+function folderOf({ job, namespace, level }: RunContext, { label, folder }: Artifact): string {
+  if (folder === "downloads") return downloadsFolder(job.scratch, namespace);
+  const [top = ""] = level.split(".");
+  const block = path.join(job.scratch, `deploy-${top}`);
+  if (folder === "block") return path.join(block, "files");
   const name = label
     .replace(/[^\w.+-]/g, "_")
     .replace(/^\.+/, "_")
     .slice(0, 100);
-  return `${name}-${level}`;
+  return path.join(block, `${name}-${level}`);
 }
