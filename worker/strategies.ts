@@ -2,12 +2,16 @@ import { fastbootBoot } from "./actions/boot/fastboot.ts";
 import { fastbootDeploy } from "./actions/deploy/fastboot.ts";
 import { bareboxBoot } from "./actions/boot/barebox.ts";
 import { bootloaderBoot } from "./actions/boot/bootloader.ts";
+import { grubBoot, grubEfiBoot } from "./actions/boot/grub.ts";
+import { ipxeBoot } from "./actions/boot/ipxe.ts";
 import { kexecBoot } from "./actions/boot/kexec.ts";
 import { qemuBoot } from "./actions/boot/qemu.ts";
 import { recoveryBoot } from "./actions/boot/recovery.ts";
 import { schrootBoot } from "./actions/boot/schroot.ts";
 import { sshBoot } from "./actions/boot/ssh.ts";
 import { ubootBoot } from "./actions/boot/u-boot.ts";
+import { uefiBoot } from "./actions/boot/uefi.ts";
+import { uefiMenuBoot } from "./actions/boot/uefi-menu.ts";
 import { userCommand } from "./actions/command/user-command.ts";
 import { overlayDeploy } from "./actions/deploy/overlay.ts";
 import { recoveryDeploy } from "./actions/deploy/recovery.ts";
@@ -36,6 +40,11 @@ export const strategies: readonly Strategy[] = [
   ubootBoot,
   bareboxBoot,
   bootloaderBoot,
+  grubBoot,
+  grubEfiBoot,
+  ipxeBoot,
+  uefiBoot,
+  uefiMenuBoot,
   //
   definitionTest,
   interactiveTest,

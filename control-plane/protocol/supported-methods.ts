@@ -12,6 +12,11 @@ const boot: string[] = [
   "u-boot",
   "barebox",
   "bootloader",
+  "grub",
+  "grub-efi",
+  "ipxe",
+  "uefi",
+  "uefi-menu",
   "fastboot",
 ];
 const test: string[] = ["definitions", "interactive", "monitors"];
