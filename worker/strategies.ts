@@ -2,6 +2,7 @@ import { fastbootBoot } from "./actions/boot/fastboot.ts";
 import { fastbootDeploy } from "./actions/deploy/fastboot.ts";
 import { bareboxBoot } from "./actions/boot/barebox.ts";
 import { bootloaderBoot } from "./actions/boot/bootloader.ts";
+import { depthchargeBoot } from "./actions/boot/depthcharge.ts";
 import { grubBoot, grubEfiBoot } from "./actions/boot/grub.ts";
 import { ipxeBoot } from "./actions/boot/ipxe.ts";
 import { kexecBoot } from "./actions/boot/kexec.ts";
@@ -39,6 +40,7 @@ export const strategies: readonly Strategy[] = [
   recoveryBoot,
   ubootBoot,
   bareboxBoot,
+  depthchargeBoot,
   bootloaderBoot,
   grubBoot,
   grubEfiBoot,

@@ -11,6 +11,7 @@ const boot: string[] = [
   "recovery",
   "u-boot",
   "barebox",
+  "depthcharge",
   "bootloader",
   "grub",
   "grub-efi",
