@@ -141,6 +141,11 @@ export class Console {
     return this.send(text + this.lineEnd);
   }
 
+  /** Ends a line that `send` has typed; the log has it already. */
+  endLine(): Promise<void> {
+    return this.#write(this.lineEnd);
+  }
+
   async close(): Promise<void> {
     await this.#transport.close();
     this.#transcript.flush();
