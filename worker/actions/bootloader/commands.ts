@@ -144,5 +144,5 @@ async function typeLine(
   } finally {
     console.characterDelayMs = delayMs;
   }
-  await console.sendLine("");
+  await console.endLine();
 }
