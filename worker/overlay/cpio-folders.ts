@@ -16,13 +16,13 @@ const MAGIC: readonly (readonly [string, string | undefined])[] = [
   ["5d0000", "xz"],
 ];
 
-/** Whether the kernel would take this file for an initramfs, so that an archive may be appended. */
-export async function isInitramfs(file: string): Promise<boolean> {
-  const kind = magicOf(await headOf(file, 0));
+/** Whether the kernel would take a file, from byte `start` on, for an initramfs: an archive may then be appended. */
+export async function isInitramfs(file: string, start = 0): Promise<boolean> {
+  const kind = magicOf(await headOf(file, start));
   if (kind === undefined) return false;
   if (kind[1] !== "gzip") return true;
   // An old-style ramdisk is a compressed file system: only its content tells.
-  const stream = createReadStream(file).pipe(createGunzip());
+  const stream = createReadStream(file, { start }).pipe(createGunzip());
   try {
     for await (const chunk of stream) {
       const inner = magicOf(chunk as Buffer);
@@ -38,12 +38,13 @@ export async function isInitramfs(file: string): Promise<boolean> {
 
 /**
  * Answers whether a folder exists in an initramfs, also when a symbolic link leads there. A folder that
- * exists must not be written again: the kernel would put a folder in place of the link.
+ * exists must not be written again: the kernel would put a folder in place of the link. The initramfs begins at
+ * byte `start` of the file.
  */
-export async function cpioFolders(file: string): Promise<(folder: string) => boolean> {
+export async function cpioFolders(file: string, start = 0): Promise<(folder: string) => boolean> {
   const links = new Map<string, string | undefined>();
   try {
-    let offset = 0;
+    let offset = start;
     while (magicOf(await headOf(file, offset))?.[1] === undefined) {
       const end = await readArchive(createReadStream(file, { start: offset }), links);
       if (end === undefined) break;

@@ -17,6 +17,8 @@ export interface JobContext {
   readonly envDut: Readonly<Record<string, string>>;
   /** Folder of the job's own files, removed at its end. */
   readonly scratch: string;
+  /** Folder that the agent's TFTP server serves; undefined when the job runs without an agent. */
+  readonly tftpRoot?: string | undefined;
 }
 
 export interface ActionLog {

@@ -96,3 +96,22 @@ export const bootKindSlot = slot<BootKind>("boot-kind");
 
 /** Stop the services that `test: services` has started, for the command `stop_test_services`. */
 export const stopServicesSlot = slot<readonly (() => Promise<void>)[]>("stop-services");
+
+/** The container image that is the DUT (`deploy: to: docker`), pulled. */
+export interface DockerImage {
+  readonly image: string;
+  /** Of the container, when the job names it. */
+  readonly name: string | undefined;
+  readonly network: string | undefined;
+}
+export const dockerImageSlot = slot<DockerImage>("docker-image");
+
+/** Folder of an unpacked Qualcomm flash package (deploy `qdl`). */
+export const qcomflashSlot = slot<string>("qcomflash");
+
+/** What this deployment offers by TFTP: a folder of the worker, and its name for the DUT (depthcharge, iPXE scripts). */
+export interface TftpFiles {
+  readonly folder: string;
+  readonly tftpPath: string;
+}
+export const tftpFilesSlot = slot<TftpFiles>("tftp-files");

@@ -213,7 +213,12 @@ function negotiate({ options, mode }: ReadRequest, size: number): Agreed {
     take("windowsize", 1, 65_535, Math.min(64, Math.floor(MAX_WINDOW_BYTES / blockSize))) ?? 1;
   // A size in netascii would be another one.
   if (options.has("tsize") && mode === "octet") oack.push(["tsize", size]);
-  return { blockSize, windowSize, timeoutMs: seconds === undefined ? undefined : seconds * 1000, oack };
+  return {
+    blockSize,
+    windowSize,
+    timeoutMs: seconds === undefined ? undefined : seconds * 1000,
+    oack,
+  };
 }
 
 const MAX_WINDOW_BYTES = 256 * 1024;
