@@ -1,8 +1,12 @@
+import { dockerTest } from "./actions/test/docker-test.ts";
+import { dockerBoot } from "./actions/boot/docker.ts";
+import { dockerDeploy } from "./actions/deploy/docker.ts";
 import { fastbootBoot } from "./actions/boot/fastboot.ts";
 import { fastbootDeploy } from "./actions/deploy/fastboot.ts";
 import { bareboxBoot } from "./actions/boot/barebox.ts";
 import { bootloaderBoot } from "./actions/boot/bootloader.ts";
 import { depthchargeBoot } from "./actions/boot/depthcharge.ts";
+import { gdbBoot } from "./actions/boot/gdb.ts";
 import { grubBoot, grubEfiBoot } from "./actions/boot/grub.ts";
 import { ipxeBoot } from "./actions/boot/ipxe.ts";
 import { kexecBoot } from "./actions/boot/kexec.ts";
@@ -42,6 +46,7 @@ export const strategies: readonly Strategy[] = [
   bareboxBoot,
   depthchargeBoot,
   bootloaderBoot,
+  gdbBoot,
   grubBoot,
   grubEfiBoot,
   ipxeBoot,
@@ -55,4 +60,7 @@ export const strategies: readonly Strategy[] = [
   userCommand,
   fastbootDeploy,
   fastbootBoot,
+  dockerDeploy,
+  dockerBoot,
+  dockerTest,
 ];

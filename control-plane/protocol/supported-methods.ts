@@ -2,7 +2,7 @@
  * What Pumice's runner can do today, in a job's words. Every new method in worker/actions gets its word here; what it
  * needs of the device is in job-strategies.ts.
  */
-const deploy: string[] = ["tmpfs", "ssh", "overlay", "recovery", "fastboot"];
+const deploy: string[] = ["tmpfs", "ssh", "overlay", "recovery", "fastboot", "docker"];
 const boot: string[] = [
   "qemu",
   "ssh",
@@ -13,13 +13,15 @@ const boot: string[] = [
   "barebox",
   "depthcharge",
   "bootloader",
+  "gdb",
   "grub",
   "grub-efi",
   "ipxe",
   "uefi",
   "uefi-menu",
   "fastboot",
+  "docker",
 ];
-const test: string[] = ["definitions", "interactive", "monitors"];
+const test: string[] = ["definitions", "interactive", "monitors", "docker"];
 
 export const SUPPORTED_METHODS = { deploy, boot, test, command: ["command"] };
