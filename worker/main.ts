@@ -122,10 +122,9 @@ async function power(args: string[]): Promise<number> {
   try {
     await runPowerCommand(args, { signal: stop.signal, say });
   } catch (error) {
-    if ((error as { type?: unknown }).type === "Configuration") {
-      throw new UsageError((error as Error).message);
-    }
-    throw error;
+    const { type, message } = error as { type?: unknown; message: string };
+    if (type === "Configuration") throw new UsageError(message);
+    throw type === "Infrastructure" ? new Error(message, { cause: error }) : error;
   }
   return 0;
 }

@@ -70,7 +70,7 @@ type Verb = (typeof POWER_VERBS)[number];
 const DEFAULT_DELAY_SECONDS = 5;
 /** A switch that was just asked something else may be deaf for a moment. */
 const ATTEMPTS = 3;
-const PAUSE_MS = 1000;
+const PAUSE_MS = 500;
 
 /** A dictionary's command that this program runs itself, instead of starting another. */
 export const isPowerCommand = ([program]: readonly string[]): boolean => program === "pumice-power";
