@@ -1,8 +1,15 @@
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import type { BootBlock } from "#protocol/job-actions.ts";
+import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import { placeholdersSlot, tftpFolderSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { bootloaderCommands } from "../bootloader/commands.ts";
 import { bootloaderInterrupt } from "../bootloader/interrupt.ts";
-import { lacksMethod } from "../bootloader/methods.ts";
+import { lacksMethod, methodParameters } from "../bootloader/methods.ts";
 import { bootloaderOverlay } from "../bootloader/overlay.ts";
+import { bootCommandsSlot } from "../bootloader/slots.ts";
 import { connectDevice } from "../connection/connect-device.ts";
 import { loginSteps } from "../login/login.ts";
 import { resetDevice } from "../power/reset-device.ts";
@@ -16,7 +23,7 @@ export const ipxeBoot: BootStrategy = {
   action: (block, context) => ({
     name: "bootloader-action",
     steps: [
-      bootloaderOverlay("ipxe", block),
+      usesScript(block, context.job) ? scriptOverlay(block) : bootloaderOverlay("ipxe", block),
       connectDevice,
       {
         name: "bootloader-retry",
@@ -31,3 +38,42 @@ export const ipxeBoot: BootStrategy = {
     ],
   }),
 };
+
+/** `use_bootscript` of the block, else of the device. */
+const usesScript = (block: BootBlock, job: JobContext): boolean =>
+  (block["use_bootscript"] ?? methodParameters("ipxe", job)["use_bootscript"]) === true;
+
+/** The commands go into a file beside the deployed ones; only its name is typed (DISPATCHER.md 12, `use_bootscript`). */
+function scriptOverlay(block: BootBlock): Action {
+  const overlay = bootloaderOverlay("ipxe", block, { keepsEmpty: true });
+  return {
+    ...overlay,
+    run: async (context) => {
+      await overlay.run?.(context);
+      const { slots } = context;
+      const url = await writeScript(context, slots.take(bootCommandsSlot));
+      slots.put(bootCommandsSlot, ["dhcp net0", `chain ${url}`]);
+    },
+  };
+}
+
+const SCRIPT = "script.ipxe";
+
+/** The script's address, as the DUT reaches it. */
+async function writeScript(
+  { slots, log }: RunContext,
+  commands: readonly string[],
+): Promise<string> {
+  const { KERNEL: kernel = "", SERVER_IP: server = "" } = slots.take(placeholdersSlot);
+  const folder = slots.find(tftpFolderSlot);
+  if (folder === undefined || kernel === "") {
+    const message =
+      "use_bootscript needs a kernel that `deploy: to: tftp` put in place before: the script is put beside it";
+    throw new JobFailure("Job", message);
+  }
+  const file = path.posix.join(path.posix.dirname(path.posix.dirname(kernel)), SCRIPT);
+  const text = ["#!ipxe", ...commands].map((line) => `${line}\n`).join("");
+  await writeFile(path.join(folder, file), text);
+  log.debug(`${file}:\n${text}`);
+  return `tftp://${server}/${file}`;
+}
