@@ -28,6 +28,9 @@ const plans: ReferencePlan[] = !isThere
       .map((line) => line.split("\t"))
       .map(([name = "", device = "", job = ""]) => ({ name, device, job }));
 
+/** Their first test has no console: LAVA finds that out when it comes to it, we before the board is touched. */
+const WITHOUT_CONSOLE = new Set(["hi6220-recovery", "x15-recovery"]);
+
 function jobOf({ device, job }: ReferencePlan): JobContext {
   const read = (file: string): string => readFileSync(path.join(shared, "corpus", file), "utf8");
   const { definition, problems } = readJobDefinition(read(`jobs/lava_dispatcher__${job}`));
@@ -53,5 +56,6 @@ test.skipIf(!isThere).each(plans)("the plan of $name is LAVA's", (reference) => 
   const expected = readFileSync(path.join(shared, `lava/PLANS/${reference.name}.txt`), "utf8");
   const actions = plan(jobOf(reference));
   expect(describePlan(actions)).toBe(expected.replace(/^#.*\n/gm, "").trimEnd());
-  checkPlan(actions);
+  if (!WITHOUT_CONSOLE.has(reference.name)) checkPlan(actions);
+  else expect(() => checkPlan(actions)).toThrow("needs console");
 });

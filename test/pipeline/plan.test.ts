@@ -190,17 +190,21 @@ describe("namespaces", () => {
   });
 });
 
-test("a block that nobody can do is refused by its place, with everybody's reason", () => {
+test("a block that nobody can do is refused by its place, with everybody's reason but those who do something else", () => {
   const refusing = (name: string, reason: string): Strategy => ({
     ...anyStrategy("boot"),
     name,
     refuses: () => reason,
   });
-  const strategies = [refusing("one", "no power"), refusing("two", "no cable")];
+  const other = refusing("three", "the method is qemu");
+  const strategies = [refusing("one", "no power"), refusing("two", "no cable"), other];
   expect(() => planJob(aJobContext(boot()), strategies, finalize)).toThrow(
     "actions[0].boot can't be done on this device: one: no power; two: no cable",
   );
   expect(() =>
     planJob(aJobContext({ actions: [{ command: { name: "x" } }] }), strategies, finalize),
-  ).toThrow("actions[0].command can't be done on this device: there is no strategy of this kind");
+  ).toThrow("actions[0].command can't be done on this device: this worker has no command strategy");
+  expect(() => planJob(aJobContext(boot()), [other], finalize)).toThrow(
+    "actions[0].boot can't be done on this device: this worker has no boot strategy",
+  );
 });

@@ -122,9 +122,17 @@ function pick(
     if (refusal === undefined) return strategy;
     refusals.push(`${strategy.name}: ${refusal}`);
   }
-  const why = refusals.length > 0 ? refusals.join("; ") : "there is no strategy of this kind";
+  // Who could do something else has nothing to say about it.
+  const own = refusals.filter((refusal) => !FOR_ANOTHER.test(refusal));
+  const { to, method } = block as { to?: unknown; method?: unknown };
+  const asked = to ?? method;
+  const none = `this worker has no ${kind} strategy${asked === undefined ? "" : ` ${String(asked)}`}`;
+  const why = own.length > 0 ? own.join("; ") : none;
   throw new JobFailure("Job", `actions[${index}].${kind} can't be done on this device: ${why}`);
 }
+
+/** How a strategy says that a block is for another one (strategy.ts). */
+const FOR_ANOTHER = /^\S+: the (?:method is|deployment is to|block has no) /;
 
 function namespacesOf(actions: readonly JobAction[]): string[] {
   const named = actions.map((item, index) => {

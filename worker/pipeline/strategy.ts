@@ -23,7 +23,10 @@ interface StrategyOf<Family extends string, Block> {
   readonly family: Family;
   /** As LAVA's reference plans name it: `tmpfs`, `qemu`, `definition`. */
   readonly name: string;
-  /** Undefined when this strategy can do the block on this device, else why not. */
+  /**
+   * Undefined when this strategy can do the block on this device, else why not. A block for another strategy is refused
+   * by `the method is …`, `the deployment is to …` or `the block has no …`: such reasons are not told.
+   */
   refuses(block: Block, job: JobContext): string | undefined;
   /** The plan for a block that was not refused; touches nothing. */
   action(block: Block, context: StrategyContext): Action;
