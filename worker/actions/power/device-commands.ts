@@ -5,6 +5,12 @@ import type { JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { commandList, type DeviceCommand } from "./command-list.ts";
 
+export interface DeviceCommandOptions {
+  readonly cwd?: string;
+  /** Fills in the placeholders of one word; what it puts there stays one word, whatever is in it. */
+  readonly fill?: (word: string) => string;
+}
+
 /**
  * Runs a command of the device's dictionary, or each of a list in turn, on this machine: without a shell, its output
  * in the log, with LAVA_JOB_ID and the job's secrets in its environment (DISPATCHER.md 14). `pumice-power …` is run
@@ -16,16 +22,20 @@ export async function runDeviceCommands(
   context: RunContext,
   commands: unknown,
   onFailure: string,
+  { cwd, fill = (word) => word }: DeviceCommandOptions = {},
 ): Promise<void> {
   const env = hostEnvironment(jobVariables(context.job));
-  for (const command of commandList(commands, "commands"))
-    await run(context, command, env, onFailure);
+  const where = { env, ...(cwd === undefined ? {} : { cwd }) };
+  for (const { text, argv } of commandList(commands, "commands")) {
+    const filled = argv.map(fill) as [string, ...string[]];
+    await run(context, { text, argv: filled }, where, onFailure);
+  }
 }
 
 async function run(
   { signal, log }: RunContext,
   { text, argv }: DeviceCommand,
-  env: Record<string, string>,
+  where: { env: Record<string, string>; cwd?: string },
   onFailure: string,
 ): Promise<void> {
   const shown = redacted(text);
@@ -46,7 +56,7 @@ async function run(
     });
     return;
   }
-  const { status } = await runCommand(argv, { signal, env, onLine: say });
+  const { status } = await runCommand(argv, { signal, ...where, onLine: say });
   log.debug(`Returned ${status} in ${Math.round((Date.now() - started) / 1000)} seconds`);
   if (status !== 0) fail(`exit code ${status}${last && `; it said last: ${redacted(last)}`}`);
 }
