@@ -25,6 +25,17 @@ import { tmpfsDeploy } from "./actions/deploy/tmpfs.ts";
 import { interactiveTest } from "./actions/test/interactive.ts";
 import { monitorTest } from "./actions/test/monitors.ts";
 import { definitionTest } from "./actions/test/test-shell.ts";
+import { cmsisDapBoot } from "./actions/boot/cmsis-dap.ts";
+import { dfuBoot } from "./actions/boot/dfu.ts";
+import { jlinkBoot } from "./actions/boot/jlink.ts";
+import { muscaBoot } from "./actions/boot/musca.ts";
+import { openOcdBoot } from "./actions/boot/openocd.ts";
+import { pyOcdBoot } from "./actions/boot/pyocd.ts";
+import { qdlBoot } from "./actions/boot/qdl.ts";
+import { uuuBoot } from "./actions/boot/uuu.ts";
+import { fvpDeploy } from "./actions/deploy/fvp.ts";
+import { qdlDeploy } from "./actions/deploy/qdl.ts";
+import { uuuDeploy } from "./actions/deploy/uuu.ts";
 import type { Strategy } from "./pipeline/strategy.ts";
 
 /**
@@ -63,4 +74,16 @@ export const strategies: readonly Strategy[] = [
   dockerDeploy,
   dockerBoot,
   dockerTest,
+  //
+  uuuDeploy,
+  qdlDeploy,
+  fvpDeploy,
+  uuuBoot,
+  qdlBoot,
+  dfuBoot,
+  jlinkBoot,
+  pyOcdBoot,
+  openOcdBoot,
+  cmsisDapBoot,
+  muscaBoot,
 ];

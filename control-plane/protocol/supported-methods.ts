@@ -2,7 +2,17 @@
  * What Pumice's runner can do today, in a job's words. Every new method in worker/actions gets its word here; what it
  * needs of the device is in job-strategies.ts.
  */
-const deploy: string[] = ["tmpfs", "ssh", "overlay", "recovery", "fastboot", "docker"];
+const deploy: string[] = [
+  "tmpfs",
+  "ssh",
+  "overlay",
+  "recovery",
+  "fastboot",
+  "docker",
+  "uuu",
+  "qdl",
+  "fvp",
+];
 const boot: string[] = [
   "qemu",
   "ssh",
@@ -21,6 +31,14 @@ const boot: string[] = [
   "uefi-menu",
   "fastboot",
   "docker",
+  "uuu",
+  "qdl",
+  "dfu",
+  "jlink",
+  "pyocd",
+  "openocd",
+  "cmsis-dap",
+  "musca",
 ];
 const test: string[] = ["definitions", "interactive", "monitors", "docker"];
 

@@ -1,0 +1,69 @@
+import type { BootBlock } from "#protocol/job-actions.ts";
+import { shellWords } from "../../host/shell-words.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import { relativePath } from "./job-files.ts";
+import type { Argv } from "./run-tool.ts";
+
+/** What a boot block says of the package that qdl writes; all names are relative to its folder. */
+export interface QdlFlash {
+  readonly folder: string;
+  readonly files: readonly string[];
+  readonly storage: string | undefined;
+  readonly isDebug: boolean;
+}
+
+const STORAGES = ["emmc", "nand", "nvme", "spinor", "ufs"];
+
+/** @throws JobFailure Job when a name leaves the package or the storage isn't one of qdl's. */
+export function readQdlFlash(block: BootBlock): QdlFlash {
+  const files = ["firehose_program", "rawprogram", "patch"].flatMap((key) => {
+    const value = block[key];
+    if (value === undefined || value === null || value === "") {
+      if (key === "patch") return [];
+      throw new JobFailure("Job", `boot qdl: ${key} is missing: expected a file of the package`);
+    }
+    // Several programs or patches, as on qdl's own command line.
+    const names = shellWords(String(value));
+    return names.map((name) => relativePath(name, `boot qdl: ${key}`));
+  });
+  const { storage, path: folder = "." } = block;
+  if (storage !== undefined && !STORAGES.includes(String(storage))) {
+    const expected = `expected ${STORAGES.join(", ")}`;
+    throw new JobFailure("Job", `boot qdl: storage '${String(storage)}': ${expected}`);
+  }
+  return {
+    folder: relativePath(String(folder), "boot qdl: path"),
+    files,
+    storage: storage === undefined ? undefined : String(storage),
+    isDebug: block["debug"] === true,
+  };
+}
+
+/** Run in the package's folder: its descriptions name files beside them. */
+export const qdlArgv = (
+  command: string,
+  serial: string,
+  { files, storage, isDebug }: QdlFlash,
+): Argv => [
+  command,
+  `--serial=${serial}`,
+  ...(isDebug ? ["--debug"] : []),
+  ...(storage === undefined ? [] : [`--storage=${storage}`]),
+  ...files,
+];
+
+/** The serial number that qdl knows a board by: the end of the whole product text. */
+export const qdlSerial = (boardQdlId: string): string => boardQdlId.split("_SN:").at(-1) ?? "";
+
+/**
+ * Boards are told apart since 2.0 only. Before that there was no `--version` either.
+ *
+ * @throws JobFailure Infrastructure for an older one.
+ */
+export function checkQdlVersion(output: string): void {
+  const [, major = "0"] = /version v?(\d+)\./i.exec(output) ?? [];
+  if (Number(major) >= 2) return;
+  const found = output.trim().split("\n")[0] ?? "";
+  const message = `qdl 2.0 or later is needed, to tell boards apart by their serial numbers; found '${found}'`;
+  throw new JobFailure("Infrastructure", message);
+}
