@@ -41,12 +41,15 @@ need_bundle() {
   fi
 }
 
-# need_debian_packages COMMAND=PACKAGE ...: installs the package of every command that is missing, as
-# root or through sudo; without either it says what to install and gives up.
+# need_debian_packages COMMAND=PACKAGE ...: installs the package of every command (or /file) that is missing, as
+# root or through sudo; without either it says what to install and gives up. No service of theirs is started.
 need_debian_packages() {
   missing=''
   for pair in "$@"; do
-    PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%=*}" >/dev/null 2>&1 || missing="$missing ${pair#*=}"
+    case "$pair" in
+      /*) [ -e "${pair%%=*}" ] || missing="$missing ${pair#*=}" ;;
+      *) PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%=*}" >/dev/null 2>&1 || missing="$missing ${pair#*=}" ;;
+    esac
   done
   [ -n "$missing" ] || return 0
   sudo=''
@@ -61,12 +64,19 @@ Install them as root, then run this again:
     die "this is no Debian: install the equivalents of these Debian packages, then run this again:$missing"
   say "Installing Debian packages:$missing"
   aptlog=$(mktemp)
+  # The tests start the daemons they need, on loopback; an installed one would listen on the network at once.
+  policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then policy=''; else
+    $sudo sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+  fi
   # shellcheck disable=SC2086
   if ! { $sudo apt-get -q -o DPkg::Lock::Timeout=300 update &&
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
       install --no-install-recommends $missing; } >"$aptlog" 2>&1; then
     tail -n 20 "$aptlog" >&2
+    [ -z "$policy" ] || $sudo rm -f "$policy"
     die "apt-get could not install:$missing (its last lines are above)"
   fi
   rm -f "$aptlog"
+  [ -z "$policy" ] || $sudo rm -f "$policy"
 }
