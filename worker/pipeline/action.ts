@@ -60,6 +60,8 @@ export interface RunContext {
   readonly log: ActionLog;
   /** Registers a release, run last in first out when the job ends or the enclosing action is tried again. */
   readonly defer: (release: () => Promise<void>) => void;
+  /** As `defer`, for what outlives another attempt: run when the job ends, after all others. */
+  readonly deferToEnd: (release: () => Promise<void>) => void;
   /** Data for the action's own result record: with it (or on failure) the action gets one. */
   readonly record: (data: Record<string, unknown>) => void;
 }

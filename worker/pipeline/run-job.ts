@@ -151,7 +151,7 @@ async function cleanUp(run: Run, cancelAgain: AbortSignal): Promise<boolean> {
   const deadline = startDeadline(CLEANUP_SECONDS, { ...NEVER, signal: cancelAgain }, failure);
   try {
     // Begun also when nobody will wait for it.
-    const unwinding = run.releases.unwind(0, run.recorder);
+    const unwinding = giveAllBack(run);
     return (await untilAborted(() => unwinding, deadline.signal)) > 0;
   } catch (error) {
     run.recorder.error(JobFailure.from(error).message);
@@ -159,6 +159,11 @@ async function cleanUp(run: Run, cancelAgain: AbortSignal): Promise<boolean> {
   } finally {
     deadline.clear();
   }
+}
+
+async function giveAllBack({ releases, lastReleases, recorder }: Run): Promise<number> {
+  const failed = await releases.unwind(0, recorder);
+  return failed + (await lastReleases.unwind(0, recorder));
 }
 
 /** Writes the last records of a job, which every job has (DISPATCHER.md 5.1). */

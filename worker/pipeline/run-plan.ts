@@ -13,6 +13,8 @@ export interface Run {
   readonly job: JobContext;
   readonly recorder: Recorder;
   readonly releases: Releases;
+  /** Of what no further attempt gives back. */
+  readonly lastReleases: Releases;
   readonly slots: Map<string, Slots>;
   /** Of the top-level action that runs. */
   activeNamespace: string;
@@ -27,6 +29,7 @@ export const startRun = (job: JobContext, recorder: Recorder): Run => ({
   job,
   recorder,
   releases: new Releases(),
+  lastReleases: new Releases(),
   slots: new Map(),
   activeNamespace: "",
 });
@@ -168,6 +171,13 @@ function contextOf(
   isOver: () => boolean,
 ): RunContext {
   const { action, namespace, level, timeoutSeconds, connectionTimeoutSeconds } = planned;
+  const later =
+    (releases: Releases) =>
+    (release: () => Promise<void>): void => {
+      releases.add(action.name, release);
+      // What an action acquires that was given up long ago is nobody's: it goes back at once.
+      if (isOver()) void releases.unwind(releases.size - 1, run.recorder);
+    };
   return {
     job: run.job,
     slots: slotsOf(run, namespace),
@@ -180,11 +190,8 @@ function contextOf(
     connectionTimeoutSeconds,
     signal,
     log: run.recorder,
-    defer: (release) => {
-      run.releases.add(action.name, release);
-      // What an action acquires that was given up long ago is nobody's: it goes back at once.
-      if (isOver()) void run.releases.unwind(run.releases.size - 1, run.recorder);
-    },
+    defer: later(run.releases),
+    deferToEnd: later(run.lastReleases),
     record: (more) => void Object.assign(data, more),
   };
 }

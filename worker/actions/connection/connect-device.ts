@@ -1,8 +1,17 @@
-import { processTransport } from "../../drivers/process-transport.ts";
-import { shellWords } from "../../host/shell-words.ts";
-import type { Action } from "../../pipeline/action.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Console } from "../../console/console.ts";
+import type { Transport } from "../../console/transport.ts";
+import { openTransport } from "../../drivers/open-transport.ts";
+import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
+import {
+  primaryConnection,
+  requireEnd,
+  requireProgram,
+  type DeviceConnection,
+  type EndTag,
+} from "./device-connections.ts";
 import { openConsole } from "./open-console.ts";
 
 /** Opens the device's primary connection, unless it is open (DISPATCHER.md 14). */
@@ -10,25 +19,84 @@ export const connectDevice: Action = {
   name: "connect-device",
   gives: [consoleSlot],
   onTimeout: "Infrastructure",
-  run: async (context) => {
-    const { slots, job, log } = context;
-    if (slots.find(consoleSlot)?.isOpen) return log.debug("Already connected");
-    const command = job.device.commands?.["connect"];
-    const [program, ...args] = shellWords(String(command));
-    if (!program) throw new JobFailure("Configuration", "the device has no connection");
-    openConsole(context, await processTransport([program, ...args]));
-  },
+  validate: async ({ job }) => requireProgram(primaryConnection(job)),
+  run: (context) => connect(context, primaryConnection(context.job)),
 };
 
+/** Ends the device's connection in order, as its tags say. */
 export const disconnectDevice: Action = {
   name: "disconnect-device",
   onTimeout: "Infrastructure",
-  run: async ({ slots }) => slots.find(consoleSlot)?.close(),
+  validate: async ({ job }) => requireEnd(primaryConnection(job)),
+  run: async ({ connection, job, log, signal }) => {
+    const console = connection.find(consoleSlot);
+    if (!console?.isOpen) return log.debug("Not connected");
+    const { target, endTag } = primaryConnection(job);
+    if (target.kind === "program") await sayGoodbye(console, GOODBYES[endTag ?? "shell"], signal);
+    await console.close();
+  },
 };
 
+/** A fresh connection, for what does not survive a power cycle. */
 export const resetConnection: Action = {
   name: "reset-connection",
   retries: true,
   gives: [consoleSlot],
   steps: [disconnectDevice, connectDevice],
 };
+
+/** What the programs take as the wish to end; it does not reach the DUT. */
+const GOODBYES: Record<EndTag, readonly string[]> = {
+  telnet: ["\u001d", "quit\n"],
+  ssh: ["\n", "~."],
+  shell: [],
+};
+
+const GOODBYE_SECONDS = 1;
+
+async function sayGoodbye(
+  console: Console,
+  words: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for (const word of words) await console.send(word);
+    const wait = { timeoutSeconds: words.length > 0 ? GOODBYE_SECONDS : 0, signal };
+    await console.tryExpect({ never: /(?!)/g }, wait);
+  } catch {
+    // It has ended, as it was asked to.
+    signal.throwIfAborted();
+  }
+}
+
+/** Opens a connection as the console of the block's connection namespace, unless that is open. */
+export async function connect(context: RunContext, wanted: DeviceConnection): Promise<void> {
+  const { connection, log } = context;
+  const open = connection.find(consoleSlot);
+  if (open?.isOpen) return log.debug("Already connected");
+  if (open) log.warning(`connection ${wanted.name} was lost: connecting again`);
+  const transport = await patiently(context, wanted);
+  // What the DUT says between two attempts is logged, too.
+  openConsole(context, transport, { outlivesAttempt: true });
+}
+
+const RETRY_SECONDS = 1;
+
+/** A console server may be busy or restarting: it is asked for as long as the action has time. */
+async function patiently(context: RunContext, wanted: DeviceConnection): Promise<Transport> {
+  const { signal, log, timeoutSeconds } = context;
+  const ends = Date.now() + timeoutSeconds * 1000;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openTransport(wanted.name, wanted.target, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const { type, message } = JobFailure.from(error);
+      // With time left to say why, instead of "timed out".
+      const isLate = Date.now() + 2 * RETRY_SECONDS * 1000 > ends;
+      if (isLate) throw new JobFailure(type, `${message} (tried ${attempt} times)`);
+      if (attempt === 1) log.warning(`${message}; trying again for ${timeoutSeconds} s`);
+    }
+    await sleep(RETRY_SECONDS * 1000, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}

@@ -4,19 +4,28 @@ import type { RunContext } from "../../pipeline/action.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
 
 /**
- * A console on a transport, in the namespace's slot from now until the job ends. Everything the DUT says is logged, also
- * while nobody waits for it; as `feedback` while the job is busy with another namespace (DISPATCHER.md 7.5).
+ * A console on a transport, in the connection namespace's slot from now on. Everything the DUT says is logged, also
+ * while nobody waits for it; as `feedback` while the job is busy with another namespace (DISPATCHER.md 7.5). It is
+ * closed when the job ends, or when its action is tried again and the DUT itself ends with it (a guest, a container).
  */
-export function openConsole(context: RunContext, transport: Transport): Console {
-  const { job, slots, log, namespace } = context;
+export function openConsole(
+  context: RunContext,
+  transport: Transport,
+  { outlivesAttempt = false } = {},
+): Console {
+  const { job, connection, log } = context;
+  // While an action runs, this is the namespace whose connection it uses.
+  const namespace = context.activeNamespace();
   const console = new Console(transport, {
     log: (level, text) =>
       level === "target" && context.activeNamespace() !== namespace
         ? log.write("feedback", text, namespace)
         : log.write(level, text),
   });
-  context.defer(() => console.close());
+  const release = (): Promise<void> => console.close();
+  if (outlivesAttempt) context.deferToEnd(release);
+  else context.defer(release);
   console.characterDelayMs = Number(job.device.character_delays?.boot ?? 0);
-  slots.put(consoleSlot, console);
+  connection.put(consoleSlot, console);
   return console;
 }

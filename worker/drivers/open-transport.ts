@@ -1,0 +1,84 @@
+import type { Transport } from "../console/transport.ts";
+import { JobFailure } from "../pipeline/job-failure.ts";
+import { describeTarget, type Target } from "./connection-command.ts";
+import { ptyTransport } from "./pty-transport.ts";
+import { serialTransport } from "./serial-transport.ts";
+import { tcpTransport } from "./tcp-transport.ts";
+
+/** A console server that is busy says so and hangs up within this time; one that isn't may be silent for ever. */
+const SETTLE_MS = 100;
+/** A DUT is not that brief: who says more than this is one. */
+const SETTLE_BYTES = 4096;
+
+/**
+ * Opens a connection and makes sure that it stays open, so that a port that is in use is not taken for a DUT. How the
+ * connection ends, and why it can't be opened, is told with its name.
+ *
+ * @throws JobFailure Infrastructure when it can't be opened; the signal's reason when aborted.
+ */
+export async function openTransport(
+  name: string,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Transport> {
+  const label = `${name} (${describeTarget(target)})`;
+  let transport: Transport;
+  try {
+    transport = await open(target, signal);
+  } catch (cause) {
+    signal.throwIfAborted();
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new JobFailure("Infrastructure", `connection ${label} ${message}`, { cause });
+  }
+  return settled(transport, label);
+}
+
+function open(target: Target, signal: AbortSignal): Promise<Transport> {
+  switch (target.kind) {
+    case "tcp":
+    case "telnet":
+      return tcpTransport(target, signal);
+    case "serial":
+      return serialTransport(target);
+    case "program":
+      return ptyTransport(target.argv);
+  }
+}
+
+/** The same transport, once it has stayed open for a moment; what it says meanwhile is kept. */
+async function settled(transport: Transport, label: string): Promise<Transport> {
+  let early: Uint8Array[] = [];
+  let size = 0;
+  let listener = (bytes: Uint8Array): void => {
+    early.push(bytes);
+    size += bytes.length;
+    if (size > SETTLE_BYTES) done();
+  };
+  let done: () => void = () => {};
+  const ended = new Promise<string>((resolve) => {
+    transport.onEnd((why) => resolve(`connection ${label} ${why}`));
+  });
+  const moment = new Promise<undefined>((resolve) => {
+    const timer = setTimeout(resolve, SETTLE_MS);
+    done = () => {
+      clearTimeout(timer);
+      resolve(undefined);
+    };
+  });
+  transport.onData((bytes) => listener(bytes));
+  const why = await Promise.race([ended, moment]);
+  done();
+  if (why !== undefined) {
+    const said = Buffer.concat(early).toString("utf8").trim().slice(-200);
+    throw new JobFailure("Infrastructure", said ? `${why} and said: ${said}` : why);
+  }
+  return {
+    ...transport,
+    onData: (newListener) => {
+      listener = newListener;
+      for (const bytes of early) listener(bytes);
+      early = [];
+    },
+    onEnd: (onEnd) => void ended.then(onEnd),
+  };
+}

@@ -1,0 +1,18 @@
+/** A serial port of this host and the settings of its line. */
+export interface SerialTarget {
+  readonly kind: "serial";
+  readonly path: string;
+  readonly baudRate: number;
+  readonly dataBits: 5 | 6 | 7 | 8;
+  readonly parity: "none" | "even" | "odd";
+  readonly stopBits: 1 | 2;
+  readonly flow: "none" | "rtscts" | "xonxoff";
+}
+
+/** An open port, as both runtimes have it. */
+export interface OpenPort {
+  /** Some bytes, at least one; fails when the port is closed or has gone. */
+  read(buffer: Buffer): Promise<number>;
+  write(bytes: Buffer): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,83 @@
+import type { Transport } from "../console/transport.ts";
+import { JobFailure } from "../pipeline/job-failure.ts";
+import { bunSerialPort, isBun } from "./bun-serial.ts";
+import type { OpenPort, SerialTarget } from "./serial-port.ts";
+
+/**
+ * A port is read at most this often: at 115200 baud each byte would wake the worker, which costs 10 % of a core and so
+ * 2 %. The kernel keeps 4 KiB meanwhile, 20 ms of 2 Mbaud.
+ */
+const READ_INTERVAL_MS = 10;
+const BUFFER_BYTES = 64 * 1024;
+
+/**
+ * A serial port of this host, opened for this process alone.
+ *
+ * @throws JobFailure Infrastructure when it can't be opened: missing, not permitted, in use.
+ */
+export async function serialTransport(target: SerialTarget): Promise<Transport> {
+  const port = await opened(target);
+  let isClosed = false;
+  let closing: Promise<void> | undefined;
+  let end: (why: string) => void = () => {};
+  const ended = new Promise<string>((resolve) => (end = resolve));
+  const close = (): Promise<void> => {
+    isClosed = true;
+    return (closing ??= port.close().catch(() => {}));
+  };
+  const pump = async (listener: (bytes: Uint8Array) => void): Promise<void> => {
+    const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+    try {
+      while (!isClosed) {
+        const count = await port.read(buffer);
+        listener(Buffer.from(buffer.subarray(0, count)));
+        await new Promise((resolve) => setTimeout(resolve, READ_INTERVAL_MS));
+      }
+      end("was closed");
+    } catch (error) {
+      end(isClosed ? "was closed" : `broke: ${(error as Error).message}`);
+      await close();
+    }
+  };
+  return {
+    onData: (listener) => void pump(listener),
+    onEnd: (listener) => void ended.then(listener),
+    write: async (bytes) => {
+      if (isClosed) throw new Error("was closed");
+      await port.write(Buffer.from(bytes));
+    },
+    close,
+  };
+}
+
+async function opened(target: SerialTarget): Promise<OpenPort> {
+  try {
+    return isBun() ? await bunSerialPort(target) : await nodeSerialPort(target);
+  } catch (cause) {
+    const message = `can't be opened: ${(cause as Error).message}`;
+    throw new JobFailure("Infrastructure", message, { cause });
+  }
+}
+
+async function nodeSerialPort(target: SerialTarget): Promise<OpenPort> {
+  const { path, baudRate, dataBits, parity, stopBits, flow } = target;
+  // A worker without the native module starts, and works with everything but serial ports.
+  const { SerialPort } = await import("serialport");
+  const port = await SerialPort.binding.open({
+    path,
+    baudRate,
+    dataBits,
+    parity,
+    stopBits,
+    rtscts: flow === "rtscts",
+    xon: flow === "xonxoff",
+    xoff: flow === "xonxoff",
+    // DTR falls when a port is hung up at its end, and resets some boards.
+    hupcl: false,
+  });
+  return {
+    read: async (buffer) => (await port.read(buffer, 0, buffer.length)).bytesRead,
+    write: async (bytes) => void (await port.write(bytes)),
+    close: () => port.close(),
+  };
+}
