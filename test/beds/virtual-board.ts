@@ -30,7 +30,7 @@ export async function startVirtualBoard(
   const socket = path.join(folder, "power.sock");
   const own = [
     ...["-S", "-display", "none", "-qmp", `unix:${socket},server=on,wait=off`],
-    ...["-chardev", "socket,id=console,host=127.0.0.1,port=0,server=on,wait=off"],
+    ...["-chardev", "socket,id=console,host=127.0.0.1,port=0,server=on,wait=off,nodelay=on"],
     ...["-serial", "chardev:console"],
   ];
   const qemu = spawn(program, [...args, ...own], { stdio: ["ignore", "ignore", "pipe"] });
