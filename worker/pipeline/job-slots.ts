@@ -79,12 +79,6 @@ export const promptsSlot = slot<readonly string[]>("prompts");
  */
 export const placeholdersSlot = slot<Readonly<Record<string, string>>>("placeholders");
 
-/**
- * Folder on the worker whose files the DUT fetches by TFTP: placeholders that are TFTP paths (`KERNEL`, `RAMDISK` ...) are
- * relative to it.
- */
-export const tftpFolderSlot = slot<string>("tftp-folder");
-
 /** How a deployed kernel is to be started by U-Boot (DISPATCHER.md 10.4, "bootX"). */
 export interface BootKind {
   /** `type` of the deployed kernel; undefined when the job says none. */

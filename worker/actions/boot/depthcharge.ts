@@ -1,10 +1,10 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { consoleSlot, tftpFolderSlot } from "../../pipeline/job-slots.ts";
+import { consoleSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { bootloaderCommands } from "../bootloader/commands.ts";
 import { untilDeadline } from "../bootloader/interrupt.ts";
@@ -63,8 +63,8 @@ const startMessage = (job: JobContext): RegExp =>
   pythonRegex(String(methodParameters("depthcharge", job)["start_message"] ?? "Starting netboot"));
 
 /**
- * What only depthcharge's commands name. It reads the kernel's command line from a file of its own, which is put beside
- * the kernel. A FIT image has the ramdisk in it, so that none is named then.
+ * What only depthcharge's commands name, beside what the deployment made for it: it reads the kernel's command line from a
+ * file of its own, which is put beside the kernel.
  */
 async function depthchargeFiles(
   context: RunContext,
@@ -72,11 +72,11 @@ async function depthchargeFiles(
   known: Placeholders,
 ): Promise<Placeholders> {
   const kernel = known["DEPTHCHARGE_KERNEL"] || known["KERNEL"] || "";
-  const isFit = kernel.endsWith(".itb");
+  const ramdisk = known["DEPTHCHARGE_RAMDISK"] ?? known["RAMDISK"] ?? "";
   return {
     DEPTHCHARGE_KERNEL: kernel,
-    DEPTHCHARGE_RAMDISK: isFit ? "" : (known["RAMDISK"] ?? ""),
-    CMDLINE: await writeCommandLine(context, block, known, kernel),
+    DEPTHCHARGE_RAMDISK: ramdisk,
+    CMDLINE: await writeCommandLine(context, block, known),
   };
 }
 
@@ -85,22 +85,22 @@ async function writeCommandLine(
   { job, slots, log }: RunContext,
   block: BootBlock,
   known: Placeholders,
-  kernel: string,
 ): Promise<string> {
   const template = commandLineOf(block, job);
   if (template === undefined) return "";
   const [filled = ""] = substitute([template], known, { keepsEmpty: true }).commands;
   const extra = block["extra_kernel_args"];
   const line = [filled.trim(), ...(typeof extra === "string" ? [extra.trim()] : [])].join(" ");
-  const folder = slots.find(tftpFolderSlot);
-  if (folder === undefined || kernel === "") {
+  const files = slots.find(tftpFilesSlot);
+  if (files === undefined) {
     const message = "depthcharge needs a kernel that `deploy: to: tftp` put in place before";
     throw new JobFailure("Job", message);
   }
-  const file = path.posix.join(path.posix.dirname(kernel), "cmdline");
-  await writeFile(path.join(folder, file), line);
+  const folder = path.join(files.folder, "kernel");
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await writeFile(path.join(folder, "cmdline"), line, { mode: 0o644 });
   log.info(`The kernel's command line: ${line}`);
-  return file;
+  return `${files.tftpPath}/kernel/cmdline`;
 }
 
 function commandLineOf({ commands }: BootBlock, job: JobContext): string | undefined {
