@@ -10,6 +10,8 @@ import { gdbBoot } from "./actions/boot/gdb.ts";
 import { grubBoot, grubEfiBoot } from "./actions/boot/grub.ts";
 import { ipxeBoot } from "./actions/boot/ipxe.ts";
 import { kexecBoot } from "./actions/boot/kexec.ts";
+import { minimalBoot } from "./actions/boot/minimal.ts";
+import { newConnectionBoot } from "./actions/boot/new-connection.ts";
 import { qemuBoot } from "./actions/boot/qemu.ts";
 import { recoveryBoot } from "./actions/boot/recovery.ts";
 import { schrootBoot } from "./actions/boot/schroot.ts";
@@ -21,6 +23,12 @@ import { userCommand } from "./actions/command/user-command.ts";
 import { overlayDeploy } from "./actions/deploy/overlay.ts";
 import { recoveryDeploy } from "./actions/deploy/recovery.ts";
 import { sshDeploy } from "./actions/deploy/ssh.ts";
+import { downloadDeploy } from "./actions/deploy/download.ts";
+import { downloadsDeploy } from "./actions/deploy/downloads.ts";
+import { flasherDeploy } from "./actions/deploy/flasher.ts";
+import { sataDeploy, sdDeploy, usbDeploy } from "./actions/deploy/storage.ts";
+import { ubootUmsDeploy } from "./actions/deploy/uboot-ums.ts";
+import { usbgMsDeploy } from "./actions/deploy/usbg-ms.ts";
 import { tmpfsDeploy } from "./actions/deploy/tmpfs.ts";
 import { interactiveTest } from "./actions/test/interactive.ts";
 import { monitorTest } from "./actions/test/monitors.ts";
@@ -34,8 +42,11 @@ import { pyOcdBoot } from "./actions/boot/pyocd.ts";
 import { qdlBoot } from "./actions/boot/qdl.ts";
 import { uuuBoot } from "./actions/boot/uuu.ts";
 import { fvpDeploy } from "./actions/deploy/fvp.ts";
+import { mpsDeploy } from "./actions/deploy/mps.ts";
+import { muscaDeploy } from "./actions/deploy/musca.ts";
 import { qdlDeploy } from "./actions/deploy/qdl.ts";
 import { uuuDeploy } from "./actions/deploy/uuu.ts";
+import { vemsdDeploy } from "./actions/deploy/vemsd.ts";
 import type { Strategy } from "./pipeline/strategy.ts";
 
 /**
@@ -44,11 +55,21 @@ import type { Strategy } from "./pipeline/strategy.ts";
  */
 export const strategies: readonly Strategy[] = [
   tmpfsDeploy,
+  downloadDeploy,
+  downloadsDeploy,
+  usbDeploy,
+  sataDeploy,
+  sdDeploy,
+  ubootUmsDeploy,
+  flasherDeploy,
+  usbgMsDeploy,
   sshDeploy,
   overlayDeploy,
   recoveryDeploy,
   //
   qemuBoot,
+  minimalBoot,
+  newConnectionBoot,
   sshBoot,
   kexecBoot,
   schrootBoot,
@@ -78,6 +99,9 @@ export const strategies: readonly Strategy[] = [
   uuuDeploy,
   qdlDeploy,
   fvpDeploy,
+  vemsdDeploy,
+  mpsDeploy,
+  muscaDeploy,
   uuuBoot,
   qdlBoot,
   dfuBoot,

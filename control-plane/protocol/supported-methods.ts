@@ -4,6 +4,14 @@
  */
 const deploy: string[] = [
   "tmpfs",
+  "download",
+  "downloads",
+  "usb",
+  "sata",
+  "sd",
+  "u-boot-ums",
+  "flasher",
+  "usbg-ms",
   "ssh",
   "overlay",
   "recovery",
@@ -12,9 +20,14 @@ const deploy: string[] = [
   "uuu",
   "qdl",
   "fvp",
+  "vemsd",
+  "mps",
+  "musca",
 ];
 const boot: string[] = [
   "qemu",
+  "minimal",
+  "new_connection",
   "ssh",
   "kexec",
   "schroot",

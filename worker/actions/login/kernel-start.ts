@@ -24,7 +24,7 @@ export async function awaitKernelStart(
 ): Promise<void> {
   const banner = bannerOf(context, block);
   if (banner === "") return;
-  const console = context.slots.take(consoleSlot);
+  const console = context.connection.take(consoleSlot);
   const { signal, timeoutSeconds, log } = context;
   const only = { banner: pythonRegex(banner) };
   const patterns: Record<string, RegExp> = {

@@ -67,10 +67,10 @@ async function checkLogin(
 }
 
 async function logIn(context: RunContext, block: BootBlock, prompts: string[]): Promise<void> {
-  const console = context.slots.take(consoleSlot);
+  const console = context.connection.take(consoleSlot);
   const login = block.auto_login;
   const watch = new KernelWatch(context, block, prompts);
-  context.slots.put(promptsSlot, prompts);
+  context.connection.put(promptsSlot, prompts);
   try {
     const first = {
       ...promptPatterns(prompts),

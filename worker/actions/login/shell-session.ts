@@ -11,9 +11,9 @@ export const expectShell: Action = {
   name: "expect-shell-connection",
   needs: [consoleSlot, promptsSlot],
   run: async (context) => {
-    const { slots, signal, timeoutSeconds } = context;
-    const console = slots.take(consoleSlot);
-    const patterns = promptPatterns(slots.take(promptsSlot));
+    const { connection, signal, timeoutSeconds } = context;
+    const console = connection.take(consoleSlot);
+    const patterns = promptPatterns(connection.take(promptsSlot));
     await console.sendLine("");
     const found = await forcePrompt(context, console, expectShell.name, (seconds) =>
       console.tryExpect(patterns, { timeoutSeconds: seconds, signal }),
@@ -26,11 +26,11 @@ export const expectShell: Action = {
 export const exportDeviceEnv: Action = {
   name: "export-device-env",
   needs: [consoleSlot, promptsSlot],
-  run: async ({ job, slots, connectionTimeoutSeconds, signal }) => {
+  run: async ({ job, slots, connection, connectionTimeoutSeconds, signal }) => {
     const variables = Object.entries(job.envDut);
     if (variables.length === 0) return;
-    const console = slots.take(consoleSlot);
-    const patterns = promptPatterns(slots.take(promptsSlot));
+    const console = connection.take(consoleSlot);
+    const patterns = promptPatterns(connection.take(promptsSlot));
     const overlay = slots.find(overlaySlot);
     const file = overlay ? overlay.shellFile : DEFAULT_SHELL_FILE;
     const exports = variables.map(([name, value]) => `export ${name}=${shellQuote(value)}`);
