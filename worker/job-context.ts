@@ -1,7 +1,7 @@
 import type { DeviceConfiguration } from "#protocol/device-configuration.ts";
 import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
-import { readJobDefinition } from "#protocol/job-definition.ts";
+import { readRunnerJob } from "#protocol/job-definition.ts";
 import type { SourceProblem } from "#protocol/api.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
@@ -28,7 +28,7 @@ export function readTicket(ticket: Ticket, scratch: string): JobContext {
 }
 
 function definitionOf({ definition: text }: Ticket): JobDefinition {
-  const { definition, problems } = readJobDefinition(text);
+  const { definition, problems } = readRunnerJob(text);
   if (definition) return definition;
   throw new JobFailure("Job", `Invalid job data: ${sentence(problems)}`);
 }

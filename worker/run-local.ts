@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { SourceProblem } from "#protocol/api.ts";
-import { readJobDefinition } from "#protocol/job-definition.ts";
+import { readRunnerJob } from "#protocol/job-definition.ts";
 import type { LogRecord } from "#protocol/log-record.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { cancelSignals } from "./host/cancel-signals.ts";
@@ -87,7 +87,7 @@ function readFiles(files: LocalFiles): Ticket | undefined {
   const deviceText = readText(deviceFile);
   const dispatcher = dispatcherFile === undefined ? "" : readText(dispatcherFile);
   if (definition === undefined || deviceText === undefined || dispatcher === undefined) return;
-  const job = readJobDefinition(definition);
+  const job = readRunnerJob(definition);
   tell(jobFile, [...job.problems, ...job.warnings]);
   if (!job.definition) return;
   const device_hostname = path.basename(deviceFile).replace(/\.(ya?ml|json|jinja2)$/, "");

@@ -97,7 +97,7 @@ const prioritySchema = v.union(
 );
 
 /** The whole definition, as strong as LAVA's gate at submission (JOB.md 0, 1): what it accepts is accepted. */
-const jobDefinitionSchema = strict({
+const entries = {
   job_name: v.pipe(nonEmptyText, v.maxLength(200, "expected at most 200 characters")),
   device_type: v.optional(nonEmptyText),
   device: v.optional(nonEmptyText),
@@ -127,7 +127,8 @@ const jobDefinitionSchema = strict({
   ),
   reboot_to_fastboot: v.optional(flag),
   actions: listOf(actionSchema),
-});
+};
+const jobDefinitionSchema = strict(entries);
 export type JobDefinition = v.InferOutput<typeof jobDefinitionSchema>;
 
 export interface ReadJobDefinition {
@@ -149,6 +150,23 @@ export function readJob({ value, problems, warnings, locate }: ReadYaml): ReadJo
     return { problems: sourceProblems(result.issues, locate), warnings, locate };
   }
   return { definition: result.output, problems: [], warnings, locate };
+}
+
+/**
+ * What a runner reads: a job that came through the gate, or one that LAVA's server made of a multinode job, which has
+ * keys that the gate refuses (`connection`, `target`, `protocols.lava-multinode.role`).
+ */
+const runnerJobSchema = loose({ ...entries, protocols: v.optional(anyMapping) });
+
+/** As `readJobDefinition`, for who runs a job. Never throws. */
+export function readRunnerJob(source: string): ReadJobDefinition {
+  const { value, problems, warnings, locate } = readYaml(source);
+  if (problems.length > 0) return { problems, warnings, locate };
+  const result = v.safeParse(runnerJobSchema, value);
+  if (result.success) {
+    return { definition: result.output as JobDefinition, problems: [], warnings, locate };
+  }
+  return { problems: sourceProblems(result.issues, locate), warnings, locate };
 }
 
 /** A definition's priority as LAVA's number, 0 to 100 (JOB.md 1). */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
-import { readJobDefinition } from "#protocol/job-definition.ts";
+import { readRunnerJob } from "#protocol/job-definition.ts";
 import type { JobContext } from "../../worker/pipeline/action.ts";
 import { checkPlan } from "../../worker/pipeline/check-plan.ts";
 import { describePlan } from "../../worker/pipeline/describe-plan.ts";
@@ -33,7 +33,7 @@ const WITHOUT_CONSOLE = new Set(["hi6220-recovery", "x15-recovery"]);
 
 function jobOf({ device, job }: ReferencePlan): JobContext {
   const read = (file: string): string => readFileSync(path.join(shared, "corpus", file), "utf8");
-  const { definition, problems } = readJobDefinition(read(`jobs/lava_dispatcher__${job}`));
+  const { definition, problems } = readRunnerJob(read(`jobs/lava_dispatcher__${job}`));
   const { configuration } = readDeviceConfiguration(read(`devices/${device}.json`));
   if (!definition || !configuration) throw new Error(`${job}: ${JSON.stringify(problems)}`);
   return {

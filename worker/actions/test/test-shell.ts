@@ -12,18 +12,21 @@ export const definitionTest: TestStrategy = {
     if (block.definitions === undefined) return "the block has no definitions";
     return block["docker"] === undefined ? undefined : "the block asks for a container";
   },
-  action: (_block, { stage }) => ({
-    name: "lava-test-retry",
-    retries: true,
-    steps: [
-      {
-        name: "lava-test-shell",
-        needs: [consoleSlot, overlaySlot, promptsSlot],
-        onTimeout: "LAVATimeout",
-        run: (context) => runOnDut(context, stage),
-      },
-    ],
-  }),
+  action: (_block, { stage, job }) => {
+    const shell = {
+      needs: [consoleSlot, overlaySlot, promptsSlot],
+      run: (context: RunContext) => runOnDut(context, stage),
+    };
+    // What other devices wait for can't be done again (DISPATCHER.md 13).
+    if (job.definition.protocols?.["lava-multinode"] !== undefined) {
+      return { ...shell, name: "multinode-test", onTimeout: "Test" };
+    }
+    return {
+      name: "lava-test-retry",
+      retries: true,
+      steps: [{ ...shell, name: "lava-test-shell", onTimeout: "LAVATimeout" }],
+    };
+  },
 };
 
 async function runOnDut(context: RunContext, stage: number): Promise<void> {
