@@ -24,7 +24,11 @@ export async function linkDownloaded(
   const source = await fileIn(folder, name);
   if (source === undefined) {
     const all = await readdir(folder, { recursive: true }).catch(() => []);
-    const there = all.sort().slice(0, MAX_LISTED).join(", ") || "nothing";
+    const there =
+      all
+        .sort((a, b) => (a < b ? -1 : 1))
+        .slice(0, MAX_LISTED)
+        .join(", ") || "nothing";
     throw new JobFailure("Job", `Resource unavailable: ${name} (available: ${there})`);
   }
   log.debug(`using ${name} of the downloads`);
