@@ -1,9 +1,9 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import type { Console } from "../../console/console.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
-import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
 import { sawEcho } from "./echo.ts";
+import { errorFailure, errorPatterns } from "./error-messages.ts";
 import { controlCharacter, untilDeadline } from "./interrupt.ts";
 import { bootloaderSettings, type BootloaderName, type BootloaderSettings } from "./methods.ts";
 import { atPromptSlot, bootCommandsSlot } from "./slots.ts";
@@ -86,19 +86,12 @@ async function awaitOne(
   { errorMessages }: BootloaderSettings,
   awaited: Readonly<Record<string, RegExp>>,
 ): Promise<void> {
-  const errors = Object.fromEntries(
-    errorMessages.map((message, index) => [`error ${index}`, message]),
-  );
-  const { name, match } = await console.expect<string>(
-    { ...awaited, ...errors },
+  const found = await console.expect<string>(
+    { ...awaited, ...errorPatterns(errorMessages) },
     untilDeadline(context),
   );
-  if (!name.startsWith("error ")) return;
-  const index = Number(name.slice("error ".length));
-  const pattern = errorMessages[index]?.source ?? "";
-  const said = match[0] === pattern ? "" : `: ${JSON.stringify(match[0])}`;
-  const message = `matched a bootloader error message: '${pattern}' (${index})${said}`;
-  throw new JobFailure("Infrastructure", message);
+  const failure = errorFailure(found, errorMessages);
+  if (failure) throw failure;
 }
 
 /** How long a typed line's echo is waited for, beyond the time that typing takes. */

@@ -3,6 +3,8 @@ import { pythonRegex } from "../../console/python-regex.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
+import { errorFailure, errorPatterns } from "../bootloader/error-messages.ts";
+import { errorMessages, methodParameters } from "../bootloader/methods.ts";
 import { promptPatterns } from "./prompt-patterns.ts";
 
 /** A prompt counts as "the kernel said nothing" when this long nothing came after it. */
@@ -15,7 +17,7 @@ const MAX_WAITS = 5;
  * a prompt. A kernel booted with `quiet` prints none: when a prompt comes instead, or a panic, and the DUT falls
  * silent, the boot goes on, and the log says so.
  *
- * @throws JobFailure Job when neither came in time.
+ * @throws JobFailure Job when neither came in time, Infrastructure when the bootloader says that it failed.
  */
 export async function awaitKernelStart(
   context: RunContext,
@@ -26,11 +28,13 @@ export async function awaitKernelStart(
   if (banner === "") return;
   const console = context.connection.take(consoleSlot);
   const { signal, timeoutSeconds, log } = context;
+  const errors = errorMessages(block.method, context.job);
   const only = { banner: pythonRegex(banner) };
   const patterns: Record<string, RegExp> = {
     ...only,
     ...promptPatterns([...prompts, ...loginPrompt(block)]),
     panic: PANIC,
+    ...errorPatterns(errors),
   };
   log.info(`Waiting for the kernel's start: ${banner}`);
   for (let waits = 1; ; waits++) {
@@ -39,6 +43,8 @@ export async function awaitKernelStart(
       signal,
       keepMatch: true,
     });
+    const failure = errorFailure(found, errors);
+    if (failure) throw failure;
     // What follows a panic, if anything, is no banner.
     if (found.name === "banner" || found.name === "panic") return;
     const received = console.received;
@@ -57,9 +63,10 @@ export async function awaitKernelStart(
   }
 }
 
-/** The block's own words, else the device's, else LAVA's. */
+/** What the device's boot method says, else the block's own words, else the device's, else LAVA's. */
 function bannerOf({ job }: RunContext, block: BootBlock): string {
-  const own = block.parameters?.["kernel-start-message"];
+  const ofMethod = methodParameters(block.method, job)["boot_message"];
+  const own = ofMethod ?? block.parameters?.["kernel-start-message"];
   const constant = (job.device.constants as Record<string, unknown>)["kernel-start-message"];
   const banner = own ?? constant ?? "Linux version [0-9]";
   if (typeof banner === "string") return banner;
