@@ -41,7 +41,10 @@ export function deployJob(definition: Partial<JobDefinition>): JobContext & { re
 }
 
 /** Plans, validates and runs the job's deployments for real; boot and test blocks do nothing. */
-export async function runDeploy(job: JobContext): Promise<Deployed> {
+export async function runDeploy(
+  job: JobContext,
+  more: readonly Strategy[] = [],
+): Promise<Deployed> {
   let slots: Slots | undefined;
   const look = {
     name: "look",
@@ -52,6 +55,7 @@ export async function runDeploy(job: JobContext): Promise<Deployed> {
   const standIn = { name: "stand-in", refuses: () => undefined, action: () => look };
   const strategies: Strategy[] = [
     tmpfsDeploy,
+    ...more,
     { ...standIn, family: "boot" },
     { ...standIn, family: "test" },
   ];
