@@ -15,6 +15,8 @@ import { strategies } from "./strategies.ts";
 export interface RunTicketOptions {
   /** Folder for the job's own files; made now, removed at the end. */
   readonly scratch: string;
+  /** Folder that the agent's TFTP server serves. */
+  readonly tftpRoot?: string;
   /** Takes each record of the log, a line of JSON without its newline. */
   readonly sink: (line: string, record: LogRecord) => void;
   readonly signals: JobSignals;
@@ -22,12 +24,12 @@ export interface RunTicketOptions {
 
 /** Runs a job from its ticket to its last record. Throws only when the sink does. */
 export async function runTicket(ticket: Ticket, options: RunTicketOptions): Promise<RunnerResult> {
-  const { scratch, sink, signals } = options;
+  const { scratch, tftpRoot, sink, signals } = options;
   boundRegexCost();
   let recorder = makeRecorder({ sink, secrets: [ticket.token] });
   let outcome: JobOutcome;
   try {
-    const job = readTicket(ticket, scratch);
+    const job = { ...readTicket(ticket, scratch), tftpRoot };
     recorder = makeRecorder({ sink, secrets: [ticket.token, ...secretsOf(job)] });
     await mkdir(scratch, { recursive: true, mode: 0o700 });
     outcome = await runJob(job, () => plan(job), recorder, signals);

@@ -29,6 +29,9 @@ import { flasherDeploy } from "./actions/deploy/flasher.ts";
 import { sataDeploy, sdDeploy, usbDeploy } from "./actions/deploy/storage.ts";
 import { ubootUmsDeploy } from "./actions/deploy/uboot-ums.ts";
 import { usbgMsDeploy } from "./actions/deploy/usbg-ms.ts";
+import { nbdDeploy } from "./actions/deploy/nbd.ts";
+import { nfsDeploy } from "./actions/deploy/nfs.ts";
+import { tftpDeploy } from "./actions/deploy/tftp.ts";
 import { tmpfsDeploy } from "./actions/deploy/tmpfs.ts";
 import { interactiveTest } from "./actions/test/interactive.ts";
 import { monitorTest } from "./actions/test/monitors.ts";
@@ -55,6 +58,9 @@ import type { Strategy } from "./pipeline/strategy.ts";
  */
 export const strategies: readonly Strategy[] = [
   tmpfsDeploy,
+  tftpDeploy,
+  nfsDeploy,
+  nbdDeploy,
   downloadDeploy,
   downloadsDeploy,
   usbDeploy,

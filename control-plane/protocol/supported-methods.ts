@@ -4,6 +4,9 @@
  */
 const deploy: string[] = [
   "tmpfs",
+  "tftp",
+  "nfs",
+  "nbd",
   "download",
   "downloads",
   "usb",

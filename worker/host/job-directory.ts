@@ -23,6 +23,9 @@ export interface JobDirectory {
 export const jobDirectory = (workDir: string, jobId: number): JobDirectory =>
   jobDirectoryAt(path.join(workDir, "jobs", String(jobId)));
 
+/** The folder that the agent's TFTP server serves: each job's runner links its own folder into it. */
+export const tftpRoot = (workDir: string): string => path.join(workDir, "tftp");
+
 /** The same files, by the folder that a runner is given. */
 export function jobDirectoryAt(root: string): JobDirectory {
   return {

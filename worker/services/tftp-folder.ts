@@ -44,6 +44,14 @@ export async function tftpFolder(context: Context): Promise<TftpFolder> {
   return { folder, tftpPath };
 }
 
+/** Checks the settings before any hardware is touched. @throws JobFailure Configuration. */
+export function requireTftp(job: JobContext): void {
+  folderName(job);
+  if (job.dispatcher["tftp_dir"]) return;
+  servicesAddress(job.dispatcher);
+  servicePort(job.dispatcher, "tftp_port", 69);
+}
+
 /** `<prefix><job id>`: the first part of all TFTP paths of a job. @throws JobFailure Configuration. */
 export function folderName({ dispatcher, jobId }: JobContext): string {
   const prefix = String(dispatcher["prefix"] ?? "");

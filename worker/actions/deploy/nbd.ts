@@ -1,0 +1,53 @@
+import { bootKindSlot, placeholdersSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
+import type { DeployStrategy } from "../../pipeline/strategy.ts";
+import { requireTftp } from "../../services/tftp-folder.ts";
+import { deployMethods, downloadSteps, mapping, networkFiles } from "./network-files.ts";
+import { lavaOverlay } from "./overlay-actions.ts";
+import { prepareKernel } from "./prepare-kernel.ts";
+import { offerFiles, openTftp } from "./tftp-files.ts";
+import { nbdServerSlot, xnbdServerDeploy } from "./xnbd-server-deploy.ts";
+
+/** Kernel and initrd by TFTP, the root file system as a network block device (DISPATCHER.md 11). */
+export const nbdDeploy: DeployStrategy = {
+  family: "deploy",
+  name: "nbd",
+  refuses: (block, job) => {
+    if (block.to !== "nbd") return `the deployment is to ${block.to}`;
+    const offered = deployMethods(job);
+    if (!offered.includes("nbd")) {
+      return `the device has no deploy method nbd (it has ${offered.join(", ") || "none"})`;
+    }
+    const missing = ["kernel", "nbdroot", "initrd"].find((key) => !mapping(block[key]));
+    if (missing) return `the block has no ${missing}`;
+    const unfit = ["nfsrootfs", "ramdisk"].find((key) => block[key] !== undefined);
+    return unfit ? `${unfit} is not for nbd` : undefined;
+  },
+  action: (block, context) => {
+    const { hasShell, job } = context;
+    const files = networkFiles(block, ["initrd", "kernel", "dtb", "nbdroot"]);
+    const hasKernelType = mapping(block["kernel"])?.["type"] !== undefined;
+    return {
+      name: "nbd-deploy",
+      gives: [placeholdersSlot, bootKindSlot, tftpFilesSlot],
+      validate: async (checked) => requireTftp(checked.job),
+      run: (running) => openTftp(running, "nbd-deploy"),
+      steps: [
+        ...downloadSteps(files, context),
+        lavaOverlay(context, block),
+        ...(hasKernelType ? [prepareKernel(block, job)] : []),
+        xnbdServerDeploy,
+        ...(hasShell ? [{ name: "deploy-device-env" }] : []),
+      ],
+      runAfter: async (running) => {
+        await offerFiles(running, block, files);
+        const { slots } = running;
+        const { address, port } = slots.take(nbdServerSlot);
+        slots.put(placeholdersSlot, {
+          ...slots.take(placeholdersSlot),
+          NBDSERVERIP: address,
+          NBDSERVERPORT: String(port),
+        });
+      },
+    };
+  },
+};

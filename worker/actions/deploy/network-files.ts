@@ -1,0 +1,71 @@
+import type { DeployBlock } from "#protocol/job-actions.ts";
+import type { Action, JobContext } from "../../pipeline/action.ts";
+import { slot, type Slot, type Slots } from "../../pipeline/slot.ts";
+import type { StrategyContext } from "../../pipeline/strategy.ts";
+import { overlaySteps } from "./append-overlays.ts";
+import { downloadRetry } from "./download-action.ts";
+
+type Mapping = Readonly<Record<string, unknown>>;
+
+/** A file of a deployment over the network: what the job says of it, and where it is when downloaded. */
+export interface NetworkFile {
+  /** `kernel`, `ramdisk`, `dtbo0`: also the folder it is in for the DUT. */
+  readonly key: string;
+  readonly source: Mapping;
+  readonly file: Slot<string>;
+}
+
+/** The files of a block under these keys, in the order of the keys; what the job doesn't give is left out. */
+export function networkFiles(block: DeployBlock, keys: readonly string[]): NetworkFile[] {
+  return keys.flatMap((key) => {
+    const source = mapping(block[key]);
+    return typeof source?.["url"] === "string" ? [networkFile(key, source)] : [];
+  });
+}
+
+export const networkFile = (key: string, source: Mapping): NetworkFile => ({
+  key,
+  source,
+  file: fileSlot(key),
+});
+
+/** `download-retry` for each. */
+export const downloadSteps = (
+  files: readonly NetworkFile[],
+  { overlayTests }: StrategyContext,
+): Action[] =>
+  files.map(({ key, source, file }) =>
+    downloadRetry(
+      { label: key, source },
+      file,
+      overlaySteps(key, source, file, overlayTests.length > 0),
+    ),
+  );
+
+const slots = new Map<string, Slot<string>>();
+
+/** The slot of a key is the same one for all actions and deployments; a deployment empties those of earlier ones. */
+export function fileSlot(key: string): Slot<string> {
+  const known = slots.get(key) ?? slot<string>(`file ${key}`);
+  slots.set(key, known);
+  return known;
+}
+
+export function clearFiles(of: Slots): void {
+  for (const one of slots.values()) of.clear(one);
+}
+
+/** `parameters` of the device's `actions: deploy`: `add_header`, `mkimage_arch` ... */
+export const deployParameters = ({ device }: JobContext): Mapping =>
+  mapping((device.actions.deploy as Mapping)["parameters"]) ?? {};
+
+export const deployMethods = ({ device }: JobContext): string[] =>
+  Object.keys(device.actions.deploy.methods ?? {});
+
+export const bootMethods = ({ device }: JobContext): string[] =>
+  Object.keys(device.actions.boot.methods ?? {});
+
+export const mapping = (value: unknown): Mapping | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Mapping)
+    : undefined;
