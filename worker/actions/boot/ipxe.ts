@@ -3,7 +3,7 @@ import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { placeholdersSlot, tftpFolderSlot } from "../../pipeline/job-slots.ts";
+import { placeholdersSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { bootloaderCommands } from "../bootloader/commands.ts";
 import { bootloaderInterrupt } from "../bootloader/interrupt.ts";
@@ -64,16 +64,16 @@ async function writeScript(
   { slots, log }: RunContext,
   commands: readonly string[],
 ): Promise<string> {
-  const { KERNEL: kernel = "", SERVER_IP: server = "" } = slots.take(placeholdersSlot);
-  const folder = slots.find(tftpFolderSlot);
-  if (folder === undefined || kernel === "") {
+  const { SERVER_IP: server = "" } = slots.take(placeholdersSlot);
+  const files = slots.find(tftpFilesSlot);
+  if (files === undefined) {
     const message =
-      "use_bootscript needs a kernel that `deploy: to: tftp` put in place before: the script is put beside it";
+      "use_bootscript needs a `deploy: to: tftp` before it: the script is put beside its files";
     throw new JobFailure("Job", message);
   }
-  const file = path.posix.join(path.posix.dirname(path.posix.dirname(kernel)), SCRIPT);
+  const file = `${files.tftpPath}/${SCRIPT}`;
   const text = ["#!ipxe", ...commands].map((line) => `${line}\n`).join("");
-  await writeFile(path.join(folder, file), text);
+  await writeFile(path.join(files.folder, SCRIPT), text);
   log.debug(`${file}:\n${text}`);
   return `tftp://${server}/${file}`;
 }
