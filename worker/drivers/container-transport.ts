@@ -7,6 +7,7 @@ import {
   type ContainerOptions,
 } from "./container.ts";
 import { processTransport } from "./process-transport.ts";
+import { ptyTransport } from "./pty-transport.ts";
 
 /**
  * Starts a container whose terminal is a console. Closing it removes the container, and so does the end of the job.
@@ -22,7 +23,8 @@ export async function containerTransport(
   const argv = containerArgv(job, options, command);
   log.debug(`Calling: ${JSON.stringify(argv)}`);
   const kept = keepUntilEnd(context, options);
-  const transport = await processTransport(argv);
+  const { input } = options;
+  const transport = await (input === "terminal" ? ptyTransport(argv) : processTransport(argv));
   return {
     ...transport,
     close: async () => {

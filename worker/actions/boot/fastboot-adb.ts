@@ -1,5 +1,5 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
-import { processTransport } from "../../drivers/process-transport.ts";
+import { ptyTransport } from "../../drivers/pty-transport.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { runCommand } from "../../host/spawn.ts";
 import { requireTool } from "../../host/tool.ts";
@@ -23,7 +23,7 @@ export const connectAdb = (block: BootBlock): Action => ({
     const { adbSerial } = fastbootBoard(job);
     await slots.find(consoleSlot)?.close();
     await adb(context, ["wait-for-device"]);
-    openConsole(context, await processTransport(["adb", "-s", adbSerial, "shell", "-tt"]));
+    openConsole(context, await ptyTransport(["adb", "-s", adbSerial, "shell"]));
     const prompts = listOfTexts(block["prompts"]);
     slots.put(promptsSlot, prompts.length > 0 ? prompts : ANDROID_PROMPTS);
   },
