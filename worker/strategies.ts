@@ -38,6 +38,7 @@ import { monitorTest } from "./actions/test/monitors.ts";
 import { definitionTest } from "./actions/test/test-shell.ts";
 import { cmsisDapBoot } from "./actions/boot/cmsis-dap.ts";
 import { dfuBoot } from "./actions/boot/dfu.ts";
+import { fvpBoot } from "./actions/boot/fvp.ts";
 import { jlinkBoot } from "./actions/boot/jlink.ts";
 import { muscaBoot } from "./actions/boot/musca.ts";
 import { openOcdBoot } from "./actions/boot/openocd.ts";
@@ -110,6 +111,7 @@ export const strategies: readonly Strategy[] = [
   muscaDeploy,
   uuuBoot,
   qdlBoot,
+  fvpBoot,
   dfuBoot,
   jlinkBoot,
   pyOcdBoot,

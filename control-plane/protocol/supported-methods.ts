@@ -49,6 +49,7 @@ const boot: string[] = [
   "docker",
   "uuu",
   "qdl",
+  "fvp",
   "dfu",
   "jlink",
   "pyocd",
