@@ -16,9 +16,15 @@ describe("a telnet client", () => {
   test("accepts what a console server offers, and says so once", () => {
     const telnet = new TelnetProtocol();
     expect(says(telnet, IAC, WILL, SGA, IAC, WILL, ECHO, IAC, DO, BINARY).reply).toEqual([
-      ...[IAC, DO, SGA],
-      ...[IAC, DO, ECHO],
-      ...[IAC, WILL, BINARY],
+      IAC,
+      DO,
+      SGA,
+      IAC,
+      DO,
+      ECHO,
+      IAC,
+      WILL,
+      BINARY,
     ]);
     expect(says(telnet, IAC, WILL, SGA, IAC, DO, BINARY).reply).toEqual([]);
   });
@@ -26,8 +32,12 @@ describe("a telnet client", () => {
   test("refuses the rest: each request, but no announcement that something is off", () => {
     const telnet = new TelnetProtocol();
     expect(says(telnet, IAC, DO, WINDOW_SIZE, IAC, WILL, COM_PORT).reply).toEqual([
-      ...[IAC, WONT, WINDOW_SIZE],
-      ...[IAC, DONT, COM_PORT],
+      IAC,
+      WONT,
+      WINDOW_SIZE,
+      IAC,
+      DONT,
+      COM_PORT,
     ]);
     expect(says(telnet, IAC, DO, TIMING_MARK, IAC, DO, TIMING_MARK).reply).toHaveLength(6);
     expect(says(telnet, IAC, DONT, WINDOW_SIZE, IAC, WONT, COM_PORT).reply).toEqual([]);
@@ -43,10 +53,22 @@ describe("a telnet client", () => {
   test("takes negotiation out of what the DUT says, wherever it is cut", () => {
     const stream = [
       ...text("Hit any"),
-      ...[IAC, SB, COM_PORT, 1, 2, IAC, IAC, 3, IAC, SE],
+      IAC,
+      SB,
+      COM_PORT,
+      1,
+      2,
+      IAC,
+      IAC,
+      3,
+      IAC,
+      SE,
       ...text(" key"),
-      ...[IAC, IAC],
-      ...[IAC, DO, SGA],
+      IAC,
+      IAC,
+      IAC,
+      DO,
+      SGA,
       ...text("\r\0\r\n"),
     ];
     fc.assert(
@@ -66,7 +88,8 @@ describe("a telnet client", () => {
     says(telnet, IAC, WILL, ECHO);
     expect([...telnet.encode(Uint8Array.from([...text("a\r"), 255]))]).toEqual([
       ...text("a\r\0"),
-      ...[IAC, IAC],
+      IAC,
+      IAC,
     ]);
     expect([...telnet.encode(Uint8Array.from(text("b\r\n")))]).toEqual(text("b\r\n"));
   });

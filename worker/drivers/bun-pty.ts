@@ -1,11 +1,10 @@
 import type { Transport } from "../console/transport.ts";
 import { hostEnvironment } from "../host/spawn.ts";
-import { COLUMNS, GRACE_MS, hangUp, ROWS } from "./pty-session.ts";
+import { COLUMNS, GRACE_MS, hangUp, inRawTerminal, ROWS } from "./pty-session.ts";
 
 /** What we use of Bun's pseudo-terminals; its types would replace those of Node.js. */
 interface BunTerminal {
   write(bytes: Uint8Array): number;
-  setRawMode(raw: boolean): void;
   close(): void;
 }
 interface BunRuntime {
@@ -42,7 +41,7 @@ export async function bunPty(argv: readonly [string, ...string[]]): Promise<Tran
   const early: Uint8Array[] = [];
   let fallSilent: () => void = () => {};
   const silent = new Promise<void>((resolve) => (fallSilent = resolve));
-  const child = runtime.spawn(argv, {
+  const child = runtime.spawn(["/bin/sh", "-c", inRawTerminal(argv)], {
     env: hostEnvironment({ TERM: process.env["TERM"] ?? "dumb" }),
     terminal: {
       cols: COLUMNS,
@@ -52,7 +51,6 @@ export async function bunPty(argv: readonly [string, ...string[]]): Promise<Tran
       exit: () => fallSilent(),
     },
   });
-  child.terminal.setRawMode(true);
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const ended = child.exited.then(async (code) => {
     // Something it started may hold the terminal open.

@@ -3,9 +3,8 @@ import { once } from "node:events";
 import type { Transport } from "../console/transport.ts";
 import { hostEnvironment } from "../host/spawn.ts";
 import { requireTool } from "../host/tool.ts";
-import { shellQuote } from "../overlay/shell-quote.ts";
 import { bunPty, hasBunPty } from "./bun-pty.ts";
-import { COLUMNS, GRACE_MS, hangUp, ROWS } from "./pty-session.ts";
+import { GRACE_MS, hangUp, inRawTerminal } from "./pty-session.ts";
 
 /** Ends the first thing that comes: the number of the process on the terminal. */
 const READY = 1;
@@ -25,8 +24,7 @@ export async function ptyTransport(argv: readonly [string, ...string[]]): Promis
 /** Node.js has no pseudo-terminals, but every Debian has script(1). */
 async function scriptPty(argv: readonly [string, ...string[]]): Promise<Transport> {
   requireTool("script");
-  // Each word is quoted: the shell makes the terminal ready and is then replaced by the program.
-  const command = `stty raw -echo rows ${ROWS} cols ${COLUMNS}; printf '%s\\001' $$; exec ${argv.map(shellQuote).join(" ")}`;
+  const command = inRawTerminal(argv, "printf '%s\\001' $$");
   const child = spawn("script", ["-qefc", command, "/dev/null"], {
     env: hostEnvironment({ SHELL: "/bin/sh", TERM: process.env["TERM"] ?? "dumb" }),
     stdio: ["pipe", "pipe", "inherit"],

@@ -77,7 +77,7 @@ async function nodeSerialPort(target: SerialTarget): Promise<OpenPort> {
   });
   return {
     read: async (buffer) => (await port.read(buffer, 0, buffer.length)).bytesRead,
-    write: async (bytes) => void (await port.write(bytes)),
+    write: (bytes) => port.write(bytes),
     close: () => port.close(),
   };
 }
