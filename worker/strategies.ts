@@ -12,7 +12,7 @@ import { ipxeBoot } from "./actions/boot/ipxe.ts";
 import { kexecBoot } from "./actions/boot/kexec.ts";
 import { minimalBoot } from "./actions/boot/minimal.ts";
 import { newConnectionBoot } from "./actions/boot/new-connection.ts";
-import { qemuBoot } from "./actions/boot/qemu.ts";
+import { monitorBoot, qemuBoot, qemuNfsBoot } from "./actions/boot/qemu.ts";
 import { recoveryBoot } from "./actions/boot/recovery.ts";
 import { schrootBoot } from "./actions/boot/schroot.ts";
 import { sshBoot } from "./actions/boot/ssh.ts";
@@ -21,6 +21,7 @@ import { uefiBoot } from "./actions/boot/uefi.ts";
 import { uefiMenuBoot } from "./actions/boot/uefi-menu.ts";
 import { userCommand } from "./actions/command/user-command.ts";
 import { overlayDeploy } from "./actions/deploy/overlay.ts";
+import { qemuNfsDeploy } from "./actions/deploy/qemu-nfs.ts";
 import { recoveryDeploy } from "./actions/deploy/recovery.ts";
 import { sshDeploy } from "./actions/deploy/ssh.ts";
 import { downloadDeploy } from "./actions/deploy/download.ts";
@@ -69,12 +70,15 @@ export const strategies: readonly Strategy[] = [
   sdDeploy,
   ubootUmsDeploy,
   flasherDeploy,
+  qemuNfsDeploy,
   usbgMsDeploy,
   sshDeploy,
   overlayDeploy,
   recoveryDeploy,
   //
   qemuBoot,
+  qemuNfsBoot,
+  monitorBoot,
   minimalBoot,
   newConnectionBoot,
   sshBoot,

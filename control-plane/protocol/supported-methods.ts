@@ -29,6 +29,8 @@ const deploy: string[] = [
 ];
 const boot: string[] = [
   "qemu",
+  "qemu-nfs",
+  "monitor",
   "minimal",
   "new_connection",
   "ssh",

@@ -148,9 +148,9 @@ describe("booting a guest", () => {
     expect(caseOf(ran, "power-off")).toHaveLength(1);
   });
 
-  test("in a container is refused before anything runs", async () => {
+  test("in a container whose image has no safe name is refused before anything runs", async () => {
     const ran = await boot("exit 1", { boot: "    docker: {image: x}" });
-    expect(ran.result.error_msg).toContain("QEMU in a container is not supported yet");
+    expect(ran.result.error_msg).toContain("docker image name 'x'");
     expect(ran.messages.some((text) => text.startsWith("start: 1 "))).toBe(false);
   });
 });

@@ -1,57 +1,95 @@
 import { machine } from "node:os";
+import type { BootBlock } from "#protocol/job-actions.ts";
+import type { Transport } from "../../console/transport.ts";
 import { processTransport } from "../../drivers/process-transport.ts";
 import { runCommand } from "../../host/spawn.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
-import { consoleSlot, guestDriveSlot, imagesSlot, uefiSlot } from "../../pipeline/job-slots.ts";
+import {
+  consoleSlot,
+  guestDriveSlot,
+  imagesSlot,
+  placeholdersSlot,
+  uefiSlot,
+} from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { openConsole } from "../connection/open-console.ts";
 import { loginSteps } from "../login/login.ts";
-import { qemuArguments, qemuProgram } from "./qemu-command.ts";
+import { nfsAppend, qemuArguments, qemuProgram, type QemuMethod } from "./qemu-command.ts";
+import { checkQemuContainer, qemuInContainer, versionInContainer } from "./qemu-container.ts";
 
 /** A guest in QEMU, whose console is QEMU's standard input and output (DISPATCHER.md 12). */
-export const qemuBoot: BootStrategy = {
-  family: "boot",
-  name: "qemu",
-  refuses: ({ method, docker }, { device }) => {
-    if (method !== "qemu") return `the method is ${method}`;
-    if (docker !== undefined) return "QEMU in a container is not supported yet";
-    const offered = Object.keys(device.actions.boot.methods ?? {});
-    if (offered.includes("qemu")) return undefined;
-    return `the device has no boot method qemu (it has ${offered.join(", ") || "none"})`;
-  },
-  action: (block, context) => ({
-    name: "boot-image-retry",
-    retries: true,
-    needs: [imagesSlot],
-    gives: [consoleSlot],
-    steps: [
-      { name: "boot-qemu-image", retries: true, steps: [executeQemu] },
-      ...loginSteps(block, context),
-    ],
-  }),
-};
+export const qemuBoot = qemuStrategy("qemu", "qemu");
+/** The same, for guests that only print: tests of kind `monitors` read them. */
+export const monitorBoot = qemuStrategy("monitor", "qemu");
+/** A guest whose root file system this worker exports by NFS. */
+export const qemuNfsBoot = qemuStrategy("qemu-nfs", "qemu-nfs");
 
-const executeQemu: Action = {
+function qemuStrategy(name: string, method: QemuMethod): BootStrategy {
+  return {
+    family: "boot",
+    name,
+    refuses: (block, { device }) => {
+      if (block.method !== name) return `the method is ${block.method}`;
+      const offered = Object.keys(device.actions.boot.methods ?? {});
+      if (offered.includes(method)) return undefined;
+      return `the device has no boot method ${method} (it has ${offered.join(", ") || "none"})`;
+    },
+    action: (block, context) => ({
+      name: "boot-image-retry",
+      retries: true,
+      needs: [imagesSlot],
+      gives: [consoleSlot],
+      steps: [
+        { name: "boot-qemu-image", retries: true, steps: [executeQemu(block, method)] },
+        ...loginSteps(block, context),
+      ],
+    }),
+  };
+}
+
+const executeQemu = (block: BootBlock, method: QemuMethod): Action => ({
   name: "execute-qemu",
   gives: [consoleSlot],
-  validate: async ({ job, signal }) => void (await qemuVersion(qemuProgram(job), signal)),
-  run: startGuest,
-};
+  validate: async ({ job, signal }) => {
+    const program = qemuProgram(job, method);
+    if (block["docker"] !== undefined) checkQemuContainer(job, block["docker"]);
+    else await qemuVersion(program, signal);
+    if (method === "qemu-nfs") nfsAppend(job, undefined, {});
+  },
+  run: (context) => startGuest(context, block, method),
+});
 
-async function startGuest(context: RunContext): Promise<void> {
+async function startGuest(
+  context: RunContext,
+  block: BootBlock,
+  method: QemuMethod,
+): Promise<void> {
   const { job, slots, log, signal } = context;
-  const program = qemuProgram(job);
-  const version = await qemuVersion(program, signal);
-  const args = qemuArguments(
+  const program = qemuProgram(job, method);
+  const images = slots.take(imagesSlot);
+  const words = qemuArguments(
     job,
-    slots.take(imagesSlot),
+    images,
     slots.find(guestDriveSlot),
     slots.find(uefiSlot),
+    method,
   );
+  const known = slots.find(placeholdersSlot) ?? {};
+  const append =
+    method === "qemu-nfs" ? ["--append", nfsAppend(job, images.get("nfsrootfs"), known)] : [];
   // A guest that is left from the last attempt would hold the same files.
   await slots.find(consoleSlot)?.close();
-  log.debug(`Calling: ${JSON.stringify([program, ...args])}`);
-  const transport = await processTransport([program, ...args], { cwd: job.scratch });
+  const docker = block["docker"];
+  let version: string;
+  let transport: Transport;
+  if (docker === undefined) {
+    version = await qemuVersion(program, signal);
+    log.debug(`Calling: ${JSON.stringify([program, ...words, ...append])}`);
+    transport = await processTransport([program, ...words, ...append], { cwd: job.scratch });
+  } else {
+    version = await versionInContainer(context, docker, program);
+    transport = await qemuInContainer(context, docker, [program, ...words, ...append]);
+  }
   openConsole(context, transport);
   signal.throwIfAborted();
   context.record({
