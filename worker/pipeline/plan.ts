@@ -169,7 +169,7 @@ function shellTestsOn(
 ): TestBlock[] {
   return actions.flatMap(({ test }, index) => {
     if (!test || !usesOverlay(test) || test["docker"] !== undefined) return [];
-    return (test["connection-namespace"] ?? namespaces[index]) === namespace ? [test] : [];
+    return [namespaces[index], test["connection-namespace"]].includes(namespace) ? [test] : [];
   });
 }
 
