@@ -4,6 +4,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { methodPage } from "../support/method-page.ts";
+import { pageOnBed } from "../support/page-on-bed.ts";
 import { runOnBed } from "../support/run-on-bed.ts";
 import { MCU_BOARDS, startMcu, type McuBed } from "./mcu.ts";
 
@@ -18,13 +19,6 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The page's dictionary, with the connection and the power of this bed. */
-const onThisBed = (page: string, { dictionary }: McuBed): string => {
-  const own = dictionary.split("\n").slice(1).join("\n");
-  return page
-    .replace(/^\{% set (?:connection|hard_reset|power_on)_command .*\n/gm, "")
-    .replace("\n", `\n${own}`);
-};
 const cases = (results: readonly Record<string, unknown>[], suite: string) =>
   results
     .filter(({ definition }) => definition === suite)
@@ -34,7 +28,7 @@ describe.each(Object.keys(MCU_BOARDS) as (keyof typeof MCU_BOARDS)[])("firmware 
   test("reports its tests to monitors", async () => {
     bed = await startMcu(folder, board);
     const page = methodPage("test-monitors");
-    const ran = await runOnBed({ job: page.job, dictionary: onThisBed(page.dictionary, bed) });
+    const ran = await runOnBed({ job: page.job, dictionary: pageOnBed(page.dictionary, bed) });
     expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
     expect(cases(ran.results, "board")).toEqual([
       ["arithmetic", "pass"],
@@ -46,7 +40,7 @@ describe.each(Object.keys(MCU_BOARDS) as (keyof typeof MCU_BOARDS)[])("firmware 
   test("answers an interactive script", async () => {
     bed = await startMcu(folder, board);
     const page = methodPage("test-interactive");
-    const ran = await runOnBed({ job: page.job, dictionary: onThisBed(page.dictionary, bed) });
+    const ran = await runOnBed({ job: page.job, dictionary: pageOnBed(page.dictionary, bed) });
     expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
     expect(cases(ran.results, "0_firmware")).toEqual([
       ["version", "pass"],
@@ -64,7 +58,7 @@ describe.each(Object.keys(MCU_BOARDS) as (keyof typeof MCU_BOARDS)[])("firmware 
       "http://files.example.com/firmware.elf",
       pathToFileURL(bed.elf).href,
     );
-    const dictionary = onThisBed(page.dictionary, bed).replace("rack.example.com:1234", stub);
+    const dictionary = pageOnBed(page.dictionary, bed).replace("rack.example.com:1234", stub);
     const ran = await runOnBed({ job, dictionary });
     expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
     expect(cases(ran.results, "board")).toEqual([
@@ -81,7 +75,7 @@ test("gdb that can't reach its board is the lab's fault, and says what refused",
     "http://files.example.com/firmware.elf",
     pathToFileURL(bed.elf).href,
   );
-  const dictionary = onThisBed(page.dictionary, bed).replace(
+  const dictionary = pageOnBed(page.dictionary, bed).replace(
     "rack.example.com:1234",
     path.join(folder, "nobody.sock"),
   );

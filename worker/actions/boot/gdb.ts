@@ -5,7 +5,7 @@ import { containerArgv, deviceContainerOptions, keepUntilEnd } from "../../drive
 import { bootMethod, refusal } from "../../drivers/flashers/method-parameters.ts";
 import { upperCased } from "../../drivers/flashers/openocd.ts";
 import { filled } from "../../drivers/flashers/run-tool.ts";
-import { processTransport } from "../../drivers/process-transport.ts";
+import { ptyTransport } from "../../drivers/pty-transport.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { requireTool } from "../../host/tool.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
@@ -90,7 +90,7 @@ const REFUSAL =
   /^(?:.*: No such file or directory\.|.*: (?:Connection (?:refused|timed out|reset by peer)|No route to host)\.|Undefined command: .*|Error finishing flash operation|Load failed|Remote communication error.*|.*not supported by this target\.|You can't do that .*|The program is not being run\.)\s*$/m;
 
 async function debug(context: RunContext, session: Session): Promise<void> {
-  const { job, slots, log, signal, connectionTimeoutSeconds } = context;
+  const { slots, log, signal, connectionTimeoutSeconds } = context;
   const images = [...(slots.find(imagesSlot) ?? [])].map(([label, { path }]) => [label, path]);
   const values = upperCased(Object.fromEntries(images) as Record<string, string>);
   const argv = [
@@ -98,9 +98,8 @@ async function debug(context: RunContext, session: Session): Promise<void> {
     ...["-nx", "-q"],
     ...session.args.map((argument) => filled(argument, values)),
   ];
-  const transport = await processTransport(inContainer(context, session, argv), {
-    cwd: job.scratch,
-  });
+  // On a terminal what it says and what it complains of come in one stream, in their order.
+  const transport = await ptyTransport(inContainer(context, session, argv));
   const console = new Console(transport, { log: (_level, text) => log.write("debug", text) });
   context.defer(() => console.close());
   const wait = { timeoutSeconds: connectionTimeoutSeconds, signal };

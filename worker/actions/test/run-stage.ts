@@ -3,6 +3,7 @@ import { literalRegex } from "../../console/python-regex.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { Overlay } from "../../pipeline/job-slots.ts";
+import { slot } from "../../pipeline/slot.ts";
 import { promptPatterns } from "../login/prompt-patterns.ts";
 import { SignalReader } from "./signal-reader.ts";
 import { isTrace, SIGNAL } from "./signal-words.ts";
@@ -29,8 +30,9 @@ const RETURN_CODE = /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g;
  */
 export async function runStage(context: RunContext, shell: StageShell): Promise<void> {
   const { console, overlay, stage } = shell;
-  await prepareShell(context, shell);
-  await console.sendLine(`${overlay.lavaDir}/bin/lava-test-runner ${overlay.lavaDir}/${stage}`);
+  const folder = `${overlay.lavaDir}/${stage}`;
+  await prepareShell(context, shell, wasRun(context, folder) ? [runAgain(folder)] : []);
+  await console.sendLine(`${overlay.lavaDir}/bin/lava-test-runner ${folder}`);
   const reader = new SignalReader(context, stage, overlay.stages[stage] ?? []);
   try {
     await readSignals(context, console, reader);
@@ -41,9 +43,25 @@ export async function runStage(context: RunContext, shell: StageShell): Promise<
   if (reader.errors.length > 0) throw new JobFailure("Test", reader.errors.join("; "));
 }
 
+const ranSlot = slot<Set<string>>("stages that ran");
+
+/** Whether this stage was started before, by an earlier attempt; it counts as started from now on. */
+function wasRun({ slots }: RunContext, folder: string): boolean {
+  const ran = slots.find(ranSlot) ?? new Set();
+  slots.put(ranSlot, ran);
+  const known = ran.has(folder);
+  ran.add(folder);
+  return known;
+}
+
+/** The runner takes its list away when it starts, so that a reboot does not run it again; a retry shall. */
+const runAgain = (folder: string): string =>
+  `[ -e ${folder}/lava-test-runner.conf ] || mv ${folder}/lava-test-runner.conf-* ${folder}/lava-test-runner.conf`;
+
 async function prepareShell(
   { signal, connectionTimeoutSeconds }: RunContext,
   { console, prompts, overlay: { lavaDir, shell }, mountCommands = [] }: StageShell,
+  moreCommands: readonly string[],
 ): Promise<void> {
   const patterns = promptPatterns(prompts);
   const wait = { timeoutSeconds: connectionTimeoutSeconds, signal };
@@ -52,7 +70,7 @@ async function prepareShell(
     await console.expect(patterns, wait);
   };
   await type("#");
-  for (const command of mountCommands) await type(command);
+  for (const command of [...mountCommands, ...moreCommands]) await type(command);
   await type(`export SHELL=${shell}`);
   const sourcing = `. ${lavaDir}/environment`;
   await console.sendLine(`${sourcing} ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"`);
