@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 import { methodPage } from "../support/method-page.ts";
 import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
 import { start, type PodmanBed } from "./podman.ts";
@@ -84,7 +85,8 @@ describe.skipIf(!bed)("a container as the device", () => {
     const ran = await run(page.job.replace("uname -a", "sleep 1000"), page.dictionary, {
       cancel: cancel.signal,
       onText: (text) => {
-        if (text.includes("<LAVA_SIGNAL_STARTTC kernel>")) cancel.abort();
+        if (text.includes("<LAVA_SIGNAL_STARTTC kernel>"))
+          cancel.abort(new JobFailure("Canceled", "The job was canceled"));
       },
     });
     expect(ran.outcome).toMatchObject({ result: "fail", error_type: "Canceled" });
@@ -123,8 +125,8 @@ describe.skipIf(!bed)("a test in a container beside the device", () => {
     mkdirSync(tools, { recursive: true });
     writeFileSync(path.join(tools, "tool"), "");
     const page = methodPage("test-docker");
-    const step = "- lava-test-case bound --shell test -e /tools/tool -a ! -w /tools";
-    const job = page.job.replace("steps:\n", `steps:\n                ${step}\n`);
+    const step = "lava-test-case bound --shell 'test -e /tools/tool && ! touch /tools/other'";
+    const job = page.job.replace("steps:\n", `steps:\n                - ${JSON.stringify(step)}\n`);
     const settings = { test_docker_bind_mounts: [[tools, "/tools", "ro"]] };
     const ran = await run(job, page.dictionary, { settings });
     expect(verdicts(ran, "0_beside")["bound"], ran.text).toBe("pass");

@@ -88,6 +88,8 @@ function fillRoot(root: string): void {
     const link = path.join(root, "bin", applet);
     if (!existsSync(link)) symlinkSync("busybox", link);
   }
+  // As Debian's.
+  writeFileSync(path.join(root, "etc/bash.bashrc"), "PS1='\\u@\\h:\\w\\$ '\n");
   writeFileSync(path.join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/bash\n");
 }
 

@@ -16,6 +16,7 @@ import {
 } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { openConsole } from "../connection/open-console.ts";
+import { promptPatterns } from "../login/prompt-patterns.ts";
 import { exportDeviceEnv, expectShell } from "../login/shell-session.ts";
 
 /** A container as the DUT; its terminal is the console (DISPATCHER.md 12). */
@@ -50,8 +51,16 @@ const dockerRun = (block: BootBlock): Action => ({
     const { slots } = context;
     await slots.find(consoleSlot)?.close();
     const options = await containerOf(context, block);
-    openConsole(context, await containerTransport(context, options, commandOf(block)));
-    slots.put(promptsSlot, listOfTexts(block["prompts"]));
+    const console = openConsole(
+      context,
+      await containerTransport(context, options, commandOf(block)),
+    );
+    const prompts = listOfTexts(block["prompts"]);
+    slots.put(promptsSlot, prompts);
+    if (prompts.length === 0) return;
+    // The first prompt is nobody's answer. Without one it is for those who need one to say so.
+    const { connectionTimeoutSeconds: timeoutSeconds, signal } = context;
+    await console.tryExpect(promptPatterns(prompts), { timeoutSeconds, signal });
   },
 });
 
