@@ -17,7 +17,7 @@ export interface TftpOptions {
   readonly root: string;
   /** A line for each transfer that has ended, and each that was refused. */
   readonly onLine?: (line: string) => void;
-  /** First wait for a client's answer; 1 s when not said. */
+  /** Wait for a client's answer before it is sent again; 1 s when not said. */
   readonly timeoutMs?: number;
 }
 
@@ -77,7 +77,7 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
       request,
       source,
       timeoutMs,
-      attempts: 16,
+      attempts: 12,
     });
     mine.transfer = transfer;
     const start = performance.now();

@@ -17,7 +17,7 @@ export interface TransferOptions {
   readonly localAddress: string;
   readonly request: ReadRequest;
   readonly source: BlockSource;
-  /** First wait for an answer; doubles with each of the `attempts`. The client's `timeout` option replaces it. */
+  /** Wait for an answer before sending again, so many times; the client's `timeout` option replaces it. */
   readonly timeoutMs: number;
   readonly attempts: number;
 }
@@ -155,13 +155,10 @@ export class Transfer {
     if (!this.#ended) return;
     this.#tries += 1;
     if (this.#tries >= this.#options.attempts) return this.end("the client is silent");
-    // The wait doubles by letting 1, 2, 4 ... runs of the timer pass.
-    if ((this.#tries & (this.#tries - 1)) === 0 || this.#tries > 4) {
-      if (this.#oack && !this.#isNegotiated) {
-        this.#resent += 1;
-        this.#socket.send(this.#oack);
-      } else this.#again();
-    }
+    if (this.#oack && !this.#isNegotiated) {
+      this.#resent += 1;
+      this.#socket.send(this.#oack);
+    } else this.#again();
     this.#timer.refresh();
   }
 
