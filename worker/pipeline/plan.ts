@@ -55,7 +55,9 @@ export function planJob(
     const context: StrategyContext = { job, namespace, overlayTests, hasShell, stage };
     const strategy = pick(strategies, kind, block, context, index);
     const action = strategy.action(block as never, context);
-    const place = { job, block: block as BlockLimits, section: kind, namespace };
+    // As in LAVA, whose reference plans have it so: a command's own `timeout` is not looked at.
+    const limits = kind === "command" ? {} : (block as BlockLimits);
+    const place = { job, block: limits, section: kind, namespace };
     return {
       ...annotate(action, String(index + 1), place, undefined),
       strategy: kind === "command" ? kind : `${kind}:${strategy.name}`,
