@@ -37,6 +37,7 @@ import { tmpfsDeploy } from "./actions/deploy/tmpfs.ts";
 import { interactiveTest } from "./actions/test/interactive.ts";
 import { monitorTest } from "./actions/test/monitors.ts";
 import { definitionTest } from "./actions/test/test-shell.ts";
+import { avhBoot } from "./actions/boot/avh.ts";
 import { cmsisDapBoot } from "./actions/boot/cmsis-dap.ts";
 import { dfuBoot } from "./actions/boot/dfu.ts";
 import { fvpBoot } from "./actions/boot/fvp.ts";
@@ -46,6 +47,7 @@ import { openOcdBoot } from "./actions/boot/openocd.ts";
 import { pyOcdBoot } from "./actions/boot/pyocd.ts";
 import { qdlBoot } from "./actions/boot/qdl.ts";
 import { uuuBoot } from "./actions/boot/uuu.ts";
+import { avhDeploy } from "./actions/deploy/avh.ts";
 import { fvpDeploy } from "./actions/deploy/fvp.ts";
 import { mpsDeploy } from "./actions/deploy/mps.ts";
 import { muscaDeploy } from "./actions/deploy/musca.ts";
@@ -110,12 +112,14 @@ export const strategies: readonly Strategy[] = [
   uuuDeploy,
   qdlDeploy,
   fvpDeploy,
+  avhDeploy,
   vemsdDeploy,
   mpsDeploy,
   muscaDeploy,
   uuuBoot,
   qdlBoot,
   fvpBoot,
+  avhBoot,
   dfuBoot,
   jlinkBoot,
   pyOcdBoot,

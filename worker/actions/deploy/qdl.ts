@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import type { DeployBlock } from "#protocol/job-actions.ts";
-import { relativePath } from "../../drivers/flashers/job-files.ts";
+import { checkLinks, relativePath } from "../../drivers/flashers/job-files.ts";
 import { refusal } from "../../drivers/flashers/method-parameters.ts";
 import { unpackTar } from "../../host/tar.ts";
 import { requireTool } from "../../host/tool.ts";
@@ -55,6 +55,7 @@ function unpackedDownload(source: Mapping): Action {
       const isUnpacked = (await stat(archive)).isDirectory();
       const folder = isUnpacked ? archive : `${archive}.d`;
       if (!isUnpacked) await unpackTar(archive, folder, { signal });
+      await checkLinks(folder);
       slots.put(qcomflashSlot, folder);
     },
   };

@@ -1,5 +1,5 @@
+import { mkdir, readdir, realpath } from "node:fs/promises";
 import path from "node:path";
-import { mkdir } from "node:fs/promises";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { imagesSlot } from "../../pipeline/job-slots.ts";
@@ -42,4 +42,24 @@ export async function actionFolder(
   const folder = path.join(job.scratch, `${name}-${level}`);
   await mkdir(folder, { recursive: true });
   return folder;
+}
+
+/**
+ * Makes sure that no symbolic link of an unpacked archive leads out of its folder, to a file that is the lab's.
+ *
+ * @throws JobFailure Job, naming the link.
+ */
+export async function checkLinks(folder: string): Promise<void> {
+  const root = await realpath(folder);
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  for (const entry of entries.filter((one) => one.isSymbolicLink())) {
+    const link = path.join(entry.parentPath, entry.name);
+    const target = await realpath(link).catch(() => undefined);
+    if (target?.startsWith(`${root}${path.sep}`)) continue;
+    const name = path.relative(folder, link);
+    throw new JobFailure(
+      "Job",
+      `the archive's link ${name} does not lead to a file of the archive`,
+    );
+  }
 }
