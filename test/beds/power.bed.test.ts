@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runPowerCommand } from "../../worker/drivers/power/power-command.ts";
 import { methodPage } from "../support/method-page.ts";
 import { runOnBed } from "../support/run-on-bed.ts";
+import { startFileShelf } from "./file-shelf.ts";
 import { cannotStart, start, type PowerBed } from "./power.ts";
 
 const problem = cannotStart();
@@ -47,6 +48,27 @@ describe.skipIf(problem)("a board behind pdudaemon", () => {
     const { outcome, text } = await runOnBed({ job: page.job, dictionary });
     expect(outcome, text).toMatchObject({ result: "pass" });
   });
+
+  test.each(["boot-recovery", "deploy-recovery"])(
+    "is taken into recovery and back by the job of %s",
+    async (name) => {
+      const page = methodPage(name);
+      const image = path.join(folder, "image");
+      writeFileSync(image, "an image");
+      const shelf = await startFileShelf({ MLO: image, "u-boot.img": image });
+      const told = relays().length;
+      try {
+        const { outcome, text } = await runOnBed({
+          job: page.job.replaceAll("http://files.example.com/", shelf.url),
+          dictionary: onThisBed(page.dictionary),
+        });
+        expect(outcome, text).toMatchObject({ result: "pass" });
+        await expect.poll(() => relays().slice(told)).toEqual(["on 3", "off 3"]);
+      } finally {
+        await shelf.close();
+      }
+    },
+  );
 
   test("has no switch of another name", async () => {
     const words = ["pdudaemon", `${bed.daemon}/nobody`, "1", "on"];
