@@ -3,7 +3,7 @@ import { JobFailure } from "./job-failure.ts";
 import { consoleSlot, promptsSlot } from "./job-slots.ts";
 import type { Slot } from "./slot.ts";
 
-/** What belongs to a connection is looked for in the namespace whose connection is used. */
+/** What belongs to a connection is kept by the namespace whose connection is used. */
 const OF_CONNECTION = new Set<Slot<unknown>>([consoleSlot, promptsSlot]);
 
 /**
@@ -22,14 +22,15 @@ export function checkPlan(
     return known;
   };
   for (const { action, namespace, connectionNamespace, level, steps } of actions) {
-    const here = of(namespace);
+    const keeper = (slot: Slot<unknown>): Set<Slot<unknown>> =>
+      of(OF_CONNECTION.has(slot) ? connectionNamespace : namespace);
     for (const need of action.needs ?? []) {
-      if ((OF_CONNECTION.has(need) ? of(connectionNamespace) : here).has(need)) continue;
+      if (keeper(need).has(need)) continue;
       const message = `${level} ${action.name} needs ${need.name}, which no earlier action gives`;
       throw new JobFailure("Job", message);
     }
     // A parent's own work comes before its steps, what it gathers from them after.
-    const give = (): void => action.gives?.forEach((slot) => here.add(slot));
+    const give = (): void => action.gives?.forEach((slot) => keeper(slot).add(slot));
     if (action.run) give();
     checkPlan(steps, given);
     give();
