@@ -86,7 +86,7 @@ test.each(["tftp-hpa", "busybox with blocks of 1428"])(
   },
 );
 
-test.each(["tftp-hpa", "busybox with blocks of 1428"])(
+test.each(["tftp-hpa", "curl without options"])(
   "%s gets the whole file over a network that loses, doubles and reorders packets",
   async (client) => {
     const network = await lossyUdp(server.port, { seed: 5 });

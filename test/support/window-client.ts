@@ -38,8 +38,11 @@ export async function fetchInWindows(
           return;
         }
         const size = Number(agreed["blksize"] ?? 512);
-        if (packet.readUInt16BE(2) !== ((blocks.length + 1) & 0xffff)) {
-          // A gap, or something seen before: say once per window what is here.
+        const ahead = (packet.readUInt16BE(2) - blocks.length - 1) & 0xffff;
+        // Seen before.
+        if (ahead >= 0x8000) return;
+        if (ahead > 0) {
+          // A gap: say once per window what is here.
           if (inWindow >= 0) acknowledge();
           inWindow = -1;
           return;
