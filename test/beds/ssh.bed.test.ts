@@ -35,19 +35,47 @@ const resultOf = (results: readonly Record<string, unknown>[], name: string) =>
   results.filter((result) => result["case"] === name).map(({ result }) => result);
 
 describe.skipIf(problem)("a system behind sshd", () => {
-  test.each(["deploy-ssh", "boot-ssh"])("is tested by the job of %s", async (name) => {
+  test.each(["deploy-ssh", "boot-ssh", "boot-schroot"])(
+    "is tested by the job of %s",
+    async (name) => {
+      bed = await start(folder);
+      const page = methodPage(name);
+      const dictionary = onThisBed(page.dictionary, bed);
+      const { outcome, results, text } = await runOnBed({ job: page.job, dictionary });
+      expect(outcome, text).toMatchObject({ result: "pass" });
+      expect(cases(results).length).toBeGreaterThan(0);
+      expect(
+        cases(results).every(([, result]) => result === "pass"),
+        text,
+      ).toBe(true);
+      expect(resultOf(results, "scp-deploy")).toEqual(["pass"]);
+      expect(readdirSync(path.join(bed.root, "root"))).not.toContain("lava-1-overlay.tar.gz");
+    },
+  );
+
+  test("whose chroot is not there says so", async () => {
     bed = await start(folder);
-    const page = methodPage(name);
-    const dictionary = onThisBed(page.dictionary, bed);
-    const { outcome, results, text } = await runOnBed({ job: page.job, dictionary });
+    const page = methodPage("boot-schroot");
+    const { outcome, text } = await runOnBed({
+      job: page.job.replace("schroot: unstable", "schroot: sid"),
+      dictionary: onThisBed(page.dictionary, bed).replace("['unstable']", "['sid']"),
+    });
+    expect(outcome, text).toMatchObject({ result: "fail", error_type: "Infrastructure" });
+    expect(outcome.error_msg).toMatch(/^Unable to enter schroot sid: E: sid: Chroot not found/);
+  });
+
+  test("fetches the overlay alone over its console", async () => {
+    bed = await start(folder);
+    const page = methodPage("deploy-overlay");
+    const options = "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=FATAL";
+    const ssh = `ssh -tt -e none ${options} -i ${bed.identity} -p ${bed.port} root@127.0.0.1`;
+    const { outcome, results, text } = await runOnBed({
+      job: page.job,
+      dictionary: page.dictionary.replace("tcp://rack.example.com:7001", ssh),
+      dispatcher: { dispatcher_ip: "127.0.0.1", services_address: "127.0.0.1" },
+    });
     expect(outcome, text).toMatchObject({ result: "pass" });
-    expect(cases(results).length).toBeGreaterThan(0);
-    expect(
-      cases(results).every(([, result]) => result === "pass"),
-      text,
-    ).toBe(true);
-    expect(resultOf(results, "scp-deploy")).toEqual(["pass"]);
-    expect(readdirSync(path.join(bed.root, "root"))).not.toContain("lava-1-overlay.tar.gz");
+    expect(cases(results)).toEqual([["overlay-is-there", "pass"]]);
   });
 
   test("gets the overlay also without an sftp server", async () => {

@@ -90,24 +90,31 @@ KbdInteractiveAuthentication no
 UsePAM no
 StrictModes no
 PrintMotd no
+PrintLastLog no
 ${sftp ? "Subsystem sftp internal-sftp" : ""}
 `;
 
 function makeRoot(root: string, key: string): void {
-  for (const dir of "usr dev proc etc/alternatives root/.ssh tmp var run/sshd".split(" ")) {
+  for (const dir of "usr dev proc etc/alternatives etc/pam.d etc/schroot/chroot.d root/.ssh tmp var/lib/schroot/session run/sshd".split(
+    " ",
+  )) {
     mkdirSync(path.join(root, dir), { recursive: true });
   }
   for (const dir of ["bin", "sbin", "lib", "lib64"])
     symlinkSync(`usr/${dir}`, path.join(root, dir));
   const files = {
     "root/.ssh/authorized_keys": key,
-    "root/.bashrc": "PS1='root@dut:\\w# '\n",
+    "root/.bashrc": "PS1='${SCHROOT_CHROOT_NAME:+($SCHROOT_CHROOT_NAME)}root@dut:\\w# '\n",
     "root/.profile": ". ~/.bashrc\n",
     "etc/passwd":
       "root:x:0:0:root:/root:/bin/bash\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n",
     "etc/group": "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\n",
     "etc/os-release": "NAME=DUT\n",
+    // The whole system once more, by the name of a chroot.
+    "etc/schroot/schroot.conf": "[unstable]\ntype=plain\ndirectory=/\nroot-users=root\n",
+    "etc/pam.d/schroot":
+      "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n",
   };
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(path.join(root, name), content, { mode: 0o600 });
