@@ -12,6 +12,7 @@ tty=ttyS0 root= shell='-/bin/sh'
 for word in $line; do
   case "$word" in
     console=tty*) tty=\${word#console=} tty=\${tty%%,*} ;;
+    root=/dev/ram*) ;;
     root=/dev/*) root=\${word#root=} ;;
     login) shell=login ;;
   esac

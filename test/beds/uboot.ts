@@ -57,8 +57,10 @@ export async function startUboot(
   const guest = await makeGuest(say, arch);
   const [program, ...own] = board.qemu;
   const dtb = path.join(folder, "board.dtb");
-  const dump = ["-M", `${board.machine},dumpdtb=${dtb}`, "-nodefaults", "-display", "none"];
-  execFileSync(program, [...own, ...dump], { stdio: "ignore" });
+  // The machine has other devices with a firmware than without: its tree is taken from it as it will be.
+  const machine = ["-nodefaults", "-bios", board.firmware];
+  const dump = ["-M", `${board.machine},dumpdtb=${dtb}`, "-display", "none"];
+  execFileSync(program, [...own, ...machine, ...dump], { stdio: "ignore" });
   const shelf = await startFileShelf({
     Image: path.join(guest, "vmlinuz"),
     zImage: path.join(guest, "vmlinuz"),
@@ -68,7 +70,8 @@ export async function startUboot(
   const rig = await startVirtualBoard(folder, [
     program,
     ...own,
-    ...["-M", board.machine, "-nodefaults", "-bios", board.firmware],
+    ...machine,
+    ...["-M", board.machine],
     ...["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="],
   ]);
   const address = loopbackAddress(process.pid, rig.consolePort);
