@@ -68,7 +68,8 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     const source = await sourceOf(root, request);
     if (!source) {
       onLine(`${name}: there is no such file`);
-      return refuse(client, ERROR.notFound, "there is no such file");
+      // The words of other servers: device types look for them among a bootloader's error messages.
+      return refuse(client, ERROR.notFound, "File not found");
     }
     const { timeoutMs = 1000 } = options;
     const transfer = new Transfer({
