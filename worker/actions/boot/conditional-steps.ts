@@ -40,11 +40,11 @@ type Run = (context: RunContext) => Promise<void>;
 
 /** The same tree with every `run` and `runAfter` in it changed. */
 function mapped(action: Action, change: (run: Run) => Run): Action {
-  const { run, runAfter, steps } = action;
+  const { steps } = action;
   return {
     ...action,
-    ...(run ? { run: change((context) => run.call(action, context)) } : {}),
-    ...(runAfter ? { runAfter: change((context) => runAfter.call(action, context)) } : {}),
+    ...(action.run ? { run: change(async (context) => action.run?.(context)) } : {}),
+    ...(action.runAfter ? { runAfter: change(async (context) => action.runAfter?.(context)) } : {}),
     ...(steps ? { steps: steps.map((step) => mapped(step, change)) } : {}),
   };
 }
