@@ -56,6 +56,14 @@ describe("the type of a kernel", () => {
     expect(bootKindFor(type, aBoard())).toEqual({ kernelType: type, bootCommand });
   });
 
+  test("means nothing to a board that has another bootloader", () => {
+    const job = aBoard();
+    const boot = { methods: { barebox: {} } };
+    const device = { ...job.device, actions: { ...job.device.actions, boot } };
+    const kind = { kernelType: "zimage", bootCommand: undefined };
+    expect(bootKindFor("zimage", { ...job, device })).toEqual(kind);
+  });
+
   test("is refused when it is none, or when the board has no addresses for it", () => {
     expect(() => bootKindFor("elf", aBoard())).toThrow(/kernel type "elf": expected image/);
     const bare = { ...aBoard(), device: { ...aBoard().device, parameters: {} } };

@@ -13,7 +13,7 @@ export interface LoadAddresses {
 
 /**
  * U-Boot's command for a type of kernel (DISPATCHER.md 10.4, "bootX"). A raw kernel that the device has no addresses for
- * is converted to a uImage: `bootm` for another type than `uimage` means that.
+ * is converted to a uImage: `bootm` for another type than `uimage` means that. None on a device without U-Boot.
  *
  * @throws JobFailure Job when the type is unknown or the device has no addresses for it.
  */
@@ -25,6 +25,10 @@ export function bootKindFor(kernelType: unknown, job: JobContext): BootKind {
   if (type === undefined) {
     const message = `kernel type ${JSON.stringify(kernelType)}: expected ${TYPES.join(", ")}`;
     throw new JobFailure("Job", message);
+  }
+  // Other bootloaders find out themselves what a kernel is.
+  if (!Object.hasOwn(job.device.actions.boot.methods ?? {}, "u-boot")) {
+    return { kernelType: type, bootCommand: undefined };
   }
   const own = type === "image" ? "booti" : type === "zimage" ? "bootz" : "bootm";
   const bootCommand = addressesOf(own, job) ? own : "bootm";
