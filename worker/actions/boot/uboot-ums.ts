@@ -1,4 +1,5 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
+import { hostDevicePath } from "../../host/usb-devices.ts";
 import { writeDevice } from "../../host/write-device.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
@@ -30,7 +31,7 @@ async function flash(context: RunContext): Promise<void> {
   const device = massStorage(job);
   log.info(`writing ${image.path} to ${device}`);
   let told = 0;
-  await writeDevice(image.path, device, {
+  await writeDevice(image.path, hostDevicePath(device), {
     signal,
     onProgress: (written, total) => {
       const step = Math.floor((written / total) * PROGRESS_STEPS);

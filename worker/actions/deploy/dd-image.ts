@@ -95,7 +95,9 @@ async function exitCode(
       continue;
     }
     await console.expect(prompts, wait);
-    return download ?? match[1] ?? "";
+    // A writer that ends early breaks the download too: its own code tells more.
+    const code = match[1] ?? "";
+    return code === "0" ? (download ?? code) : code;
   }
 }
 
