@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { createConnection, createServer, type AddressInfo } from "node:net";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { freePort, untilListening } from "../support/loopback-ports.ts";
 import type { Bed } from "./bed.ts";
 import { startVirtualBoard } from "./virtual-board.ts";
 
 const FIRMWARE = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
+const QEMU_OPTIONS = "-accel tcg -M virt -cpu cortex-a53 -m 256 -nodefaults -bios".split(" ");
 const PDUDAEMON = "/usr/sbin/pdudaemon";
 
 /** Why this machine can't have this bed; undefined when it can. */
@@ -32,11 +32,7 @@ export async function start(
   const problem = cannotStart();
   if (problem) throw new Error(problem);
   mkdirSync(folder, { recursive: true });
-  const board = await startVirtualBoard(folder, [
-    "qemu-system-aarch64",
-    ...["-accel", "tcg", "-M", "virt", "-cpu", "cortex-a53", "-m", "256"],
-    ...["-nodefaults", "-bios", FIRMWARE],
-  ]);
+  const board = await startVirtualBoard(folder, ["qemu-system-aarch64", ...QEMU_OPTIONS, FIRMWARE]);
   const port = await freePort();
   const relayLog = path.join(folder, "relays.log");
   writeFileSync(relayLog, "");
@@ -90,25 +86,4 @@ export async function start(
       await board.close();
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
-  return port;
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (;;) {
-    const socket = createConnection({ port, host: "127.0.0.1" });
-    const isThere = await Promise.race([
-      once(socket, "connect").then(() => true),
-      once(socket, "error").then(() => false),
-    ]).catch(() => false);
-    socket.destroy();
-    if (isThere) return;
-    await sleep(20);
-  }
 }

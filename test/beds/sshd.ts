@@ -1,10 +1,8 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { createConnection } from "node:net";
+import { freePort, untilListening } from "../support/loopback-ports.ts";
 import type { Bed } from "./bed.ts";
 
 const SSHD = "/usr/sbin/sshd";
@@ -118,28 +116,5 @@ function makeRoot(root: string, key: string): void {
   };
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(path.join(root, name), content, { mode: 0o600 });
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
-  return port;
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (;;) {
-    const isThere = await new Promise<boolean>((resolve) => {
-      const socket = createConnection({ port, host: "127.0.0.1" });
-      socket.once("connect", () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.once("error", () => resolve(false));
-    });
-    if (isThere) return;
-    await sleep(20);
   }
 }
