@@ -22,10 +22,10 @@ export async function fetchInWindows(
       let acks = 0;
       let inWindow = 0;
       let server = 0;
-      const acknowledge = (): void => {
+      const acknowledge = (then: () => void = () => {}): void => {
         acks += 1;
         inWindow = 0;
-        socket.send(ackPacket(blocks.length & 0xffff), server, "127.0.0.1");
+        socket.send(ackPacket(blocks.length & 0xffff), server, "127.0.0.1", then);
       };
       socket.on("message", (packet, from) => {
         server = from.port;
@@ -39,7 +39,8 @@ export async function fetchInWindows(
         }
         const size = Number(agreed["blksize"] ?? 512);
         const ahead = (packet.readUInt16BE(2) - blocks.length - 1) & 0xffff;
-        // Seen before.
+        // The last one again: what said that it is here was lost. Earlier ones say nothing new.
+        if (ahead === 0xffff) return acknowledge();
         if (ahead >= 0x8000) return;
         if (ahead > 0) {
           // A gap: say once per window what is here.
@@ -50,8 +51,11 @@ export async function fetchInWindows(
         inWindow = Math.max(0, inWindow) + 1;
         blocks.push(packet.subarray(4));
         const isLast = packet.length < 4 + size;
-        if (isLast || inWindow >= Number(agreed["windowsize"] ?? 1)) acknowledge();
-        if (isLast) resolve({ bytes: Buffer.concat(blocks), options: agreed, acks });
+        if (isLast) {
+          const got = { bytes: Buffer.concat(blocks), options: agreed, acks: acks + 1 };
+          return acknowledge(() => resolve(got));
+        }
+        if (inWindow >= Number(agreed["windowsize"] ?? 1)) acknowledge();
       });
       socket.send(readPacket(file, options), port, "127.0.0.1");
     });

@@ -42,8 +42,6 @@ export class Transfer {
   #isNegotiated: boolean;
   #tries = 0;
   #resent = 0;
-  /** A window was sent again for this block because the client acknowledged it twice. */
-  #resentAfter = -1;
 
   constructor(options: TransferOptions) {
     this.#options = options;
@@ -124,7 +122,8 @@ export class Transfer {
     // The one block that is on its way and has this number.
     const block = this.#acked + ((wire - this.#acked) & 0xffff);
     if (block > this.#sent) return;
-    if (block === this.#acked) return this.#repeatedAck();
+    // Said twice: perhaps the network doubled it. To answer would double all that follows; the timer does.
+    if (block === this.#acked) return;
     this.#acked = block;
     this.#progress();
     if (block === this.#blocks) return this.end(undefined);
@@ -134,16 +133,6 @@ export class Transfer {
       this.#sent = block;
     }
     this.#pump();
-  }
-
-  /**
-   * With windows, the client says again what it has when the first block of one is missing. With single blocks
-   * it may only mean that the network doubled a packet: answering would double all that follow.
-   */
-  #repeatedAck(): void {
-    if (this.#windowSize === 1 || this.#resentAfter === this.#acked) return;
-    this.#resentAfter = this.#acked;
-    this.#again();
   }
 
   #progress(): void {
