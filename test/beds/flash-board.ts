@@ -24,7 +24,10 @@ export async function start(folder: string, say: (line: string) => void): Promis
     "-m",
     "512",
     "-nodefaults",
-    ...["-kernel", path.join(guest, "vmlinuz"), "-initrd", initramfs],
+    "-kernel",
+    path.join(guest, "vmlinuz"),
+    "-initrd",
+    initramfs,
     "-append",
     "console=ttyS0 root=/dev/vda",
   ]);
@@ -45,7 +48,8 @@ export async function startUbootBoard(folder: string): Promise<FlashBoard> {
     "-m",
     "512",
     "-nodefaults",
-    ...["-bios", firmware],
+    "-bios",
+    firmware,
   ]);
 }
 
