@@ -71,8 +71,12 @@ export async function startUboot(
     program,
     ...own,
     ...machine,
-    ...["-M", board.machine],
-    ...["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="],
+    "-M",
+    board.machine,
+    "-netdev",
+    "user,id=net",
+    "-device",
+    "virtio-net-pci,netdev=net,romfile=",
   ]);
   const address = loopbackAddress(process.pid, rig.consolePort);
   return {
