@@ -9,6 +9,9 @@ import { startVirtualBoard } from "./virtual-board.ts";
 
 const FIRMWARE = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
 
+/** A board of QEMU with U-Boot and nothing else. */
+export const BOARD = `-accel tcg -M virt -cpu cortex-a53 -m 256 -nodefaults -bios ${FIRMWARE}`;
+
 /** How a board's serial line reaches the worker. */
 export const LINES = ["tcp", "serial", "ser2net", "conserver"] as const;
 export type Line = (typeof LINES)[number];
@@ -47,11 +50,7 @@ export async function startConsole(folder: string, line: Line): Promise<ConsoleB
   const problem = cannotStart(line);
   if (problem) throw new Error(problem);
   mkdirSync(folder, { recursive: true });
-  const board = await startVirtualBoard(folder, [
-    "qemu-system-aarch64",
-    ...["-accel", "tcg", "-M", "virt", "-cpu", "cortex-a53", "-m", "256"],
-    ...["-nodefaults", "-bios", FIRMWARE],
-  ]);
+  const board = await startVirtualBoard(folder, ["qemu-system-aarch64", ...BOARD.split(" ")]);
   const closing = [(): Promise<void> => board.close()];
   const connection = await connectionOf(folder, line, board.consolePort, closing);
   return {
