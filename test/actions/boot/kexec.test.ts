@@ -1,7 +1,11 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { kexecBoot } from "../../../worker/actions/boot/kexec.ts";
 import type { Action } from "../../../worker/pipeline/action.ts";
+import { placeholdersSlot, tftpFilesSlot } from "../../../worker/pipeline/job-slots.ts";
 import { onConsole } from "../../support/on-console.ts";
 import { aJobContext, run } from "../../support/plan-of.ts";
 
@@ -60,6 +64,32 @@ describe("kexec", () => {
       error_msg: "'kexec --load /boot/Image' failed with return code 255!",
     });
     expect(messages).not.toContain("asked: -e");
+  });
+
+  test("fetches what a deployment offers by TFTP", async () => {
+    const scratch = mkdtempSync(path.join(tmpdir(), "pumice-kexec-"));
+    try {
+      writeFileSync(path.join(scratch, "Image"), "a kernel");
+      const offer: Action = {
+        name: "offer",
+        run: async ({ slots }) => {
+          slots.put(tftpFilesSlot, { folder: scratch, tftpPath: "7/tftp" });
+          slots.put(placeholdersSlot, { KERNEL: "7/tftp/Image", DTB: "" });
+        },
+      };
+      const to = path.join(scratch, "on the DUT");
+      const block = { kernel: to, deploy: true };
+      const steps = [offer, call({ ...block, command: "kexec" })];
+      const services = { dispatcher_ip: "127.0.0.1", services_address: "127.0.0.1" };
+      const job = { ...aJobContext(), scratch, dispatcher: services };
+      // The stand-in's kexec is asked without quotes: its kernel's path is only looked at here.
+      const { messages } = await run(onConsole({ script: dut(boots), prompts: ["# "] }, steps), {
+        job,
+      });
+      expect(existsSync(to) && readFileSync(to, "utf8"), messages.join("\n")).toBe("a kernel");
+    } finally {
+      rmSync(scratch, { recursive: true });
+    }
   });
 
   test.each([

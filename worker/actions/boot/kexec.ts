@@ -1,10 +1,18 @@
+import { copyFile } from "node:fs/promises";
+import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { shellQuote } from "../../overlay/shell-quote.ts";
 import type { Action, RunContext, ValidateContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { consoleSlot, imagesSlot, promptsSlot } from "../../pipeline/job-slots.ts";
+import {
+  consoleSlot,
+  imagesSlot,
+  placeholdersSlot,
+  promptsSlot,
+  tftpFilesSlot,
+} from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { serveFile } from "../../services/file-server.ts";
 import { loginSteps } from "../login/login.ts";
@@ -25,11 +33,16 @@ export const kexecBoot: BootStrategy = {
 
 const DEFAULT_COMMAND = "/sbin/kexec";
 
-/** The block's key for each file, the option that names it, and the label of its deployment. */
+/** The block's key for each file, the option that names it, the labels and the placeholder of its deployment. */
 const FILES = [
-  { key: "kernel", option: undefined, labels: ["kernel"] },
-  { key: "dtb", option: "--dtb", labels: ["dtb"] },
-  { key: "initrd", option: "--initrd", labels: ["initrd", "ramdisk", "initramfs"] },
+  { key: "kernel", option: undefined, labels: ["kernel"], placeholder: "KERNEL" },
+  { key: "dtb", option: "--dtb", labels: ["dtb"], placeholder: "DTB" },
+  {
+    key: "initrd",
+    option: "--initrd",
+    labels: ["initrd", "ramdisk", "initramfs"],
+    placeholder: "RAMDISK",
+  },
 ] as const;
 
 const callKexec = (block: BootBlock): Action => ({
@@ -77,17 +90,35 @@ function loadCommand(block: BootBlock, command: string, isPanic: boolean): strin
 
 /** `deploy: true`: the files of the deployment before go where the block says that they are. */
 async function fetchFiles(context: RunContext, block: BootBlock): Promise<void> {
-  const images = context.slots.find(imagesSlot);
-  for (const { key, labels } of FILES) {
+  for (const { key, labels, placeholder } of FILES) {
     const to = block[key];
     if (typeof to !== "string" || to === "") continue;
-    const image = labels.map((label) => images?.get(label)).find((found) => found !== undefined);
-    if (!image) {
-      const there = [...(images?.keys() ?? [])].join(", ") || "none";
+    const file = deployedFile(context, labels) ?? (await tftpFile(context, key, placeholder));
+    if (file === undefined) {
+      const there = [...(context.slots.find(imagesSlot)?.keys() ?? [])].join(", ") || "none";
       const message = `kexec: deploy: true, but no image ${labels.join(" or ")} was deployed (there are ${there})`;
       throw new JobFailure("Job", message);
     }
-    const url = await serveFile(context, image.path);
+    const url = await serveFile(context, file);
     await runOnDut(context, `wget -q -O ${shellQuote(to)} ${shellQuote(url)}`);
   }
+}
+
+function deployedFile({ slots }: RunContext, labels: readonly string[]): string | undefined {
+  const images = slots.find(imagesSlot);
+  return labels.map((label) => images?.get(label)).find((found) => found !== undefined)?.path;
+}
+
+/** What is offered by TFTP, which may be in a folder of the machine: what is served by http is the job's own. */
+async function tftpFile(
+  { slots, job, level }: RunContext,
+  key: string,
+  placeholder: string,
+): Promise<string | undefined> {
+  const offered = slots.find(tftpFilesSlot);
+  const name = slots.find(placeholdersSlot)?.[placeholder] ?? "";
+  if (!offered || !name.startsWith(`${offered.tftpPath}/`)) return undefined;
+  const own = path.join(job.scratch, `kexec-${level}-${key}`);
+  await copyFile(path.join(offered.folder, name.slice(offered.tftpPath.length + 1)), own);
+  return own;
 }
