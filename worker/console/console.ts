@@ -53,11 +53,16 @@ export class Console {
   /** Milliseconds between characters that are typed (DISPATCHER.md 10.5). */
   characterDelayMs = 0;
 
+  #lentTo: ((bytes: Uint8Array) => void) | undefined;
+
   constructor(transport: Transport, options: ConsoleOptions) {
     this.#transport = transport;
     this.#log = options.log;
     this.#transcript = new Transcript((line) => (this.#lastLogLine = this.#log("target", line)));
-    transport.onData((bytes) => this.#receive(this.#decoder.write(Buffer.from(bytes))));
+    transport.onData((bytes) => {
+      if (this.#lentTo) this.#lentTo(bytes);
+      else this.#receive(this.#decoder.write(Buffer.from(bytes)));
+    });
     transport.onEnd((why) => {
       this.#receive(this.#decoder.end());
       this.#transcript.flush();
@@ -144,6 +149,18 @@ export class Console {
   /** Ends a line that `send` has typed; the log has it already. */
   endLine(): Promise<void> {
     return this.#write(this.lineEnd);
+  }
+
+  /** Lends the line to a program that speaks its own protocol over it: until `use` is done, nothing is logged or matched. */
+  async lend<T>(use: (line: Pick<Transport, "onData" | "write">) => Promise<T>): Promise<T> {
+    try {
+      return await use({
+        onData: (listener) => (this.#lentTo = listener),
+        write: (bytes) => this.#transport.write(bytes),
+      });
+    } finally {
+      this.#lentTo = undefined;
+    }
   }
 
   async close(): Promise<void> {

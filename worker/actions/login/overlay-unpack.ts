@@ -1,7 +1,124 @@
+import { spawn } from "node:child_process";
+import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
-import type { Action } from "../../pipeline/action.ts";
+import type { Console } from "../../console/console.ts";
+import { dispatcherIp } from "../../host/dispatcher-ip.ts";
+import { hostEnvironment } from "../../host/spawn.ts";
+import { requireTool } from "../../host/tool.ts";
+import { shellQuote } from "../../overlay/shell-quote.ts";
+import type { Action, RunContext } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import { consoleSlot, overlayTarballSlot } from "../../pipeline/job-slots.ts";
+import { serveFile } from "../../services/file-server.ts";
+import { kernelExports, isWithin } from "../../services/nfs-root.ts";
 
-/** `overlay-unpack` when the block has `transfer_overlay` (DISPATCHER.md 14). */
+/** `overlay-unpack` when the block has `transfer_overlay`: the DUT fetches and unpacks the overlay itself (DISPATCHER.md 14). */
 export function overlayUnpackSteps(block: BootBlock): Action[] {
-  return block["transfer_overlay"] === undefined ? [] : [{ name: "overlay-unpack" }];
+  const asked = block["transfer_overlay"];
+  if (asked === undefined || asked === null) return [];
+  return [
+    {
+      name: "overlay-unpack",
+      needs: [consoleSlot, overlayTarballSlot],
+      validate: async () => {
+        if (transferOf(asked).method === "zmodem") requireTool("sz");
+      },
+      run: (context) => transferOverlay(context, transferOf(asked)),
+    },
+  ];
+}
+
+interface Transfer {
+  readonly method: "http" | "nfs" | "zmodem";
+  readonly download: string;
+  readonly unpack: string;
+}
+
+function transferOf(value: unknown): Transfer {
+  const asked = (typeof value === "object" ? value : {}) as Record<string, unknown>;
+  const text = (key: string): string => (typeof asked[key] === "string" ? asked[key].trim() : "");
+  const method = text("transfer_method") || "http";
+  if (method !== "http" && method !== "nfs" && method !== "zmodem") {
+    const message = `transfer_overlay.transfer_method '${method}': expected http, nfs or zmodem`;
+    throw new JobFailure("Job", message);
+  }
+  const [download, unpack] = [text("download_command"), text("unpack_command")];
+  if (unpack !== "" && (download !== "" || method === "zmodem"))
+    return { method, download, unpack };
+  const message = "transfer_overlay: expected download_command and unpack_command";
+  throw new JobFailure("Job", message);
+}
+
+async function transferOverlay(context: RunContext, transfer: Transfer): Promise<void> {
+  const tarball = context.slots.take(overlayTarballSlot);
+  const name = path.basename(tarball);
+  if (transfer.method === "nfs") return unpackFromNfs(context, tarball, transfer);
+  await typed(context, `rm -f ${name}`);
+  if (transfer.method === "http") {
+    await typed(context, `${transfer.download} ${await serveFile(context, tarball)}`);
+  } else {
+    await sendByZmodem(context, tarball, transfer.download || "rz");
+  }
+  await typed(context, `${transfer.unpack} ${name}`);
+}
+
+async function unpackFromNfs(
+  context: RunContext,
+  tarball: string,
+  { download, unpack }: Transfer,
+): Promise<void> {
+  const folder = path.dirname(tarball);
+  if (!(kernelExports() ?? []).some((one) => isWithin(folder, one.folder))) {
+    const message = `transfer_overlay by nfs: ${folder} is not exported by this machine's NFS server`;
+    throw new JobFailure("Infrastructure", message);
+  }
+  const mount = `/mnt/${path.basename(tarball, ".tar.gz")}`;
+  const server = dispatcherIp(context.job.dispatcher);
+  await typed(context, `mkdir -p ${mount}; ${download} ${server}:${shellQuote(folder)} ${mount}`);
+  await typed(context, `${unpack} ${mount}/${path.basename(tarball)} -C /`);
+  await typed(context, `umount ${mount}`);
+}
+
+/** Types a command and waits until it says how it ended: what is typed has `$?` there, so that its echo is not the answer. */
+async function typed(context: RunContext, command: string): Promise<void> {
+  const { connection, signal, connectionTimeoutSeconds } = context;
+  const console = connection.take(consoleSlot);
+  await console.sendLine(`${command} ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"`);
+  const { match } = await console.expect(
+    { ended: /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g },
+    { timeoutSeconds: connectionTimeoutSeconds, signal },
+  );
+  const code = Number(match[1]);
+  if (code === 0) return;
+  throw new JobFailure("Job", `'${command}' failed with return code ${code}!`);
+}
+
+/** The DUT's `rz` and the worker's `sz` talk to each other over the console. */
+async function sendByZmodem(context: RunContext, file: string, receive: string): Promise<void> {
+  const { connection, signal, connectionTimeoutSeconds } = context;
+  const console: Console = connection.take(consoleSlot);
+  await console.sendLine(`${receive} ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"`);
+  const options = { timeoutSeconds: connectionTimeoutSeconds, signal };
+  // What a receiver begins with.
+  await console.expect({ ready: /\*\*\x18B0[01]/g, failed: /RETRUNCODE \d/g }, options);
+  const status = await console.lend(async (line) => {
+    const child = spawn("sz", ["--binary", "--quiet", "--", file], {
+      env: hostEnvironment(),
+      stdio: ["pipe", "pipe", "ignore"],
+      signal,
+    });
+    line.onData((bytes) => child.stdin.write(bytes));
+    child.stdin.on("error", () => {});
+    const ended = new Promise<number>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (code) => resolve(code ?? 1));
+    });
+    for await (const bytes of child.stdout) await line.write(bytes as Buffer);
+    return ended;
+  });
+  signal.throwIfAborted();
+  if (status !== 0) throw new JobFailure("Infrastructure", `sz ended with ${status}`);
+  const { match } = await console.expect({ ended: /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g }, options);
+  if (match[1] === "0") return;
+  throw new JobFailure("Job", `'${receive}' failed with return code ${match[1]}!`);
 }
