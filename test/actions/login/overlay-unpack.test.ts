@@ -1,0 +1,74 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { overlayUnpackSteps } from "../../../worker/actions/login/overlay-unpack.ts";
+import { overlayTarballSlot } from "../../../worker/pipeline/job-slots.ts";
+import { onConsole } from "../../support/on-console.ts";
+import { aJobContext, run, type Ran } from "../../support/plan-of.ts";
+
+let scratch: string;
+let dut: string;
+beforeEach(() => {
+  scratch = mkdtempSync(path.join(tmpdir(), "pumice-unpack-"));
+  dut = path.join(scratch, "dut");
+  mkdirSync(dut);
+  writeFileSync(path.join(scratch, "overlay-1.tar.gz"), gzipSync("the overlay"));
+});
+afterEach(() => rmSync(scratch, { recursive: true }));
+
+/** A DUT whose shell is this machine's, in a folder of its own. */
+function transfer(transfer_overlay: unknown): Promise<Ran> {
+  const job = {
+    ...aJobContext({ timeouts: { job: { minutes: 1 }, connection: { seconds: 20 } } }),
+    scratch,
+    dispatcher: { dispatcher_ip: "127.0.0.1" },
+  };
+  const steps = overlayUnpackSteps({ method: "minimal", transfer_overlay });
+  const put = {
+    name: "put",
+    gives: [overlayTarballSlot],
+    run: async ({
+      slots,
+    }: {
+      slots: { put(slot: typeof overlayTarballSlot, value: string): void };
+    }) => slots.put(overlayTarballSlot, path.join(scratch, "overlay-1.tar.gz")),
+  };
+  return run(onConsole({ script: `cd '${dut}'; exec sh` }, [put, ...steps]), { job });
+}
+
+test("the DUT fetches the overlay by HTTP and unpacks it", async () => {
+  const { outcome } = await transfer({ download_command: "curl -sO", unpack_command: "gunzip" });
+  expect(outcome).toMatchObject({ result: "pass" });
+  expect(readFileSync(path.join(dut, "overlay-1.tar"), "utf8")).toBe("the overlay");
+});
+
+test("a command that fails is named with what it returned", async () => {
+  const { outcome } = await transfer({ download_command: "false", unpack_command: "gunzip" });
+  expect(outcome).toMatchObject({ result: "fail", error_type: "Job" });
+  expect(JSON.stringify(outcome)).toMatch(
+    /'false http:.*overlay-1.tar.gz' failed with return code 1!/,
+  );
+});
+
+test.runIf(existsSync("/usr/bin/rz"))("the overlay goes over the console by ZMODEM", async () => {
+  const { outcome, messages } = await transfer({
+    transfer_method: "zmodem",
+    unpack_command: "gunzip",
+  });
+  expect(outcome, messages.join("\n")).toMatchObject({ result: "pass" });
+  expect(readFileSync(path.join(dut, "overlay-1.tar"), "utf8")).toBe("the overlay");
+});
+
+test("without its commands the job is refused before it runs", async () => {
+  const { outcome } = await transfer({ unpack_command: "gunzip" });
+  expect(JSON.stringify(outcome)).toContain("expected download_command and unpack_command");
+  expect(await transfer({ transfer_method: "carrier pigeon" })).toMatchObject({
+    outcome: { result: "fail" },
+  });
+});
+
+test("a block that doesn't ask for it has no such step", () => {
+  expect(overlayUnpackSteps({ method: "minimal" })).toEqual([]);
+});
