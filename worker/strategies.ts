@@ -12,6 +12,7 @@ import { ipxeBoot } from "./actions/boot/ipxe.ts";
 import { kexecBoot } from "./actions/boot/kexec.ts";
 import { minimalBoot } from "./actions/boot/minimal.ts";
 import { newConnectionBoot } from "./actions/boot/new-connection.ts";
+import { qemuIsoBoot } from "./actions/boot/qemu-iso.ts";
 import { monitorBoot, qemuBoot, qemuNfsBoot } from "./actions/boot/qemu.ts";
 import { recoveryBoot } from "./actions/boot/recovery.ts";
 import { schrootBoot } from "./actions/boot/schroot.ts";
@@ -21,6 +22,7 @@ import { uefiBoot } from "./actions/boot/uefi.ts";
 import { uefiMenuBoot } from "./actions/boot/uefi-menu.ts";
 import { userCommand } from "./actions/command/user-command.ts";
 import { overlayDeploy } from "./actions/deploy/overlay.ts";
+import { isoInstallerDeploy } from "./actions/deploy/iso-installer.ts";
 import { qemuNfsDeploy } from "./actions/deploy/qemu-nfs.ts";
 import { recoveryDeploy } from "./actions/deploy/recovery.ts";
 import { sshDeploy } from "./actions/deploy/ssh.ts";
@@ -73,6 +75,7 @@ export const strategies: readonly Strategy[] = [
   ubootUmsDeploy,
   flasherDeploy,
   qemuNfsDeploy,
+  isoInstallerDeploy,
   usbgMsDeploy,
   sshDeploy,
   overlayDeploy,
@@ -81,6 +84,7 @@ export const strategies: readonly Strategy[] = [
   qemuBoot,
   qemuNfsBoot,
   monitorBoot,
+  qemuIsoBoot,
   minimalBoot,
   newConnectionBoot,
   sshBoot,

@@ -109,3 +109,15 @@ export interface TftpFiles {
   readonly tftpPath: string;
 }
 export const tftpFilesSlot = slot<TftpFiles>("tftp-files");
+
+/** An installation of a system from a disc image, prepared by `deploy: to: iso-installer`. */
+export interface Installer {
+  /** The disk that it goes to: a raw image, empty at first. */
+  readonly disk: string;
+  /** Out of the disc image. */
+  readonly kernel: string;
+  readonly initrd: string;
+  /** The answers to the installer's questions. */
+  readonly preseed: string;
+}
+export const installerSlot = slot<Installer>("installer");
