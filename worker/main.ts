@@ -33,6 +33,11 @@ const HELP = `pumice-worker: runs jobs on the devices of this machine.
       Switches an outlet by hand, as "pumice-power ..." does in a device's dictionary. Without more it
       lists the drivers.
 
+  pumice-worker doctor [--settings FILE]
+      Looks whether this machine has what jobs need: programs, ports, servers. A line each, with what to
+      do about what is missing. Exits 0 when nothing is.
+        --settings FILE     the worker's settings (dispatcher_ip, tftp_dir, nfs_root ...), YAML
+
   pumice-worker --help | --version
 `;
 
@@ -43,6 +48,7 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   start,
   run,
   runner,
+  doctor,
   power,
 };
 
@@ -77,7 +83,9 @@ async function start(args: string[]): Promise<number> {
   };
   log(`pumice-worker ${VERSION}, control plane ${url}, work folder ${workDir}`);
   const runnerCommand = (folder: string) => rerunCommand(["runner", folder]);
-  await runAgent({ url, tokenFile, workDir, runnerCommand, log }, stop.signal);
+  const { tftpForJobs } = await import("./services/agent-tftp.ts");
+  const jobBegins = tftpForJobs(workDir, log);
+  await runAgent({ url, tokenFile, workDir, runnerCommand, jobBegins, log }, stop.signal);
   log("stopped; running jobs go on");
   return 0;
 }
@@ -127,6 +135,13 @@ async function power(args: string[]): Promise<number> {
     throw type === "Infrastructure" ? new Error(message, { cause: error }) : error;
   }
   return 0;
+}
+
+async function doctor(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args, { settings: { type: "string" } });
+  if (positionals.length > 0) throw new UsageError("doctor: expected options only");
+  const { runDoctor } = await import("./doctor.ts");
+  return runDoctor(values.settings, (line) => process.stdout.write(`${line}\n`));
 }
 
 /** Internal: what the agent starts for each job. Does nothing when the job has a runner already. */

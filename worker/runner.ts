@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { writeFileAtomic } from "./host/atomic-file.ts";
-import { jobDirectoryAt } from "./host/job-directory.ts";
+import { jobDirectoryAt, tftpRoot } from "./host/job-directory.ts";
 import { cancelSignals } from "./host/cancel-signals.ts";
 import { openSpool } from "./host/spool.ts";
 import { runTicket } from "./run-ticket.ts";
@@ -17,6 +18,7 @@ export async function runJobDirectory(folder: string): Promise<number> {
   const spool = openSpool(files.log);
   const result = await runTicket(ticket, {
     scratch: files.scratch,
+    tftpRoot: tftpRoot(path.resolve(folder, "../..")),
     sink: (line) => spool.append(line),
     signals: cancelSignals(),
   });

@@ -8,6 +8,8 @@ export interface AgentDeps {
   readonly workDir: string;
   /** Command line of the program that runs the job of a folder. */
   readonly runnerCommand: (jobFolder: string) => [command: string, ...args: string[]];
+  /** Told of each job before its runner begins, also of those that an earlier agent left. */
+  readonly jobBegins?: ((ticket: { readonly job_id: number }) => void) | undefined;
   /** One line for the person who looks after the worker. */
   readonly log: (line: string) => void;
   /** Something changed that the control plane should hear of, or may know more of: sync at once. */

@@ -14,6 +14,8 @@ export interface AgentOptions {
   readonly workDir: string;
   /** Command line of the program that runs the job of a folder. */
   readonly runnerCommand: (jobFolder: string) => [command: string, ...args: string[]];
+  /** Told of each job before its runner begins. */
+  readonly jobBegins?: ((ticket: { readonly job_id: number }) => void) | undefined;
   readonly log: (line: string) => void;
   readonly clock?: Clock;
 }
@@ -23,7 +25,7 @@ export interface AgentOptions {
  * cannot begin: no token, a URL that is none, a work folder that another agent has or nobody may write to.
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { url, runnerCommand, log, clock = systemClock } = options;
+  const { url, runnerCommand, jobBegins, log, clock = systemClock } = options;
   let token = readToken(options.tokenFile);
   const http = new HttpClient(url);
   mkdirSync(options.workDir, { recursive: true, mode: 0o700 });
@@ -34,7 +36,15 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const controlPlane = new ControlPlane(http, () => token);
     const loop = new SyncLoop();
     const { changed } = loop;
-    const deps: AgentDeps = { controlPlane, clock, workDir, runnerCommand, log, changed };
+    const deps: AgentDeps = {
+      controlPlane,
+      clock,
+      workDir,
+      runnerCommand,
+      jobBegins,
+      log,
+      changed,
+    };
     const supervisor = new Supervisor(deps, signal);
     await loop.run(
       {

@@ -97,6 +97,7 @@ export class Supervisor {
   #add(ticket: AgentTicket, isNew: boolean): JobKeeper {
     const { job_id: id, token, first_line: firstLine = 0 } = ticket;
     const dir = jobDirectory(this.#deps.workDir, id);
+    this.#deps.jobBegins?.(ticket);
     const keeper = new JobKeeper(this.#deps, { id, token, dir, firstLine }, isNew);
     this.#keepers.set(id, keeper);
     return keeper;

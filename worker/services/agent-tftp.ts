@@ -1,0 +1,45 @@
+import { mkdirSync } from "node:fs";
+import { readYaml } from "#protocol/read-yaml.ts";
+import { tftpRoot } from "../host/job-directory.ts";
+import { servicePort, servicesAddress } from "./services-address.ts";
+import { startTftpServer } from "./tftp-server.ts";
+
+/** What is read of a ticket; it comes from a file, so nothing is sure. */
+export interface TftpTicket {
+  readonly job_id: number;
+  readonly definition?: unknown;
+  readonly dispatcher?: unknown;
+}
+
+/**
+ * The agent's part in TFTP: a port is one machine's, jobs are many. Given each job that begins, it serves the work
+ * folder's `tftp` from the first one on that deploys by TFTP, at the address and port of the worker's settings; with
+ * `tftp_dir` it does nothing. What fails is logged, and the job's runner says it to who sent the job.
+ */
+export function tftpForJobs(
+  workDir: string,
+  log: (line: string) => void,
+): (ticket: TftpTicket) => void {
+  const started = new Set<string>();
+  return ({ job_id: id, definition, dispatcher }) => {
+    if (!/\bto\s*['"]?\s*:\s*['"]?(tftp|nbd)\b/.test(String(definition ?? ""))) return;
+    const settings = (readYaml(String(dispatcher ?? "")).value ?? {}) as Record<string, unknown>;
+    if (settings["tftp_dir"]) return;
+    let at = "";
+    const begin = async (): Promise<void> => {
+      const address = servicesAddress(settings);
+      const port = servicePort(settings, "tftp_port", 69);
+      at = `${address}:${port}`;
+      if (started.has(at) || port === 0) return;
+      started.add(at);
+      const root = tftpRoot(workDir);
+      mkdirSync(root, { recursive: true, mode: 0o700 });
+      await startTftpServer({ address, port, root });
+      log(`serving TFTP on ${at}`);
+    };
+    begin().catch((error: unknown) => {
+      started.delete(at);
+      log(`job ${id}: no TFTP server here: ${(error as Error).message}`);
+    });
+  };
+}
