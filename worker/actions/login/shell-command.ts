@@ -1,4 +1,3 @@
-import { literalRegex } from "../../console/python-regex.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot, promptsSlot } from "../../pipeline/job-slots.ts";
@@ -14,14 +13,11 @@ export async function runOnDut(context: RunContext, command: string): Promise<vo
   const console = connection.take(consoleSlot);
   const patterns = promptPatterns(connection.take(promptsSlot));
   const wait = { timeoutSeconds, signal };
-  // The echo of what is typed has `$?` where the answer has digits.
-  await console.sendLine(`${command}; echo "${MARK}=$?"`);
-  const { match } = await console.expect({ ended: ENDED }, { ...wait, inLine: true });
+  // LAVA's own words (DISPATCHER.md 14). Their echo has `$?` where the answer has digits.
+  await console.sendLine(`${command} ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"`);
+  const { match } = await console.expect({ ended: /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g }, wait);
   await console.expect(patterns, wait);
   const code = Number(match[1]);
   if (code === 0) return;
   throw new JobFailure("Job", `'${command}' failed with return code ${code}!`);
 }
-
-const MARK = "pumice-return-code";
-const ENDED = new RegExp(`${literalRegex(MARK).source}=(\\d+)`, "g");
