@@ -93,7 +93,7 @@ export async function startToolBench(): Promise<ToolBench> {
 function plug(folder: string, port: string, device: Readonly<Record<string, string>>): void {
   const at = path.join(folder, "sys/bus/usb/devices", port);
   mkdirSync(at, { recursive: true });
-  const { tty, ...attributes } = { busnum: "1", devnum: "7", ...device };
+  const { tty, ...attributes }: Record<string, string> = { busnum: "1", devnum: "7", ...device };
   for (const [key, value] of Object.entries(attributes)) writeFileSync(path.join(at, key), value);
   if (tty) mkdirSync(path.join(at, `${port}:1.0/tty/${tty}`), { recursive: true });
 }

@@ -37,10 +37,12 @@ export const hostRoots = (): { sys: string; dev: string } => ({
 });
 
 /** A path below /dev as this process sees it; any other stays as it is. */
-export const hostDevicePath = (devicePath: string): string =>
-  devicePath.startsWith("/dev/")
-    ? path.join(hostRoots().dev, path.posix.normalize(devicePath).slice("/dev/".length))
+export function hostDevicePath(devicePath: string): string {
+  const plain = path.posix.normalize(devicePath);
+  return plain.startsWith("/dev/")
+    ? path.join(hostRoots().dev, plain.slice("/dev/".length))
     : devicePath;
+}
 
 /** Everything that is on the host's USB now; empty where there is no USB. */
 export async function usbDevices(): Promise<UsbDevice[]> {

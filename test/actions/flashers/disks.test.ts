@@ -87,7 +87,11 @@ describe("vemsd", () => {
     expect(readdirSync(board("SITE1")).sort()).toEqual(["images.txt", "old.txt"]);
     expect(bench.calls().map(([name]) => name)).toEqual(["board-power", "mount", "umount"]);
     expect([...text.matchAll(/^input (.*)$/gm)].map(([, typed]) => typed)).toEqual([
-      ...["", "usb_on", "flash", "eraseall", "exit"],
+      "",
+      "usb_on",
+      "flash",
+      "eraseall",
+      "exit",
     ]);
   });
 

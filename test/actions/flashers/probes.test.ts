@@ -62,9 +62,23 @@ describe("jlink", () => {
     expect(bench.calls()).toEqual([
       ["board-power", "cycle"],
       [
-        ...["JLinkExe", "-NoGui", "1", "-ExitOnError", "1", "-AutoConnect", "1"],
-        ...["-SelectEmuBySN", "380000008", "-Device", "MKW36A512XXX4", "-if", "SWD"],
-        ...["-speed", "4000", "-CommanderScript", "SCRATCH/jlink-2.4/cmd.jlink"],
+        "JLinkExe",
+        "-NoGui",
+        "1",
+        "-ExitOnError",
+        "1",
+        "-AutoConnect",
+        "1",
+        "-SelectEmuBySN",
+        "380000008",
+        "-Device",
+        "MKW36A512XXX4",
+        "-if",
+        "SWD",
+        "-speed",
+        "4000",
+        "-CommanderScript",
+        "SCRATCH/jlink-2.4/cmd.jlink",
       ],
       ["board-power", "off"],
     ]);
@@ -136,8 +150,17 @@ describe("pyocd", () => {
     expect(outcome, text).toMatchObject({ result: "pass" });
     expect(bench.calls("pyocd")).toEqual([
       [
-        ...["pyocd", "load", "-t", "kw41z4", "-f", "3000000", "-a", "0x0"],
-        ...["--uid", "0240000034544e45", expect.stringMatching(/zephyr\.bin$/)],
+        "pyocd",
+        "load",
+        "-t",
+        "kw41z4",
+        "-f",
+        "3000000",
+        "-a",
+        "0x0",
+        "--uid",
+        "0240000034544e45",
+        expect.stringMatching(/zephyr\.bin$/),
       ],
     ]);
   });
@@ -184,7 +207,11 @@ describe("openocd", () => {
     expect(outcome, text).toMatchObject({ result: "pass" });
     const [[, ...words] = []] = bench.calls("openocd");
     expect(words.slice(0, 5)).toEqual([
-      ...["-f", "board/ti_cc3220sf_launchpad.cfg", "-d2", "-c", "xds110_serial 01234567"],
+      "-f",
+      "board/ti_cc3220sf_launchpad.cfg",
+      "-d2",
+      "-c",
+      "xds110_serial 01234567",
     ]);
     expect(words.filter((word) => word.startsWith("flash write_image erase "))).toEqual([
       expect.stringMatching(/^flash write_image erase SCRATCH\S+zephyr\.elf$/),
@@ -278,84 +305,4 @@ describe("cmsis-dap", () => {
     expect(outcome.error_msg).toMatch(/target is busy/);
     expect(bench.calls("umount")).toHaveLength(2);
   });
-});
-
-describe("dfu", () => {
-  const board = { idVendor: "045b", idProduct: "0239", serial: "LCES2-0xf775916400000000" };
-  const script = `
-    const known = ["--serial", "--device", "--alt", "--download", "--reset"], given = {};
-    for (let i = 0; i < argv.length; i++) {
-      if (!known.includes(argv[i])) fail(64, "dfu-util: unrecognized option '" + argv[i] + "'");
-      if (argv[i] !== "--reset") given[argv[i]] = argv[++i];
-    }
-    if (!fs.existsSync(given["--download"])) fail(74, "dfu-util: Could not open file");
-    if (given["--device"] !== "045b:0239") fail(74, "dfu-util: No DFU capable USB device available");
-    console.log("Done!");`;
-
-  /** U-Boot, as far as its DFU goes. */
-  const uBoot = (socket: Socket): void => {
-    let line = "";
-    socket.on("data", (bytes) => {
-      for (const character of bytes.toString("latin1")) {
-        if (character === "\u0003") {
-          socket.write("\r\n=> ");
-        } else if (character === "\n" || character === "\r") {
-          const typed = line.trim();
-          line = "";
-          if (typed === "dfu") {
-            bench.plug("1-4", board);
-            socket.write("\r\nusing id 'nand0,1'\r\nDOWNLOAD ... OK\r\nCtrl+C to exit ...\r\n");
-          } else socket.write("\r\n=> ");
-        } else {
-          line += character;
-          socket.write(character);
-        }
-      }
-    });
-    // It starts again and again, whenever the lab switches its power.
-    const timer = setInterval(() => socket.write("\r\nHit any key to stop autoboot:  3 "), 50);
-    for (const event of ["data", "close"]) socket.once(event, () => clearInterval(timer));
-  };
-
-  beforeEach(() => {
-    bench.tool("board-power", "");
-    bench.tool("dfu-util", script);
-    bench.serve("fsbl.img", "fsbl");
-    bench.serve("kernel.itb", "kernel");
-    bench.onConsole(uBoot);
-  });
-
-  test("the page's job enters U-Boot's DFU and writes each image", async () => {
-    const { outcome, text } = await bench.run(methodPage("boot-dfu"));
-    expect(outcome, text).toMatchObject({ result: "pass" });
-    const call = (alt: string, file: RegExp) => [
-      ...["dfu-util", "--serial", board.serial, "--device", "045b:0239"],
-      ...["--alt", alt, "--download", expect.stringMatching(file) as string],
-    ];
-    expect(bench.calls("dfu-util")).toEqual([
-      call("sf_fsbl", /fsbl\.img$/),
-      call("n_kernel1", /kernel\.itb$/),
-    ]);
-    expect(text).toMatch(/input nand erase\.part fs1/);
-    expect(text).toMatch(/input \u0003/);
-  });
-
-  test("a board that went away fails the job with the tool's words", async () => {
-    bench.tool("dfu-util", `fail(74, "dfu-util: No DFU capable USB device available");`);
-    const { outcome } = await bench.run(methodPage("boot-dfu"));
-    expect(outcome).toMatchObject({ error_type: "Job" });
-    expect(outcome.error_msg).toMatch(/dfu-util failed: exit code 74.*No DFU capable/);
-  });
-
-  test.skipIf(!existsSync("/usr/bin/dfu-util"))(
-    "Debian's dfu-util takes the words and looks for the device",
-    async () => {
-      bench.tool(
-        "dfu-util",
-        `const done = require("node:child_process").spawnSync("/usr/bin/dfu-util", argv, { stdio: "inherit" }); process.exit(done.status);`,
-      );
-      const { outcome } = await bench.run(methodPage("boot-dfu"));
-      expect(outcome.error_msg).toMatch(/exit code 74.*No DFU capable USB device available/);
-    },
-  );
 });

@@ -42,8 +42,13 @@ function aPackage(change: (folder: string) => void = () => {}): Buffer {
     writeFileSync(path.join(folder, name), name);
   }
   execFileSync("/sbin/mke2fs", [
-    ...["-q", "-t", "ext4", "-d", path.join(folder, "root")],
-    ...[path.join(folder, "rootfs.img"), "16M"],
+    "-q",
+    "-t",
+    "ext4",
+    "-d",
+    path.join(folder, "root"),
+    path.join(folder, "rootfs.img"),
+    "16M",
   ]);
   change(folder);
   const file = path.join(bench.folder, "package.tar.gz");
@@ -59,8 +64,14 @@ test("the page's job writes the package to the board with the device's number", 
     ["board-power", "cycle"],
     ["board-key", "force-usb"],
     [
-      ...["qdl", "--serial=1FD28E3F", "--debug", "--storage=ufs", "prog_firehose_ddr.elf"],
-      ...["rawprogram0.xml", "rawprogram1.xml", "patch0.xml"],
+      "qdl",
+      "--serial=1FD28E3F",
+      "--debug",
+      "--storage=ufs",
+      "prog_firehose_ddr.elf",
+      "rawprogram0.xml",
+      "rawprogram1.xml",
+      "patch0.xml",
     ],
   ]);
 });
