@@ -28,7 +28,7 @@ const run = ({ job, dictionary }: Pick<MethodPage, "job" | "dictionary">): Promi
       .replace("pumice-power tasmota http://plug.example.com 1 cycle", bed.rig.hardReset)
       .replace("pumice-power tasmota http://plug.example.com 1 off", bed.rig.powerOff)
       .replace("udp:board.example.com", bed.serial)
-      .replace(/booti [^']*/, bed.bootCommand),
+      .replace(/unzip [^']*/, () => bed.bootCommand),
   });
 
 const verdicts = ({ results }: BedRan, definition: string): Record<string, unknown> =>

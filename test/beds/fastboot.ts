@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import type { Bed } from "./bed.ts";
 import { startFileShelf } from "./file-shelf.ts";
 import { makeGuest } from "./guest.ts";
@@ -116,7 +117,8 @@ const PAGE = 4096;
 
 /** An Android boot image (version 0) of the guest's kernel and initramfs, and what U-Boot is to do with it. */
 function makeBootImage(folder: string, guest: string): { file: string; command: string } {
-  const kernel = readFileSync(path.join(guest, "vmlinuz"));
+  // Compressed: fastboot over UDP is slow.
+  const kernel = gzipSync(readFileSync(path.join(guest, "vmlinuz")), { level: 1 });
   const ramdisk = readFileSync(path.join(guest, "initramfs.cpio.gz"));
   const header = Buffer.alloc(PAGE);
   header.write("ANDROID!");
@@ -126,9 +128,12 @@ function makeBootImage(folder: string, guest: string): { file: string; command: 
   const file = path.join(folder, "boot.img");
   writeFileSync(file, Buffer.concat([header, kernel, padding, ramdisk]));
   const at = BUFFER.address + PAGE;
+  const ramdiskAt = at + kernel.length + padding.length;
   const hex = (value: number): string => `0x${value.toString(16)}`;
-  const initrd = `${hex(at + kernel.length + padding.length)}:${hex(ramdisk.length)}`;
-  return { file, command: `booti ${hex(at)} ${initrd} \${fdtcontroladdr}` };
+  // Out of the way of the kernel, which is larger than its image.
+  const unpack = `unzip ${hex(at)} 0x50000000; cp.b ${hex(ramdiskAt)} 0x60000000 ${hex(ramdisk.length)}`;
+  const command = `${unpack}; booti 0x50000000 0x60000000:${hex(ramdisk.length)} \${fdtcontroladdr}`;
+  return { file, command };
 }
 
 async function freeUdpPort(): Promise<number> {
