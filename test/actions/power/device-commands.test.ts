@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import { resetDevice } from "../../../worker/actions/power/reset-device.ts";
 import { userCommand } from "../../../worker/actions/command/user-command.ts";
 import { finalize } from "../../../worker/actions/finalize.ts";
 import type { Action, JobContext } from "../../../worker/pipeline/action.ts";
+import { JobFailure } from "../../../worker/pipeline/job-failure.ts";
 import { aJobContext, run } from "../../support/plan-of.ts";
 
 let folder = "";
@@ -143,6 +144,23 @@ describe("command", () => {
     const { outcome } = await run(command("relay", job), { job });
     expect(outcome).toMatchObject({ error_type: "Infrastructure" });
     expect(lines("log")).toEqual(["first", "do", "undo"]);
+  });
+
+  test("what it did is undone when the job is cancelled meanwhile", async () => {
+    const cancel = new AbortController();
+    const watcher = watch(folder, () => {
+      cancel.abort(new JobFailure("Canceled", "The job was canceled"));
+    });
+    try {
+      const script = `sh -c 'echo do >> ${at("log")}; sleep 60'`;
+      const job = aJob({ users: { relay: { do: script, undo: mark("undo") } } });
+      const signals = { cancel: cancel.signal, cancelAgain: new AbortController().signal };
+      const { outcome } = await run(command("relay", job), { job, signals });
+      expect(outcome).toMatchObject({ error_type: "Canceled" });
+      expect(lines("log")).toEqual(["do", "undo"]);
+    } finally {
+      watcher.close();
+    }
   });
 
   test("an undo that fails fails the job", async () => {

@@ -24,7 +24,14 @@ export async function runDeviceCommands(
   onFailure: string,
   { cwd, fill = (word) => word }: DeviceCommandOptions = {},
 ): Promise<void> {
-  const env = hostEnvironment(jobVariables(context.job));
+  const variables = jobVariables(context.job);
+  const left = Object.keys(context.job.definition.secrets ?? {}).filter(
+    (name) => !Object.hasOwn(variables, name),
+  );
+  if (left.length > 0) {
+    context.log.debug(`not in the environment, as programs obey such names: ${left.join(", ")}`);
+  }
+  const env = hostEnvironment(variables);
   const where = { env, ...(cwd === undefined ? {} : { cwd }) };
   for (const { text, argv } of commandList(commands, "commands")) {
     const filled = argv.map(fill) as [string, ...string[]];
