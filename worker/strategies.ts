@@ -1,3 +1,4 @@
+import { servicesTest } from "./actions/test/services.ts";
 import { dockerTest } from "./actions/test/docker-test.ts";
 import { dockerBoot } from "./actions/boot/docker.ts";
 import { dockerDeploy } from "./actions/deploy/docker.ts";
@@ -130,4 +131,5 @@ export const strategies: readonly Strategy[] = [
   openOcdBoot,
   cmsisDapBoot,
   muscaBoot,
+  servicesTest,
 ];

@@ -18,13 +18,12 @@ export function checkJobFits(
   const misfits = [...checkArchitecture(definition, configuration)];
   for (const [index, action] of definition.actions.entries()) {
     const path: Path = ["actions", index];
-    const { deploy, boot, test, command } = action;
+    const { deploy, boot, command } = action;
     const refused = () => refusals(action, configuration);
     if (deploy)
       misfits.push(...checkMethod("deploy", [...path, "deploy", "to"], deploy.to, refused));
     if (boot)
       misfits.push(...checkMethod("boot", [...path, "boot", "method"], boot.method, refused));
-    if (test) misfits.push(...checkTest([...path, "test"], test));
     if (command) {
       const at = [...path, "command", "name"];
       misfits.push(...refused().map((message) => ({ path: at, message })));
@@ -50,21 +49,6 @@ const refusals = (action: JobAction, configuration: DeviceConfiguration): string
   strategiesFor(action, configuration)
     .filter(({ isOther }) => !isOther)
     .flatMap(({ reasons }) => reasons);
-
-function checkTest(
-  path: Path,
-  test: NonNullable<JobDefinition["actions"][number]["test"]>,
-): Misfit[] {
-  const kinds = ["definitions", "interactive", "monitors", "services"] as const;
-  const kind = kinds.find((name) => test[name] !== undefined);
-  if (kind !== "definitions") {
-    const message = `tests of kind ${quoted(String(kind))} are not supported by Pumice's runner yet; expected definitions`;
-    return [{ path: [...path, String(kind)], message }];
-  }
-  if (test["docker"] === undefined) return [];
-  const message = "tests in a container are not supported by Pumice's runner yet; remove docker";
-  return [{ path: [...path, "docker"], message }];
-}
 
 /** QEMU devices run what their `available_architectures` name, and the job must say which (DISPATCHER.md 12). */
 function checkArchitecture(

@@ -63,6 +63,6 @@ const boot: string[] = [
   "cmsis-dap",
   "musca",
 ];
-const test: string[] = ["definitions", "interactive", "monitors", "docker"];
+const test: string[] = ["definitions", "interactive", "monitors", "docker", "services"];
 
 export const SUPPORTED_METHODS = { deploy, boot, test, command: ["command"] };

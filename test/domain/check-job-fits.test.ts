@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { SUPPORTED_METHODS } from "#protocol/supported-methods.ts";
 import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
 import { readJobDefinition } from "#protocol/job-definition.ts";
 import { checkJobFits } from "../../control-plane/domain/check-job-fits.ts";
@@ -20,28 +21,18 @@ test("a QEMU job fits a QEMU device", () => {
 test.each([
   [
     "a deploy method that the runner can't do",
-    aJob().replace("to: tmpfs", "to: tftp"),
-    'actions.0.deploy.to: deploy method "tftp" is not supported by Pumice\'s runner yet; expected tmpfs',
+    aJob().replace("to: tmpfs", "to: floppy"),
+    `actions.0.deploy.to: deploy method "floppy" is not supported by Pumice's runner yet; expected ${SUPPORTED_METHODS.deploy.join(", ")}`,
   ],
   [
     "a boot method that the runner can't do",
-    aJob().replace("method: qemu", "method: u-boot"),
-    'actions.1.boot.method: boot method "u-boot" is not supported by Pumice\'s runner yet; expected qemu',
+    aJob().replace("method: qemu", "method: kick"),
+    `actions.1.boot.method: boot method "kick" is not supported by Pumice's runner yet; expected ${SUPPORTED_METHODS.boot.join(", ")}`,
   ],
   [
     "a method named like a property of every object",
     aJob().replace("method: qemu", "method: constructor"),
-    'actions.1.boot.method: boot method "constructor" is not supported by Pumice\'s runner yet; expected qemu',
-  ],
-  [
-    "tests in a container",
-    aJob().replace("- test:\n", "- test:\n    docker: {image: debian}\n"),
-    "actions.2.test.docker: tests in a container are not supported by Pumice's runner yet; remove docker",
-  ],
-  [
-    "another kind of test",
-    aJob().replace(/- test:[^]*/, "- test: {interactive: []}\n"),
-    'actions.2.test.interactive: tests of kind "interactive" are not supported by Pumice\'s runner yet; expected definitions',
+    `actions.1.boot.method: boot method "constructor" is not supported by Pumice's runner yet; expected ${SUPPORTED_METHODS.boot.join(", ")}`,
   ],
   [
     "an architecture that the device lacks",
