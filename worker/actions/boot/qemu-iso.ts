@@ -121,7 +121,7 @@ function argvOf(
   const words = qemuArguments(job, discs, drive, undefined);
   const bus = slots.find(guestDriveSlot)?.interface ?? "virtio";
   const file = disk.replaceAll(",", ",,");
-  return [...words, "-drive", `format=raw,file=${file},media=disk,if=${bus},index=0`];
+  return ["-drive", `format=raw,file=${file},media=disk,if=${bus},index=0`, ...words];
 }
 
 /** Where the device's systems talk; QEMU's own serial port when the dictionary doesn't say. */
