@@ -83,6 +83,27 @@ describe("U-Boot on a 64-bit board", () => {
     expect(typed(ran)).toContain("booti 0x40400000 0x44000000:${initrd_size} 0x43e00000");
   });
 
+  test("types the device's commands for each device tree overlay, at the tree that the kernel gets", async () => {
+    // Debian's U-Boot can't merge overlays (`fdt apply`): what was fetched is noted in the tree instead.
+    const commands = "['tftp {DTBO_ADDR} {DTBO}', 'fdt set / fetched ${filesize}']";
+    const ran = await runPage(bed(), {
+      job: [
+        ["      os: oe", `      dtbo: [{url: ${bed().files}board.dtb}]\n      os: oe`],
+        [
+          "lava-test-case network --shell ip route",
+          "lava-test-case overlay --shell grep -q 100000 /proc/device-tree/fetched",
+        ],
+      ],
+      more: `{% set enable_dtbo_support = true %}
+{% set booti_dtbo_addr = '0x43d00000' %}
+{% set apply_dtbo_commands = ${commands} %}
+`,
+    });
+    expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
+    expect(typed(ran)).toContain("fdt resize 1048576");
+    expect(smoke(ran)).toContainEqual(["overlay", "pass"]);
+  });
+
   test("restarts into its other bank, and is talked to there", async () => {
     const ran = await runPage(bed(), { more: "{% set uboot_altbank = true %}\n" });
     expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
