@@ -24,7 +24,7 @@ test("an address that isn't this machine's is missing, with the setting to chang
 
 test("a free port for TFTP is fine, one that a TFTP server has too, one that something else has is not", async () => {
   expect(await finding("tftp", {})).toMatchObject({ state: "ok" });
-  const server = await startTftpServer({ address: "127.0.0.1", port: 0, root: "/nonexistent/.." });
+  const server = await startTftpServer({ address: "127.0.0.1", port: 0, root: tmpdir() });
   const answered = await finding("tftp", { tftp_port: server.port });
   await server.close();
   expect(answered).toMatchObject({

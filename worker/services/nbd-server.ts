@@ -26,13 +26,13 @@ export async function startNbdServer(
 ): Promise<number> {
   const address = servicesAddress(job.dispatcher);
   const base = path.join(job.scratch, `nbd-server-${level}`);
-  const [config, pidFile] = [`${base}.conf`, `${base}.pid`];
+  const config = `${base}.conf`;
   let said = "";
   for (const port of ports) {
     await writeFile(config, configuration(address, port, file));
-    const argv = ["nbd-server", "-C", config, "-p", pidFile] as const;
-    // It leaves its process group: what has been started must be known before anything else can go wrong.
-    const { status, output } = await runCommand(argv);
+    // It goes into the background, out of our process group: only this file tells which process it is.
+    const pidFile = `${base}-${port}.pid`;
+    const { status, output } = await runCommand(["nbd-server", "-C", config, "-p", pidFile]);
     said = output.trim().split("\n").at(-1) ?? "";
     const pid = status === 0 ? await readPid(pidFile) : undefined;
     if (pid === undefined) continue;
@@ -55,9 +55,14 @@ const configuration = (address: string, port: number, file: string): string =>
     "",
   ].join("\n");
 
+/** It may be written after what we started has ended. */
 async function readPid(file: string): Promise<number | undefined> {
-  const pid = Number((await readFile(file, "utf8").catch(() => "")).trim());
-  return pid > 1 ? pid : undefined;
+  for (let tries = 0; tries < 60; tries += 1) {
+    const pid = Number((await readFile(file, "utf8").catch(() => "")).trim());
+    if (pid > 1) return pid;
+    await sleep(50);
+  }
+  return undefined;
 }
 
 /** Whether it is our server that answers: it ends when it can't have the port. */
