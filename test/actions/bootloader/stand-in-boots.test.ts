@@ -97,6 +97,33 @@ describe("barebox", () => {
   });
 });
 
+describe("U-Boot that fails once", () => {
+  test("is reset and tried again, on a connection that is open", async () => {
+    let attempts = 0;
+    const firmware: Firmware = {
+      banner: "\r\nU-Boot 2024.01\r\nHit any key to stop autoboot:  2 ",
+      interrupted: "\r\n=> ",
+      answers: (line) => {
+        if (line.startsWith("booti ")) return LINUX;
+        if (!line.startsWith("tftp ") || !line.includes("kernel")) return "=> ";
+        attempts += 1;
+        return attempts === 1 ? "Retry count exceeded; starting again\r\n=> " : "=> ";
+      },
+    };
+    const again = (job: string): string =>
+      job
+        .replace("method: u-boot", "method: u-boot\n      failure_retry: 2")
+        .replace("Image\n", "bzImage\n")
+        .replace(/ {2}- test:[^]*/, "");
+    const ran = await runPage("boot-u-boot", firmware, again);
+    expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
+    expect(typed(ran).filter((line) => line === "setenv autoload no")).toHaveLength(2);
+    expect(ran.text).toContain(
+      "uboot-action failed: 1 of 2 attempts. 'matched a bootloader error message: 'Retry count exceeded' (3)'",
+    );
+  });
+});
+
 describe("depthcharge", () => {
   const depthcharge = (answers: Firmware["answers"]): Firmware => ({
     banner: "\r\nStarting depthcharge on grunt...\r\ngrunt: ",
