@@ -8,16 +8,24 @@ export class HttpError extends Error {
   /** The JSON of the answer, if it was JSON: by contract a problem. */
   readonly body: unknown;
   readonly retryAfterSeconds: number | undefined;
+  /** How the server wants to be convinced (`WWW-Authenticate`), with a 401. */
+  readonly challenge: string | undefined;
 
   constructor(
     message: string,
-    details: { status: number; body?: unknown; retryAfterSeconds?: number | undefined },
+    details: {
+      status: number;
+      body?: unknown;
+      retryAfterSeconds?: number | undefined;
+      challenge?: string | undefined;
+    },
     cause?: unknown,
   ) {
     super(message, { cause });
     this.status = details.status;
     this.body = details.body;
     this.retryAfterSeconds = details.retryAfterSeconds;
+    this.challenge = details.challenge;
   }
 }
 
@@ -176,6 +184,7 @@ async function readAnswer(
     status,
     body,
     retryAfterSeconds: retryAfter(response.headers["retry-after"]),
+    challenge: response.headers["www-authenticate"],
   });
 }
 

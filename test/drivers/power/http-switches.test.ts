@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
@@ -8,7 +9,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-type Answer = { status?: number; body: unknown };
+type Answer = { status?: number; body: unknown; headers?: Record<string, string> };
 
 /** A switch that answers as the real one does; what it was asked stands in `asked`. */
 async function aSwitch(answer: (request: IncomingMessage, url: URL) => Answer) {
@@ -16,8 +17,8 @@ async function aSwitch(answer: (request: IncomingMessage, url: URL) => Answer) {
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "", "http://switch");
     asked.push(request.url ?? "");
-    const { status = 200, body } = answer(request, url);
-    response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body));
+    const { status = 200, body, headers = {} } = answer(request, url);
+    response.writeHead(status, headers).end(typeof body === "string" ? body : JSON.stringify(body));
   });
   servers.push(server);
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
@@ -117,6 +118,26 @@ describe("Shelly", () => {
     expect(await status()).toBe("on");
     await power("shelly", `http://${host}`, "0", "off");
     expect(await status()).toBe("off");
+  });
+
+  test("generation 2 with a password is answered by digest", async () => {
+    const { host } = await aSwitch(({ headers }, { pathname }) => {
+      if (pathname === "/shelly") return { body: { gen: 2, auth_en: true } };
+      const answer = headers.authorization ?? "";
+      const value = (name: string) => new RegExp(`${name}="?([^",]+)`).exec(answer)?.[1] ?? "";
+      const sha = (text: string) => createHash("sha256").update(text).digest("hex");
+      // RFC 7616, 3.4.1, as the plug does it.
+      const parts = [sha("admin:plug:p w"), "n1", value("nc"), value("cnonce"), "auth"];
+      const right = sha([...parts, sha(`GET:${value("uri")}`)].join(":"));
+      if (!answer.startsWith("Digest") || value("response") !== right) {
+        const challenge = 'Digest qop="auth", realm="plug", nonce="n1", algorithm=SHA-256';
+        return { status: 401, body: "", headers: { "www-authenticate": challenge } };
+      }
+      return { body: { id: 0, output: true } };
+    });
+    const status = (login: string) => power("shelly", `http://${login}@${host}`, "0", "status");
+    expect((await status("admin:p%20w")).at(-1)).toBe("on");
+    await expect(status("admin:wrong")).rejects.toThrow(/GetStatus: 401/);
   });
 
   test("something else behind the address is named", async () => {

@@ -1,5 +1,6 @@
-import { HttpClient } from "../../host/http-client.ts";
+import { HttpClient, HttpError } from "../../host/http-client.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
+import { digestAnswer } from "./digest-answer.ts";
 import { redacted, type Outlet, type PowerIo } from "./outlet.ts";
 
 /** A switch on the same network that needs longer than this has lost its network. */
@@ -8,7 +9,7 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 
 /**
  * The text that a switch answers to a GET of `pathAndQuery`, below the outlet's address. A user and password in that
- * address are sent as basic authentication.
+ * address are sent as the switch wants them: basic authentication, or digest.
  *
  * @throws HttpError for any answer but a success, and when none comes in 10 s; the signal's reason.
  */
@@ -22,19 +23,27 @@ export async function askHttp(
   base.username = "";
   base.password = "";
   base.search = "";
+  const login = { user: decodeURIComponent(username), password: decodeURIComponent(password) };
   const client = new HttpClient(base.href);
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const authorization = `Basic ${Buffer.from(login).toString("base64")}`;
-  say(`GET ${redacted(base.href.replace(/\/$/, "") + pathAndQuery)}`);
-  try {
-    const answer = await client.request({
+  const get = (authorization?: string) =>
+    client.request({
       method: "GET",
       url: pathAndQuery,
-      headers: username === "" ? {} : { authorization },
+      headers: authorization === undefined ? {} : { authorization },
       timeoutMs: ANSWER_MS,
       maxAnswerBytes: MAX_ANSWER_BYTES,
       answer: "text",
       signal,
+    });
+  say(`GET ${redacted(base.href.replace(/\/$/, "") + pathAndQuery)}`);
+  try {
+    const basic = `Basic ${Buffer.from(`${login.user}:${login.password}`).toString("base64")}`;
+    const answer = await get(username === "" ? undefined : basic).catch((error: unknown) => {
+      const challenge = error instanceof HttpError ? error.challenge : undefined;
+      if (username === "" || challenge === undefined) throw error;
+      const digest = digestAnswer(challenge, "GET", pathAndQuery, login);
+      if (digest === undefined) throw error;
+      return get(digest);
     });
     const text = String(answer).trim();
     say(text.slice(0, 500));
