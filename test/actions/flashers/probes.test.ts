@@ -116,6 +116,22 @@ describe("jlink", () => {
     expect(bench.calls()).toEqual([]);
   });
 
+  test("a probe that doesn't come back is a fault of the lab; the log says what is there instead", async () => {
+    bench.tool(
+      "board-power",
+      `plug("1-5", { idVendor: "1366", idProduct: "1015", serial: "000380000009" });`,
+    );
+    const page = methodPage("boot-jlink");
+    const { outcome, text } = await bench.run({
+      ...page,
+      job: page.job.replace("timeout: {minutes: 2}", "timeout: {seconds: 1}"),
+    });
+    expect(outcome).toMatchObject({ error_type: "Infrastructure" });
+    expect(outcome.error_msg).toMatch(/^wait-device-boardid timed out/);
+    expect(text).toMatch(/380000008 .* did not appear; on the USB are: 1-5 1366:1015 000380000009/);
+    expect(bench.calls("JLinkExe")).toEqual([]);
+  });
+
   test("a board whose number the dictionary doesn't say is refused", async () => {
     const page = methodPage("boot-jlink");
     const dictionary = page.dictionary.replace(/.*board_id.*\n/, "");

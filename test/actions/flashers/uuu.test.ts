@@ -151,3 +151,34 @@ test.each([
   expect(outcome.error_msg).toMatch(message);
   expect(bench.calls()).toEqual([]);
 });
+
+test("in a container uuu sees the job's files at their own paths, and all of /dev", async () => {
+  writeFileSync(path.join(bench.folder, "rom"), "");
+  // Runs the command here: what it names must be mounted.
+  bench.tool(
+    "docker",
+    `if (argv[0] === "image") { console.log("amd64"); process.exit(0); }
+     if (argv[0] !== "run") fail(1, "docker: '" + argv[0] + "' is not a docker command.");
+     const at = argv.indexOf("nxp/uuu:1"), options = argv.slice(1, at), command = argv.slice(at + 1);
+     const known = /^--(rm|init|privileged|volume=\\/dev:\\/dev|name=[\\w.-]+|mount=type=bind,source=(\\S+),target=\\2)$/;
+     const bad = options.find((option) => !known.test(option));
+     if (at < 0 || bad) fail(125, "unknown flag: " + bad);
+     const mounted = options.map((option) => known.exec(option)[2]).filter(Boolean);
+     const lost = command.find((word) => word.startsWith("/") && !mounted.some((folder) => word.startsWith(folder + "/")));
+     if (lost) fail(1, "Error: fail open file: " + lost);
+     const done = require("node:child_process").spawnSync(command[0], command.slice(1), { stdio: "inherit" });
+     process.exit(done.status);`,
+  );
+  const page = methodPage("boot-uuu");
+  const job = page.job.replace(
+    "method: uuu",
+    "method: uuu\n      docker: {image: 'nxp/uuu:1', local: true}",
+  );
+  const { outcome, text } = await bench.run({ ...page, job });
+  expect(outcome, text).toMatchObject({ result: "pass" });
+  expect(bench.calls("uuu").at(-1)).toEqual(["uuu", "-m", "2:143", "FB:", "done"]);
+  const names = bench
+    .calls("docker")
+    .flatMap((words) => words.filter((word) => /^--name=/.test(word)));
+  expect(new Set(names).size).toBe(3);
+});

@@ -46,9 +46,16 @@ export const boardOnUsb = (job: JobContext): UsbMatch => ({
  */
 export function waitDeviceBoardId(serialOf?: (context: RunContext) => string): Action {
   return usbWait("wait-device-boardid", {
-    ...(serialOf ? {} : { needs: (job: JobContext) => void boardId(job) }),
-    what: (context) => ({ serial: serialOf ? serialOf(context) : boardId(context.job) }),
+    ...(serialOf ? {} : { needs: (job: JobContext) => void awaitedId(job) }),
+    what: (context) => ({ serial: serialOf ? serialOf(context) : awaitedId(context.job) }),
   });
+}
+
+/** A board may have another number while it starts: `wait_device_board_id` of `device_info` (DEVICE.md 1.1). */
+function awaitedId(job: JobContext): string {
+  const ids = (job.device.device_info ?? []).map((info) => info["wait_device_board_id"]);
+  const other = ids.find((id) => id !== undefined && id !== null && !UNSET.test(String(id)));
+  return other === undefined ? boardId(job) : String(other);
 }
 
 /** Waits for the board as a DFU device. */
