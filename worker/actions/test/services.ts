@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import type { TestBlock } from "#protocol/job-actions.ts";
 import { containerClient } from "../../drivers/container-client.ts";
@@ -89,6 +89,7 @@ async function startService(
   const { job, level, slots, defer } = context;
   const folder = path.join(job.scratch, "services", `${service.name}-${level}`);
   await rm(folder, { recursive: true, force: true });
+  await mkdir(path.dirname(folder), { recursive: true });
   const commit = await fetchService(context, service, archive, folder);
   const file = await composeFile(folder, service.path);
   await appendEnvironment(path.dirname(file), job);
