@@ -57,7 +57,9 @@ const executed = ({ records }: Ran): string[] =>
 
 describe("the conversation with a bootloader", () => {
   test("interrupts it, types each command at its prompt and ends when it hands over", async () => {
-    const ran = await talk({ commands: ["dhcp", "setenv bootargs 'console=x  y'", "boot"] });
+    // A block of YAML ends with a line end, and may have more of them.
+    const commands = ["dhcp\nsetenv bootargs 'console=x  y'\n", "boot"];
+    const ran = await talk({ commands });
     expect(ran.outcome).toMatchObject({ result: "pass" });
     expect(executed(ran)).toEqual(["dhcp", "setenv bootargs 'console=x  y'", "boot"]);
     const inputs = ran.records.filter(({ lvl }) => lvl === "input").map(({ msg }) => msg);

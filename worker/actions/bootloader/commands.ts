@@ -57,7 +57,7 @@ export async function typeCommands(
   console.lineEnd = settings.lineEnd;
   const typist = { echoes: settings.verifiesEcho };
   try {
-    for (const command of commands) {
+    for (const command of commands.flatMap(linesOf)) {
       if (!connection.find(atPromptSlot)) await awaitPrompt(context, console, settings);
       connection.put(atPromptSlot, false);
       await typeLine(context, console, settings, command, typist);
@@ -73,6 +73,9 @@ export async function typeCommands(
     console.lineEnd = lineEnd;
   }
 }
+
+/** Each line has its prompt; a line end that YAML left at the end is none. */
+const linesOf = (command: string): string[] => command.replace(/[\r\n]+$/, "").split(/\r?\n/);
 
 const awaitPrompt = (
   context: RunContext,
