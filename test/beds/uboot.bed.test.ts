@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startLossyWire } from "../support/lossy-wire.ts";
 import { methodPage } from "../support/method-page.ts";
 import { pageOnBed } from "../support/page-on-bed.ts";
 import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
@@ -15,6 +16,8 @@ interface Variant {
   readonly dictionary?: readonly (readonly [string, string])[];
   readonly more?: string;
   readonly page?: string;
+  /** Of another wire to its console. */
+  readonly consolePort?: number;
 }
 
 function runPage(bed: UbootBed, variant: Variant = {}): Promise<BedRan> {
@@ -25,7 +28,10 @@ function runPage(bed: UbootBed, variant: Variant = {}): Promise<BedRan> {
       return changed.replaceAll(from, to);
     }, text);
   const job = change(source.job, variant.job).replaceAll("http://files.example.com/", bed.files);
-  const dictionary = pageOnBed(change(source.dictionary, variant.dictionary), bed);
+  const dictionary = pageOnBed(change(source.dictionary, variant.dictionary), bed).replace(
+    `:${bed.consolePort}'`,
+    `:${variant.consolePort ?? bed.consolePort}'`,
+  );
   return runOnBed({
     job,
     dictionary: dictionary + (variant.more ?? ""),
@@ -121,6 +127,22 @@ describe("U-Boot on a 64-bit board", () => {
     expect(ran.results).toContainEqual(
       expect.objectContaining({ case: "power-off", result: "pass" }),
     );
+  });
+
+  test("executes no command that lost a character on the wire", async () => {
+    const wire = await startLossyWire(bed().consolePort, [
+      "setenv auto",
+      "setenv ini",
+      "booti 0x4",
+    ]);
+    try {
+      const ran = await runPage(bed(), { consolePort: wire.port });
+      expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
+      expect(wire.lost()).toBe(3);
+      expect(typed(ran).filter((line) => line === "setenv autoload no")).toHaveLength(2);
+    } finally {
+      await wire.close();
+    }
   });
 
   test("is left at its prompt for a test that talks to it", async () => {
