@@ -1,0 +1,106 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { runCommand } from "../../worker/host/spawn.ts";
+import { tftpGet } from "../../worker/services/tftp-client.ts";
+import { startTftpServer } from "../../worker/services/tftp-server.ts";
+
+const MEBIBYTES = 64;
+const ROUNDS = 7;
+/** The system's server gets this port, on a loopback address that nothing else has. */
+const THEIRS = { address: "127.69.0.1", port: 6969 };
+
+type Client = (port: number, address: string, out: string) => readonly [string, ...string[]];
+const CLIENTS: Readonly<Record<string, Client>> = {
+  "tftp-hpa, blocks of 512": (port, address, out) => [
+    ...(["tftp", "-m", "binary", address, String(port), "-c", "get", "file", out] as const),
+  ],
+  "busybox, blocks of 1468": (port, address, out) => [
+    ...(["busybox", "tftp", "-b", "1468", "-g", "-r", "file", "-l", out] as const),
+    ...[address, String(port)],
+  ],
+  "curl, blocks of 1468": (port, address, out) => [
+    ...(["curl", "-s", "--tftp-blksize", "1468", "-o", out] as const),
+    `tftp://${address}:${port}/file`,
+  ],
+};
+
+export interface TftpFigure {
+  readonly client: string;
+  /** Megabytes (10^6) a second, the median of the rounds. */
+  readonly ours: number;
+  readonly theirs: number;
+  /** Median of the rounds' ratios: both servers are measured in each, one after the other. */
+  readonly ratio: number;
+}
+
+/**
+ * How fast our TFTP server is beside tftpd-hpa: the same file of 64 MiB to the same clients, in turns, on loopback.
+ * Ours runs in a process of its own, as tftpd-hpa does.
+ *
+ * @throws when a program is missing or a file arrives damaged.
+ */
+export async function measureTftp(): Promise<TftpFigure[]> {
+  const folder = mkdtempSync(path.join(tmpdir(), "pumice-bench-tftp-"));
+  const file = path.join(folder, "file");
+  const out = path.join(folder, "out");
+  writeFileSync(file, randomBytes(MEBIBYTES * 1024 * 1024));
+  writeFileSync(path.join(folder, "probe"), "");
+  const at = `${THEIRS.address}:${THEIRS.port}`;
+  const theirs = spawn("in.tftpd", ["-L", "-a", at, "-s", folder], { stdio: "ignore" });
+  const ours = spawn(process.execPath, [import.meta.filename, "serve", folder], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  try {
+    const port = await new Promise<number>((resolve, reject) => {
+      ours.stdout.once("data", (text: Buffer) => resolve(Number(text.toString())));
+      ours.once("exit", () => reject(new Error("our server has ended")));
+    });
+    await tftpGet(THEIRS, "probe", { attempts: 20 });
+    const figures: TftpFigure[] = [];
+    for (const [client, argv] of Object.entries(CLIENTS)) {
+      const seconds: [number, number][] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const one = await timed(argv(port, "127.0.0.1", out));
+        const two = await timed(argv(THEIRS.port, THEIRS.address, out));
+        seconds.push([one, two]);
+      }
+      if (!readFileSync(out).equals(readFileSync(file))) throw new Error(`${client}: damaged`);
+      const rate = (n: 0 | 1): number =>
+        (MEBIBYTES * 1.048576) / median(seconds.map((pair) => pair[n]));
+      const ratio = median(seconds.map(([own, other]) => other / own));
+      figures.push({ client, ours: rate(0), theirs: rate(1), ratio });
+    }
+    return figures;
+  } finally {
+    theirs.kill();
+    ours.kill();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function timed(argv: readonly [string, ...string[]]): Promise<number> {
+  const start = performance.now();
+  const { status, output } = await runCommand(argv);
+  if (status !== 0) throw new Error(`${argv.join(" ")}: ${output}`);
+  return (performance.now() - start) / 1000;
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+
+if (process.argv[1] === import.meta.filename) {
+  const [mode, root = ""] = process.argv.slice(2);
+  if (mode === "serve") {
+    const { port } = await startTftpServer({ address: "127.0.0.1", port: 0, root });
+    process.stdout.write(`${port}\n`);
+    process.stdin.resume().on("end", () => process.exit());
+  } else {
+    for (const { client, ours, theirs, ratio } of await measureTftp()) {
+      const rates = `${ours.toFixed(1)} MB/s, tftpd-hpa ${theirs.toFixed(1)} MB/s`;
+      console.log(`${client}: ${rates}, ${Math.round(ratio * 100)} %`);
+    }
+  }
+}
