@@ -1,10 +1,14 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import { flasherDeploy } from "../../worker/actions/deploy/flasher.ts";
 import { usbgMsDeploy } from "../../worker/actions/deploy/usbg-ms.ts";
+import { startFileShelf } from "../beds/file-shelf.ts";
+import { methodPage } from "../support/method-page.ts";
+import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
 import { deployJob, runDeploy, type Deployed } from "./run-deploy.ts";
 
 let dir = "";
@@ -97,6 +101,46 @@ describe("a flasher", () => {
       expect(outcome.error_msg).toContain("images.x has no url");
     });
   });
+});
+
+/** Runs a page's job with the lab's commands and files of this test. */
+async function runPage(name: string, changes: Record<string, string>): Promise<BedRan> {
+  const page = methodPage(name);
+  const shelf = await startFileShelf({
+    "boot.img": at("image.bin"),
+    "rootfs.ext4.gz": at("image.gz"),
+  });
+  const replaced = Object.entries(changes).reduce(
+    (text, [from, to]) => text.replaceAll(from, to),
+    page.dictionary,
+  );
+  try {
+    const job = page.job.replaceAll("http://files.example.com/", shelf.url);
+    return await runOnBed({ job, dictionary: replaced });
+  } finally {
+    await shelf.close();
+  }
+}
+
+test("the page of usbg-ms runs: the image is shown, and taken away at the end", async () => {
+  writeFileSync(at("image.gz"), gzipSync("image"));
+  const ran = await runPage("deploy-usbg-ms", { "/usr/local/bin/usb-disk": at("tool") });
+  expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
+  expect(calls()).toEqual([
+    "[off]",
+    expect.stringMatching(/^\[on\]\[.*\/rootfs\.ext4\]$/),
+    "[off]",
+  ]);
+});
+
+test("the page of download runs: the board is reset into fastboot, the files are there", async () => {
+  const reset = "pumice-power tasmota http://plug.example.com 1";
+  const ran = await runPage("deploy-download", { [reset]: at("tool") });
+  expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
+  expect(calls()[0]).toBe("[cycle]");
+  expect(ran.results).toContainEqual(
+    expect.objectContaining({ case: "http-download", result: "pass" }),
+  );
 });
 
 describe("a USB gadget", () => {

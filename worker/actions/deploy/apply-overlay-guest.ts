@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import path from "node:path";
+import { ownCopy } from "../../host/own-copy.ts";
 import { appendCpio } from "../../overlay/cpio.ts";
 import { cpioFolders, isInitramfs } from "../../overlay/cpio-folders.ts";
 import { makeExt2 } from "../../overlay/ext2.ts";
@@ -53,6 +54,7 @@ async function appendToInitramfs(context: RunContext, image: DeployedImage): Pro
   // Only folders on the way to it can be there already: most often there are none.
   const isDeep = lavaDir.lastIndexOf("/") > 0;
   const exists = isDeep ? await cpioFolders(image.path) : undefined;
+  await ownCopy(image.path);
   const file = await open(image.path, "r+");
   try {
     await appendCpio(file, sourceDir, lavaDir.slice(1), exists);
