@@ -1,14 +1,18 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { methodPage } from "../support/method-page.ts";
 import { quickJob } from "../support/plain-board.ts";
 import { runOnBed } from "../support/run-on-bed.ts";
-import { cannotStart, LINES, startConsole, type ConsoleBed } from "./console-server.ts";
+import { BOARD, cannotStart, LINES, startConsole, type ConsoleBed } from "./console-server.ts";
+import { makeGuest } from "./guest.ts";
+import { startVirtualBoard, type VirtualBoard } from "./virtual-board.ts";
 
 let folder: string;
 let bed: ConsoleBed | undefined;
@@ -75,10 +79,7 @@ test.skipIf(noSer2net)("a line that somebody else uses is waited for", async () 
 });
 
 test("a board on a pseudo-terminal of QEMU is a serial port", async () => {
-  const qemu = spawn("qemu-system-aarch64", [
-    ...["-accel", "tcg", "-M", "virt", "-cpu", "cortex-a53", "-m", "256", "-nodefaults"],
-    ...["-display", "none", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin", "-serial", "pty"],
-  ]);
+  const qemu = spawn("qemu-system-aarch64", `${BOARD} -display none -serial pty`.split(" "));
   const exited = once(qemu, "exit");
   try {
     let device = "";
@@ -101,6 +102,68 @@ test("a board on a pseudo-terminal of QEMU is a serial port", async () => {
     qemu.kill("SIGKILL");
     await exited;
   }
+});
+
+describe("what the pages show", () => {
+  const closing: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+
+  /** A PC that boots Linux by itself and asks for a login. */
+  async function linuxBoard(): Promise<VirtualBoard> {
+    const guest = await makeGuest(() => {}, "amd64");
+    const board = await startVirtualBoard(folder, [
+      "qemu-system-x86_64",
+      ..."-accel tcg -m 256 -nodefaults -append".split(" "),
+      "console=ttyS0 login",
+      ..."-kernel vmlinuz -initrd initramfs.cpio.gz"
+        .split(" ")
+        .map((word) => (word.startsWith("-") ? word : path.join(guest, word))),
+    ]);
+    closing.push(() => board.close());
+    return board;
+  }
+
+  const onBoard = (dictionary: string, board: VirtualBoard): string =>
+    dictionary
+      .replace("ser2net.example.com 7001", `127.0.0.1 ${board.consolePort}`)
+      .replace(/pumice-power tasmota \S+ 1 cycle/, board.hardReset)
+      .replace(/pumice-power tasmota \S+ 1 off/, board.powerOff);
+
+  const passes = (results: readonly Record<string, unknown>[]): unknown[] =>
+    results
+      .filter(({ definition, result }) => /^\d_/.test(`${String(definition)}`) && result === "pass")
+      .map(({ case: name }) => name);
+
+  test("minimal boots a PC, logs in and talks to it", async () => {
+    const page = methodPage("boot-minimal");
+    const dictionary = onBoard(page.dictionary, await linuxBoard());
+    const { outcome, results, text } = await runOnBed({ job: page.job, dictionary });
+    expect(outcome, text).toMatchObject({ result: "pass" });
+    expect(passes(results)).toEqual(["kernel", "root"]);
+  });
+
+  test.skipIf(cannotStart("tcp"))("new_connection talks to a controller beside it", async () => {
+    bed = await startConsole(path.join(folder, "controller"), "tcp");
+    const board = await linuxBoard();
+    const page = methodPage("boot-new_connection");
+    // On this board nobody presses the controller's button: it starts as its console is there.
+    await promisify(execFile)("/bin/sh", ["-c", bed.hardReset]);
+    const port = bed.connection.split(":").at(-1);
+    const dictionary = onBoard(page.dictionary, board).replace(
+      "ser2net.example.com 7002",
+      `127.0.0.1 ${port}`,
+    );
+    const { outcome, results, records, text } = await runOnBed({ job: page.job, dictionary });
+    expect(outcome, text).toMatchObject({ result: "pass" });
+    expect(passes(results)).toEqual(["version"]);
+    const banner = records.filter(({ msg }) => /\] Linux version \d/.test(String(msg)));
+    expect(banner.map(({ lvl }) => lvl)).toEqual(["target"]);
+    // What the board says while the job is busy with its controller.
+    const others = records.filter(({ lvl }) => lvl === "feedback");
+    for (const { ns } of others) expect(["linux", "controller"]).toContain(ns);
+  });
 });
 
 /** A client of the console server; it may still be starting. */
