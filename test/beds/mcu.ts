@@ -45,6 +45,6 @@ export async function startMcu(
       `Its console: nc 127.0.0.1 ${rig.consolePort}`,
       `Press its reset button: ${rig.hardReset}`,
     ],
-    close: rig.close,
+    close: () => rig.close(),
   };
 }

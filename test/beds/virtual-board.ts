@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import path from "node:path";
 import { createInterface } from "node:readline";

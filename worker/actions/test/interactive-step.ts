@@ -26,7 +26,7 @@ type Verdict = "pass" | "fail";
  * @throws JobFailure as a matched failure's `exception` says, or Test when a step without a name failed.
  */
 export async function runStep(run: ScriptRun, step: Step): Promise<void> {
-  const { context, console, substitutions } = run;
+  const { context, substitutions } = run;
   const { signal, log } = context;
   if (step.delay !== undefined) {
     log.debug(`waiting ${step.delay} s, as the script says`);
