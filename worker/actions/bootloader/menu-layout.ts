@@ -35,7 +35,7 @@ export function menuLayout(parameters: Readonly<Record<string, unknown>>): MenuL
   const key = `${literalRegex(open).source} *([${number}]+) *${literalRegex(close).source}`;
   const labelClass = parameters["label_class"];
   return {
-    item: pythonRegex(`^ *${key}${separator}(.*)$`),
+    item: pythonRegex(`${key}${separator}(.*)$`),
     label: labelClass ? pythonRegex(`^[${String(labelClass)}]+`) : undefined,
   };
 }
