@@ -40,12 +40,27 @@ export async function start(folder: string, say: (line: string) => void): Promis
   const port = await freeUdpPort();
   const rig = await startVirtualBoard(folder, [
     "qemu-system-aarch64",
-    ...["-accel", "tcg", "-M", "virt", "-cpu", "cortex-a53", "-m", "1024", "-nodefaults"],
-    ...["-bios", firmware],
-    ...["-netdev", `user,id=net,hostfwd=udp:127.0.0.1:${port}-10.0.2.15:5554`],
-    ...["-device", "virtio-net-pci,netdev=net,romfile="],
-    ...["-drive", `if=none,id=card,file=${card},format=raw,cache=unsafe`],
-    ...["-device", "sdhci-pci", "-device", "sd-card,drive=card"],
+    "-accel",
+    "tcg",
+    "-M",
+    "virt",
+    "-cpu",
+    "cortex-a53",
+    "-m",
+    "1024",
+    "-nodefaults",
+    "-bios",
+    firmware,
+    "-netdev",
+    `user,id=net,hostfwd=udp:127.0.0.1:${port}-10.0.2.15:5554`,
+    "-device",
+    "virtio-net-pci,netdev=net,romfile=",
+    "-drive",
+    `if=none,id=card,file=${card},format=raw,cache=unsafe`,
+    "-device",
+    "sdhci-pci",
+    "-device",
+    "sd-card,drive=card",
   ]);
   const serial = `udp:127.0.0.1:${port}`;
   return {
@@ -89,7 +104,10 @@ function makeCard(folder: string): string {
   writeFileSync(card, "");
   truncateSync(card, 128 * MIB);
   const words = Object.entries(PARTITIONS).flatMap(([label, { first, last }], index) => [
-    ...["-n", `${index + 1}:${first}:${last}`, "-c", `${index + 1}:${label}`],
+    "-n",
+    `${index + 1}:${first}:${last}`,
+    "-c",
+    `${index + 1}:${label}`,
   ]);
   execFileSync("/usr/sbin/sgdisk", [...words, card], { stdio: "ignore" });
   return card;

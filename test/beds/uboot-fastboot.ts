@@ -36,9 +36,15 @@ const CONFIG = [
     "-d",
     name,
   ]),
-  ...["--set-val", "FASTBOOT_FLASH_MMC_DEV", "0"],
-  ...["--set-val", "FASTBOOT_BUF_ADDR", `0x${BUFFER.address.toString(16)}`],
-  ...["--set-val", "FASTBOOT_BUF_SIZE", `0x${BUFFER.bytes.toString(16)}`],
+  "--set-val",
+  "FASTBOOT_FLASH_MMC_DEV",
+  "0",
+  "--set-val",
+  "FASTBOOT_BUF_ADDR",
+  `0x${BUFFER.address.toString(16)}`,
+  "--set-val",
+  "FASTBOOT_BUF_SIZE",
+  `0x${BUFFER.bytes.toString(16)}`,
 ];
 
 function on(name: string): string[] {
@@ -52,8 +58,8 @@ function on(name: string): string[] {
  * @throws with what to install when something is missing.
  */
 export function makeFastbootUboot(say: (line: string) => void): string {
-  const recipe = createHash("sha256").update(readFileSync(fileURLToPath(import.meta.url)));
-  const made = path.join(cache, `u-boot-${recipe.digest("hex").slice(0, 8)}.bin`);
+  const recipe = createHash("sha256").update(JSON.stringify(CONFIG)).digest("hex");
+  const made = path.join(cache, `u-boot-${recipe.slice(0, 8)}.bin`);
   if (existsSync(made)) return made;
   const missing = [
     "aarch64-linux-gnu-gcc",
@@ -95,8 +101,14 @@ function fetchSource(work: string): string {
   writeFileSync(list, `deb-src ${mirror ?? "http://deb.debian.org/debian/"} ${codename} main\n`);
   mkdirSync(path.join(work, "lists/partial"), { recursive: true });
   const own = [
-    ...["-o", `Dir::Etc::sourcelist=${list}`, "-o", "Dir::Etc::sourceparts=/nonexistent"],
-    ...["-o", `Dir::State::lists=${path.join(work, "lists")}`, "-o", "APT::Sandbox::User=root"],
+    "-o",
+    `Dir::Etc::sourcelist=${list}`,
+    "-o",
+    "Dir::Etc::sourceparts=/nonexistent",
+    "-o",
+    `Dir::State::lists=${path.join(work, "lists")}`,
+    "-o",
+    "APT::Sandbox::User=root",
   ];
   run("apt-get", [...own, "update"]);
   run("apt-get", [...own, "source", "u-boot"], work);

@@ -18,7 +18,7 @@ import { writeAnew } from "../../overlay/overlay-folder.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import type { Overlay } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
-import type { TestStrategy } from "../../pipeline/strategy.ts";
+import type { StrategyContext, TestStrategy } from "../../pipeline/strategy.ts";
 import { disconnectDevice } from "../connection/connect-device.ts";
 import { readFeedback } from "../connection/read-feedback.ts";
 import { promptPatterns } from "../login/prompt-patterns.ts";
@@ -47,7 +47,7 @@ export const dockerTest: TestStrategy = {
         { name: "lava-docker-test-set-environment", onTimeout: "LAVATimeout" },
         withEnvironment(createOverlay(context, block, containerOverlaySlot)),
         ...(disconnects ? [disconnectDevice] : []),
-        dockerTestShell(block, context.stage),
+        dockerTestShell(block, context),
         readFeedback,
       ],
     };
@@ -68,10 +68,14 @@ function withEnvironment(create: Action): Action {
   };
 }
 
-const dockerTestShell = (block: TestBlock, stage: number): Action => ({
-  name: "lava-docker-test-shell",
+const dockerTestShell = (
+  block: TestBlock,
+  { job: { definition }, stage }: StrategyContext,
+): Action => ({
+  ...(definition.protocols?.["lava-multinode"] === undefined
+    ? { name: "lava-docker-test-shell", onTimeout: "LAVATimeout" }
+    : { name: "lava-multinode-docker-test-shell", onTimeout: "Test" }),
   needs: [containerOverlaySlot],
-  onTimeout: "LAVATimeout",
   validate: async ({ job }) => {
     readContainerBlock(job, block["docker"]);
     boundFolders(job);
