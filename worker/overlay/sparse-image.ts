@@ -91,10 +91,12 @@ export async function packSparse(raw: string, target: string, layout: SparseLayo
     const blocks = Math.ceil(size / blockBytes);
     const out = new ChunkWriter(to, blockBytes);
     const perRead = Math.max(1, Math.floor(BUFFER_BYTES / blockBytes));
+    // One buffer for all: what is in it is written before it is filled again.
+    const bytes = Buffer.alloc(perRead * blockBytes);
     for (let block = 0; block < blocks; block += perRead) {
       const count = Math.min(perRead, blocks - block);
-      const bytes = Buffer.alloc(count * blockBytes);
-      await from.read(bytes, 0, bytes.length, block * blockBytes);
+      const { bytesRead } = await from.read(bytes, 0, count * blockBytes, block * blockBytes);
+      bytes.fill(0, bytesRead);
       for (let n = 0; n < count; n++) {
         const one = bytes.subarray(n * blockBytes, (n + 1) * blockBytes);
         const word = repeatedWord(one);
