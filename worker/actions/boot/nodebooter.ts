@@ -1,0 +1,38 @@
+import type { Action } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import type { BootStrategy } from "../../pipeline/strategy.ts";
+import { loginSteps } from "../login/login.ts";
+import { resetDevice } from "../power/reset-device.ts";
+
+/**
+ * LAVA's plan for a device that its nodebooter container starts (DISPATCHER.md 12), for who compares plans. What the
+ * container is told is documented nowhere that we know, so a job is refused before anything is touched; at submission
+ * already, as the word is not in supported-methods.ts.
+ */
+export const nodebooterBoot: BootStrategy = {
+  family: "boot",
+  name: "nodebooter",
+  refuses: ({ method }, { device }) => {
+    if (method !== "nodebooter") return `the method is ${method}`;
+    const offered = Object.keys(device.actions.boot.methods ?? {});
+    if (offered.includes("nodebooter")) return undefined;
+    return `the device has no boot method nodebooter (it has ${offered.join(", ") || "none"})`;
+  },
+  action: (block, context) => ({
+    name: "boot-nodebooter",
+    retries: true,
+    steps: [
+      { name: "run-nodebooter-container", validate: refuse },
+      { name: "configure-nodebooter" },
+      resetDevice(context.job),
+      ...withoutShell(loginSteps(block, context)),
+    ],
+  }),
+};
+
+const refuse: Action["validate"] = async () => {
+  throw new JobFailure("Job", "boot method nodebooter can't be run by this worker");
+};
+
+const withoutShell = (steps: readonly Action[]): Action[] =>
+  steps.filter(({ name }) => ["auto-login-action", "overlay-unpack"].includes(name));
