@@ -16,7 +16,7 @@ const RAW = 0xcac1;
 const FILL = 0xcac2;
 const LEFT_ALONE = 0xcac3;
 const CRC = 0xcac4;
-const BUFFER_BYTES = 1 << 20;
+const BUFFER_BYTES = 8 << 20;
 /** Larger than any flash; a damaged header may say anything. */
 const MAX_BYTES = 2 ** 43;
 
@@ -95,8 +95,7 @@ export async function packSparse(raw: string, target: string, layout: SparseLayo
     const bytes = Buffer.alloc(perRead * blockBytes);
     for (let block = 0; block < blocks; block += perRead) {
       const count = Math.min(perRead, blocks - block);
-      const { bytesRead } = await from.read(bytes, 0, count * blockBytes, block * blockBytes);
-      bytes.fill(0, bytesRead);
+      await readInto(from, bytes.subarray(0, count * blockBytes), block * blockBytes);
       for (let n = 0; n < count; n++) {
         const one = bytes.subarray(n * blockBytes, (n + 1) * blockBytes);
         const word = repeatedWord(one);
@@ -220,6 +219,18 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
     done += bytesRead;
   }
   return buffer;
+}
+
+/** As much as there is; zeros stand for what is behind the end. */
+async function readInto(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
+  let done = 0;
+  while (done < buffer.length) {
+    const left = buffer.length - done;
+    const { bytesRead } = await file.read(buffer, done, left, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  buffer.fill(0, done);
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
