@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, constants, existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import type { Bed } from "./bed.ts";
 import { startVirtualBoard } from "./virtual-board.ts";
 
@@ -158,7 +159,20 @@ console board { include full; master 127.0.0.1; type host; host 127.0.0.1; port 
   );
   closing.push(() => ended(server));
   server.stderr?.resume();
-  return `console -M 127.0.0.1 -p ${port} -l root board`;
+  const client = `console -M 127.0.0.1 -p ${port} -l root`;
+  await untilUp(client);
+  return `${client} board`;
+}
+
+/** What the board says before the server is joined to it is lost. */
+async function untilUp(client: string): Promise<void> {
+  const [program = "", ...args] = client.split(" ");
+  for (;;) {
+    const { stdout } = await promisify(execFile)(program, [...args, "-u"]).catch(() => ({
+      stdout: "",
+    }));
+    if (/board\s+up/.test(stdout)) return;
+  }
 }
 
 async function untilSaid(child: ChildProcess, words: string): Promise<void> {

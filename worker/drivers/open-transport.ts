@@ -7,6 +7,8 @@ import { tcpTransport } from "./tcp-transport.ts";
 
 /** A console server that is busy says so and hangs up within this time; one that isn't may be silent for ever. */
 const SETTLE_MS = 100;
+/** A program may need this long to find out that it can't connect; once it says anything, it knows. */
+const PROGRAM_MS = 1000;
 /** A DUT is not that brief: who says more than this is one. */
 const SETTLE_BYTES = 4096;
 
@@ -30,7 +32,7 @@ export async function openTransport(
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new JobFailure("Infrastructure", `connection ${label} ${message}`, { cause });
   }
-  return settled(transport, label);
+  return settled(transport, label, target.kind === "program" ? PROGRAM_MS : SETTLE_MS);
 }
 
 function open(target: Target, signal: AbortSignal): Promise<Transport> {
@@ -45,29 +47,31 @@ function open(target: Target, signal: AbortSignal): Promise<Transport> {
   }
 }
 
-/** The same transport, once it has stayed open for a moment; what it says meanwhile is kept. */
-async function settled(transport: Transport, label: string): Promise<Transport> {
+/**
+ * The same transport, once it has stayed open: for `silentMs`, or for a moment after its first byte. What it says
+ * meanwhile is kept.
+ */
+async function settled(transport: Transport, label: string, silentMs: number): Promise<Transport> {
   let early: Uint8Array[] = [];
   let size = 0;
+  let settle: () => void = () => {};
+  const moment = new Promise<undefined>((resolve) => (settle = () => resolve(undefined)));
+  let timer = setTimeout(settle, silentMs);
   let listener = (bytes: Uint8Array): void => {
+    if (size === 0) {
+      clearTimeout(timer);
+      timer = setTimeout(settle, SETTLE_MS);
+    }
     early.push(bytes);
     size += bytes.length;
-    if (size > SETTLE_BYTES) done();
+    if (size > SETTLE_BYTES) settle();
   };
-  let done: () => void = () => {};
   const ended = new Promise<string>((resolve) => {
     transport.onEnd((why) => resolve(`connection ${label} ${why}`));
   });
-  const moment = new Promise<undefined>((resolve) => {
-    const timer = setTimeout(resolve, SETTLE_MS);
-    done = () => {
-      clearTimeout(timer);
-      resolve(undefined);
-    };
-  });
   transport.onData((bytes) => listener(bytes));
   const why = await Promise.race([ended, moment]);
-  done();
+  clearTimeout(timer);
   if (why !== undefined) {
     const said = Buffer.concat(early).toString("utf8").trim().slice(-200);
     throw new JobFailure("Infrastructure", said ? `${why} and said: ${said}` : why);
