@@ -19,6 +19,7 @@ const functions = `function ask {
   echo -n "$1 "
   read answer
   read rest
+  echo ""
   regexp --set=1:answer '^ *(.*)' "$answer"
 }
 `;
