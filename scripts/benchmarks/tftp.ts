@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { runCommand } from "../../worker/host/spawn.ts";
@@ -8,7 +8,7 @@ import { tftpGet } from "../../worker/services/tftp-client.ts";
 import { startTftpServer } from "../../worker/services/tftp-server.ts";
 
 const MEBIBYTES = 64;
-const ROUNDS = 7;
+const ROUNDS = 5;
 /** The system's server gets this port, on a loopback address that nothing else has. */
 const THEIRS = { address: "127.69.0.1", port: 6969 };
 
@@ -42,8 +42,12 @@ export interface TftpFigure {
  *
  * @throws when a program is missing or a file arrives damaged.
  */
-export async function measureTftp(): Promise<TftpFigure[]> {
+export async function measureTftp(
+  onFigure: (figure: TftpFigure) => void = () => {},
+): Promise<TftpFigure[]> {
   const folder = mkdtempSync(path.join(tmpdir(), "pumice-bench-tftp-"));
+  // tftpd-hpa reads as nobody.
+  chmodSync(folder, 0o755);
   const file = path.join(folder, "file");
   const out = path.join(folder, "out");
   writeFileSync(file, randomBytes(MEBIBYTES * 1024 * 1024));
@@ -71,7 +75,9 @@ export async function measureTftp(): Promise<TftpFigure[]> {
       const rate = (n: 0 | 1): number =>
         (MEBIBYTES * 1.048576) / median(seconds.map((pair) => pair[n]));
       const ratio = median(seconds.map(([own, other]) => other / own));
-      figures.push({ client, ours: rate(0), theirs: rate(1), ratio });
+      const figure = { client, ours: rate(0), theirs: rate(1), ratio };
+      onFigure(figure);
+      figures.push(figure);
     }
     return figures;
   } finally {
@@ -98,9 +104,9 @@ if (process.argv[1] === import.meta.filename) {
     process.stdout.write(`${port}\n`);
     process.stdin.resume().on("end", () => process.exit());
   } else {
-    for (const { client, ours, theirs, ratio } of await measureTftp()) {
+    await measureTftp(({ client, ours, theirs, ratio }) => {
       const rates = `${ours.toFixed(1)} MB/s, tftpd-hpa ${theirs.toFixed(1)} MB/s`;
       console.log(`${client}: ${rates}, ${Math.round(ratio * 100)} %`);
-    }
+    });
   }
 }

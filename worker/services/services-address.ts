@@ -15,7 +15,8 @@ export function servicesAddress(dispatcher: Settings): string {
   if (typeof configured === "string" && configured !== "") return configured;
   const ip = dispatcherIp(dispatcher);
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  if (own.some(({ address }) => address === ip)) return ip;
+  // All of loopback's addresses are, listed or not.
+  if (ip.startsWith("127.") || own.some(({ address }) => address === ip)) return ip;
   throw new JobFailure(
     "Configuration",
     `dispatcher_ip ${ip} is no address of this machine: set services_address to the one to listen on (0.0.0.0: all)`,

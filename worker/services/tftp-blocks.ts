@@ -115,7 +115,7 @@ export class BlockReader {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.allSettled(this.#segments.map(({ loading }) => loading));
+    for (const { loading } of this.#segments) await loading?.catch(() => {});
     await this.#source.close();
   }
 
