@@ -2,7 +2,6 @@ import type { DeviceConfiguration } from "#protocol/device-configuration.ts";
 import type { JobAction } from "#protocol/job-actions.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
 import { strategiesFor } from "#protocol/job-strategies.ts";
-import { SUPPORTED_METHODS } from "#protocol/supported-methods.ts";
 
 type Path = (string | number)[];
 export interface Misfit {
@@ -17,31 +16,13 @@ export function checkJobFits(
 ): Misfit[] {
   const misfits = [...checkArchitecture(definition, configuration)];
   for (const [index, action] of definition.actions.entries()) {
-    const path: Path = ["actions", index];
-    const { deploy, boot, command } = action;
-    const refused = () => refusals(action, configuration);
-    if (deploy)
-      misfits.push(...checkMethod("deploy", [...path, "deploy", "to"], deploy.to, refused));
-    if (boot)
-      misfits.push(...checkMethod("boot", [...path, "boot", "method"], boot.method, refused));
-    if (command) {
-      const at = [...path, "command", "name"];
-      misfits.push(...refused().map((message) => ({ path: at, message })));
-    }
+    const { deploy, boot, test } = action;
+    const where = deploy ? ["deploy", "to"] : boot ? ["boot", "method"] : ["command", "name"];
+    if (test) continue;
+    const path: Path = ["actions", index, ...where];
+    misfits.push(...refusals(action, configuration).map((message) => ({ path, message })));
   }
   return misfits;
-}
-
-function checkMethod(
-  family: "deploy" | "boot",
-  path: Path,
-  method: string,
-  refused: () => string[],
-): Misfit[] {
-  const supported: readonly string[] = SUPPORTED_METHODS[family];
-  if (supported.includes(method)) return refused().map((message) => ({ path, message }));
-  const message = `${family} method ${quoted(method)} is not supported by Pumice's runner yet; expected ${supported.join(", ")}`;
-  return [{ path, message }];
 }
 
 /** Why the device can't do what the block asks for. */

@@ -74,7 +74,6 @@ const BOOT: Needs = {
   monitor: [bootMethod("qemu")],
   musca: [bootMethod("musca"), "board_id"],
   new_connection: ["commands/connections/{connection}"],
-  nodebooter: [bootMethod("nodebooter")],
   openocd: [bootMethod("openocd"), "board_id"],
   pyocd: [bootMethod("pyocd"), "board_id"],
   qdl: [bootMethod("qdl"), "board_qdl_id"],
@@ -123,6 +122,13 @@ const POWER_COMMANDS = [
 ];
 const OTHER_COMMANDS = ["stop_test_services", "usbg_ms_commands_disable"];
 
+/** The methods that there are, in a job's words. LAVA's `nodebooter` is not among them: nobody says what it does. */
+export const METHODS = {
+  deploy: Object.keys(DEPLOY),
+  boot: Object.keys(BOOT),
+  test: Object.keys(TEST),
+};
+
 /** Every strategy for an action block on a device: the one that is asked for first, the others by name. */
 export function strategiesFor(
   action: JobAction,
@@ -145,6 +151,8 @@ export function strategiesFor(
   return command ? [judgeCommand(command.name, configuration)] : [];
 }
 
+const WHAT: Readonly<Record<string, string>> = { to: "deploy method", method: "boot method" };
+
 function judge(
   table: Needs,
   key: string,
@@ -162,7 +170,9 @@ function judge(
     }));
   const needs = Object.hasOwn(table, asked) ? table[asked] : undefined;
   if (!needs) {
-    const reasons = [`there is no ${key} ${asked}${didYouMean(asked, Object.keys(table))}`];
+    const known = Object.keys(table);
+    const near = didYouMean(asked, known) || `; expected one of ${known.join(", ")}`;
+    const reasons = [`there is no ${WHAT[key] ?? key} ${JSON.stringify(asked)}${near}`];
     return [{ name: asked, accepts: false, isOther: false, reasons }, ...others];
   }
   const reasons = needs.flatMap((need) => {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { SUPPORTED_METHODS } from "#protocol/supported-methods.ts";
+import { METHODS } from "#protocol/job-strategies.ts";
 import { checkPlan } from "../../worker/pipeline/check-plan.ts";
 import { describePlan } from "../../worker/pipeline/describe-plan.ts";
 import { readTicket } from "../../worker/job-context.ts";
@@ -14,9 +14,9 @@ const isUpdate = process.env["PUMICE_UPDATE_GOLDENS"] !== undefined;
 
 test("each method has its page", () => {
   const wanted = [
-    ...SUPPORTED_METHODS.deploy.map((name) => `deploy-${name}`),
-    ...SUPPORTED_METHODS.boot.map((name) => `boot-${name}`),
-    ...SUPPORTED_METHODS.test.map((name) => `test-${name}`),
+    ...METHODS.deploy.map((name) => `deploy-${name}`),
+    ...METHODS.boot.map((name) => `boot-${name}`),
+    ...METHODS.test.map((name) => `test-${name}`),
   ];
   expect(methodPages()).toEqual(expect.arrayContaining(wanted));
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SUPPORTED_METHODS } from "#protocol/supported-methods.ts";
+import { METHODS } from "#protocol/job-strategies.ts";
 import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
 import { readJobDefinition } from "#protocol/job-definition.ts";
 import { checkJobFits } from "../../control-plane/domain/check-job-fits.ts";
@@ -22,17 +22,17 @@ test.each([
   [
     "a deploy method that the runner can't do",
     aJob().replace("to: tmpfs", "to: floppy"),
-    `actions.0.deploy.to: deploy method "floppy" is not supported by Pumice's runner yet; expected ${SUPPORTED_METHODS.deploy.join(", ")}`,
+    `actions.0.deploy.to: there is no deploy method "floppy"; expected one of ${METHODS.deploy.join(", ")}`,
   ],
   [
     "a boot method that the runner can't do",
     aJob().replace("method: qemu", "method: kick"),
-    `actions.1.boot.method: boot method "kick" is not supported by Pumice's runner yet; expected ${SUPPORTED_METHODS.boot.join(", ")}`,
+    `actions.1.boot.method: there is no boot method "kick"; expected one of ${METHODS.boot.join(", ")}`,
   ],
   [
     "a method named like a property of every object",
     aJob().replace("method: qemu", "method: constructor"),
-    `actions.1.boot.method: boot method "constructor" is not supported by Pumice's runner yet; expected ${SUPPORTED_METHODS.boot.join(", ")}`,
+    `actions.1.boot.method: there is no boot method "constructor"; expected one of ${METHODS.boot.join(", ")}`,
   ],
   [
     "an architecture that the device lacks",

@@ -6,8 +6,7 @@ import { resetDevice } from "../power/reset-device.ts";
 
 /**
  * LAVA's plan for a device that its nodebooter container starts (DISPATCHER.md 12), for who compares plans. What the
- * container is told is documented nowhere that we know, so a job is refused before anything is touched; at submission
- * already, as the word is not in supported-methods.ts.
+ * container is told is documented nowhere that we know, so a job is refused before anything is touched.
  */
 export const nodebooterBoot: BootStrategy = {
   family: "boot",
@@ -30,7 +29,7 @@ export const nodebooterBoot: BootStrategy = {
   }),
 };
 
-const refuse: Action["validate"] = async () => {
+const refuse = async (): Promise<void> => {
   throw new JobFailure("Job", "boot method nodebooter can't be run by this worker");
 };
 
