@@ -34,8 +34,8 @@ export function menuSteps(method: string, set: string, job: JobContext): MenuSte
     const message = `the device's method ${method} has no list of menu steps ${JSON.stringify(set)}; it has ${has}`;
     throw new JobFailure("Job", message);
   }
-  const place = `actions.boot.methods.${method}.${set} of the device`;
-  if (!Array.isArray(list)) throw wrong(`${place}: expected a list of menu steps`);
+  const place = `actions.boot.methods.${method}.${set}`;
+  if (!Array.isArray(list)) throw wrong(`${place} of the device: expected a list of menu steps`);
   return list.map((step: unknown, index) => menuStep(step, `${place}[${index}]`));
 }
 
@@ -44,7 +44,9 @@ function menuStep(value: unknown, place: string): MenuStep {
   const select = mapping(step?.["select"]);
   const separator = step?.["line_separator"];
   if (!select && separator === undefined) {
-    throw wrong(`${place}: expected a mapping with the key select, or line_separator`);
+    throw wrong(
+      `${place} of the device: expected a mapping with the key select, or line_separator`,
+    );
   }
   const text = (key: string): string | undefined => {
     const found = select?.[key];
