@@ -4,11 +4,13 @@ import { measureJob } from "./job.ts";
 import { measureLambda } from "./lambda.ts";
 import { measureLanguage } from "./language.ts";
 import { measureMemory } from "./memory.ts";
+import { measureTftp } from "./tftp.ts";
+import { measureUboot } from "./uboot.ts";
 
 /** One figure: what it is and one value a run. */
 export interface Row {
   name: string;
-  unit: "ms" | "MiB" | "kB";
+  unit: "ms" | "MiB" | "kB" | "MB/s" | "%";
   values: number[];
 }
 
@@ -29,6 +31,19 @@ const parts: Record<string, Part> = {
   lambda: {
     about: "cold starts of the cloud's function and the size of its code, on emulators",
     run: measureLambda,
+  },
+  tftp: {
+    about: "the TFTP server beside tftpd-hpa in the same run: 64 MiB to a standard client",
+    run: async () =>
+      (await measureTftp()).flatMap(({ client, ours, theirs, ratio }) => [
+        { name: `${client}: ours`, unit: "MB/s", values: [ours] },
+        { name: `${client}: tftpd-hpa`, unit: "MB/s", values: [theirs] },
+        { name: `${client}: ratio`, unit: "%", values: [Math.round(ratio * 100)] },
+      ]),
+  },
+  uboot: {
+    about: "what a U-Boot job with a ramdisk costs beyond the DUT's own time",
+    run: measureUboot,
   },
   memory: {
     about: "memory of the control plane idle, the agent idle, a runner during a job",

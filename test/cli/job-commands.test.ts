@@ -82,7 +82,7 @@ describe("submit", () => {
     expect(code).toBe(2);
     expect(out).toBe("");
     expect(said).toContain(`${file}:4:11: context.arch: the device has no architecture "arm64"`);
-    expect(said).toContain(`${file}:10:5: actions[0].deploy.to: deploy method "tftp"`);
+    expect(said).toContain(`${file}:10:5: actions[0].deploy.to: the device has no `);
   });
 
   test("tells what is odd about a job that it accepts", async () => {
