@@ -101,24 +101,38 @@ async function sendByZmodem(context: RunContext, file: string, receive: string):
   const options = { timeoutSeconds: connectionTimeoutSeconds, signal };
   // What a receiver begins with.
   await console.expect({ ready: /\*\*\x18B0[01]/g, failed: /RETRUNCODE \d/g }, options);
-  const status = await console.lend(async (line) => {
+  // What ends it may come while the line is still lent: it is looked for there.
+  const code = await console.lend(async (line) => {
     const child = spawn("sz", ["--binary", "--quiet", "--", file], {
       env: hostEnvironment(),
       stdio: ["pipe", "pipe", "ignore"],
-      signal,
     });
-    line.onData((bytes) => child.stdin.write(bytes));
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(MAX_ZMODEM_MS)]);
+    const kill = (): void => void child.kill("SIGKILL");
+    limit.addEventListener("abort", kill, { once: true });
     child.stdin.on("error", () => {});
-    const ended = new Promise<number>((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", (code) => resolve(code ?? 1));
-    });
-    for await (const bytes of child.stdout) await line.write(bytes as Buffer);
-    return ended;
+    child.stdout.on("data", (bytes: Buffer) => void line.write(bytes).catch(kill));
+    try {
+      return await new Promise<string | undefined>((resolve) => {
+        let tail = "";
+        line.onData((bytes) => {
+          child.stdin.write(bytes);
+          tail = (tail + Buffer.from(bytes).toString("latin1")).slice(-200);
+          const [, found] = /<LAVA_SIGNAL_RETRUNCODE (\d+)>/.exec(tail) ?? [];
+          if (found !== undefined) resolve(found);
+        });
+        limit.addEventListener("abort", () => resolve(undefined), { once: true });
+        child.on("error", () => resolve(undefined));
+      });
+    } finally {
+      limit.removeEventListener("abort", kill);
+      kill();
+    }
   });
   signal.throwIfAborted();
-  if (status !== 0) throw new JobFailure("Infrastructure", `sz ended with ${status}`);
-  const { match } = await console.expect({ ended: /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g }, options);
-  if (match[1] === "0") return;
-  throw new JobFailure("Job", `'${receive}' failed with return code ${match[1]}!`);
+  if (code === "0") return;
+  throw new JobFailure("Job", `'${receive}' failed with return code ${code ?? "unknown"}!`);
 }
+
+/** For what a line of 9600 baud carries, and no longer than anybody would wait. */
+const MAX_ZMODEM_MS = 30 * 60 * 1000;
