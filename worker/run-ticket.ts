@@ -50,9 +50,11 @@ export function plan(job: JobContext): ReturnType<typeof planJob> {
   return planJob(job, strategies, finalize([...new Set(namespaces)]));
 }
 
-/** Values of the job's `secrets`: they must not be in the log. */
-function secretsOf({ definition }: JobContext): string[] {
-  return Object.values(definition.secrets ?? {})
-    .filter((value) => typeof value === "string" || typeof value === "number")
-    .map(String);
+/** Values of the job's `secrets`, however deep (`rclone_env` is a mapping): they must not be in the log. */
+const secretsOf = ({ definition }: JobContext): string[] => textsIn(definition.secrets);
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === "string" || typeof value === "number") return [String(value)];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(textsIn);
 }

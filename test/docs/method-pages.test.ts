@@ -21,6 +21,15 @@ test("each method has its page", () => {
   expect(methodPages()).toEqual(expect.arrayContaining(wanted));
 });
 
+test("the index names each page", () => {
+  const index = readFileSync(
+    path.resolve(import.meta.dirname, "../../docs/methods/README.md"),
+    "utf8",
+  );
+  const named = [...index.matchAll(/^\| \[\S+\]\((\S+)\.md\)/gm)].map(([, page]) => page);
+  expect(named.toSorted()).toEqual(methodPages());
+});
+
 describe.each(methodPages())("docs/methods/%s.md", (name) => {
   test("has a job and a dictionary whose plan is the golden one", () => {
     const actions = plan(readTicket(ticketFor(methodPage(name)), "/nonexistent"));
