@@ -16,12 +16,18 @@ export function echoPattern(line: string): RegExp {
 /** Line breaks, backspaces and escape sequences. */
 const BETWEEN = String.raw`(?:\r|\n|\x08|\x1b\[[0-9;?]*[A-Za-z])*`;
 
-/** Waits for a line's echo; false when it does not come within this time. */
+/**
+ * Waits for a line's echo. One that is slow is waited for as long as it goes on coming; false when this time was silent.
+ */
 export async function sawEcho(
   console: Console,
   line: string,
   options: { timeoutSeconds: number; signal: AbortSignal },
 ): Promise<boolean> {
   if (line.trim() === "") return true;
-  return (await console.tryExpect({ echo: echoPattern(line) }, options)) !== undefined;
+  for (;;) {
+    const { received } = console;
+    if (await console.tryExpect({ echo: echoPattern(line) }, options)) return true;
+    if (console.received === received) return false;
+  }
 }

@@ -45,6 +45,7 @@ const METHODS = {
     interruptPrompt: "Press Ctrl-B for the iPXE command line",
     interruptControl: ["b"],
     prompt: "iPXE>",
+    verifiesEcho: true,
   },
   uefi: { prompt: "Shell>", lineEnd: "\r\n" },
   "uefi-menu": { prompt: "Shell>" },
