@@ -13,7 +13,7 @@ const checks = [
 ];
 const projects = process.argv.includes("--fast")
   ? ["fast"]
-  : ["fast", "cloud", "slow", "beds", "cloud-slow"];
+  : ["fast", "methods", "cloud", "slow", "beds", "cloud-slow"];
 const total = { passed: 0, failed: 0, skipped: 0 };
 const scratch = mkdtempSync(path.join(tmpdir(), "pumice-tests-"));
 

@@ -10,10 +10,27 @@ const cloudTests = [
   "test/infra/{deploy,roles}.test.ts",
 ];
 
+/** Whole labs, out of one place and into another. */
+const moveTests = ["test/cli/backup.test.ts", "test/domain/restore.test.ts"];
+
+/** What starts programs of the host, real servers and images for each method of the worker. */
+const methodTests = [
+  "test/actions/{boot,bootloader,connection,flashers,login}/**/*.test.ts",
+  "test/actions/{bootloader*,fastboot*,services*}.test.ts",
+  "test/actions/power/**/*.test.ts",
+  "test/deploy/**/*.test.ts",
+  "test/drivers/**/*.test.ts",
+  "test/host/{download-remote,iso9660}.test.ts",
+  "test/overlay/{ext4-edit,sparse-image,uimage}.test.ts",
+  "test/services/**/*.test.ts",
+  "test/doctor.test.ts",
+];
+
 const root = path.resolve(import.meta.dirname, "..");
 
 /**
- * `fast`: all but what boots a guest or a whole lab. `slow`: those. `beds`: jobs on real virtual devices, a method each.
+ * `fast`: all but what boots a guest or a whole lab. `slow`: those. `methods`: what a method of the worker starts on its host.
+ * `beds`: jobs on real virtual devices, a method each.
  * `cloud`: the aws engine, and the rules once more on it.
  * `npm run check` runs fast only.
  */
@@ -27,7 +44,7 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
-          exclude: ["test/e2e/**", "test/beds/**", ...cloudTests],
+          exclude: ["test/e2e/**", "test/beds/**", ...cloudTests, ...methodTests, ...moveTests],
           testTimeout: 30_000,
           hookTimeout: 30_000,
           // More than there are cores: most of these tests wait for processes and time-outs.
@@ -54,12 +71,22 @@ export default defineConfig({
         oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
         test: {
           name: "slow",
-          include: ["test/e2e/**/*.e2e.test.ts"],
+          include: ["test/e2e/**/*.e2e.test.ts", ...moveTests],
           exclude: ["test/e2e/{cloud,upgrade}.e2e.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // Each boots guests: more at a time than there are cores only makes all of them slower.
           maxWorkers: 1,
+        },
+      },
+      {
+        root,
+        test: {
+          name: "methods",
+          include: methodTests,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 4,
         },
       },
       {

@@ -177,10 +177,8 @@ describe("time-outs", () => {
       { name: "block", onTimeout: "LAVATimeout", run: forever },
       { job },
     );
-    expect(outcome).toMatchObject({
-      error_type: "Test",
-      error_msg: "block timed out after 1 seconds",
-    });
+    expect(outcome.error_type).toBe("Test");
+    expect(outcome.error_msg).toMatch(/^block timed out after \d seconds$/);
   });
 });
 
