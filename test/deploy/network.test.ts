@@ -453,7 +453,9 @@ test("a network block device is served by nbd-server, more than once, and writte
             ...commands.flatMap((c) => ["-c", c]),
             `nbd://127.0.0.1:${port}/${name}`,
           ]);
-        expect(await io("default", "read -P 7 0 512", "write -P 9 4096 512")).toMatchObject({ status: 0 });
+        expect(await io("default", "read -P 7 0 512", "write -P 9 4096 512")).toMatchObject({
+          status: 0,
+        });
         expect(await io("nbdroot", "read -P 9 4096 512")).toMatchObject({ status: 0 });
       },
     }),

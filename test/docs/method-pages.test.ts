@@ -27,7 +27,7 @@ test("the index names each page", () => {
     "utf8",
   );
   const named = [...index.matchAll(/^\| \[\S+\]\((\S+)\.md\)/gm)].map(([, page]) => page);
-  expect(named.toSorted()).toEqual(methodPages());
+  expect(new Set(named)).toEqual(new Set(methodPages()));
 });
 
 describe.each(methodPages())("docs/methods/%s.md", (name) => {
