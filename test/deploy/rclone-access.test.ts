@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { rcloneAccess } from "../../worker/actions/deploy/rclone-access.ts";
+import { rcloneAccess } from "../../worker/actions/download/rclone-access.ts";
 import type { JobContext } from "../../worker/pipeline/action.ts";
 import { aJobContext } from "../support/plan-of.ts";
 

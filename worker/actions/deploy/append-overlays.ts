@@ -9,7 +9,7 @@ import { overlaySlot } from "../../pipeline/job-slots.ts";
 import type { Slot } from "../../pipeline/slot.ts";
 import { slot } from "../../pipeline/slot.ts";
 import { backendOf, partitionOf } from "./apply-overlay-image.ts";
-import { downloadRetry } from "./download-action.ts";
+import { downloadRetry } from "../download/download-action.ts";
 
 type Mapping = Readonly<Record<string, unknown>>;
 

@@ -14,9 +14,9 @@ import { overlaySlot } from "../../pipeline/job-slots.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { applyOverlayImage, partitionOf } from "./apply-overlay-image.ts";
-import { downloadRetry } from "./download-action.ts";
+import { downloadRetry } from "../download/download-action.ts";
 import { blockImages, imageDownload, imagesRefusal, type BlockImage } from "./image-downloads.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 type Mapping = Readonly<Record<string, unknown>>;
 

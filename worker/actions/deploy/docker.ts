@@ -3,7 +3,7 @@ import { pullImage, readContainerBlock } from "../../drivers/container-image.ts"
 import type { JobContext } from "../../pipeline/action.ts";
 import { dockerImageSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** An image of a container that will be the DUT (DISPATCHER.md 11). */
 export const dockerDeploy: DeployStrategy = {

@@ -5,7 +5,7 @@ import { askForFastboot, ubootEnterFastboot } from "../fastboot/enter-fastboot.t
 import { resetDevice } from "../power/reset-device.ts";
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import { blockImages, forgetImages, imageDownload, imagesRefusal } from "./image-downloads.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** Files on the worker for a board that waits in fastboot meanwhile (DISPATCHER.md 11). */
 export const downloadDeploy: DeployStrategy = {

@@ -4,9 +4,9 @@ import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { overlaySteps } from "./append-overlays.ts";
 import { mappingOf } from "./deploy-block.ts";
 import { postprocessInContainer } from "./download-postprocess.ts";
-import { downloadRetry } from "./download-action.ts";
+import { downloadRetry } from "../download/download-action.ts";
 import { blockImages, imagesRefusal } from "./image-downloads.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /**
  * Files on the worker, for later deployments (`downloads://NAME`) and for containers (`/lava-downloads`), after what

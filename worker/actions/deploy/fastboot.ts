@@ -10,8 +10,8 @@ import { checkBoard, lacksFastboot, waitBoard } from "../fastboot/fastboot-board
 import { rebootAfter } from "../fastboot/fastboot-reboot.ts";
 import { hasLavaOverlay, overlaySteps } from "./append-overlays.ts";
 import { applyOverlayImage, applyOverlaySparseImage } from "./apply-overlay-image.ts";
-import { downloadRetry } from "./download-action.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { downloadRetry } from "../download/download-action.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 type Mapping = Readonly<Record<string, unknown>>;
 

@@ -9,7 +9,7 @@ import { checkCommands } from "../power/command-list.ts";
 import { runDeviceCommands } from "../power/device-commands.ts";
 import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { blockImages, forgetImages, imageDownload } from "./image-downloads.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** Where the device's commands run: a folder of the block's own in the job's. */
 const folderSlot = slot<string>("flasher folder");

@@ -1,6 +1,6 @@
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { blockImages, forgetImages, imageDownload, imagesRefusal } from "./image-downloads.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** Files for a Fixed Virtual Platform; boot `fvp` puts them into its arguments (DISPATCHER.md 11). */
 export const fvpDeploy: DeployStrategy = {

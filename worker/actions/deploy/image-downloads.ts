@@ -3,7 +3,7 @@ import type { Action, RunContext } from "../../pipeline/action.ts";
 import { imagesSlot, type DeployedImage } from "../../pipeline/job-slots.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
 import { overlaySteps } from "./append-overlays.ts";
-import { downloadRetry } from "./download-action.ts";
+import { downloadRetry } from "../download/download-action.ts";
 
 type Mapping = Readonly<Record<string, unknown>>;
 

@@ -10,7 +10,7 @@ import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { applyOverlayGuest } from "./apply-overlay-guest.ts";
 import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { blockImages, forgetImages, imageDownload } from "./image-downloads.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 const diskSlot = slot<string>("installer's disk");
 const kernelSlot = slot<string>("installer's kernel");

@@ -2,7 +2,7 @@ import { bootKindSlot, placeholdersSlot, tftpFilesSlot } from "../../pipeline/jo
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { requireTftp } from "../../services/tftp-folder.ts";
 import { deployMethods, downloadSteps, mapping, networkFiles } from "./network-files.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 import { prepareKernel } from "./prepare-kernel.ts";
 import { offerFiles, openTftp } from "./tftp-files.ts";
 import { nbdServerSlot, xnbdServerDeploy } from "./xnbd-server-deploy.ts";

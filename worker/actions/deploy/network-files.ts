@@ -3,7 +3,7 @@ import type { Action, JobContext } from "../../pipeline/action.ts";
 import { slot, type Slot, type Slots } from "../../pipeline/slot.ts";
 import type { StrategyContext } from "../../pipeline/strategy.ts";
 import { overlaySteps } from "./append-overlays.ts";
-import { downloadRetry } from "./download-action.ts";
+import { downloadRetry } from "../download/download-action.ts";
 
 type Mapping = Readonly<Record<string, unknown>>;
 

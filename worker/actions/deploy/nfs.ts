@@ -4,7 +4,7 @@ import { applyOverlayTftp } from "./apply-overlay-tftp.ts";
 import { extractModules } from "./modules.ts";
 import { deployMethods, downloadSteps, mapping, networkFiles } from "./network-files.ts";
 import { extractNfsrootfs } from "./nfsrootfs.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 import { clearNetworkSlots, nfsPlaceholders } from "./tftp-files.ts";
 
 /** A root file system over NFS for a DUT that has its kernel already (DISPATCHER.md 11). */

@@ -1,5 +1,5 @@
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /**
  * The overlay alone, for a system that is there already and fetches it itself, by `transfer_overlay` of its boot

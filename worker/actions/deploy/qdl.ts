@@ -12,8 +12,8 @@ import { JobFailure } from "../../pipeline/job-failure.ts";
 import { overlaySlot, qcomflashSlot } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
-import { downloadRetry } from "./download-action.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { downloadRetry } from "../download/download-action.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 type Mapping = Readonly<Record<string, unknown>>;
 

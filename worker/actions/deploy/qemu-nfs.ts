@@ -4,11 +4,11 @@ import { imagesSlot, placeholdersSlot, uefiSlot } from "../../pipeline/job-slots
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { applyOverlayTftp } from "./apply-overlay-tftp.ts";
 import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
-import { downloadRetry } from "./download-action.ts";
+import { downloadRetry } from "../download/download-action.ts";
 import { blockImages, forgetImages, imageDownload, imagesRefusal } from "./image-downloads.ts";
 import { fileSlot } from "./network-files.ts";
 import { extractNfsrootfs } from "./nfsrootfs.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 import { clearNetworkSlots, nfsPlaceholders } from "./tftp-files.ts";
 
 /** A kernel for QEMU and a root file system that this worker exports to it (DISPATCHER.md 11, `nfs` with `qemu-nfs`). */

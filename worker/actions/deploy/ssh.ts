@@ -5,8 +5,8 @@ import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
-import { downloadRetry } from "./download-action.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { downloadRetry } from "../download/download-action.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** In the order in which they are fetched (DISPATCHER.md 11). */
 const FILES = ["firmware", "kernel", "dtb", "rootfs", "modules"];

@@ -5,8 +5,8 @@ import type { DeployStrategy, StrategyContext } from "../../pipeline/strategy.ts
 import { applyOverlayImage } from "./apply-overlay-image.ts";
 import { ddImage, type DdImages } from "./dd-image.ts";
 import { mappingOf } from "./deploy-block.ts";
-import { downloadRetry } from "./download-action.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { downloadRetry } from "../download/download-action.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** Media beside the one a board boots from, written from the system that runs on it (DISPATCHER.md 11, 11.4). */
 export const usbDeploy = storageDeploy("usb");

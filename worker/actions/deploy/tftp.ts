@@ -15,7 +15,7 @@ import {
   type NetworkFile,
 } from "./network-files.ts";
 import { extractNfsrootfs, parsePersistentNfs } from "./nfsrootfs.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 import { prepareKernel } from "./prepare-kernel.ts";
 import { configurePreseed } from "./preseed.ts";
 import { offerFiles, openTftp } from "./tftp-files.ts";

@@ -5,8 +5,8 @@ import { slot, type Slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { hasLavaOverlay, overlaySteps } from "./append-overlays.ts";
 import { applyOverlayGuest } from "./apply-overlay-guest.ts";
-import { downloadRetry } from "./download-action.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { downloadRetry } from "../download/download-action.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 type Mapping = Readonly<Record<string, unknown>>;
 

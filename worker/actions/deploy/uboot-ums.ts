@@ -2,10 +2,10 @@ import { imagesSlot } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { applyOverlayImage } from "./apply-overlay-image.ts";
-import { downloadRetry } from "./download-action.ts";
+import { downloadRetry } from "../download/download-action.ts";
 import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { forgetImages } from "./image-downloads.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** A disk image for a board that shows its flash by U-Boot's `ums`; boot `u-boot` writes it there (DISPATCHER.md 11). */
 export const ubootUmsDeploy: DeployStrategy = {

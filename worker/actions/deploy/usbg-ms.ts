@@ -5,8 +5,8 @@ import { JobFailure } from "../../pipeline/job-failure.ts";
 import { checkCommands } from "../power/command-list.ts";
 import { runDeviceCommands } from "../power/device-commands.ts";
 import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
-import { downloadRetry } from "./download-action.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { downloadRetry } from "../download/download-action.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 const imageSlot = slot<string>("usbg-ms image");
 

@@ -8,7 +8,7 @@ import {
   imagesRefusal,
   type BlockImage,
 } from "./image-downloads.ts";
-import { lavaOverlay } from "./overlay-actions.ts";
+import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** Files for an i.MX board, which boot `uuu` hands to NXP's tool; `boot` is its bootloader (DISPATCHER.md 11). */
 export const uuuDeploy: DeployStrategy = {

@@ -9,7 +9,7 @@ import { untilDeadline } from "../bootloader/interrupt.ts";
 import { connectDevice } from "../connection/connect-device.ts";
 import { massStoragePath, waitUsbMassStorage } from "../connection/wait-usb.ts";
 import { resetDevice } from "../power/reset-device.ts";
-import { downloadRetry } from "./download-action.ts";
+import { downloadRetry } from "../download/download-action.ts";
 import {
   deployRecoveryImage,
   extractRecoveryImage,

@@ -2,7 +2,7 @@ import type { Action } from "../../pipeline/action.ts";
 import { overlaySlot, type Overlay } from "../../pipeline/job-slots.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
 import type { StrategyContext } from "../../pipeline/strategy.ts";
-import { lavaOverlay } from "../deploy/overlay-actions.ts";
+import { lavaOverlay } from "./overlay-actions.ts";
 
 const dutOverlaySlot = slot<Overlay | undefined>("overlay-of-the-dut");
 

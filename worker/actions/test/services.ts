@@ -11,7 +11,7 @@ import { JobFailure } from "../../pipeline/job-failure.ts";
 import { stopServicesSlot } from "../../pipeline/job-slots.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
 import type { TestStrategy } from "../../pipeline/strategy.ts";
-import { downloadInto } from "../overlay/download-into.ts";
+import { downloadRetry } from "../download/download-action.ts";
 import { appendEnvironment, composeFile } from "./service-files.ts";
 
 type Service = NonNullable<TestBlock["services"]>[number];
@@ -47,7 +47,7 @@ function serviceSteps(service: Service): Action {
         validate: ({ job }) => checkService(service, job),
         steps: isGit
           ? []
-          : [downloadInto({ label: service.name, source: sourceOf(service) }, archive)],
+          : [downloadRetry({ label: service.name, source: sourceOf(service) }, archive)],
         runAfter: (context) => startService(context, service, archive),
       },
     ],

@@ -10,7 +10,7 @@ import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
 import { overlayFolderSlot } from "./overlay-slots.ts";
-import { downloadRetry, type Artifact } from "./download-action.ts";
+import { downloadRetry, type Artifact } from "../download/download-action.ts";
 
 /** A definition of the job in its place: which test block, which definition of the namespace. */
 export interface PlacedDefinition {
