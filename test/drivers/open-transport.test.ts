@@ -57,6 +57,21 @@ describe("a TCP console", () => {
     });
   });
 
+  test("that breaks off ends with the reason, which the wait for a prompt reports", async () => {
+    const { port } = await serve((socket) => {
+      socket.write("=> ");
+      socket.on("error", () => {});
+      socket.on("data", () => socket.resetAndDestroy());
+    });
+    const console = await consoleOn(`tcp://127.0.0.1:${port}`);
+    await console.expect({ prompt: /=> /g }, soon);
+    await console.sendLine("reset");
+    await expect(console.expect({ prompt: /=> /g }, soon)).rejects.toMatchObject({
+      type: "Infrastructure",
+      message: expect.stringContaining("ECONNRESET"),
+    });
+  });
+
   test("that says it is in use and hangs up has never been open", async () => {
     const { port } = await serve((socket) => void socket.end("Port already in use\r\n"));
     await expect(open(`telnet localhost ${port}`)).rejects.toThrow(

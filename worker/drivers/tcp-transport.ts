@@ -24,7 +24,8 @@ export async function tcpTransport(target: TcpTarget, signal: AbortSignal): Prom
   const telnet = target.kind === "telnet" ? new TelnetProtocol() : undefined;
   let why = "was closed by the far side";
   socket.on("error", ({ message }) => (why = `broke: ${message}`));
-  const ended = once(socket, "close");
+  // Not `once`: it fails when the socket breaks, which is an end too.
+  const ended = new Promise<void>((resolve) => void socket.once("close", () => resolve()));
   return {
     onData: (listener) => {
       socket.on("data", (bytes: Buffer) => {
@@ -38,7 +39,7 @@ export async function tcpTransport(target: TcpTarget, signal: AbortSignal): Prom
     write: async (bytes) => {
       if (!socket.writable) throw new Error(why);
       if (!socket.write(telnet?.encode(bytes) ?? bytes)) {
-        await Promise.race([once(socket, "drain"), ended]);
+        await Promise.race([once(socket, "drain").catch(() => {}), ended]);
       }
     },
     close: async () => {
