@@ -31,6 +31,13 @@ test.each([
   { rclone_env: { RCLONE_PASSWORD_COMMAND: "touch /tmp/x" } },
   { rclone_env: { RCLONE_CONFIG_LAB_SSH: "touch /tmp/x" } },
   { rclone_env: { RCLONE_LOG_FILE: "/etc/passwd" } },
+  { rclone_env: { AWS_CONFIG_FILE: "/tmp/with-credential-process" } },
+  { rclone_env: { GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES: "1" } },
+  { rclone_env: { RCLONE_CONFIG_LAB_REMOTE: ":sftp,host=x,ssh='touch /tmp/x':" } },
+  { rclone_config: "[lab]\ntype = sftp\nssh: touch /tmp/x\n" },
+  { rclone_config: '[lab]\ntype = sftp\n"ssh" = touch /tmp/x\n' },
+  { rclone_config: "[lab]\ntype = alias\nremote = :sftp,host=x,ssh='touch /tmp/x':/\n" },
+  { rclone_config: "[lab]\ntype = s3\nshared_credentials_file = /tmp/x\n" },
   { rclone_config: "[lab]\ntype = sftp\nssh = touch /tmp/x\n" },
   { rclone_config: "[lab]\ntype = webdav\n bearer_token_command = touch /tmp/x\n" },
 ])("what would run a program or write files on the worker is refused: %j", async (secrets) => {

@@ -5,8 +5,9 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { placeOf } from "../../worker/host/download-remote.ts";
+import { identityOf } from "../../worker/host/process-table.ts";
 import { download, probeDownload } from "../../worker/host/download.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "pumice-remote-"));
@@ -140,6 +141,25 @@ describe("a file of an rclone remote", () => {
       signal: cancel.signal,
     };
     await expect(download({ ...request, onProgress: progress })).rejects.toThrow("canceled");
+  });
+
+  test("that says no more doesn't keep its program alive when the job is canceled", async () => {
+    mkdirSync(at("stalling"));
+    const script = `#!/bin/sh\necho $$ > ${at("pid")}\necho some\nexec sleep 1000\n`;
+    writeFileSync(at("stalling/rclone"), script, { mode: 0o755 });
+    process.env["PATH"] = `${at("stalling")}:${pathBefore}`;
+    const cancel = new AbortController();
+    const done = download({
+      url: "rclone://lab/x",
+      rclone,
+      target: at("target"),
+      signal: cancel.signal,
+      onProgress: () => cancel.abort(new Error("canceled")),
+    });
+    await expect(done).rejects.toThrow("canceled");
+    process.env["PATH"] = pathBefore;
+    const pid = Number(readFileSync(at("pid"), "utf8"));
+    await vi.waitFor(() => expect(identityOf(pid)).toBeUndefined(), { timeout: 20_000 });
   });
 });
 

@@ -153,6 +153,24 @@ test.each([
   },
 );
 
+test("a chain of partition tables that has no end is not followed for ever", async () => {
+  const disk = path.join(dir, "disk.img");
+  const bytes = Buffer.alloc(1024 * 1024);
+  // An extended partition at sector 8, whose table names only itself as the next one.
+  for (const [at, start] of [
+    [0, 8],
+    [8 * 512, 8],
+    [16 * 512, 8],
+  ] as const) {
+    bytes.writeUInt8(5, at + 446 + 4);
+    bytes.writeUInt32LE(start, at + 446 + 8);
+    bytes.writeUInt32LE(8, at + 446 + 12);
+    bytes.writeUInt16LE(0xaa55, at + 510);
+  }
+  writeFileSync(disk, bytes);
+  await expect(imagePart(disk, 1)).rejects.toMatchObject({ type: "Job" });
+});
+
 test("a partition that isn't there is named with those that are", async () => {
   const disk = path.join(dir, "disk.img");
   writeFileSync(disk, Buffer.alloc(8 * 1024 * 1024));

@@ -70,4 +70,20 @@ test("a damaged sparse image, or none, fails and says why", async () => {
   header.writeUInt32LE(0xffff_ffff, 16);
   writeFileSync(file("sparse"), header);
   await expect(unpackSparse(file("sparse"), file("x"))).rejects.toThrow("can't be");
+  // Blocks that would take all memory, and such that make a chunk of each word.
+  for (const blockBytes of [0xffff_fffc, 4]) {
+    header.writeUInt32LE(blockBytes, 12);
+    header.writeUInt32LE(1, 16);
+    writeFileSync(file("sparse"), header);
+    await expect(unpackSparse(file("sparse"), file("x"))).rejects.toThrow("can't be");
+  }
+});
+
+test("work on an image ends when the job does", async () => {
+  writeFileSync(file("raw"), rawImage());
+  const signal = AbortSignal.abort(new Error("canceled"));
+  const layout = { blockBytes: 4096, isLeftAlone: () => false };
+  await expect(packSparse(file("raw"), file("x"), layout, signal)).rejects.toThrow("canceled");
+  execFileSync("img2simg", [file("raw"), file("sparse")]);
+  await expect(unpackSparse(file("sparse"), file("x"), signal)).rejects.toThrow("canceled");
 });

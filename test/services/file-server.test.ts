@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -119,6 +120,14 @@ test("nothing else of the job or of the machine is served, by whatever path", as
     expect([name, (await fetch(base + name)).status]).toEqual([name, 404]);
   }
   expect((await fetch(`${url}/file`, { method: "POST" })).status).toBe(405);
+});
+
+test("a pipe in a served folder is not waited for", async () => {
+  const folder = path.dirname(put("files/a", "a"));
+  execFileSync("mkfifo", [path.join(folder, "pipe")]);
+  const url = await serveFile(contextOf(loopback), folder);
+  expect((await fetch(`${url}/pipe`)).status).toBe(404);
+  expect(await (await fetch(`${url}/a`)).text()).toBe("a");
 });
 
 test("a file outside of the job's folder can't be handed out at all", async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -73,6 +73,11 @@ test("where the agent serves its work folder, the job's folder is in it as long 
   expect(existsSync(path.join(root, "7"))).toBe(false);
 });
 
+test("a job's text, whatever it holds, keeps the agent from nothing", () => {
+  const jobBegins = tftpForJobs(work, nothing);
+  jobBegins({ job_id: 9, definition: `to${" ".repeat(1_000_000)}x` });
+});
+
 test("a server of somebody else on the port fails the job, with what to do", async () => {
   const other = await startTftpServer({ ...at, root: work });
   releases.push(() => other.close());
@@ -92,13 +97,18 @@ test("something on the port that is no TFTP server is as wrong", async () => {
   other.close();
 });
 
-test("in the folder of a system's server the job has one of its own, made anew and removed", async () => {
+test("in the folder of a system's server the job has one of its own, made anew once and removed", async () => {
   const context = contextOf({ tftp_dir: work });
+  const old = path.join(work, "7/old");
+  mkdirSync(path.dirname(old));
+  writeFileSync(old, "of a run that was killed");
   const { folder } = await tftpFolder(context);
   expect(folder).toBe(path.join(work, "7"));
-  writeFileSync(path.join(folder, "old"), "");
+  expect(existsSync(old)).toBe(false);
+  const first = path.join(folder, "of the first deployment");
+  writeFileSync(first, "");
   await tftpFolder(context);
-  expect(existsSync(path.join(folder, "old"))).toBe(false);
+  expect(existsSync(first)).toBe(true);
   for (const release of releases.splice(0)) await release();
   expect(existsSync(folder)).toBe(false);
   await expect(tftpFolder(contextOf({ tftp_dir: "/nonexistent" }))).rejects.toThrow(

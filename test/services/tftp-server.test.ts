@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -286,6 +287,17 @@ test("no more than a hundred transfers go on at a time", async () => {
   });
   for (const socket of sockets) socket.close();
   expect(refusals).toEqual(["too many transfers, try again\0"]);
+});
+
+test("a pipe in the folder is no file, and keeps nobody waiting", async () => {
+  // More of them than there are threads that could wait.
+  const names = Array.from({ length: 8 }, (_, n) => `42/pipe${n}`);
+  for (const name of names) execFileSync("mkfifo", [path.join(root, name)]);
+  const at = { address: "127.0.0.1", port: server.port };
+  const answers = await Promise.allSettled(names.map((name) => tftpGet(at, name)));
+  expect(answers.map((answer) => answer.status === "rejected" && String(answer.reason))).toEqual(
+    names.map(() => "Error: File not found"),
+  );
 });
 
 test("a port that is taken is an error of the start", async () => {

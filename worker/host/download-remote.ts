@@ -111,6 +111,8 @@ async function* outputOf(
   const child = spawn(program, args, {
     env: environment(request),
     stdio: ["ignore", "pipe", "pipe"],
+    // Who waits for its next byte can't be told to stop.
+    ...(request.signal ? { signal: request.signal, killSignal: "SIGKILL" } : {}),
   });
   let said = "";
   child.stderr.on("data", (data: Buffer) => (said = `${said}${data.toString()}`.slice(-2000)));

@@ -133,6 +133,7 @@ async function readArchive(
       const name = buffer.toString("utf8", 110, 110 + nameSize - 1).replace(/^(\.?\/)+/, "");
       if (name === "TRAILER!!!") return position + dataAt;
       if (kind === 0o040000) links.set(name, undefined);
+      if (links.size > MAX_NAMES) return undefined;
       if (isLink) links.set(name, buffer.toString("utf8", dataAt, dataAt + size));
       const entry = dataAt + align(size);
       const here = Math.min(entry, buffer.length);
@@ -143,6 +144,9 @@ async function readArchive(
   }
   return undefined;
 }
+
+/** Folders and links that are remembered: more than any root file system has, and a few dozen MiB. */
+const MAX_NAMES = 200_000;
 
 /** Past the zero bytes that pad an archive. */
 async function nextArchive(file: string, from: number): Promise<number> {

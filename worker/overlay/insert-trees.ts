@@ -40,10 +40,9 @@ export async function insertTrees(
   if (!kind.isSparse) return insertIntoExt4(image, kind, roots, signal);
   const raw = `${image}.raw`;
   try {
-    const layout = await unpackSparse(image, raw);
-    signal.throwIfAborted();
+    const layout = await unpackSparse(image, raw, signal);
     await insertIntoExt4(raw, kind, roots, signal);
-    await packSparse(raw, `${image}.new`, layout);
+    await packSparse(raw, `${image}.new`, layout, signal);
     await rename(`${image}.new`, image);
   } finally {
     await rm(raw, { force: true });

@@ -76,7 +76,9 @@ const partOf = ({ start, sectors }: MbrEntry): ImagePart => ({
 /** A chain of tables in the extended partition, each with one partition and where the next table is. */
 async function logical(file: FileHandle, first: number): Promise<ImagePart[]> {
   const found: ImagePart[] = [];
-  for (let table = first; found.length < MAX_PARTITIONS;) {
+  let table = first;
+  // Tables are counted, not partitions: one that names only itself as the next would never end.
+  for (let tables = 0; tables < MAX_PARTITIONS; tables++) {
     const sector = await readAt(file, table * SECTOR, SECTOR);
     if (sector.readUInt16LE(510) !== 0xaa55) break;
     const entries = mbrEntries(sector);

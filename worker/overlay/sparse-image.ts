@@ -17,6 +17,8 @@ const FILL = 0xcac2;
 const LEFT_ALONE = 0xcac3;
 const CRC = 0xcac4;
 const BUFFER_BYTES = 8 << 20;
+/** A disk's smallest; smaller ones would only make for many chunks. */
+const MIN_BLOCK = 512;
 /** Larger than any flash; a damaged header may say anything. */
 const MAX_BYTES = 2 ** 43;
 
@@ -33,7 +35,11 @@ export async function isSparse(image: string): Promise<boolean> {
  *
  * @throws JobFailure Job when it isn't one or is damaged.
  */
-export async function unpackSparse(image: string, target: string): Promise<SparseLayout> {
+export async function unpackSparse(
+  image: string,
+  target: string,
+  signal?: AbortSignal,
+): Promise<SparseLayout> {
   const [from, to] = [await open(image), await open(target, "w")];
   try {
     const header = await readAt(from, 0, HEADER_BYTES);
@@ -48,7 +54,8 @@ export async function unpackSparse(image: string, target: string): Promise<Spars
       number,
       number,
     ];
-    if (blockBytes % 4 !== 0 || blockBytes === 0 || blockBytes * blocks > MAX_BYTES) {
+    const isBlock = blockBytes % 4 === 0 && blockBytes >= MIN_BLOCK && blockBytes <= BUFFER_BYTES;
+    if (!isBlock || blockBytes * blocks > MAX_BYTES) {
       throw damaged(`${blocks} blocks of ${blockBytes} bytes can't be`);
     }
     if (chunkHeaderBytes < CHUNK_HEADER_BYTES) throw damaged("its chunks have no headers");
@@ -56,6 +63,7 @@ export async function unpackSparse(image: string, target: string): Promise<Spars
     const alone: [number, number][] = [];
     let [at, block] = [headerBytes, 0];
     for (let n = 0; n < chunks; n++) {
+      signal?.throwIfAborted();
       const chunk = await readAt(from, at, CHUNK_HEADER_BYTES);
       const [kind, count, bytes] = [
         chunk.readUInt16LE(0),
@@ -64,12 +72,15 @@ export async function unpackSparse(image: string, target: string): Promise<Spars
       ];
       const data = at + chunkHeaderBytes;
       if (block + count > blocks || bytes < chunkHeaderBytes) throw damaged("a chunk is too long");
-      if (kind === RAW) await copy(from, data, to, block * blockBytes, count * blockBytes);
+      const length = count * blockBytes;
+      if (kind === RAW) await copy(from, data, to, block * blockBytes, length, signal);
       else if (kind === FILL) {
         const word = await readAt(from, data, 4);
-        await fill(to, word, block * blockBytes, count * blockBytes);
-      } else if (kind === LEFT_ALONE) alone.push([block, block + count]);
-      else if (kind !== CRC) throw damaged(`a chunk is of the unknown kind 0x${kind.toString(16)}`);
+        await fill(to, word, block * blockBytes, length, signal);
+      } else if (kind === LEFT_ALONE) {
+        if (count > 0) alone.push([block, block + count]);
+      } else if (kind !== CRC)
+        throw damaged(`a chunk is of the unknown kind 0x${kind.toString(16)}`);
       at += bytes;
       if (kind !== CRC) block += count;
     }
@@ -83,7 +94,12 @@ export async function unpackSparse(image: string, target: string): Promise<Spars
  * Makes a sparse image of a raw one: what the layout leaves alone and is still empty goes on being left alone,
  * blocks of one repeated word become a fill, the rest is data. The last block is filled up with zeros.
  */
-export async function packSparse(raw: string, target: string, layout: SparseLayout): Promise<void> {
+export async function packSparse(
+  raw: string,
+  target: string,
+  layout: SparseLayout,
+  signal?: AbortSignal,
+): Promise<void> {
   const { blockBytes, isLeftAlone } = layout;
   const [from, to] = [await open(raw), await open(target, "w")];
   try {
@@ -94,6 +110,7 @@ export async function packSparse(raw: string, target: string, layout: SparseLayo
     // One buffer for all: what is in it is written before it is filled again.
     const bytes = Buffer.alloc(perRead * blockBytes);
     for (let block = 0; block < blocks; block += perRead) {
+      signal?.throwIfAborted();
       const count = Math.min(perRead, blocks - block);
       await readInto(from, bytes.subarray(0, count * blockBytes), block * blockBytes);
       for (let n = 0; n < count; n++) {
@@ -195,18 +212,27 @@ async function copy(
   to: FileHandle,
   target: number,
   bytes: number,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   for (let done = 0; done < bytes;) {
+    signal?.throwIfAborted();
     const piece = await readAt(from, start + done, Math.min(BUFFER_BYTES, bytes - done));
     await writeAll(to, piece, target + done);
     done += piece.length;
   }
 }
 
-async function fill(to: FileHandle, word: Buffer, target: number, bytes: number): Promise<void> {
+async function fill(
+  to: FileHandle,
+  word: Buffer,
+  target: number,
+  bytes: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (word.readUInt32LE(0) === 0) return;
   const piece = Buffer.alloc(Math.min(BUFFER_BYTES, bytes), word);
   for (let done = 0; done < bytes; done += piece.length) {
+    signal?.throwIfAborted();
     await writeAll(to, piece.subarray(0, Math.min(piece.length, bytes - done)), target + done);
   }
 }

@@ -1,5 +1,8 @@
 import type { ErrorType } from "#protocol/failure.ts";
 
+/** What the system says when it has no room: the worker's fault, and no bug. */
+const FULL = new Set(["ENOSPC", "EDQUOT"]);
+
 /** The only error an action may throw on purpose; anything else becomes `Bug` in the engine. */
 export class JobFailure extends Error {
   override readonly name = "JobFailure";
@@ -13,6 +16,10 @@ export class JobFailure extends Error {
   static from(error: unknown): JobFailure {
     if (error instanceof JobFailure) return error;
     const message = error instanceof Error ? error.message : String(error);
+    if (FULL.has((error as NodeJS.ErrnoException | undefined)?.code ?? "")) {
+      const full = `the worker's disk is full: ${message}`;
+      return new JobFailure("Infrastructure", full, { cause: error });
+    }
     return new JobFailure("Bug", message, { cause: error });
   }
 }

@@ -11,6 +11,9 @@ export interface TftpTicket {
   readonly dispatcher?: unknown;
 }
 
+/** Somewhere in a job's text. Each of its runs of spaces has one place only: the text is anybody's, and the agent waits. */
+const DEPLOYS_BY_TFTP = /\bto['"]?\s*:\s*['"]?(?:tftp|nbd)\b/;
+
 /**
  * The agent's part in TFTP: a port is one machine's, jobs are many. Given each job that begins, it serves the work
  * folder's `tftp` from the first one on that deploys by TFTP, at the address and port of the worker's settings; with
@@ -22,7 +25,7 @@ export function tftpForJobs(
 ): (ticket: TftpTicket) => void {
   const started = new Set<string>();
   return ({ job_id: id, definition, dispatcher }) => {
-    if (!/\bto\s*['"]?\s*:\s*['"]?(tftp|nbd)\b/.test(String(definition ?? ""))) return;
+    if (!DEPLOYS_BY_TFTP.test(String(definition ?? ""))) return;
     const settings = (readYaml(String(dispatcher ?? "")).value ?? {}) as Record<string, unknown>;
     if (settings["tftp_dir"]) return;
     let at = "";

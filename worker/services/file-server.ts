@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open, realpath, type FileHandle } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -90,7 +91,8 @@ async function answer(
   if (method !== "GET" && method !== "HEAD") return refuse(response, 405);
   const file = await servedFile(url, scratch, allowed);
   if (file === undefined) return refuse(response, 404);
-  const handle = await open(file);
+  // A pipe that a container has left there would be waited for without end.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     await send(request, response, handle);
   } finally {

@@ -1,5 +1,5 @@
 import { readFileSync, realpathSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import type { JobContext, RunContext } from "../pipeline/action.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
@@ -68,7 +68,8 @@ export async function nfsFolder({
     await chmod(folder, 0o755);
     defer(async () => {
       await rm(folder, { recursive: true, force: true });
-      await rm(own, { recursive: true, force: true });
+      // Another deployment of the job may still have its own in there.
+      await rmdir(own).catch(() => {});
     });
     return folder;
   } catch (cause) {

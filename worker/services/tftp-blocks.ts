@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 
 /** Where the bytes of a transfer come from. */
@@ -10,7 +11,8 @@ export interface BlockSource {
 
 /** @throws what opening it throws, and when it is no file. */
 export async function fileSource(file: string): Promise<BlockSource> {
-  const handle = await open(file);
+  // A pipe that somebody's archive has brought would be waited for without end, by a thread of few.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   const info = await handle.stat();
   if (!info.isFile()) {
     await handle.close();

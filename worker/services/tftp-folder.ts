@@ -28,8 +28,14 @@ export async function tftpFolder(context: Context): Promise<TftpFolder> {
   const systemFolder = job.dispatcher["tftp_dir"];
   if (typeof systemFolder === "string" && systemFolder !== "") {
     const folder = path.join(systemFolder, tftpPath);
+    // Another deployment of this job may have its files in there.
+    if (made.has(job)) return { folder, tftpPath };
     await makeAnew(folder, systemFolder);
-    defer(() => rm(folder, { recursive: true, force: true }));
+    made.add(job);
+    defer(async () => {
+      made.delete(job);
+      await rm(folder, { recursive: true, force: true });
+    });
     return { folder, tftpPath };
   }
   const folder = path.join(job.scratch, "tftp");
@@ -43,6 +49,9 @@ export async function tftpFolder(context: Context): Promise<TftpFolder> {
   await serve(context, root, { folder, tftpPath });
   return { folder, tftpPath };
 }
+
+/** Jobs whose folder in `tftp_dir` is theirs already. */
+const made = new WeakSet<JobContext>();
 
 /** Checks the settings before any hardware is touched. @throws JobFailure Configuration. */
 export function requireTftp(job: JobContext): void {

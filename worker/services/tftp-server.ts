@@ -104,7 +104,8 @@ interface Running {
 }
 
 const MAX_TRANSFERS = 100;
-const MAX_NETASCII_BYTES = 16 * 1024 * 1024;
+/** Text files only: all of it is in memory, and there may be many at a time. */
+const MAX_NETASCII_BYTES = 1024 * 1024;
 
 /** The file that a name means, if it is in the served folder; names are hostile. */
 async function sourceOf(root: string, request: ReadRequest): Promise<BlockSource | undefined> {

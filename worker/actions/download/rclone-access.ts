@@ -4,10 +4,20 @@ import type { RcloneAccess } from "../../host/download-remote.ts";
 import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 
-/** Variables that describe remotes or log in to them; others, such as a log file's name, are the worker's affair. */
-const ALLOWED = /^(RCLONE_CONFIG_\w+_\w+|(AWS|AZURE|GOOGLE|B2|SWIFT|OS)_\w+)$/;
-/** Options whose value rclone runs as a program, here. */
-const RUNS = /(^|_)(ssh|command|mapper|program)$/i;
+/**
+ * Variables that describe remotes or log in to them. Others are the worker's affair: a log file's name, or a library's
+ * own configuration, which may name programs to run (AWS_CONFIG_FILE, GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES).
+ */
+const ALLOWED =
+  /^(RCLONE_CONFIG_\w+_\w+|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|(DEFAULT_)?REGION)|AZURE_(TENANT_ID|CLIENT_ID|CLIENT_SECRET|USERNAME|PASSWORD)|OS_\w+)$/;
+/** Options whose value rclone, or a library of it, runs as a program or reads such orders from. */
+const RUNS = /(^|_)(ssh|command|mapper|program|shared_credentials_file)$/i;
+/**
+ * The same as a setting anywhere in a text: rclone takes `key: value` and quoted keys too, and a value may be a remote with
+ * settings of its own (`remote = :sftp,ssh=…:`).
+ */
+const SETS =
+  /(?:^|[^a-z0-9])(ssh|command|mapper|program|shared_credentials_file)["'`]{0,3}[^\S\n]*[=:]/im;
 
 /**
  * How a job reaches the remotes of its `rclone://` URLs: secrets `rclone_env` (variables) and `rclone_config` (the
@@ -22,14 +32,13 @@ export async function rcloneAccess(job: JobContext): Promise<RcloneAccess> {
   >;
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries((variables ?? {}) as Record<string, unknown>)) {
-    if (!ALLOWED.test(name) || RUNS.test(name)) throw refused("rclone_env", name);
+    const isOrder = RUNS.test(name) || SETS.test(String(value));
+    if (!ALLOWED.test(name) || isOrder) throw refused("rclone_env", name);
     env[name] = String(value);
   }
   if (typeof config !== "string") return { env };
-  for (const line of config.split("\n")) {
-    const key = /^\s*([^=#;[\s]+)\s*=/.exec(line)?.[1] ?? "";
-    if (RUNS.test(key)) throw refused("rclone_config", key);
-  }
+  const order = SETS.exec(config)?.[1];
+  if (order !== undefined) throw refused("rclone_config", order);
   const configFile = path.join(job.scratch, "rclone.conf");
   await writeFile(configFile, config, { mode: 0o600 });
   return { env, configFile };

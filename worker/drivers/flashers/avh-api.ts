@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import http from "node:http";
@@ -164,7 +165,7 @@ async function upload(
   const { status, text } = await send(session, "POST", "/v1/images", headers, async (request) => {
     request.write(head);
     for await (const part of createReadStream(file)) {
-      if (!request.write(part)) await new Promise((resolve) => request.once("drain", resolve));
+      if (!request.write(part)) await once(request, "drain", { signal: session.signal });
     }
     request.end(tail);
   });
