@@ -40,12 +40,12 @@ const definition = (more: Partial<OverlayDefinition> = {}): OverlayDefinition =>
  */
 async function runTests(
   printed: string,
-  { definitions = [definition()], expectExit = true } = {},
+  { definitions = [definition()], expectExit = true, isDeployed = true } = {},
 ): Promise<Ran> {
   const file = path.join(dir, "printed");
   writeFileSync(file, `${printed}\n`);
   const script = `
-    prompt() { printf 'dut# '; }
+    prompt() { printf '${isDeployed ? "dut# " : "lava-test: # "}'; }
     prompt
     while read -r line; do
       case "$line" in
@@ -67,13 +67,14 @@ async function runTests(
       steps: [
         {
           name: "prepare",
-          gives: [consoleSlot, overlaySlot, promptsSlot],
+          gives: [consoleSlot],
           run: async ({ slots, log: records }) => {
             const console = new Console(transport, {
               log: (level, text) => records.write(level, text),
             });
             open.push(console);
             slots.put(consoleSlot, console);
+            if (!isDeployed) return;
             slots.put(promptsSlot, ["dut# "]);
             slots.put(overlaySlot, {
               lavaDir: "/lava-7",
@@ -266,4 +267,12 @@ ${ended}`,
     expect(ran.outcome.error_type).toBe("Infrastructure");
     expect(cases(ran)).toHaveLength(1);
   });
+});
+
+test("a DUT that has its overlay from elsewhere, and no prompt that the job says, is tested as in LAVA", async () => {
+  const { outcome, messages } = await runTests("<LAVA_SIGNAL_TESTEVENT hello>", {
+    isDeployed: false,
+  });
+  expect(outcome, messages.join("\n")).toEqual({ result: "pass" });
+  expect(messages).toContain("/lava-7/bin/lava-test-runner /lava-7/0");
 });

@@ -4,7 +4,8 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { overlayUnpackSteps } from "../../../worker/actions/login/overlay-unpack.ts";
-import { overlayTarballSlot } from "../../../worker/pipeline/job-slots.ts";
+import type { Action } from "../../../worker/pipeline/action.ts";
+import { consoleSlot, overlayTarballSlot } from "../../../worker/pipeline/job-slots.ts";
 import { onConsole } from "../../support/on-console.ts";
 import { aJobContext, run, type Ran } from "../../support/plan-of.ts";
 
@@ -19,7 +20,10 @@ beforeEach(() => {
 afterEach(() => rmSync(scratch, { recursive: true }));
 
 /** A DUT whose shell is this machine's, in a folder of its own. */
-function transfer(transfer_overlay: unknown): Promise<Ran> {
+function transfer(
+  transfer_overlay: unknown,
+  { script = "exec sh", prompts = [] as string[], after = [] as Action[] } = {},
+): Promise<Ran> {
   const job = {
     ...aJobContext({ timeouts: { job: { minutes: 1 }, connection: { seconds: 20 } } }),
     scratch,
@@ -35,13 +39,37 @@ function transfer(transfer_overlay: unknown): Promise<Ran> {
       slots: { put(slot: typeof overlayTarballSlot, value: string): void };
     }) => slots.put(overlayTarballSlot, path.join(scratch, "overlay-1.tar.gz")),
   };
-  return run(onConsole({ script: `cd '${dut}'; exec sh` }, [put, ...steps]), { job });
+  const onDut = { script: `cd '${dut}'; ${script}`, prompts };
+  return run(onConsole(onDut, [put, ...steps, ...after]), { job });
 }
 
 test("the DUT fetches the overlay by HTTP and unpacks it", async () => {
   const { outcome } = await transfer({ download_command: "curl -sO", unpack_command: "gunzip" });
   expect(outcome).toMatchObject({ result: "pass" });
   expect(readFileSync(path.join(dut, "overlay-1.tar"), "utf8")).toBe("the overlay");
+});
+
+test("the transfer leaves no prompt behind that the next command could take for its own", async () => {
+  const prompts = ["dut# "];
+  const left: Action = {
+    name: "look",
+    run: async ({ connection, signal }) => {
+      const console = connection.take(consoleSlot);
+      await console.sendLine("echo a''nswer");
+      const wait = { timeoutSeconds: 20, signal };
+      const { name } = await console.expect({ answer: /answer/g, prompt: /dut# /g }, wait);
+      if (name !== "answer") throw new Error("a prompt was left behind");
+    },
+  };
+  const { outcome, messages } = await transfer(
+    { download_command: "curl -sO", unpack_command: "gunzip" },
+    {
+      script: `while printf 'dut# '; read -r line; do eval "$line"; done`,
+      prompts,
+      after: [left],
+    },
+  );
+  expect(outcome, messages.join("\n")).toEqual({ result: "pass" });
 });
 
 test("a command that fails is named with what it returned", async () => {

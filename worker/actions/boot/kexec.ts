@@ -10,7 +10,6 @@ import {
   consoleSlot,
   imagesSlot,
   placeholdersSlot,
-  promptsSlot,
   tftpFilesSlot,
 } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
@@ -26,8 +25,8 @@ export const kexecBoot: BootStrategy = {
   action: (block, context) => ({
     name: "kexec-boot",
     retries: true,
-    needs: [consoleSlot, promptsSlot],
-    steps: [callKexec(block), ...loginSteps(block, context)],
+    needs: [consoleSlot],
+    steps: [callKexec(block), ...loginSteps(block, context, { alwaysShell: true })],
   }),
 };
 
@@ -47,7 +46,7 @@ const FILES = [
 
 const callKexec = (block: BootBlock): Action => ({
   name: "call-kexec",
-  needs: [consoleSlot, promptsSlot],
+  needs: [consoleSlot],
   validate: async (context) => check(context, block),
   run: (context) => call(context, block),
 });

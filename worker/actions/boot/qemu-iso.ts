@@ -44,7 +44,7 @@ export const qemuIsoBoot: BootStrategy = {
       },
       { name: "monitor-installer-connection", needs: [installedSlot], run: awaitEnd },
       { name: "reboot-into-installed", gives: [consoleSlot], run: startInstalled },
-      ...loginSteps(block, context),
+      ...loginSteps(block, context, { alwaysShell: true }),
     ],
   }),
 };

@@ -6,7 +6,7 @@ import type { JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot, promptsSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
-import { promptPatterns } from "../login/prompt-patterns.ts";
+import { currentPrompts, promptPatterns } from "../login/prompt-patterns.ts";
 
 /** From a shell on the DUT into a chroot that it offers by the name `schroot: NAME` (DISPATCHER.md 12). */
 export const schrootBoot: BootStrategy = {
@@ -20,7 +20,7 @@ export const schrootBoot: BootStrategy = {
   },
   action: (block) => ({
     name: "schroot-login",
-    needs: [consoleSlot, promptsSlot],
+    needs: [consoleSlot],
     validate: async ({ job }) => void nameOf(job, block),
     run: (context) => enter(context, block),
   }),
@@ -35,7 +35,7 @@ async function enter(context: RunContext, block: BootBlock): Promise<void> {
   const name = nameOf(job, block);
   const console = connection.take(consoleSlot);
   const own = listOfTexts(block["prompts"]);
-  const prompts = own.length > 0 ? own : connection.take(promptsSlot);
+  const prompts = own.length > 0 ? own : currentPrompts(connection);
   await console.sendLine(`${command} -c ${shellQuote(name)}`);
   const patterns = { refused: REFUSED, missing: NOT_FOUND, ...promptPatterns(prompts) };
   const found = await console.expect<string>(patterns, { timeoutSeconds, signal });

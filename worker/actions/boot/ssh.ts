@@ -133,7 +133,7 @@ const sshCommand = ({ login, port, options }: SshTarget): [string, ...string[]] 
 
 const scpOverlayUnpack: Action = {
   name: "scp-overlay-unpack",
-  needs: [consoleSlot, promptsSlot],
+  needs: [consoleSlot],
   run: async (context) => {
     const name = context.slots.find(remoteOverlaySlot);
     if (name === undefined) return;

@@ -15,13 +15,15 @@ import { exportDeviceEnv, expectShell } from "./shell-session.ts";
 export interface LoginOptions {
   /** False where nothing boots (ssh, new_connection): there is no kernel's banner to wait for. */
   readonly kernelStart?: boolean;
+  /** A shell is wanted whether or not a test needs one: some methods have it so (DISPATCHER.md 12). */
+  readonly alwaysShell?: boolean;
 }
 
 /** What follows a boot that ends at a prompt (DISPATCHER.md 8): log in, then a shell when tests want one. */
 export function loginSteps(
   block: BootBlock,
   { hasShell }: StrategyContext,
-  { kernelStart = true }: LoginOptions = {},
+  { kernelStart = true, alwaysShell = false }: LoginOptions = {},
 ): Action[] {
   const prompts = listOfTexts(block["prompts"]);
   if (prompts.length === 0) return [];
@@ -34,7 +36,9 @@ export function loginSteps(
       ...(kernelStart ? { run: (context) => awaitKernelStart(context, block, prompts) } : {}),
       steps: [loginAction(block, prompts)],
     },
-    ...(hasShell ? [expectShell, ...overlayUnpackSteps(block), exportDeviceEnv] : []),
+    ...(hasShell || alwaysShell
+      ? [expectShell, ...overlayUnpackSteps(block), exportDeviceEnv]
+      : []),
   ];
 }
 

@@ -11,6 +11,7 @@ import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot, overlayTarballSlot } from "../../pipeline/job-slots.ts";
 import { serveFile } from "../../services/file-server.ts";
 import { kernelExports, isWithin } from "../../services/nfs-root.ts";
+import { runOnDut } from "./shell-command.ts";
 
 /** `overlay-unpack` when the block has `transfer_overlay`: the DUT fetches and unpacks the overlay itself (DISPATCHER.md 14). */
 export function overlayUnpackSteps(block: BootBlock): Action[] {
@@ -79,19 +80,9 @@ async function unpackFromNfs(
   await typed(context, `umount ${mount}`);
 }
 
-/** Types a command and waits until it says how it ended: what is typed has `$?` there, so that its echo is not the answer. */
-async function typed(context: RunContext, command: string): Promise<void> {
-  const { connection, signal, connectionTimeoutSeconds } = context;
-  const console = connection.take(consoleSlot);
-  await console.sendLine(`${command} ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"`);
-  const { match } = await console.expect(
-    { ended: /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g },
-    { timeoutSeconds: connectionTimeoutSeconds, signal },
-  );
-  const code = Number(match[1]);
-  if (code === 0) return;
-  throw new JobFailure("Job", `'${command}' failed with return code ${code}!`);
-}
+/** One command of the transfer, which has as long as a connection may be silent (DISPATCHER.md 2). */
+const typed = (context: RunContext, command: string): Promise<void> =>
+  runOnDut(context, command, { timeoutSeconds: context.connectionTimeoutSeconds });
 
 /** The DUT's `rz` and the worker's `sz` talk to each other over the console. */
 async function sendByZmodem(context: RunContext, file: string, receive: string): Promise<void> {

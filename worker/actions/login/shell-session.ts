@@ -1,19 +1,19 @@
 import { shellQuote } from "../../overlay/shell-quote.ts";
-import type { Action } from "../../pipeline/action.ts";
-import { consoleSlot, overlaySlot, promptsSlot } from "../../pipeline/job-slots.ts";
+import type { Action, RunContext } from "../../pipeline/action.ts";
+import { consoleSlot, overlaySlot, placeholdersSlot } from "../../pipeline/job-slots.ts";
 import { forcePrompt } from "./force-prompt.ts";
-import { promptPatterns } from "./prompt-patterns.ts";
+import { currentPrompts, promptPatterns } from "./prompt-patterns.ts";
 
 const DEFAULT_SHELL_FILE = "~/.bashrc";
 
 /** Makes sure that a shell answers (DISPATCHER.md 8). */
 export const expectShell: Action = {
   name: "expect-shell-connection",
-  needs: [consoleSlot, promptsSlot],
+  needs: [consoleSlot],
   run: async (context) => {
     const { connection, signal, timeoutSeconds } = context;
     const console = connection.take(consoleSlot);
-    const patterns = promptPatterns(connection.take(promptsSlot));
+    const patterns = promptPatterns(currentPrompts(connection));
     await console.sendLine("");
     const found = await forcePrompt(context, console, expectShell.name, (seconds) =>
       console.tryExpect(patterns, { timeoutSeconds: seconds, signal }),
@@ -22,24 +22,38 @@ export const expectShell: Action = {
   },
 };
 
-/** Brings the lab's own variables (env-dut) into the DUT's shell, now and for later shells (DISPATCHER.md 8). */
+/**
+ * Brings the lab's own variables (env-dut) into the DUT's shell, now and for later shells, and says where its root file
+ * system is when that is on NFS (DISPATCHER.md 8).
+ */
 export const exportDeviceEnv: Action = {
   name: "export-device-env",
-  needs: [consoleSlot, promptsSlot],
-  run: async ({ job, slots, connection, connectionTimeoutSeconds, signal }) => {
-    const variables = Object.entries(job.envDut);
-    if (variables.length === 0) return;
+  needs: [consoleSlot],
+  run: async (context) => {
+    const { connection, connectionTimeoutSeconds, signal } = context;
     const console = connection.take(consoleSlot);
-    const patterns = promptPatterns(connection.take(promptsSlot));
-    const overlay = slots.find(overlaySlot);
-    const file = overlay ? overlay.shellFile : DEFAULT_SHELL_FILE;
-    const exports = variables.map(([name, value]) => `export ${name}=${shellQuote(value)}`);
-    const lines = file
-      ? [...exports.map((line) => `echo ${shellQuote(line)} >> ${file}`), `. ${file}`]
-      : exports;
-    for (const line of lines) {
+    const patterns = promptPatterns(currentPrompts(connection));
+    for (const line of [...labExports(context), ...nfsExports(context)]) {
       await console.sendLine(line);
       await console.expect(patterns, { timeoutSeconds: connectionTimeoutSeconds, signal });
     }
   },
 };
+
+function labExports({ job, slots }: RunContext): string[] {
+  const exports = Object.entries(job.envDut).map(
+    ([name, value]) => `export ${name}=${shellQuote(value)}`,
+  );
+  const overlay = slots.find(overlaySlot);
+  const file = overlay ? overlay.shellFile : DEFAULT_SHELL_FILE;
+  if (!file || exports.length === 0) return exports;
+  return [...exports.map((line) => `echo ${shellQuote(line)} >> ${file}`), `. ${file}`];
+}
+
+function nfsExports({ slots }: RunContext): string[] {
+  const { NFSROOTFS, NFS_SERVER_IP } = slots.find(placeholdersSlot) ?? {};
+  return [
+    ...(NFSROOTFS ? [`export NFS_ROOTFS=${shellQuote(NFSROOTFS)}`] : []),
+    ...(NFS_SERVER_IP ? [`export NFS_SERVER_IP=${shellQuote(NFS_SERVER_IP)}`] : []),
+  ];
+}

@@ -1,7 +1,14 @@
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { consoleSlot, guestDriveSlot, overlaySlot, promptsSlot } from "../../pipeline/job-slots.ts";
+import { testShell } from "../../overlay/test-shell.ts";
+import {
+  consoleSlot,
+  guestDriveSlot,
+  overlaySlot,
+  type Overlay,
+} from "../../pipeline/job-slots.ts";
 import type { TestStrategy } from "../../pipeline/strategy.ts";
+import { currentPrompts } from "../login/prompt-patterns.ts";
 import { runStage } from "./run-stage.ts";
 
 /** `test: definitions` in the DUT's own shell (DISPATCHER.md 13). */
@@ -14,7 +21,7 @@ export const definitionTest: TestStrategy = {
   },
   action: (_block, { stage, job }) => {
     const shell = {
-      needs: [consoleSlot, overlaySlot, promptsSlot],
+      needs: [consoleSlot],
       run: (context: RunContext) => runOnDut(context, stage),
     };
     // What other devices wait for can't be done again (DISPATCHER.md 13).
@@ -36,9 +43,15 @@ async function runOnDut(context: RunContext, stage: number): Promise<void> {
   console.characterDelayMs = Number(job.device.character_delays?.test ?? 0);
   await runStage(context, {
     console,
-    prompts: connection.take(promptsSlot),
-    overlay: slots.take(overlaySlot),
+    prompts: currentPrompts(connection),
+    overlay: slots.find(overlaySlot) ?? overlayOfAnother(context),
     stage,
     mountCommands: slots.find(guestDriveSlot)?.mountCommands ?? [],
   });
+}
+
+/** A deployment of another namespace, or of another job, may have put it there: the DUT will tell. */
+function overlayOfAnother({ job, namespace, log }: RunContext): Overlay {
+  log.warning(`no deployment of namespace ${namespace} made an overlay: the DUT must have it`);
+  return { ...testShell(job, undefined), root: "", sourceDir: "", stages: [] };
 }
