@@ -85,7 +85,10 @@ async function start(args: string[]): Promise<number> {
   const runnerCommand = (folder: string) => rerunCommand(["runner", folder]);
   const { tftpForJobs } = await import("./services/agent-tftp.ts");
   const jobBegins = tftpForJobs(workDir, log);
-  await runAgent({ url, tokenFile, workDir, runnerCommand, jobBegins, log }, stop.signal);
+  const { removeJobContainers } = await import("./drivers/container-leftovers.ts");
+  const runnerDied = (scratch: string): Promise<void> => removeJobContainers(scratch, log);
+  const options = { url, tokenFile, workDir, runnerCommand, jobBegins, runnerDied, log };
+  await runAgent(options, stop.signal);
   log("stopped; running jobs go on");
   return 0;
 }

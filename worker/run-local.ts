@@ -6,6 +6,7 @@ import { readRunnerJob } from "#protocol/job-definition.ts";
 import type { LogRecord } from "#protocol/log-record.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { cancelSignals } from "./host/cancel-signals.ts";
+import { removeTree } from "./host/remove-tree.ts";
 import { openSpool } from "./host/spool.ts";
 import { readDeviceFile } from "./device-file.ts";
 import { readTicket } from "./job-context.ts";
@@ -62,7 +63,9 @@ export async function runLocal({ outputDir, ...files }: LocalRun): Promise<numbe
     return result.result === "pass" ? 0 : 1;
   } finally {
     spool.close();
-    rmSync(temporary, { recursive: true, force: true });
+    await removeTree(temporary).catch((error: unknown) => {
+      process.stderr.write(`${temporary} can't be removed: ${String(error)}\n`);
+    });
   }
 }
 

@@ -1,8 +1,9 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import type { LogRecord } from "#protocol/log-record.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { finalize } from "./actions/finalize.ts";
 import { boundRegexCost } from "./console/bound-regex-cost.ts";
+import { removeTree } from "./host/remove-tree.ts";
 import type { RunnerResult } from "./host/runner-result.ts";
 import { readTicket } from "./job-context.ts";
 import type { JobContext } from "./pipeline/action.ts";
@@ -38,7 +39,7 @@ export async function runTicket(ticket: Ticket, options: RunTicketOptions): Prom
   }
   recorder.close();
   // What can't be removed now, the agent removes with the job's folder.
-  await rm(scratch, { recursive: true, force: true }).catch(() => {});
+  await removeTree(scratch).catch(() => {});
   return { ...outcome, lines: recorder.lines };
 }
 

@@ -258,7 +258,7 @@ esac`,
     .filter((line) => line.includes(" flash "));
   expect(flashes).toHaveLength(2);
   expect(flashes[0]).toMatch(
-    /^run --rm --init --name=lava-7-1\.\d+\.3-[0-9a-f]{12} --mount=type=bind,source=(\S+),target=\1,readonly --device=\/dev\/bus\/usb\/001\/009 adb-fastboot fastboot -s c2e02318 flash boot \1\/boot\.img -S 256M$/,
+    /^run --rm --init --name=lava-7-1\.\d+\.3-[0-9a-f]{12} --label=pumice.job=\S+ --mount=type=bind,source=(\S+),target=\1,readonly --device=\/dev\/bus\/usb\/001\/009 adb-fastboot fastboot -s c2e02318 flash boot \1\/boot\.img -S 256M$/,
   );
 });
 

@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { jobLabel, removeJobContainers } from "../../worker/drivers/container-leftovers.ts";
+import { jobDirectory } from "../../worker/host/job-directory.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 import { methodPage } from "../support/method-page.ts";
 import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
@@ -60,6 +62,23 @@ const verdicts = ({ results }: BedRan, suite: string): Record<string, unknown> =
   Object.fromEntries(
     results.filter(({ definition }) => definition === suite).map((r) => [r["case"], r["result"]]),
   );
+
+test.skipIf(!bed)(
+  "a killed runner's containers are found by the job's folder, and no others",
+  async () => {
+    for (const job of [1, 2]) {
+      const { scratch } = jobDirectory("/var/lib/work", job);
+      bed?.podman("run", "--detach", `--label=${jobLabel(scratch)}`, "debian:12", "sleep", "1000");
+    }
+    const lines: string[] = [];
+    await removeJobContainers(jobDirectory("/var/lib/work", 1).scratch, (line) => lines.push(line));
+    expect(lines).toEqual([expect.stringMatching(/^removed 1 containers .*: [0-9a-f]{64}$/)]);
+    const left = bed?.podman("ps", "--all", "--format", "{{.Labels}}").trim();
+    expect(left).toBe("map[pumice.job:/var/lib/work/jobs/2/scratch]");
+    await removeJobContainers(jobDirectory("/var/lib/work", 2).scratch, () => {});
+    expect(leftOver(bed)).toBe("");
+  },
+);
 
 describe.skipIf(!bed)("a container as the device", () => {
   test("is deployed, booted and tested as its page says", async () => {

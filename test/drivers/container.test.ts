@@ -133,7 +133,9 @@ describe("a container that is left over", () => {
       ({ status } = await runInContainer(context, options, ["a", "b c"]));
     });
     expect(status).toBe(3);
-    expect(calls()).toBe("--host=h run --rm --init --name=lava-7-1 x1 a b c\n");
+    expect(calls()).toBe(
+      `--host=h run --rm --init --name=lava-7-1 --label=pumice.job=${folder} x1 a b c\n`,
+    );
   });
 });
 

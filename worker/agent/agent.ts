@@ -16,6 +16,8 @@ export interface AgentOptions {
   readonly runnerCommand: (jobFolder: string) => [command: string, ...args: string[]];
   /** Told of each job before its runner begins. */
   readonly jobBegins?: ((ticket: { readonly job_id: number }) => void) | undefined;
+  /** Told of a job whose runner ended without a result, by its `scratch`. */
+  readonly runnerDied?: ((scratch: string) => Promise<void>) | undefined;
   readonly log: (line: string) => void;
   readonly clock?: Clock;
 }
@@ -25,7 +27,7 @@ export interface AgentOptions {
  * cannot begin: no token, a URL that is none, a work folder that another agent has or nobody may write to.
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { url, runnerCommand, jobBegins, log, clock = systemClock } = options;
+  const { url, runnerCommand, jobBegins, runnerDied, log, clock = systemClock } = options;
   let token = readToken(options.tokenFile);
   const http = new HttpClient(url);
   mkdirSync(options.workDir, { recursive: true, mode: 0o700 });
@@ -42,6 +44,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       workDir,
       runnerCommand,
       jobBegins,
+      runnerDied,
       log,
       changed,
     };

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { RunnerReport } from "#protocol/worker-api.ts";
 import type { JobDirectory } from "../host/job-directory.ts";
+import { removeTree } from "../host/remove-tree.ts";
 import { readRunner } from "../host/runner-claim.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Backoff } from "./backoff.ts";
@@ -118,7 +119,8 @@ export class JobKeeper {
       await this.#runner.sweep();
     } else {
       await this.#runner.sweep();
-      await rm(dir.scratch, { recursive: true, force: true }).catch(() => {});
+      await this.#deps.runnerDied?.(dir.scratch);
+      await removeTree(dir.scratch).catch(() => {});
       if (!this.#isForgotten) this.#completeLog();
       this.#shipper.end();
     }
@@ -160,7 +162,7 @@ export class JobKeeper {
     const { dir, id } = this.#job;
     try {
       await rm(dir.ticket, { force: true });
-      await rm(dir.root, { recursive: true, force: true });
+      await removeTree(dir.root);
     } catch (error) {
       this.#deps.log(`job ${id}: its folder cannot be removed: ${String(error)}`);
     }

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { RunnerReport, SyncResponse, Ticket } from "#protocol/worker-api.ts";
 import { readJsonFile, writeFileAtomic } from "../host/atomic-file.ts";
 import { jobDirectory } from "../host/job-directory.ts";
+import { mountsIn } from "../host/remove-tree.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Backoff } from "./backoff.ts";
 import { completeLog } from "./complete-log.ts";
@@ -67,13 +68,20 @@ export class Supervisor {
       const dir = jobDirectory(this.#deps.workDir, id);
       const ticket = readJsonFile(dir.ticket) as AgentTicket | undefined;
       if (String(id) !== name || ticket?.job_id !== id || !ticket.token) {
-        rmSync(path.join(this.#deps.workDir, "jobs", name), { recursive: true, force: true });
+        this.#discard(path.join(this.#deps.workDir, "jobs", name));
         continue;
       }
       const keeper = this.#add(ticket, false);
       this.#deps.log(`job ${id}: adopted, ${keeper.report.state}`);
       if (!keeper.isUnclaimed) this.#keep(id, keeper);
     }
+  }
+
+  /** What is mounted there is not ours to empty. */
+  #discard(folder: string): void {
+    const [mount] = mountsIn(folder);
+    if (mount === undefined) rmSync(folder, { recursive: true, force: true });
+    else this.#deps.log(`${mount} is still mounted, so ${folder} stays: unmount it by hand`);
   }
 
   #start(ticket: Ticket): void {

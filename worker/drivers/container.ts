@@ -3,6 +3,7 @@ import type { JobContext, RunContext } from "../pipeline/action.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { containerClient } from "./container-client.ts";
 import { checkImage } from "./container-image.ts";
+import { jobLabel } from "./container-leftovers.ts";
 
 /** A container as an action wants it; the client (docker or podman) and its own words are decided here. */
 export interface ContainerOptions {
@@ -46,6 +47,7 @@ export function containerArgv(
     "--rm",
     "--init",
     `--name=${name}`,
+    `--label=${jobLabel(job.scratch)}`,
     ...(hostname === undefined ? [] : [`--hostname=${hostname}`]),
     ...(network === undefined ? [] : [`--network=${network}`]),
     ...(input === undefined ? [] : ["--interactive"]),

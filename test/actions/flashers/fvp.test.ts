@@ -17,7 +17,7 @@ const DOCKER = String.raw`
 const net = require("node:net");
 const [verb, ...words] = argv;
 const pidFile = (name) => bench + "/pid-" + name;
-const RUN = /^--(rm|init|interactive|(name|hostname|cpus|workdir|env|mount|network)=.+)$/;
+const RUN = /^--(rm|init|interactive|(name|label|hostname|cpus|workdir|env|mount|network)=.+)$/;
 const model = (args, name) => {
   if (args[0] === "--version") return console.log("\n" + fs.readFileSync(bench + "/version", "utf8") + "\nCopyright Arm");
   for (const word of args) {

@@ -160,7 +160,7 @@ test("in a container uuu sees the job's files at their own paths, and all of /de
     `if (argv[0] === "image") { console.log("amd64"); process.exit(0); }
      if (argv[0] !== "run") fail(1, "docker: '" + argv[0] + "' is not a docker command.");
      const at = argv.indexOf("nxp/uuu:1"), options = argv.slice(1, at), command = argv.slice(at + 1);
-     const known = /^--(rm|init|privileged|volume=\\/dev:\\/dev|name=[\\w.-]+|mount=type=bind,source=(\\S+),target=\\2)$/;
+     const known = /^--(rm|init|privileged|volume=\\/dev:\\/dev|name=[\\w.-]+|label=pumice.job=\\S+|mount=type=bind,source=(\\S+),target=\\2)$/;
      const bad = options.find((option) => !known.test(option));
      if (at < 0 || bad) fail(125, "unknown flag: " + bad);
      const mounted = options.map((option) => known.exec(option)[2]).filter(Boolean);

@@ -84,14 +84,16 @@ async function mounted(
 ): Promise<void> {
   const folder = path.join(job.scratch, "persistent-nfs");
   await mkdir(folder, { recursive: true });
-  const { status, output } = await runCommand(["mount", "-t", "nfs", address, folder], { signal });
-  if (status !== 0) {
-    const said = output.trim().split("\n").at(-1) ?? "";
-    throw new JobFailure("Job", `persistent_nfs ${address} can't be mounted here: ${said}`);
-  }
   try {
+    const argv = ["mount", "-t", "nfs", address, folder] as const;
+    const { status, output } = await runCommand(argv, { signal });
+    if (status !== 0) {
+      const said = output.trim().split("\n").at(-1) ?? "";
+      throw new JobFailure("Job", `persistent_nfs ${address} can't be mounted here: ${said}`);
+    }
     await use(folder);
   } finally {
+    // Also when it was given up: by then it may be mounted.
     await runCommand(["umount", "--lazy", folder]);
     // Never more than the empty folder: what it may still show is not ours.
     await rmdir(folder).catch(() => {});

@@ -30,8 +30,9 @@ export async function mountMassStorage(
     if (isMounted) await runCommand(["umount", folder]);
     await rmdir(folder).catch(() => {});
   });
-  await runTool(context, ["mount", "-o", options, hostDevicePath(devicePath), folder], failure);
+  // Before it is: when the attempt is given up it may just have been mounted.
   isMounted = true;
+  await runTool(context, ["mount", "-o", options, hostDevicePath(devicePath), folder], failure);
   return {
     folder,
     unmount: async (other = context) => {
