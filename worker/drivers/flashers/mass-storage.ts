@@ -30,9 +30,14 @@ export async function mountMassStorage(
     if (isMounted) await runCommand(["umount", folder]);
     await rmdir(folder).catch(() => {});
   });
-  // Before it is: when the attempt is given up it may just have been mounted.
-  isMounted = true;
-  await runTool(context, ["mount", "-o", options, hostDevicePath(devicePath), folder], failure);
+  try {
+    await runTool(context, ["mount", "-o", options, hostDevicePath(devicePath), folder], failure);
+    isMounted = true;
+  } catch (error) {
+    // What is given up may just have been done.
+    isMounted = context.signal.aborted;
+    throw error;
+  }
   return {
     folder,
     unmount: async (other = context) => {
