@@ -119,6 +119,14 @@ describe("the values of a boot", () => {
     });
   });
 
+  test("of an earlier boot's medium are not for a boot that names none", () => {
+    const left = { ROOT: "UUID=1", ROOT_PART: "1" };
+    expect(complete(left, bootKindFor(undefined, aBoard()))).toMatchObject({
+      ROOT: "",
+      ROOT_PART: "",
+    });
+  });
+
   test("refuse a MAC address that is none: it would be typed at a prompt", () => {
     const job = aBoard({ method: { parameters: { lava_mac: "1; reset" } } });
     expect(() => complete(files, booti, job)).toThrow(/no MAC address/);

@@ -29,7 +29,6 @@ function callAvh(block: BootBlock): Action {
     name: "call-avh",
     needs: [avhFirmwareSlot],
     gives: [consoleSlot],
-    onTimeout: "Infrastructure",
     validate: async ({ job, log }) => {
       avhToken(job);
       if (block["docker"] !== undefined) {

@@ -49,13 +49,14 @@ export const checkFvpVersion = (block: BootBlock): Action => ({
 /** Starts the model and waits until it has said the ports of all its consoles. */
 export const runFvp = (block: BootBlock): Action => ({
   name: "run-fvp",
-  needs: [imagesSlot],
   gives: [fvpSlot, consoleSlot],
   run: async (context) => {
     const { job, slots, connection } = context;
     const fvp = readFvpBlock(block, job);
     const folder = await actionFolder(context, "fvp");
-    const files = await placeImages(imagePaths(context), folder);
+    // All that the model starts may be in its image.
+    const images = slots.find(imagesSlot) ? imagePaths(context) : {};
+    const files = await placeImages(images, folder);
     const mounts = [{ source: folder, target: folder }];
     const options = { ...containerOptions(context, fvp, mounts), workdir: folder };
     const running: RunningFvp = {

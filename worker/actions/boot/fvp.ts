@@ -4,7 +4,7 @@ import { readFvpBlock } from "../../drivers/flashers/fvp.ts";
 import { refusal } from "../../drivers/flashers/method-parameters.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { consoleSlot, imagesSlot } from "../../pipeline/job-slots.ts";
+import { consoleSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy, StrategyContext } from "../../pipeline/strategy.ts";
 import { readFeedback } from "../connection/read-feedback.ts";
 import { loginSteps } from "../login/login.ts";
@@ -20,7 +20,6 @@ export const fvpBoot: BootStrategy = {
   action: (block, context) => ({
     name: "boot-fvp",
     retries: true,
-    needs: [imagesSlot],
     gives: [consoleSlot],
     validate: async ({ job }) => {
       readFvpBlock(block, job);

@@ -32,7 +32,6 @@ export const qdlBoot: BootStrategy = {
 /** The lab's own commands that bring the board into the mode: a relay on a test point, a key of the board. */
 const enterQdl: Action = {
   name: "enter-qdl",
-  onTimeout: "Infrastructure",
   validate: async (context) =>
     checkCommands(context, bootMethod(context.job, "qdl")["enter-commands"], "qdl enter-commands"),
   run: (context) =>

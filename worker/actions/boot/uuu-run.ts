@@ -29,6 +29,7 @@ export function checkSerialAvailability(block: BootBlock): Action {
   return {
     name: "check-serial-availability",
     gives: [isInRomSlot],
+    onTimeout: "Infrastructure",
     run: async (context) => {
       const { slots, signal, log, job } = context;
       const { paths, run } = await uuuOf(context, block);
@@ -53,6 +54,7 @@ export function uuuBootAction(block: BootBlock): Action {
   return {
     name: "uuu-boot",
     needs: [imagesSlot],
+    onTimeout: "Infrastructure",
     validate: async ({ job }) => check(block, job),
     run: async (context) => {
       const { job } = context;

@@ -19,8 +19,6 @@ const ALWAYS_KNOWN = [
   "TEE",
   "PRESEED_CONFIG",
   "PRESEED_LOCAL",
-  "ROOT",
-  "ROOT_PART",
   "LAVA_MAC",
 ];
 
@@ -36,6 +34,9 @@ export function completePlaceholders(
   const known = {
     ...Object.fromEntries(ALWAYS_KNOWN.map((name) => [name, ""])),
     ...deployed,
+    // An earlier boot may have left its own in the table.
+    ROOT: "",
+    ROOT_PART: "",
     ...mediaPlaceholders(block),
     SERVER_IP: address,
     LAVA_DISPATCHER_IP: address,

@@ -23,7 +23,7 @@ export const nbdDeploy: DeployStrategy = {
     return unfit ? `${unfit} is not for nbd` : undefined;
   },
   action: (block, context) => {
-    const { hasShell, job } = context;
+    const { job } = context;
     const files = networkFiles(block, ["initrd", "kernel", "dtb", "nbdroot"]);
     const hasKernelType = mapping(block["kernel"])?.["type"] !== undefined;
     return {
@@ -36,7 +36,6 @@ export const nbdDeploy: DeployStrategy = {
         lavaOverlay(context, block),
         ...(hasKernelType ? [prepareKernel(block, job)] : []),
         xnbdServerDeploy,
-        ...(hasShell ? [{ name: "deploy-device-env" }] : []),
       ],
       runAfter: async (running) => {
         await offerFiles(running, block, files);
