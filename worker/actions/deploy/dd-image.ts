@@ -42,32 +42,25 @@ async function writeImage(
   medium: string,
   images: DdImages,
 ): Promise<void> {
-  const { slots, signal, timeoutSeconds, log, job } = context;
+  const { slots, signal, timeoutSeconds, log } = context;
   const { console, prompts } = currentShell(context);
   const urls = new Map<string, string>();
   for (const [label, file] of images) urls.set(label, await serveFile(context, slots.take(file)));
-  const delayMs = Number(job.device.character_delays?.deploy ?? 0);
-  const before = console.characterDelayMs;
-  console.characterDelayMs = delayMs;
   const wait = { timeoutSeconds, signal };
   const shell = promptPatterns(prompts);
   const disk = `/dev/disk/by-id/${medium}`;
-  try {
-    const isThere = await exitCode(console, `test -b ${shellQuote(disk)}`, shell, wait);
-    if (isThere !== "0") {
-      const message = `the DUT has no disk ${disk}: is it plugged in, and does the system have udev's links?`;
-      throw new JobFailure("Infrastructure", message);
-    }
-    const command = ddCommand(block, medium, urls.get("image") ?? "");
-    const code = await exitCode(console, command, shell, wait);
-    if (code !== "0") {
-      const failed = code.startsWith("download")
-        ? `the download failed (${code})`
-        : `it failed (exit code ${code})`;
-      throw new JobFailure("Job", `writing the image to ${disk} on the DUT: ${failed}`);
-    }
-  } finally {
-    console.characterDelayMs = before;
+  const isThere = await exitCode(console, `test -b ${shellQuote(disk)}`, shell, wait);
+  if (isThere !== "0") {
+    const message = `the DUT has no disk ${disk}: is it plugged in, and does the system have udev's links?`;
+    throw new JobFailure("Infrastructure", message);
+  }
+  const command = ddCommand(block, medium, urls.get("image") ?? "");
+  const code = await exitCode(console, command, shell, wait);
+  if (code !== "0") {
+    const failed = code.startsWith("download")
+      ? `the download failed (${code})`
+      : `it failed (exit code ${code})`;
+    throw new JobFailure("Job", `writing the image to ${disk} on the DUT: ${failed}`);
   }
   log.info(`the image is on ${disk}`);
 }

@@ -3,20 +3,16 @@ import { pullImage, readContainerBlock } from "../../drivers/container-image.ts"
 import type { JobContext } from "../../pipeline/action.ts";
 import { dockerImageSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
+import { lacksDeployMethod } from "./deploy-block.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** An image of a container that will be the DUT (DISPATCHER.md 11). */
 export const dockerDeploy: DeployStrategy = {
   family: "deploy",
   name: "docker",
-  refuses: (block, { device }) => {
-    if (block.to !== "docker") return `the deployment is to ${block.to}`;
-    const offered = Object.keys(device.actions.deploy.methods ?? {});
-    if (!offered.includes("docker")) {
-      return `the device has no deploy method docker (it has ${offered.join(", ") || "none"})`;
-    }
-    return block["image"] === undefined ? "the block has no image" : undefined;
-  },
+  refuses: (block, job) =>
+    lacksDeployMethod("docker", block, job) ??
+    (block["image"] === undefined ? "the block has no image" : undefined),
   action: (block, context) => {
     const { overlayTests, hasShell } = context;
     return {

@@ -1,46 +1,35 @@
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
-import { imagesSlot, type DeployedImage } from "../../pipeline/job-slots.ts";
-import { slot, type Slot } from "../../pipeline/slot.ts";
-import type { DeployStrategy, StrategyContext } from "../../pipeline/strategy.ts";
+import { imagesSlot } from "../../pipeline/job-slots.ts";
+import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { readFeedback } from "../connection/read-feedback.ts";
 import { checkTool, runFastboot } from "../fastboot/board-tool.ts";
 import { enterFastboot } from "../fastboot/enter-fastboot.ts";
 import { checkBoard, lacksFastboot, waitBoard } from "../fastboot/fastboot-board.ts";
 import { rebootAfter } from "../fastboot/fastboot-reboot.ts";
-import { hasLavaOverlay, overlaySteps } from "./append-overlays.ts";
-import { applyOverlayImage, applyOverlaySparseImage } from "./apply-overlay-image.ts";
-import { downloadRetry } from "../download/download-action.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
-
-type Mapping = Readonly<Record<string, unknown>>;
+import { hasLavaOverlay } from "./append-overlays.ts";
+import { applyOverlayImage, applyOverlaySparseImage } from "./apply-overlay-image.ts";
+import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
+import { blockImages, forgetImages, imageDownload, type BlockImage } from "./image-downloads.ts";
 
 /** Images flashed to a board's partitions by fastboot (DISPATCHER.md 11, 11.3). */
 export const fastbootDeploy: DeployStrategy = {
   family: "deploy",
   name: "fastboot",
-  refuses: (block, job) => {
-    if (block.to !== "fastboot") return `the deployment is to ${block.to}`;
-    const offered = Object.keys(job.device.actions.deploy.methods ?? {});
-    if (!offered.includes("fastboot")) {
-      return `the device has no deploy method fastboot (it has ${offered.join(", ") || "none"})`;
-    }
-    return lacksFastboot(job) ?? wrongImage(block);
-  },
+  refuses: (block, job) =>
+    lacksDeployMethod("fastboot", block, job) ?? lacksFastboot(job) ?? wrongImage(block),
   action: (block, context) => {
     const { job, overlayTests, hasShell } = context;
-    const images = imagesOf(block).map(([label, image]) => ({
-      label,
-      image,
-      file: slot<string>(`image ${label}`),
-    }));
+    const needsOverlay = overlayTests.length > 0;
     return {
       name: "fastboot-deploy",
-      run: async ({ slots }) => slots.clear(imagesSlot),
+      run: forgetImages,
       steps: [
-        ...(overlayTests.length > 0 ? [lavaOverlay(context, block)] : []),
-        ...images.flatMap((one) => [
-          ...imageSteps(one.label, one.image, one.file, context),
+        ...(needsOverlay ? [lavaOverlay(context, block)] : []),
+        ...blockImages(block).flatMap((image) => [
+          imageDownload(block, image, needsOverlay),
+          ...overlayInto(image),
           ...(hasShell ? [{ name: "deploy-device-env" }] : []),
         ]),
         ...enterFastboot(job, { block, prePower: true }),
@@ -51,8 +40,8 @@ export const fastbootDeploy: DeployStrategy = {
 };
 
 function wrongImage(block: DeployBlock): string | undefined {
-  const images = imagesOf(block);
-  for (const [label, image] of images) {
+  const images = blockImages(block);
+  for (const { label, source: image } of images) {
     if (typeof image["url"] !== "string") return `images.${label} has no url`;
     // It becomes a word of fastboot's command line.
     if (!/^[\w.]+(?::[\w.]+)?$/.test(label)) return `images.${label}: no name of a partition`;
@@ -63,36 +52,15 @@ function wrongImage(block: DeployBlock): string | undefined {
   return images.length > 0 ? undefined : "the block has no images";
 }
 
-function imageSteps(
-  label: string,
-  image: Mapping,
-  file: Slot<string>,
-  { overlayTests }: StrategyContext,
-): Action[] {
-  const needsOverlay = overlayTests.length > 0;
-  const appended = overlaySteps(label, image, file, needsOverlay);
-  const fetched = downloadRetry({ label, source: image }, file, appended);
-  const wantsOverlay = image["apply-overlay"] === true && !hasLavaOverlay(image);
-  return [
-    {
-      ...fetched,
-      gives: [file, imagesSlot],
-      runAfter: async ({ slots }) => {
-        const deployed: DeployedImage = { label, path: slots.take(file), imageArg: undefined };
-        const others = [...(slots.find(imagesSlot) ?? [])].filter(([name]) => name !== label);
-        slots.put(imagesSlot, new Map([...others, [label, deployed]]));
-      },
-    },
-    ...(wantsOverlay ? [overlayInto(image, file)] : []),
-  ];
+function overlayInto({ source, file }: BlockImage): Action[] {
+  if (source["apply-overlay"] !== true || hasLavaOverlay(source)) return [];
+  const isRaw = source["sparse"] === false;
+  return [isRaw ? applyOverlayImage(file, source) : applyOverlaySparseImage(file)];
 }
-
-const overlayInto = (image: Mapping, file: Slot<string>): Action =>
-  image["sparse"] === false ? applyOverlayImage(file, image) : applyOverlaySparseImage(file);
 
 /** Flashes one image after the other, each when the board is there, with what reboots it in between. */
 function flashOrder(block: DeployBlock, job: JobContext): Action {
-  const images = new Map(imagesOf(block));
+  const images = new Map(blockImages(block).map(({ label, source }) => [label, source]));
   const flashes = flashedLabels([...images.keys()], job).flatMap((label) => {
     const reboot = rebootAfter(block, images.get(label)?.["reboot"]);
     return [waitBoard, flash(label, block), ...(reboot ? [reboot, readFeedback] : [])];
@@ -127,7 +95,7 @@ const DEFAULT_ORDER = [
 
 /** The device's order first, then the rest as the job has them. */
 function flashedLabels(labels: readonly string[], { device }: JobContext): string[] {
-  const own = (device as Mapping)["flash_cmds_order"];
+  const own = mappingOf(device)["flash_cmds_order"];
   const order = Array.isArray(own) ? own.map(String) : DEFAULT_ORDER;
   const known = order.filter((label) => labels.includes(label));
   return [...new Set([...known, ...labels])];
@@ -156,14 +124,6 @@ function flash(label: string, block: DeployBlock): Action {
 }
 
 function bootIsNotFlashed({ device }: JobContext): boolean {
-  const sequence = (device.actions.boot.methods as Mapping | null)?.["fastboot"];
+  const sequence = mappingOf(device.actions.boot.methods)["fastboot"];
   return Array.isArray(sequence) && sequence.includes("no-flash-boot");
 }
-
-const imagesOf = (block: DeployBlock): (readonly [string, Mapping])[] =>
-  Object.entries(mapping(block["images"])).map(
-    ([label, image]) => [label, mapping(image)] as const,
-  );
-
-const mapping = (value: unknown): Mapping =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Mapping) : {};

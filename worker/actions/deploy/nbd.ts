@@ -1,7 +1,8 @@
 import { bootKindSlot, placeholdersSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { requireTftp } from "../../services/tftp-folder.ts";
-import { deployMethods, downloadSteps, mapping, networkFiles } from "./network-files.ts";
+import { lacksDeployMethod } from "./deploy-block.ts";
+import { downloadSteps, mapping, networkFiles } from "./network-files.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 import { prepareKernel } from "./prepare-kernel.ts";
 import { offerFiles, openTftp } from "./tftp-files.ts";
@@ -12,11 +13,8 @@ export const nbdDeploy: DeployStrategy = {
   family: "deploy",
   name: "nbd",
   refuses: (block, job) => {
-    if (block.to !== "nbd") return `the deployment is to ${block.to}`;
-    const offered = deployMethods(job);
-    if (!offered.includes("nbd")) {
-      return `the device has no deploy method nbd (it has ${offered.join(", ") || "none"})`;
-    }
+    const lacks = lacksDeployMethod("nbd", block, job);
+    if (lacks !== undefined) return lacks;
     const missing = ["kernel", "nbdroot", "initrd"].find((key) => !mapping(block[key]));
     if (missing) return `the block has no ${missing}`;
     const unfit = ["nfsrootfs", "ramdisk"].find((key) => block[key] !== undefined);

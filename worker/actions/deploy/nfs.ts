@@ -1,6 +1,7 @@
 import { placeholdersSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { applyOverlayTftp } from "./apply-overlay-tftp.ts";
+import { lacksDeployMethod } from "./deploy-block.ts";
 import { extractModules } from "./modules.ts";
 import { deployMethods, downloadSteps, mapping, networkFiles } from "./network-files.ts";
 import { extractNfsrootfs } from "./nfsrootfs.ts";
@@ -12,12 +13,9 @@ export const nfsDeploy: DeployStrategy = {
   family: "deploy",
   name: "nfs",
   refuses: (block, job) => {
-    if (block.to !== "nfs") return `the deployment is to ${block.to}`;
-    const offered = deployMethods(job);
-    if (!offered.includes("nfs")) {
-      return `the device has no deploy method nfs (it has ${offered.join(", ") || "none"})`;
-    }
-    if (offered.includes("image"))
+    const lacks = lacksDeployMethod("nfs", block, job);
+    if (lacks !== undefined) return lacks;
+    if (deployMethods(job).includes("image"))
       return "the device has deploy method image: NFS is for QEMU then";
     return mapping(block["nfsrootfs"]) ? undefined : "the block has no nfsrootfs";
   },

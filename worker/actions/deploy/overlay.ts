@@ -1,4 +1,5 @@
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
+import { lacksDeployMethod } from "./deploy-block.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /**
@@ -8,11 +9,6 @@ import { lavaOverlay } from "../overlay/overlay-actions.ts";
 export const overlayDeploy: DeployStrategy = {
   family: "deploy",
   name: "overlay",
-  refuses: ({ to }, { device }) => {
-    if (to !== "overlay") return `the deployment is to ${to}`;
-    const offered = Object.keys(device.actions.deploy.methods ?? {});
-    if (offered.includes("overlay")) return undefined;
-    return `the device has no deploy method overlay (it has ${offered.join(", ") || "none"})`;
-  },
+  refuses: (block, job) => lacksDeployMethod("overlay", block, job),
   action: (block, context) => lavaOverlay(context, block),
 };

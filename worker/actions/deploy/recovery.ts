@@ -1,18 +1,13 @@
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { connectDevice } from "../connection/connect-device.ts";
+import { lacksDeployMethod } from "./deploy-block.ts";
 import { blockImages, forgetImages, imageDownload, imagesRefusal } from "./image-downloads.ts";
 
 /** Files to repair a board with, for a test that flashes them while boot `recovery` holds it (DISPATCHER.md 11). */
 export const recoveryDeploy: DeployStrategy = {
   family: "deploy",
   name: "recovery",
-  refuses: (block, { device }) => {
-    if (block.to !== "recovery") return `the deployment is to ${block.to}`;
-    const { methods } = device.actions.deploy;
-    if (methods && Object.hasOwn(methods, "recovery")) return imagesRefusal(block);
-    const offered = Object.keys(methods ?? {});
-    return `the device has no deploy method recovery (it has ${offered.join(", ") || "none"})`;
-  },
+  refuses: (block, job) => lacksDeployMethod("recovery", block, job) ?? imagesRefusal(block),
   action: (block, { job }) => {
     const { tags } = (job.device.actions.deploy.methods?.["recovery"] ?? {}) as { tags?: unknown };
     return {

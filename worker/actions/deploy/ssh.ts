@@ -5,6 +5,7 @@ import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
+import { lacksDeployMethod } from "./deploy-block.ts";
 import { downloadRetry } from "../download/download-action.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
@@ -15,12 +16,7 @@ const FILES = ["firmware", "kernel", "dtb", "rootfs", "modules"];
 export const sshDeploy: DeployStrategy = {
   family: "deploy",
   name: "ssh",
-  refuses: ({ to }, { device }) => {
-    if (to !== "ssh") return `the deployment is to ${to}`;
-    const offered = Object.keys(device.actions.deploy.methods ?? {});
-    if (offered.includes("ssh")) return undefined;
-    return `the device has no deploy method ssh (it has ${offered.join(", ") || "none"})`;
-  },
+  refuses: (block, job) => lacksDeployMethod("ssh", block, job),
   action: (block, context) => {
     const files = new Map(
       FILES.flatMap((label) => {

@@ -4,10 +4,10 @@ import { bootKindSlot, placeholdersSlot, tftpFilesSlot } from "../../pipeline/jo
 import type { DeployStrategy, StrategyContext } from "../../pipeline/strategy.ts";
 import { requireTftp } from "../../services/tftp-folder.ts";
 import { applyOverlayTftp } from "./apply-overlay-tftp.ts";
+import { lacksDeployMethod } from "./deploy-block.ts";
 import { extractModules } from "./modules.ts";
 import {
   bootMethods,
-  deployMethods,
   downloadSteps,
   mapping,
   networkFile,
@@ -26,11 +26,8 @@ export const tftpDeploy: DeployStrategy = {
   family: "deploy",
   name: "tftp",
   refuses: (block, job) => {
-    if (block.to !== "tftp") return `the deployment is to ${block.to}`;
-    const offered = deployMethods(job);
-    if (!offered.includes("tftp")) {
-      return `the device has no deploy method tftp (it has ${offered.join(", ") || "none"})`;
-    }
+    const lacks = lacksDeployMethod("tftp", block, job);
+    if (lacks !== undefined) return lacks;
     if (block["nfsrootfs"] && block["persistent_nfs"]) {
       return "the block has nfsrootfs and persistent_nfs: expected one of them";
     }
