@@ -115,6 +115,16 @@ describe("a console", () => {
     expect((await console.expect({ echo: /slowly\n/g }, soon)).name).toBe("echo");
   });
 
+  test("is not typed on by two at once: who was given up in the middle of a line stops", async () => {
+    const { console } = await shDut("cat");
+    console.characterDelayMs = 1;
+    const first = console.sendLine("a".repeat(5_000)).catch((error: Error) => error.message);
+    await console.sendLine("next");
+    expect(await first).toBe("two were typing at once");
+    const { match } = await console.expect({ line: /a*next\n/g }, soon);
+    expect(match[0].length).toBeLessThan(5_000);
+  });
+
   test("of a program that is not there fails as the lab's fault", async () => {
     await expect(processTransport(["no-such-program"])).rejects.toMatchObject({
       type: "Infrastructure",

@@ -53,6 +53,9 @@ export class Console {
   /** Milliseconds between characters that are typed (DISPATCHER.md 10.5). */
   characterDelayMs = 0;
 
+  /** Counts who begins to type: only the last one goes on. */
+  #typist = 0;
+
   #lentTo: ((bytes: Uint8Array) => void) | undefined;
 
   constructor(transport: Transport, options: ConsoleOptions) {
@@ -135,10 +138,13 @@ export class Console {
       throw new JobFailure("Infrastructure", `Connection closed: ${this.#ended}`);
     }
     this.#log("input", text.replace(/[\r\n]+$/, ""));
+    const typist = ++this.#typist;
     if (this.characterDelayMs === 0) return this.#write(text);
     for (const character of text) {
       await this.#write(character);
       await sleep(this.characterDelayMs);
+      // Whoever was given up in the middle of a line must not type into that of the next.
+      if (typist !== this.#typist) throw new JobFailure("Bug", "two were typing at once");
     }
   }
 

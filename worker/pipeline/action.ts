@@ -52,6 +52,8 @@ export interface RunContext {
   readonly timeoutSeconds: number;
   /** Longest wait for one prompt when a wait has no deadline of its own. */
   readonly connectionTimeoutSeconds: number;
+  /** Milliseconds between the characters that this part of the job (deploy, boot, test) types (DISPATCHER.md 10.5). */
+  readonly characterDelayMs: number;
   /**
    * Aborts at the earliest of: cancel, the job's deadline, a parent's, its own. The reason is the
    * JobFailure to report.

@@ -25,7 +25,11 @@ export function startDeadline(
   const atMs = Math.min(started + seconds * 1000, outer.atMs);
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
-  const expire = (): void => controller.abort(failure(Math.trunc((Date.now() - started) / 1000)));
+  const expire = (): void => {
+    // A timer may fire a little before its time, by the wall clock.
+    const elapsed = (Date.now() - started) / 1000 + 0.01;
+    controller.abort(failure(Math.trunc(elapsed)));
+  };
   const follow = (): void => controller.abort(outer.signal.reason);
   const resume = (): void => {
     const left = atMs - Date.now();

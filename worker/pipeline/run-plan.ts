@@ -3,6 +3,7 @@ import { clockTime } from "#protocol/timeouts.ts";
 import type { JobContext, RunContext } from "./action.ts";
 import { startDeadline, untilAborted, type Deadline } from "./deadline.ts";
 import { JobFailure } from "./job-failure.ts";
+import { consoleSlot } from "./job-slots.ts";
 import type { PlannedAction } from "./plan.ts";
 import type { Recorder } from "./recorder.ts";
 import { Releases } from "./releases.ts";
@@ -53,6 +54,7 @@ export async function runAction(run: Run, planned: PlannedAction, outer: Outer):
   const { action, level, namespace, timeoutSeconds, skipsTimeout } = planned;
   const { recorder } = run;
   run.activeNamespace = planned.connectionNamespace;
+  if (!level.includes(".")) setPace(run, planned);
   const say = level.includes(".") ? recorder.debug : recorder.info;
   const started = Date.now();
   const data: Record<string, unknown> = {};
@@ -98,6 +100,17 @@ export async function runAction(run: Run, planned: PlannedAction, outer: Outer):
   }
   throw failure;
 }
+
+/** A console that an earlier part of the job has opened is typed on at the pace of this part. */
+function setPace(run: Run, planned: PlannedAction): void {
+  const console = slotsOf(run, planned.connectionNamespace).find(consoleSlot);
+  if (console) console.characterDelayMs = characterDelayMs(run, planned);
+}
+
+const characterDelayMs = ({ job }: Run, { section }: PlannedAction): number =>
+  Number((job.device.character_delays as Delays)?.[section] ?? 0);
+
+type Delays = Readonly<Record<string, number | undefined>> | undefined;
 
 /** A time-out of a test is a LAVATimeout only where it may be skipped, else the test's fault (DISPATCHER.md 5.2). */
 function timeoutFailure({ action, skipsTimeout }: PlannedAction, elapsed: number): JobFailure {
@@ -188,6 +201,7 @@ function contextOf(
     level,
     timeoutSeconds,
     connectionTimeoutSeconds,
+    characterDelayMs: characterDelayMs(run, planned),
     signal,
     log: run.recorder,
     defer: later(run.releases),

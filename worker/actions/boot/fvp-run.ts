@@ -146,7 +146,7 @@ async function modelConsole(
   options: ContainerOptions,
   command: readonly string[],
 ): Promise<Console> {
-  const { log, namespace, defer, job } = context;
+  const { log, namespace, defer } = context;
   const console = new Console(await containerTransport(context, options, command), {
     log: (level, text) =>
       level === "target" && (!running.isMain || context.activeNamespace() !== namespace)
@@ -154,7 +154,7 @@ async function modelConsole(
         : log.write(level, text),
   });
   defer(() => console.close());
-  console.characterDelayMs = Number(job.device.character_delays?.boot ?? 0);
+  console.characterDelayMs = context.characterDelayMs;
   return console;
 }
 

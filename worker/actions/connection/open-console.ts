@@ -13,7 +13,7 @@ export function openConsole(
   transport: Transport,
   { outlivesAttempt = false } = {},
 ): Console {
-  const { job, connection, log } = context;
+  const { connection, log } = context;
   // While an action runs, this is the namespace whose connection it uses.
   const namespace = context.activeNamespace();
   const console = new Console(transport, {
@@ -25,7 +25,7 @@ export function openConsole(
   const release = (): Promise<void> => console.close();
   if (outlivesAttempt) context.deferToEnd(release);
   else context.defer(release);
-  console.characterDelayMs = Number(job.device.character_delays?.boot ?? 0);
+  console.characterDelayMs = context.characterDelayMs;
   connection.put(consoleSlot, console);
   return console;
 }

@@ -40,7 +40,6 @@ async function runScripts(
 ): Promise<void> {
   const console = context.connection.find(consoleSlot);
   if (!console) throw new JobFailure("Job", "No connection to the DUT");
-  console.characterDelayMs = Number(context.job.device.character_delays?.test ?? 0);
   for (const script of scripts) await runScript(context, console, script, stage);
 }
 

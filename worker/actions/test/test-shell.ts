@@ -37,10 +37,9 @@ export const definitionTest: TestStrategy = {
 };
 
 async function runOnDut(context: RunContext, stage: number): Promise<void> {
-  const { slots, connection, job } = context;
+  const { slots, connection } = context;
   const console = connection.find(consoleSlot);
   if (!console) throw new JobFailure("Job", "No connection to the DUT");
-  console.characterDelayMs = Number(job.device.character_delays?.test ?? 0);
   await runStage(context, {
     console,
     prompts: currentPrompts(connection),
