@@ -83,6 +83,8 @@ export interface Action {
   readonly defaultTimeoutSeconds?: number;
   /** Type reported when this action's own deadline passes, `Job` when not said (DISPATCHER.md 5.2). */
   readonly onTimeout?: ErrorType;
+  /** Whose words are the job's own while it runs, when not those of the block's DUT: all others are `feedback`. */
+  readonly activeNamespace?: string;
   /** A retry wrapper: `failure_retry` and `repeat` of the block apply to it (DISPATCHER.md 3). */
   readonly retries?: boolean;
   readonly steps?: readonly Action[];

@@ -53,7 +53,7 @@ export function slotsOf(run: Run, namespace: string): Slots {
 export async function runAction(run: Run, planned: PlannedAction, outer: Outer): Promise<void> {
   const { action, level, namespace, timeoutSeconds, skipsTimeout } = planned;
   const { recorder } = run;
-  run.activeNamespace = planned.connectionNamespace;
+  run.activeNamespace = action.activeNamespace ?? planned.connectionNamespace;
   if (!level.includes(".")) setPace(run, planned);
   const say = level.includes(".") ? recorder.debug : recorder.info;
   const started = Date.now();

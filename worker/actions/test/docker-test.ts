@@ -76,6 +76,8 @@ const dockerTestShell = (
     ? { name: "lava-docker-test-shell", onTimeout: "LAVATimeout" }
     : { name: "lava-multinode-docker-test-shell", onTimeout: "Test" }),
   needs: [containerOverlaySlot],
+  // As LAVA's: the DUT goes on talking beside its tests.
+  activeNamespace: "docker-test-shell",
   validate: async ({ job }) => {
     readContainerBlock(job, block["docker"]);
     boundFolders(job);
