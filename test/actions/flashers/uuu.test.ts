@@ -141,6 +141,10 @@ test("a board whose bootloader works is left alone when the job is content with 
 
 test.each([
   ["- uuu: -b sd /etc/shadow", /\{LABEL\}/],
+  ["- SDPS: boot -f /etc/shadow", /\{LABEL\}/],
+  ["- uuu: 'FB: flash bootloader ../../secret'", /\{LABEL\}/],
+  ["- SHELL: id", /expected one of uuu/],
+  ["- uuu: 'SH: id'", /expected one of uuu/],
   ["- uuu -b sd {boot}", /PROTOCOL: COMMAND/],
 ])("the command %s is refused before the board is touched", async (command, message) => {
   const page = methodPage("boot-uuu");

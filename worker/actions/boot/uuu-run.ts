@@ -9,6 +9,7 @@ import {
   readUuuCommands,
   readUuuOptions,
   uuuArgv,
+  type UuuCommand,
 } from "../../drivers/flashers/uuu.ts";
 import { runTool, type Argv } from "../../drivers/flashers/run-tool.ts";
 import { requireTool } from "../../host/tool.ts";
@@ -75,16 +76,7 @@ const isBcu = ({ protocol }: { protocol: string }): boolean => protocol === "bcu
 function check(block: BootBlock, job: JobContext): void {
   const commands = readUuuCommands(block, job);
   const options = readUuuOptions(job);
-  for (const command of commands) {
-    // uuu's own words are options and files of this machine: only the deployed ones may be named.
-    const isPath = (word: string): boolean => /^[/~]|(?:^|\/)\.\.(?:\/|$)/.test(word);
-    const [, ...words] = uuuArgv(command, [], {});
-    const bad = command.protocol.toLowerCase() === "uuu" ? words.find(isPath) : undefined;
-    if (bad !== undefined) {
-      const message = `commands of boot uuu: '${bad}': files are named as {LABEL} of a deployed image`;
-      throw new JobFailure("Job", message);
-    }
-  }
+  for (const command of commands) checkCommand(command);
   if (commands.some(isBcu)) {
     requireTool("bcu");
     if (options.bcuBoard === "") {
@@ -93,6 +85,29 @@ function check(block: BootBlock, job: JobContext): void {
     }
   }
   if (!containerOf(block, job) && !commands.every(isBcu)) requireTool("uuu");
+}
+
+/** What a job may ask of uuu. It has more, such as SHELL, which is a shell of this machine. */
+const PROTOCOLS = new Set("uuu bcu cfg sdp sdpu sdpv sdps fb fbs fastboot fbk delay done".split(" "));
+/** These are for a system on the board: paths in them are its own. */
+const ON_BOARD = new Set(["ucmd", "acmd", "oem"]);
+
+/** uuu's words are options and files of this machine: only the deployed ones may be named. @throws JobFailure Job. */
+function checkCommand(command: UuuCommand): void {
+  const fail = (what: string, expected: string): never => {
+    throw new JobFailure("Job", `commands of boot uuu: '${what}': ${expected}`);
+  };
+  // Of its own words one that ends in a colon begins a command of another protocol.
+  const [, ...words] = uuuArgv(command, [], {});
+  const named = words.filter((word) => word.endsWith(":")).map((word) => word.slice(0, -1));
+  const unknown = [command.protocol, ...named].find(
+    (protocol) => !PROTOCOLS.has(protocol.replace(/\[.*\]$/, "").toLowerCase()),
+  );
+  if (unknown !== undefined) fail(`${unknown}:`, `expected one of ${[...PROTOCOLS].join(", ")}`);
+  const first = words.findIndex((word) => word.endsWith(":")) + 1;
+  if (first > 0 && ON_BOARD.has(words[first]?.toLowerCase() ?? "")) return;
+  const bad = words.find((word) => /^[/~]|(?:^|\/)\.\.(?:\/|$)/.test(word));
+  if (bad !== undefined) fail(bad, "files are named as {LABEL} of a deployed image");
 }
 
 function containerOf(block: BootBlock, job: JobContext): ContainerBlock | undefined {
