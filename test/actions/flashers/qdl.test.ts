@@ -39,7 +39,9 @@ function aPackage(change: (folder: string) => void = () => {}): Buffer {
     "rawprogram1.xml",
     "patch0.xml",
   ]) {
-    writeFileSync(path.join(folder, name), name);
+    const kind = name.startsWith("patch") ? "patches" : "data";
+    const text = `<?xml version="1.0" encoding="UTF-8" ?>\n<!-- it's made -->\n<${kind}>\n<program filename="rootfs.img" label="system"/>\n</${kind}>\n`;
+    writeFileSync(path.join(folder, name), name.endsWith(".xml") ? text : name);
   }
   execFileSync("/sbin/mke2fs", [
     "-q",
@@ -107,6 +109,30 @@ test("a link of the package to a file of the worker is refused", async () => {
   const { outcome } = await bench.run(methodPage("boot-qdl"));
   expect(outcome).toMatchObject({ error_type: "Job" });
   expect(bench.calls()).toEqual([["qdl", "--version"]]);
+});
+
+test.each([
+  '<data><program filename="/etc/shadow"/></data>',
+  '<data><program filename="../../../ticket.json"/></data>',
+  "<data><program\nFILENAME = '../x'/></data>",
+  '<data><program filename="&#47;etc/shadow"/></data>',
+  '<!DOCTYPE data [<!ENTITY x "/etc/shadow">]><data><program filename="&x;"/></data>',
+  '<?xml version="1.0" encoding="UTF-7"?><data><program +AGYAaQBsAGUAbgBhAG0AZQ-="+AC8-etc"/></data>',
+  `<data><!-- filename=' --><program filename="/etc/shadow" label='x'/></data>`,
+  `<data><program label="filename='" filename="/etc/shadow" x="'"/></data>`,
+  `<data> filename=' <program filename="/etc/shadow" x='x'/></data>`,
+  "<contents><file_path>/etc</file_path></contents>",
+])("a description that could name a file of the worker is refused: %s", async (text) => {
+  bench.serve(
+    "qcomflash.tar.gz",
+    aPackage((folder) => writeFileSync(path.join(folder, "rawprogram1.xml"), text)),
+  );
+  const { outcome } = await bench.run(methodPage("boot-qdl"));
+  expect(outcome).toMatchObject({
+    error_type: "Job",
+    error_msg: expect.stringContaining("rawprogram1.xml"),
+  });
+  expect(bench.calls().filter(([program]) => program === "qdl")).toEqual([["qdl", "--version"]]);
 });
 
 test("a name that leaves the package is refused before the board is touched", async () => {

@@ -2,7 +2,13 @@ import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { readContainerBlock } from "../../drivers/container-image.ts";
 import { bootMethod, refusal } from "../../drivers/flashers/method-parameters.ts";
-import { checkQdlVersion, qdlArgv, qdlSerial, readQdlFlash } from "../../drivers/flashers/qdl.ts";
+import {
+  checkDescriptions,
+  checkQdlVersion,
+  qdlArgv,
+  qdlSerial,
+  readQdlFlash,
+} from "../../drivers/flashers/qdl.ts";
 import { toolRunner } from "../../drivers/flashers/tool-place.ts";
 import { runCommand } from "../../host/spawn.ts";
 import { requireTool } from "../../host/tool.ts";
@@ -58,10 +64,10 @@ function flashQdl(block: BootBlock): Action {
     run: async (context) => {
       const { job, slots } = context;
       const flash = readQdlFlash(block);
+      const cwd = path.join(slots.take(qcomflashSlot), flash.folder);
+      await checkDescriptions(cwd, flash.files);
       const run = await toolRunner(context, container(job));
-      await run(qdlArgv(commandOf(job), serialOf(job), flash), {
-        cwd: path.join(slots.take(qcomflashSlot), flash.folder),
-      });
+      await run(qdlArgv(commandOf(job), serialOf(job), flash), { cwd });
     },
   };
 }

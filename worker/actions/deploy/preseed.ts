@@ -1,10 +1,11 @@
-import { copyFile, mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import { dispatcherIp } from "../../host/dispatcher-ip.ts";
 import { ownCopy } from "../../host/own-copy.ts";
 import { appendCpio } from "../../overlay/cpio.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
 import { overlaySlot, overlayTarballSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import { publish } from "../../services/tftp-folder.ts";
 import { fileSlot } from "./network-files.ts";
@@ -22,6 +23,11 @@ export const configurePreseed = (block: DeployBlock): Action => ({
     const preseed = slots.find(fileSlot("preseed"));
     if (preseed === undefined) return;
     if (slots.find(overlaySlot)) {
+      const { size } = await stat(preseed);
+      if (size > MAX_PRESEED_BYTES) {
+        const message = `preseed has ${size} bytes: expected a text of at most ${MAX_PRESEED_BYTES}`;
+        throw new JobFailure("Job", message);
+      }
       await ownCopy(preseed);
       if (block["os"] === "debian_installer") await addLateCommand(context, preseed);
       if (block["os"] === "centos_installer") await addPostScript(context, preseed);
@@ -38,6 +44,9 @@ export const configurePreseed = (block: DeployBlock): Action => ({
     log.debug(`the ramdisk has /${name}`);
   },
 });
+
+/** It is changed in memory; answers are some KiB. */
+const MAX_PRESEED_BYTES = 1 << 20;
 
 /** The overlay is in the installer's ramdisk: it is copied to the new system. An answer given twice counts the last time. */
 async function addLateCommand({ slots, log }: RunContext, preseed: string): Promise<void> {

@@ -1,3 +1,5 @@
+import { readFile, stat } from "node:fs/promises";
+import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { shellWords } from "../../host/shell-words.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
@@ -37,6 +39,57 @@ export function readQdlFlash(block: BootBlock): QdlFlash {
     storage: storage === undefined ? undefined : String(storage),
     isDebug: block["debug"] === true,
   };
+}
+
+/** A description lists partitions; its real size is some ten KiB. */
+const MAX_DESCRIPTION_BYTES = 4 << 20;
+
+/**
+ * Makes sure that the package's descriptions name files of the package only: qdl would write any file of this machine to
+ * the board. What qdl may be told in another way than we read it (entities, encodings, other kinds of descriptions) is
+ * refused.
+ *
+ * @throws JobFailure Job, naming the description.
+ */
+export async function checkDescriptions(folder: string, files: readonly string[]): Promise<void> {
+  for (const name of files.filter((file) => /\.xml$/i.test(file))) {
+    const file = path.join(folder, name);
+    const found = await stat(file).catch(() => undefined);
+    // What isn't there, qdl says.
+    if (!found?.isFile()) continue;
+    const text = found.size > MAX_DESCRIPTION_BYTES ? "" : await readFile(file, "latin1");
+    const names = fileNames(text);
+    if (!names || !KIND.test(text) || ENCODED.test(text)) {
+      const expected = "expected only <data> or <patches> with elements in it, in UTF-8";
+      throw new JobFailure("Job", `${name} of the package: ${expected}`);
+    }
+    for (const one of names.filter((text) => text !== "")) {
+      if (!one.includes("&")) relativePath(one, `${name}: filename`);
+      else throw new JobFailure("Job", `${name}: filename '${one}': expected a plain name`);
+    }
+  }
+}
+
+const KIND = /<(data|patches)[\s>/]/;
+const ENCODED = /<\?xml[^>]{0,200}encoding\s*=\s*["'](?!utf-8["']|us-ascii["'])/i;
+/** Comments and instructions say nothing to qdl. */
+const UNSAID = /^ï»¿|<!--.*?(?:-->|$)|<\?.*?(?:\?>|$)/gs;
+const ATTRIBUTE = /\s+([\w:.-]+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')/;
+const ELEMENT = new RegExp(`\\s*</?[\\w:.-]+((?:${ATTRIBUTE.source})*)\\s*/?>`, "y");
+
+/** All attributes `filename`; undefined when there is anything but elements, which we might read in another way than qdl. */
+function fileNames(text: string): string[] | undefined {
+  const said = text.replace(UNSAID, "").trimEnd();
+  const names: string[] = [];
+  ELEMENT.lastIndex = 0;
+  while (ELEMENT.lastIndex < said.length) {
+    const [, attributes] = ELEMENT.exec(said) ?? [];
+    if (attributes === undefined) return undefined;
+    for (const [, name = "", one, other] of attributes.matchAll(new RegExp(ATTRIBUTE, "g"))) {
+      if (name.toLowerCase() === "filename") names.push(one ?? other ?? "");
+    }
+  }
+  return names;
 }
 
 /** Run in the package's folder: its descriptions name files beside them. */
