@@ -215,6 +215,26 @@ describe("new_connection", () => {
     expect(said).toMatchObject([{ lvl: "target" }]);
   });
 
+  test("is one for all namespaces that want the same line", async () => {
+    const uart0 = await line((socket, nth) => {
+      if (nth === 1) shell(socket);
+      else socket.end("Port already in use\r\n");
+    });
+    const uart1 = await line(shell);
+    const ran = await runOnBed({
+      job: quickJob(`
+- boot: {namespace: a, method: minimal, reset: false, prompts: ['root@dut:']}
+- boot: {namespace: b, method: new_connection, connection: uart0, prompts: ['root@dut:'], auto_login: {login_prompt: 'root@dut', username: typed-in-b}}`),
+      dictionary: twoLines(uart0, uart1),
+    });
+    expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
+    expect(uart0.sockets).toHaveLength(1);
+    const said = ran.records.filter(
+      ({ lvl, msg }) => lvl !== "input" && String(msg).endsWith("typed-in-b"),
+    );
+    expect(said).toMatchObject([{ lvl: "target" }]);
+  });
+
   test("of a name that the device has not is refused", async () => {
     const uart = await line(() => {});
     const ran = await runOnBed({

@@ -5,6 +5,7 @@ import { openTransport } from "../../drivers/open-transport.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
+import { slot } from "../../pipeline/slot.ts";
 import {
   primaryConnection,
   requireEnd,
@@ -74,10 +75,34 @@ export async function connect(context: RunContext, wanted: DeviceConnection): Pr
   const { connection, log } = context;
   const open = connection.find(consoleSlot);
   if (open?.isOpen) return log.debug("Already connected");
-  if (open) log.warning(`connection ${wanted.name} was lost: connecting again`);
-  const transport = await patiently(context, wanted);
-  // What the DUT says between two attempts is logged, too.
-  openConsole(context, transport, { outlivesAttempt: true });
+  const shared = openElsewhere(context, wanted);
+  if (shared) {
+    log.debug(`Already connected to ${wanted.name} in another namespace`);
+    shared.characterDelayMs = context.characterDelayMs;
+    connection.put(consoleSlot, shared);
+  } else {
+    if (open) log.warning(`connection ${wanted.name} was lost: connecting again`);
+    const transport = await patiently(context, wanted);
+    // What the DUT says between two attempts is logged, too.
+    openConsole(context, transport, { outlivesAttempt: true });
+  }
+  connection.put(connectedSlot, { name: wanted.name, console: connection.take(consoleSlot) });
+}
+
+/** The last of the device's connections that a namespace has opened. */
+const connectedSlot = slot<{ readonly name: string; readonly console: Console }>("connected");
+
+/** Another namespace's console on the same connection: a serial port has one user, and a console server often, too. */
+function openElsewhere(
+  { job, slotsOf }: RunContext,
+  { name }: DeviceConnection,
+): Console | undefined {
+  const namespaces = job.definition.actions.flatMap(
+    ({ deploy, boot, test }) => (deploy ?? boot ?? test)?.namespace ?? [],
+  );
+  return namespaces
+    .map((namespace) => slotsOf(namespace).find(connectedSlot))
+    .find((connected) => connected?.name === name && connected.console.isOpen)?.console;
 }
 
 const RETRY_SECONDS = 1;

@@ -16,9 +16,14 @@ export function openConsole(
   const { connection, log } = context;
   // While an action runs, this is the namespace whose connection it uses.
   const namespace = context.activeNamespace();
-  const console = new Console(transport, {
+  // A console may serve several namespaces: it is that of the DUT when the active one has it.
+  const isActive = (): boolean => {
+    const active = context.activeNamespace();
+    return active === namespace || context.slotsOf(active).find(consoleSlot) === console;
+  };
+  const console: Console = new Console(transport, {
     log: (level, text) =>
-      level === "target" && context.activeNamespace() !== namespace
+      level === "target" && !isActive()
         ? log.write("feedback", text, namespace)
         : log.write(level, text),
   });
