@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { writeFileAtomic } from "./host/atomic-file.ts";
@@ -13,16 +13,27 @@ import { runTicket } from "./run-ticket.ts";
  * else 1.
  */
 export async function runJobDirectory(folder: string): Promise<number> {
-  const files = jobDirectoryAt(folder);
+  const files = jobDirectoryAt(path.resolve(folder));
   const ticket = JSON.parse(readFileSync(files.ticket, "utf8")) as Ticket;
   const spool = openSpool(files.log);
+  enter(files.scratch);
   const result = await runTicket(ticket, {
     scratch: files.scratch,
-    tftpRoot: tftpRoot(path.resolve(folder, "../..")),
+    tftpRoot: tftpRoot(path.resolve(files.root, "../..")),
     sink: (line) => spool.append(line),
     signals: cancelSignals(),
   });
   spool.close();
   writeFileAtomic(files.result, JSON.stringify(result));
   return result.result === "pass" ? 0 : 1;
+}
+
+/** A job's words may name files to the tools that flash: relative ones are then the job's own, never its ticket. */
+function enter(scratch: string): void {
+  try {
+    mkdirSync(scratch, { recursive: true, mode: 0o700 });
+    process.chdir(scratch);
+  } catch {
+    // The job will say so.
+  }
 }

@@ -156,6 +156,23 @@ test.each([
   expect(bench.calls()).toEqual([]);
 });
 
+test.each([
+  ["- uuu: '{boot}'", "uuu_version 1.4\nSHELL: id\n"],
+  ["- uuu: -b {boot}", Buffer.from("\0\0uuu_version 1.4\nSHELL: id\n")],
+  ["- uuu: '{boot}'", Buffer.from("PK\u0003\u0004\0\0\0")],
+  ["- uuu: -v scratch/deploy-1", Buffer.from("\0")],
+])("a file of the job is no script for uuu: %s", async (command, bytes) => {
+  bench.serve("imx-boot.bin", bytes);
+  const page = methodPage("boot-uuu");
+  const job = page.job.replace("- uuu: -b sd {boot}", command);
+  const { outcome } = await bench.run({ ...page, job });
+  expect(outcome).toMatchObject({
+    error_type: "Job",
+    error_msg: expect.stringContaining("expected a script that uuu has itself"),
+  });
+  expect(bench.calls("uuu").filter((words) => !words.includes("-lsusb"))).toEqual([]);
+});
+
 test("in a container uuu sees the job's files at their own paths, and all of /dev", async () => {
   writeFileSync(path.join(bench.folder, "rom"), "");
   // Runs the command here: what it names must be mounted.

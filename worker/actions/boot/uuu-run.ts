@@ -5,6 +5,7 @@ import { imagePaths } from "../../drivers/flashers/job-files.ts";
 import { toolRunner, type ToolRunner } from "../../drivers/flashers/tool-place.ts";
 import {
   bcuArgv,
+  checkNoScript,
   isListed,
   readUuuCommands,
   readUuuOptions,
@@ -61,6 +62,7 @@ export function uuuBootAction(block: BootBlock): Action {
       const { job } = context;
       const commands = readUuuCommands(block, job);
       const images = imagePaths(context);
+      for (const command of commands) await checkNoScript(command, images);
       const bcu = await bcuOf(context, commands.some(isBcu));
       const { paths, run } = await uuuOf(context, block);
       for (const command of commands) {
@@ -88,7 +90,9 @@ function check(block: BootBlock, job: JobContext): void {
 }
 
 /** What a job may ask of uuu. It has more, such as SHELL, which is a shell of this machine. */
-const PROTOCOLS = new Set("uuu bcu cfg sdp sdpu sdpv sdps fb fbs fastboot fbk delay done".split(" "));
+const PROTOCOLS = new Set(
+  "uuu bcu cfg sdp sdpu sdpv sdps fb fbs fastboot fbk delay done".split(" "),
+);
 /** These are for a system on the board: paths in them are its own. */
 const ON_BOARD = new Set(["ucmd", "acmd", "oem"]);
 

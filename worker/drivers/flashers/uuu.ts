@@ -1,3 +1,5 @@
+import { open, stat } from "node:fs/promises";
+import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { shellWords } from "../../host/shell-words.ts";
@@ -93,6 +95,46 @@ export function uuuArgv(
     ...(isOwn ? words : [`${protocol}:`, ...words]),
   ];
 }
+
+/**
+ * Makes sure that uuu takes no file of the job for one of its scripts, which may start any program of this machine: where a
+ * script may stand, a deployed file must be a bootloader by its bytes, and nothing else may be named but uuu's own scripts.
+ *
+ * @throws JobFailure Job.
+ */
+export async function checkNoScript(
+  { protocol, text }: UuuCommand,
+  images: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (protocol.toLowerCase() !== "uuu") return;
+  const all = filledWords(text, images, `commands of boot uuu: ${protocol}`);
+  const command = all.findIndex((word) => word.endsWith(":"));
+  const words = command < 0 ? all : all.slice(0, command);
+  const builtIn = words.findIndex((word) => word.startsWith("-b"));
+  // What comes after the name of a script is for the script.
+  const scripts = builtIn < 0 ? words : words.slice(0, builtIn + 2);
+  for (const word of scripts.filter((one) => !one.startsWith("-"))) {
+    const isImage = Object.values(images).includes(word);
+    if (isImage ? !(await mayBeScript(word)) : /^\w[\w:-]*$/.test(word)) continue;
+    const expected = "expected a script that uuu has itself (-b NAME), or a deployed bootloader";
+    throw new JobFailure("Job", `commands of boot uuu: '${path.basename(word)}': ${expected}`);
+  }
+}
+
+/** Folders and archives, in which uuu looks for a script, and texts. */
+async function mayBeScript(file: string): Promise<boolean> {
+  if (!(await stat(file)).isFile()) return true;
+  const handle = await open(file);
+  const { buffer, bytesRead } = await handle
+    .read(Buffer.alloc(4096), 0, 4096, 0)
+    .finally(() => handle.close());
+  const head = buffer.subarray(0, bytesRead);
+  const isArchive = ARCHIVES.some((magic) => head.toString("latin1").startsWith(magic));
+  return isArchive || !head.includes(0) || head.toString("latin1").includes("uuu_version");
+}
+
+/** Of zip, bzip2, gzip and zstd. */
+const ARCHIVES = ["PK", "BZh", "\x1f\x8b", "\x28\xb5\x2f\xfd"];
 
 /** bcu's command line, with the board it is for: there may be several on this machine. */
 export const bcuArgv = (text: string, board: string, id: string): Argv => [
