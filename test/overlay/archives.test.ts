@@ -4,6 +4,8 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -13,7 +15,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { appendCpio } from "../../worker/overlay/cpio.ts";
 import { cpioFolders, isInitramfs } from "../../worker/overlay/cpio-folders.ts";
 import { makeExt2 } from "../../worker/overlay/ext2.ts";
@@ -144,6 +146,23 @@ function emptyArchive(): Buffer {
   const bytes = execFileSync("cpio", ["-o", "-H", "newc", "--quiet"], { input: "" });
   return Buffer.concat([bytes, Buffer.alloc(512)]);
 }
+
+test("no initramfs stays open of which only the beginning had to be read", async () => {
+  const file = path.join(dir, "long.gz");
+  const noise = Buffer.from(Array.from({ length: 4 << 20 }, (_, n) => (n * n * 7919) >>> 3));
+  writeFileSync(file, gzipSync(Buffer.concat([emptyArchive(), noise])));
+  await isInitramfs(file);
+  await cpioFolders(file);
+  const opened = (): string[] =>
+    readdirSync("/proc/self/fd").flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)];
+      } catch {
+        return [];
+      }
+    });
+  await vi.waitFor(() => expect(opened()).not.toContain(file));
+});
 
 test("an ext2 image has the tree, owned by root, under its UUID, and takes little room", async () => {
   const image = path.join(dir, "guest.ext2");

@@ -22,7 +22,9 @@ export async function isInitramfs(file: string, start = 0): Promise<boolean> {
   if (kind === undefined) return false;
   if (kind[1] !== "gzip") return true;
   // An old-style ramdisk is a compressed file system: only its content tells.
-  const stream = createReadStream(file, { start }).pipe(createGunzip());
+  const source = createReadStream(file, { start });
+  const stream = source.pipe(createGunzip());
+  source.on("error", (error) => stream.destroy(error));
   try {
     for await (const chunk of stream) {
       const inner = magicOf(chunk as Buffer);
@@ -32,6 +34,7 @@ export async function isInitramfs(file: string, start = 0): Promise<boolean> {
     // Damaged: that is for the kernel to say.
   } finally {
     stream.destroy();
+    source.destroy();
   }
   return true;
 }
@@ -99,10 +102,14 @@ async function readCompressed(
     child.on("close", () => resolve());
   });
   child.stdin.on("error", () => {});
-  createReadStream(file, { start }).pipe(child.stdin);
+  const source = createReadStream(file, { start });
+  source.on("error", () => child.kill("SIGKILL"));
+  source.pipe(child.stdin);
   try {
     await readArchive(child.stdout, links);
   } finally {
+    // Neither ends the other: most often not all of it was read.
+    source.destroy();
     child.kill("SIGKILL");
     await ended;
   }
