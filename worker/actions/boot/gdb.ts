@@ -95,7 +95,8 @@ async function debug(context: RunContext, session: Session): Promise<void> {
   const values = upperCased(Object.fromEntries(images) as Record<string, string>);
   const argv = [
     session.program,
-    ...["-nx", "-q"],
+    // A program of a job may bring scripts for its debugger: they are not run.
+    ...["-nx", "-q", "-iex", "set auto-load off"],
     ...session.args.map((argument) => filled(argument, values)),
   ];
   // On a terminal what it says and what it complains of come in one stream, in their order.
