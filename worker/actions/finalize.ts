@@ -26,7 +26,8 @@ export const finalize = (namespaces: readonly string[]): Action => ({
       run: async (context) => {
         await powerOff.run?.(context);
         if (!hasConnections(context)) await closeConsoles(context, namespaces);
-        context.record({ status: "success" });
+        // As in LAVA, only a device that has commands has a record of it (DISPATCHER.md 14).
+        if (context.job.device.commands) context.record({ status: "success" });
       },
     },
     {
