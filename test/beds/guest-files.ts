@@ -64,7 +64,8 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /tmp
 ip link set lo up
-case " $(cat /proc/cmdline) " in *" ip=dhcp "*)
+# A root file system on the network has brought it up.
+[ -n "$(ip route)" ] || case " $(cat /proc/cmdline) " in *" ip=dhcp "*)
   ip link set eth0 up && udhcpc -i eth0 -n -q -t 5 -T 2 -s /bin/dhcp-script ;;
 esac
 hostname -F /etc/hostname

@@ -67,7 +67,10 @@ async function buildInto(out: string, packages: string, work: string): Promise<v
   const kernel = (await readdir(boot)).find((name) => name.startsWith("vmlinuz-"));
   if (!kernel) throw new Error(`no kernel in the package: ${(await readdir(boot)).join(" ")}`);
   const busybox = path.join(packages, "bin/busybox");
-  const modules = modulesFor(path.join(packages, "lib/modules", kernel.slice("vmlinuz-".length)));
+  const modules = modulesFor(
+    path.join(packages, "lib/modules", kernel.slice("vmlinuz-".length)),
+    MODULES,
+  );
 
   const first = path.join(work, "initramfs");
   await writeTree(first, initramfs(modules.map(({ name }) => name)), busybox);
@@ -87,8 +90,13 @@ async function buildInto(out: string, packages: string, work: string): Promise<v
   await writeFile(path.join(out, "rootfs.ext4.gz"), gzipSync(readFileSync(image)));
 }
 
+/** What a guest's disk, IDE drive and network card need; what the kernel has built in is absent from its package. */
+export const MODULES = "virtio_pci virtio_mmio virtio_blk virtio_net ata_piix sd_mod ext4".split(
+  " ",
+);
+
 /** Writes files (mode 755 where the content is a script), folders and busybox with its applets. */
-async function writeTree(
+export async function writeTree(
   dir: string,
   files: Readonly<Record<string, string>>,
   busybox: string,
@@ -119,11 +127,11 @@ function appletsOf(busybox: string): string[] {
   return names.filter((name) => name !== "busybox");
 }
 
-/**
- * What a guest's disk, IDE drive and network card need, in the order to load them; what the kernel has built in is
- * absent.
- */
-function modulesFor(dir: string): { name: string; content: Buffer }[] {
+/** The modules of these names that there are in a folder, with what they need, in the order to load them. */
+export function modulesFor(
+  dir: string,
+  names: readonly string[],
+): { name: string; content: Buffer }[] {
   const found = new Map<string, string>();
   for (const file of execFileSync("find", [dir, "-name", "*.ko*"], { encoding: "utf8" })
     .trim()
@@ -141,11 +149,7 @@ function modulesFor(dir: string): { name: string; content: Buffer }[] {
     for (const needed of depends.split(",").filter(Boolean)) load(needed);
     loaded.set(name, content);
   };
-  for (const name of "virtio_pci virtio_mmio virtio_blk virtio_net ata_piix sd_mod ext4".split(
-    " ",
-  )) {
-    load(name);
-  }
+  for (const name of names) load(name);
   return [...loaded].map(([name, content]) => ({ name, content }));
 }
 const moduleName = (file: string): string =>
@@ -154,7 +158,12 @@ const moduleName = (file: string): string =>
     .replace(/\.ko.*$/, "")
     .replaceAll("-", "_");
 
-async function unpackPackages(arch: GuestArch, work: string): Promise<string> {
+/** A folder with the newest kernel and busybox, and with `tools` and the libraries that those need. */
+export async function unpackPackages(
+  arch: GuestArch,
+  work: string,
+  tools: readonly string[] = [],
+): Promise<string> {
   const debs = path.join(cache, "debs", arch);
   await mkdir(debs, { recursive: true });
   const meta = KERNELS[arch];
@@ -184,16 +193,13 @@ async function unpackPackages(arch: GuestArch, work: string): Promise<string> {
       problem = `no package list knows ${meta}\n${said}`;
       continue;
     }
-    const fetched = attempt(
-      "apt-get",
-      [...options, "-q", "download", kernel, "busybox-static"],
-      debs,
-    );
+    const wanted = [kernel, "busybox-static", ...withLibraries(tools, options)];
+    const fetched = attempt("apt-get", [...options, "-q", "download", ...wanted], debs);
     problem = fetched.said;
     if (fetched.status !== 0) continue;
     const target = path.join(work, "packages");
     for (const name of await readdir(debs)) {
-      if (name.startsWith(`${kernel}_`) || name.startsWith("busybox-static_")) {
+      if (wanted.some((one) => name.startsWith(`${one}_`))) {
         run("dpkg-deb", ["-x", path.join(debs, name), target]);
       }
     }
@@ -207,6 +213,18 @@ async function unpackPackages(arch: GuestArch, work: string): Promise<string> {
 function kernelPackage(meta: string, options: string[]): string | undefined {
   const { stdout } = spawnSync("apt-cache", [...options, "depends", meta], { encoding: "utf8" });
   return /Depends: (linux-image-\S+)/.exec(stdout ?? "")?.[1];
+}
+
+/** Libraries only: what else a package asks for is for its installation. */
+function withLibraries(tools: readonly string[], options: string[]): string[] {
+  const found = new Set(tools);
+  for (const name of found) {
+    const { stdout } = spawnSync("apt-cache", [...options, "depends", name], { encoding: "utf8" });
+    for (const [, library = ""] of (stdout ?? "").matchAll(/ Depends: (lib[\w.+-]+)$/gm)) {
+      found.add(library);
+    }
+  }
+  return [...found];
 }
 
 const hostArch = (): GuestArch => {
@@ -227,7 +245,7 @@ function recipeVersion(): string {
 const withSbin = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
 const has = (tool: string): boolean =>
   spawnSync("sh", ["-c", `command -v ${tool}`], { env: withSbin }).status === 0;
-const run = (tool: string, args: string[]): void =>
+export const run = (tool: string, args: string[]): void =>
   void execFileSync(tool, args, { env: withSbin, stdio: ["ignore", "ignore", "inherit"] });
 
 function attempt(

@@ -29,10 +29,13 @@ export async function startNbdServer(
   const config = `${base}.conf`;
   let said = "";
   for (const port of ports) {
-    await writeFile(config, configuration(address, port, file));
+    await writeFile(config, configuration(file));
     // It goes into the background, out of our process group: only this file tells which process it is.
     const pidFile = `${base}-${port}.pid`;
-    const { status, output } = await runCommand(["nbd-server", "-C", config, "-p", pidFile]);
+    // Only a file on the command line is served to clients that name no export, as nbd-client and QEMU do.
+    const where = [`${address}@${port}`, file];
+    const argv = ["nbd-server", ...where, "-C", config, "-p", pidFile] as const;
+    const { status, output } = await runCommand(argv);
     said = output.trim().split("\n").at(-1) ?? "";
     const pid = status === 0 ? await readPid(pidFile) : undefined;
     if (pid === undefined) continue;
@@ -45,12 +48,10 @@ export async function startNbdServer(
   throw new JobFailure("Infrastructure", message);
 }
 
-const configuration = (address: string, port: number, file: string): string =>
+const configuration = (file: string): string =>
   [
     "[generic]",
     "allowlist = true",
-    `listenaddr = ${address}`,
-    `port = ${port}`,
     ...["default", "nbdroot"].flatMap((name) => [`[${name}]`, `exportname = ${file}`]),
     "",
   ].join("\n");
