@@ -145,7 +145,7 @@ describe("booting a guest", () => {
     expect(ran.result).toMatchObject({ error_type: "Canceled", error_msg: "The job was canceled" });
     expect(pid).toBeGreaterThan(0);
     expect(identityOf(pid)).toBeUndefined();
-    expect(ran.records.some(({ msg }) => /^end: \S+ power-off /.test(String(msg)))).toBe(true);
+    expect(ran.messages.some((text) => /^end: \S+ power-off /.test(text))).toBe(true);
   });
 
   test("in a container whose image has no safe name is refused before anything runs", async () => {
