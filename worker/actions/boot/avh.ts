@@ -1,7 +1,7 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { avhLogin } from "../../drivers/flashers/avh-api.ts";
 import { avhFirmwareSlot, avhToken } from "../../drivers/flashers/avh-settings.ts";
-import { refusal } from "../../drivers/flashers/method-parameters.ts";
+import { refusal } from "../../host/device-methods.ts";
 import { webSocketTransport } from "../../drivers/web-socket-transport.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";

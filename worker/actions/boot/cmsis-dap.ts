@@ -2,7 +2,7 @@ import { copyFile } from "node:fs/promises";
 import path from "node:path";
 import { imagePaths } from "../../drivers/flashers/job-files.ts";
 import { mountMassStorage } from "../../drivers/flashers/mass-storage.ts";
-import { bootMethod, refusal } from "../../drivers/flashers/method-parameters.ts";
+import { bootMethod, refusal } from "../../host/device-methods.ts";
 import { requireTool } from "../../host/tool.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";

@@ -1,7 +1,7 @@
 import { pythonRegex } from "../../console/python-regex.ts";
 import { dfuArgvs } from "../../drivers/flashers/dfu-util.ts";
 import { checkNoPaths } from "../../drivers/flashers/job-files.ts";
-import { bootMethod, refusal } from "../../drivers/flashers/method-parameters.ts";
+import { bootMethod, refusal } from "../../host/device-methods.ts";
 import { runTool } from "../../drivers/flashers/run-tool.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { requireTool } from "../../host/tool.ts";

@@ -1,3 +1,4 @@
+import { refusal } from "../../host/device-methods.ts";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { containerClient } from "../../drivers/container-client.ts";
 import type { ContainerMount, ContainerOptions } from "../../drivers/container.ts";
@@ -23,12 +24,9 @@ import { exportDeviceEnv, expectShell } from "../login/shell-session.ts";
 export const dockerBoot: BootStrategy = {
   family: "boot",
   name: "docker",
-  refuses: (block, { device }) => {
-    if (block.method !== "docker") return `the method is ${block.method}`;
-    const offered = Object.keys(device.actions.boot.methods ?? {});
-    if (!offered.includes("docker")) {
-      return `the device has no boot method docker (it has ${offered.join(", ") || "none"})`;
-    }
+  refuses: (block, job) => {
+    const refused = refusal("boot", "docker", block.method, job);
+    if (refused !== undefined) return refused;
     return typeof block["command"] === "string" ? undefined : "the block has no command";
   },
   action: (block, { hasShell }) => ({

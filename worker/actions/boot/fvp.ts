@@ -1,7 +1,7 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { containerClient } from "../../drivers/container-client.ts";
 import { readFvpBlock } from "../../drivers/flashers/fvp.ts";
-import { refusal } from "../../drivers/flashers/method-parameters.ts";
+import { refusal } from "../../host/device-methods.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";

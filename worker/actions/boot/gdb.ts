@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Console } from "../../console/console.ts";
 import { literalRegex } from "../../console/python-regex.ts";
 import { containerArgv, deviceContainerOptions, keepUntilEnd } from "../../drivers/container.ts";
-import { bootMethod, refusal } from "../../drivers/flashers/method-parameters.ts";
+import { bootMethod, refusal } from "../../host/device-methods.ts";
 import { upperCased } from "../../drivers/flashers/openocd.ts";
 import { filled } from "../../drivers/flashers/run-tool.ts";
 import { ptyTransport } from "../../drivers/pty-transport.ts";

@@ -3,7 +3,7 @@ import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { actionFolder, checkNoPaths, imagePaths } from "../../drivers/flashers/job-files.ts";
 import { JLINK_FAILED, jlinkArgv, jlinkScript, readJLink } from "../../drivers/flashers/jlink.ts";
-import { refusal } from "../../drivers/flashers/method-parameters.ts";
+import { refusal } from "../../host/device-methods.ts";
 import { runTool } from "../../drivers/flashers/run-tool.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { requireTool } from "../../host/tool.ts";

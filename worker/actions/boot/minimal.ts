@@ -1,3 +1,4 @@
+import { refusal } from "../../host/device-methods.ts";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
@@ -11,12 +12,7 @@ import { resetDevice } from "../power/reset-device.ts";
 export const minimalBoot: BootStrategy = {
   family: "boot",
   name: "minimal",
-  refuses: ({ method }, { device }) => {
-    if (method !== "minimal") return `the method is ${method}`;
-    const offered = Object.keys(device.actions.boot.methods ?? {});
-    if (offered.includes("minimal")) return undefined;
-    return `the device has no boot method minimal (it has ${offered.join(", ") || "none"})`;
-  },
+  refuses: ({ method }, job) => refusal("boot", "minimal", method, job),
   action: (block, context) => ({
     name: "minimal-boot",
     retries: true,

@@ -1,3 +1,4 @@
+import { refusal } from "../../host/device-methods.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
@@ -11,12 +12,7 @@ import { resetDevice } from "../power/reset-device.ts";
 export const nodebooterBoot: BootStrategy = {
   family: "boot",
   name: "nodebooter",
-  refuses: ({ method }, { device }) => {
-    if (method !== "nodebooter") return `the method is ${method}`;
-    const offered = Object.keys(device.actions.boot.methods ?? {});
-    if (offered.includes("nodebooter")) return undefined;
-    return `the device has no boot method nodebooter (it has ${offered.join(", ") || "none"})`;
-  },
+  refuses: ({ method }, job) => refusal("boot", "nodebooter", method, job),
   action: (block, context) => ({
     name: "boot-nodebooter",
     retries: true,

@@ -1,5 +1,5 @@
 import { imagePaths } from "../../drivers/flashers/job-files.ts";
-import { refusal } from "../../drivers/flashers/method-parameters.ts";
+import { refusal } from "../../host/device-methods.ts";
 import { pyOcdArgv, readPyOcd } from "../../drivers/flashers/pyocd.ts";
 import { runTool } from "../../drivers/flashers/run-tool.ts";
 import { requireTool } from "../../host/tool.ts";

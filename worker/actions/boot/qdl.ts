@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { readContainerBlock } from "../../drivers/container-image.ts";
-import { bootMethod, refusal } from "../../drivers/flashers/method-parameters.ts";
+import { bootMethod, refusal } from "../../host/device-methods.ts";
 import {
   checkDescriptions,
   checkQdlVersion,

@@ -1,3 +1,4 @@
+import { refusal } from "../../host/device-methods.ts";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { literalRegex } from "../../console/python-regex.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
@@ -12,12 +13,7 @@ import { currentPrompts, promptPatterns } from "../login/prompt-patterns.ts";
 export const schrootBoot: BootStrategy = {
   family: "boot",
   name: "schroot",
-  refuses: ({ method }, { device }) => {
-    if (method !== "schroot") return `the method is ${method}`;
-    const offered = Object.keys(device.actions.boot.methods ?? {});
-    if (offered.includes("schroot")) return undefined;
-    return `the device has no boot method schroot (it has ${offered.join(", ") || "none"})`;
-  },
+  refuses: ({ method }, job) => refusal("boot", "schroot", method, job),
   action: (block) => ({
     name: "schroot-login",
     needs: [consoleSlot],

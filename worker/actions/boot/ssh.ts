@@ -1,3 +1,4 @@
+import { refusal } from "../../host/device-methods.ts";
 import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { processTransport } from "../../drivers/process-transport.ts";
@@ -18,12 +19,7 @@ import { exportDeviceEnv, expectShell } from "../login/shell-session.ts";
 export const sshBoot: BootStrategy = {
   family: "boot",
   name: "ssh",
-  refuses: ({ method }, { device }) => {
-    if (method !== "ssh") return `the method is ${method}`;
-    const offered = Object.keys(device.actions.boot.methods ?? {});
-    if (offered.includes("ssh")) return undefined;
-    return `the device has no boot method ssh (it has ${offered.join(", ") || "none"})`;
-  },
+  refuses: ({ method }, job) => refusal("boot", "ssh", method, job),
   action: (block, context) => ({
     name: "login-ssh",
     retries: true,

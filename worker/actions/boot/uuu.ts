@@ -1,6 +1,6 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { readUuuCommands, readUuuOptions } from "../../drivers/flashers/uuu.ts";
-import { refusal } from "../../drivers/flashers/method-parameters.ts";
+import { refusal } from "../../host/device-methods.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
 import { imagesSlot } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";

@@ -4,7 +4,7 @@ import type { DeployBlock } from "#protocol/job-actions.ts";
 import { avhLogin } from "../../drivers/flashers/avh-api.ts";
 import { avhFirmwareSlot, avhSettings, avhToken } from "../../drivers/flashers/avh-settings.ts";
 import { actionFolder, checkLinks, relativePath } from "../../drivers/flashers/job-files.ts";
-import { refusal } from "../../drivers/flashers/method-parameters.ts";
+import { refusal } from "../../host/device-methods.ts";
 import { runTool } from "../../drivers/flashers/run-tool.ts";
 import { requireTool } from "../../host/tool.ts";
 import { insertTrees } from "../../overlay/insert-trees.ts";

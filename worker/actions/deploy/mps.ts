@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { deployMethod, refusal } from "../../drivers/flashers/method-parameters.ts";
+import { deployMethod, refusal } from "../../host/device-methods.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import { checkLinks, relativePath } from "../../drivers/flashers/job-files.ts";
-import { refusal } from "../../drivers/flashers/method-parameters.ts";
+import { refusal } from "../../host/device-methods.ts";
 import { unpackTar } from "../../host/tar.ts";
 import { requireTool } from "../../host/tool.ts";
 import { addToExt4 } from "../../overlay/ext4-edit.ts";

@@ -1,5 +1,5 @@
 import { pythonRegex } from "../../console/python-regex.ts";
-import { deployMethod, refusal } from "../../drivers/flashers/method-parameters.ts";
+import { deployMethod, refusal } from "../../host/device-methods.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";

@@ -1,7 +1,7 @@
 import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { slot } from "../../pipeline/slot.ts";
-import { deployMethod } from "./method-parameters.ts";
+import { deployMethod } from "../../host/device-methods.ts";
 
 export interface AvhSettings {
   readonly endpoint: string;

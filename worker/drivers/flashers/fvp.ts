@@ -5,7 +5,7 @@ import { shellWords } from "../../host/shell-words.ts";
 import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { readContainerBlock, type ContainerBlock } from "../container-image.ts";
-import { bootMethod } from "./method-parameters.ts";
+import { bootMethod } from "../../host/device-methods.ts";
 
 /** A boot block of method `fvp` (JOB.md 6), checked. */
 export interface FvpBlock {

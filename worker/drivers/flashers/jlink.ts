@@ -1,7 +1,7 @@
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { bootMethod } from "./method-parameters.ts";
+import { bootMethod } from "../../host/device-methods.ts";
 import { filled, filledWords, type Argv } from "./run-tool.ts";
 
 /** What the dictionary says of a board behind a J-Link (DEVICE.md 1.3) and the job of the core it wants. */

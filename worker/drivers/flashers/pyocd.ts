@@ -1,6 +1,6 @@
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import type { JobContext } from "../../pipeline/action.ts";
-import { bootMethod } from "./method-parameters.ts";
+import { bootMethod } from "../../host/device-methods.ts";
 import { filledWords, type Argv } from "./run-tool.ts";
 
 interface PyOcd {

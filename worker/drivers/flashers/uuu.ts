@@ -5,7 +5,7 @@ import { listOfTexts } from "../../host/list-of-texts.ts";
 import { shellWords } from "../../host/shell-words.ts";
 import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { bootMethod } from "./method-parameters.ts";
+import { bootMethod } from "../../host/device-methods.ts";
 import { filledWords, type Argv } from "./run-tool.ts";
 
 /** One step of a block's `commands`: `uuu: -b sd {boot}`, `bcu: reset usb`, `SDPS: boot -f {boot}`. */

@@ -1,4 +1,4 @@
-import type { JobContext } from "../../pipeline/action.ts";
+import type { JobContext } from "../pipeline/action.ts";
 
 /** `parameters` (or another mapping) of a boot method in the device's configuration; empty when there is none. */
 export function bootMethod(
