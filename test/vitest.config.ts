@@ -10,8 +10,14 @@ const cloudTests = [
   "test/infra/{deploy,roles}.test.ts",
 ];
 
-/** Whole labs, out of one place and into another. */
-const moveTests = ["test/cli/backup.test.ts", "test/domain/restore.test.ts"];
+/** What takes ten seconds each: whole labs moved and killed, all device types rendered, all templates linted. */
+const longTests = [
+  "test/agent/kill.test.ts",
+  "test/cli/backup.test.ts",
+  "test/device-templates/**/*.test.ts",
+  "test/domain/restore.test.ts",
+  "test/infra/template.test.ts",
+];
 
 /** What starts programs of the host, real servers and images for each method of the worker. */
 const methodTests = [
@@ -44,7 +50,7 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
-          exclude: ["test/e2e/**", "test/beds/**", ...cloudTests, ...methodTests, ...moveTests],
+          exclude: ["test/e2e/**", "test/beds/**", ...cloudTests, ...methodTests, ...longTests],
           testTimeout: 30_000,
           hookTimeout: 30_000,
           // More than there are cores: most of these tests wait for processes and time-outs.
@@ -71,7 +77,7 @@ export default defineConfig({
         oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
         test: {
           name: "slow",
-          include: ["test/e2e/**/*.e2e.test.ts", ...moveTests],
+          include: ["test/e2e/**/*.e2e.test.ts", ...longTests],
           exclude: ["test/e2e/{cloud,upgrade}.e2e.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
