@@ -43,7 +43,7 @@ export class Transfer {
   #tries = 0;
   #resent = 0;
   #isAwake = false;
-  #awakeUntilMs = 0;
+  #awakeUntil = 0;
 
   constructor(options: TransferOptions) {
     this.#options = options;
@@ -174,15 +174,19 @@ export class Transfer {
       this.#sent += 1;
       this.#socket.send(frame);
     }
-    this.#awakeUntilMs = performance.now() + STAY_AWAKE_MS;
-    if (this.#isAwake) return;
-    this.#isAwake = true;
-    setImmediate(this.#stayAwake);
+    this.#stayAwake();
   }
 
-  readonly #stayAwake = (): void => {
-    this.#isAwake = this.#ended !== undefined && performance.now() < this.#awakeUntilMs;
-    if (this.#isAwake) setImmediate(this.#stayAwake);
+  #stayAwake(): void {
+    this.#awakeUntil = performance.now() + 0.15;
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    setImmediate(this.#spin);
+  }
+
+  readonly #spin = (): void => {
+    this.#isAwake = this.#ended !== undefined && performance.now() < this.#awakeUntil;
+    if (this.#isAwake) setImmediate(this.#spin);
   };
 }
 
@@ -219,9 +223,3 @@ function negotiate({ options, mode }: ReadRequest, size: number): Agreed {
 }
 
 const MAX_WINDOW_BYTES = 256 * 1024;
-
-/**
- * A client without windows answers each block before it gets the next. To fall asleep and be woken for each costs more
- * than the block, most of all on a busy machine: so long after a block the answer is looked for without sleeping.
- */
-const STAY_AWAKE_MS = 0.15;
