@@ -5,12 +5,16 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { runCommand } from "../../worker/host/spawn.ts";
 import { tftpGet } from "../../worker/services/tftp-client.ts";
+import { startUbootClient, type UbootClient } from "./tftp-uboot.ts";
 import { startTftpServer } from "../../worker/services/tftp-server.ts";
 
 const MEBIBYTES = 64;
 const ROUNDS = 5;
-/** The system's server gets this port, on a loopback address that nothing else has. */
-const THEIRS = { address: "127.69.0.1", port: 6969 };
+/** Loopback addresses that nothing else has; U-Boot knows no other port. */
+const THEIRS = { address: "127.69.0.1", port: 69 };
+const OURS = { address: "127.69.0.2", port: 69 };
+/** U-Boot in an emulated machine takes long. */
+const UBOOT_ROUNDS = 3;
 
 type Client = (port: number, address: string, out: string) => readonly [string, ...string[]];
 const CLIENTS: Readonly<Record<string, Client>> = {
@@ -57,9 +61,10 @@ export async function measureTftp(
   const ours = spawn(process.execPath, [import.meta.filename, "serve", folder], {
     stdio: ["pipe", "pipe", "inherit"],
   });
+  let uboot: UbootClient | undefined;
   try {
-    const port = await new Promise<number>((resolve, reject) => {
-      ours.stdout.once("data", (text: Buffer) => resolve(Number(text.toString())));
+    await new Promise<void>((resolve, reject) => {
+      ours.stdout.once("data", () => resolve());
       ours.once("exit", () => reject(new Error("our server has ended")));
     });
     await tftpGet(THEIRS, "probe", { attempts: 20 });
@@ -67,7 +72,7 @@ export async function measureTftp(
     for (const [client, argv] of Object.entries(CLIENTS)) {
       const seconds: [number, number][] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
-        const one = await timed(argv(port, "127.0.0.1", out));
+        const one = await timed(argv(OURS.port, OURS.address, out));
         const two = await timed(argv(THEIRS.port, THEIRS.address, out));
         seconds.push([one, two]);
       }
@@ -79,8 +84,22 @@ export async function measureTftp(
       onFigure(figure);
       figures.push(figure);
     }
-    return figures;
+    uboot = await startUbootClient(folder);
+    const rates: [number, number][] = [];
+    for (let round = 0; round < UBOOT_ROUNDS; round += 1) {
+      const one = await uboot.fetch(OURS.address, "file");
+      rates.push([one, await uboot.fetch(THEIRS.address, "file")]);
+    }
+    const figure = {
+      client: "U-Boot arm64 in QEMU",
+      ours: median(rates.map(([own]) => own)) * 1.048576,
+      theirs: median(rates.map(([, other]) => other)) * 1.048576,
+      ratio: median(rates.map(([own, other]) => own / other)),
+    };
+    onFigure(figure);
+    return [...figures, figure];
   } finally {
+    await uboot?.close();
     theirs.kill();
     ours.kill();
     rmSync(folder, { recursive: true });
@@ -100,7 +119,7 @@ const median = (values: readonly number[]): number =>
 if (process.argv[1] === import.meta.filename) {
   const [mode, root = ""] = process.argv.slice(2);
   if (mode === "serve") {
-    const { port } = await startTftpServer({ address: "127.0.0.1", port: 0, root });
+    const { port } = await startTftpServer({ ...OURS, root });
     process.stdout.write(`${port}\n`);
     process.stdin.resume().on("end", () => process.exit());
   } else {

@@ -42,8 +42,6 @@ export class Transfer {
   #isNegotiated: boolean;
   #tries = 0;
   #resent = 0;
-  #isAwake = false;
-  #awakeUntil = 0;
 
   constructor(options: TransferOptions) {
     this.#options = options;
@@ -174,20 +172,7 @@ export class Transfer {
       this.#sent += 1;
       this.#socket.send(frame);
     }
-    this.#stayAwake();
   }
-
-  #stayAwake(): void {
-    this.#awakeUntil = performance.now() + 0.15;
-    if (this.#isAwake) return;
-    this.#isAwake = true;
-    setImmediate(this.#spin);
-  }
-
-  readonly #spin = (): void => {
-    this.#isAwake = this.#ended !== undefined && performance.now() < this.#awakeUntil;
-    if (this.#isAwake) setImmediate(this.#spin);
-  };
 }
 
 interface Agreed {
