@@ -10,24 +10,26 @@ const cloudTests = [
   "test/infra/{deploy,roles}.test.ts",
 ];
 
-/** What takes ten seconds each: whole labs moved and killed, all device types rendered, all templates linted. */
+/** What takes many seconds each: whole labs moved and killed, all device types rendered, texts mutated, borders linted. */
 const longTests = [
   "test/agent/kill.test.ts",
   "test/cli/backup.test.ts",
   "test/device-templates/**/*.test.ts",
   "test/domain/restore.test.ts",
-  "test/infra/template.test.ts",
+  "test/fuzz/**/*.test.ts",
+  "test/infra/{smoke,template}.test.ts",
+  "test/scripts/import-boundaries.test.ts",
 ];
 
 /** What starts programs of the host, real servers and images for each method of the worker. */
 const methodTests = [
   "test/actions/{boot,bootloader,connection,flashers,login}/**/*.test.ts",
-  "test/actions/{bootloader*,fastboot*,services*}.test.ts",
+  "test/actions/{bootloader*,fastboot*,qemu-boot,services*}.test.ts",
   "test/actions/power/**/*.test.ts",
   "test/deploy/**/*.test.ts",
   "test/drivers/**/*.test.ts",
   "test/host/{download-remote,iso9660}.test.ts",
-  "test/overlay/{ext4-edit,sparse-image,uimage}.test.ts",
+  "test/overlay/{ext4-edit,helper-scripts,sparse-image,uimage}.test.ts",
   "test/services/**/*.test.ts",
   "test/doctor.test.ts",
 ];
