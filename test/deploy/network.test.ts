@@ -241,10 +241,9 @@ test("with install_overlay and install_modules false the ramdisk is the job's, b
 test("a ramdisk of 200 MiB gets its overlay without being unpacked: its bytes are the same, none more are written than were", async () => {
   const big = path.join(files, "big.gz");
   const head = readFileSync(path.join(files, "ramdisk.cpio.gz"));
-  writeFileSync(big, Buffer.concat([head, Buffer.alloc(200 * 1024 * 1024 - head.length)]));
+  const original = Buffer.concat([head, Buffer.alloc(200 * 1024 * 1024 - head.length)]);
+  writeFileSync(big, original);
   const bigShelf = await startFileShelf({ "big.gz": big });
-  const start = performance.now();
-  let plain = 0;
   passed(
     await deploy({
       deploy: {
@@ -257,12 +256,10 @@ test("a ramdisk of 200 MiB gets its overlay without being unpacked: its bytes ar
         expect(statSync(path.join(nfs, placeholders["RAMDISK"] ?? "")).size).toBeLessThan(
           201 * 1024 * 1024,
         );
-        expect(fetch("RAMDISK").subarray(0, head.length).equals(head)).toBe(true);
-        plain = performance.now() - start;
+        expect(fetch("RAMDISK").subarray(0, original.length).equals(original)).toBe(true);
       },
     }),
   );
-  console.log(`200 MiB: ${Math.round(plain)} ms`);
   await bigShelf.close();
   rmSync(big);
 });
