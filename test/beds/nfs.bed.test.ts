@@ -8,6 +8,7 @@ import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
 import { startFileShelf, type FileShelf } from "./file-shelf.ts";
 import { PROGRAM, startGanesha, type NfsServer } from "./ganesha.ts";
 import { makeNetworkRoot } from "./network-root.ts";
+import { start as startOwnKernel } from "./own-kernel.ts";
 import { startUboot } from "./uboot.ts";
 
 const canServe = existsSync(PROGRAM) && process.getuid?.() === 0;
@@ -89,6 +90,25 @@ describe.skipIf(!canServe)(
           }),
         );
       }));
+
+    test("is the root of a board that has its kernel", async () => {
+      const bed = await startOwnKernel(path.join(folder, "own-kernel"), console.error);
+      try {
+        await withServer(String(bed.dispatcher["dispatcher_ip"]), async ({ port, exported }) => {
+          const page = methodPage("deploy-nfs");
+          const dictionary = pageOnBed(page.dictionary, bed);
+          passed(
+            await runOnBed({
+              job: page.job.replaceAll("http://files.example.com/", shelf.url),
+              dictionary: dictionary.replace(",vers=4.1", `,vers=4.1,port=${port}`),
+              dispatcher: { ...bed.dispatcher, nfs_root: exported },
+            }),
+          );
+        });
+      } finally {
+        await bed.close();
+      }
+    });
 
     test("is the root of a board whose kernel comes by TFTP", async () => {
       const bed = await startUboot(path.join(folder, "board"), console.error, "arm64");

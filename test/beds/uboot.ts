@@ -43,12 +43,13 @@ export interface UbootBed extends Bed {
 
 /**
  * A board that starts by Debian's U-Boot, in QEMU: its console on TCP, power by commands, a network in which the worker is
- * at a loopback address of the bed's own, so that TFTP's port 69 is free there.
+ * at a loopback address of the bed's own, so that TFTP's port 69 is free there. `more` are arguments for QEMU.
  */
 export async function startUboot(
   folder: string,
   say: (line: string) => void,
   arch: keyof typeof BOARDS,
+  more: readonly string[] = [],
 ): Promise<UbootBed> {
   const board = BOARDS[arch];
   if (!existsSync(board.firmware)) {
@@ -77,6 +78,7 @@ export async function startUboot(
     "user,id=net",
     "-device",
     "virtio-net-pci,netdev=net,romfile=",
+    ...more,
   ]);
   const address = loopbackAddress(process.pid, rig.consolePort);
   return {
