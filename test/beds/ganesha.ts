@@ -18,13 +18,18 @@ export const PROGRAM = "/usr/bin/ganesha.nfsd";
  * A lab's NFS server, version 4, as a program of ours: nfs-ganesha, on a loopback address. It exports one folder with the
  * rights that boards need.
  *
+ * @param wanted a port; else a free one.
  * @throws with what it said when it doesn't start (it has to be root).
  */
-export async function startGanesha(folder: string, address: string): Promise<NfsServer> {
+export async function startGanesha(
+  folder: string,
+  address: string,
+  wanted?: number,
+): Promise<NfsServer> {
   const exported = path.join(folder, "exported");
   const recovery = path.join(folder, "recovery");
   for (const dir of [exported, recovery]) await mkdir(dir, { recursive: true });
-  const port = await freePort();
+  const port = wanted ?? (await freePort());
   const config = path.join(folder, "ganesha.conf");
   const log = path.join(folder, "ganesha.log");
   await writeFile(

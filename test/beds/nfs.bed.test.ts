@@ -1,15 +1,25 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { methodPage } from "../support/method-page.ts";
 import { pageOnBed } from "../support/page-on-bed.ts";
 import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
+import { standIn, useTools } from "../support/stand-in-tool.ts";
 import { startFileShelf, type FileShelf } from "./file-shelf.ts";
 import { PROGRAM, startGanesha, type NfsServer } from "./ganesha.ts";
 import { makeNetworkRoot } from "./network-root.ts";
 import { start as startOwnKernel } from "./own-kernel.ts";
-import { startUboot } from "./uboot.ts";
+import { startUboot, type UbootBed } from "./uboot.ts";
 
 const canServe = existsSync(PROGRAM) && process.getuid?.() === 0;
 if (!canServe) console.warn(`skipped: an NFS server of our own needs root and ${PROGRAM}`);
@@ -36,16 +46,18 @@ describe.skipIf(!canServe)(
   () => {
     let folder: string;
     let shelf: FileShelf;
+    const at = (name: string): string => path.join(folder, name);
     beforeAll(async () => {
       folder = mkdtempSync(path.join(tmpdir(), "pumice-nfs-root-"));
       const guest = await makeNetworkRoot(console.error, "arm64");
-      mkdirSync(path.join(folder, "board"));
+      mkdirSync(at("board"));
+      copyFileSync(path.join(guest, "root.tar.gz"), at("rootfs.tar.gz"));
       shelf = await startFileShelf({
         Image: path.join(guest, "vmlinuz"),
         "initrd.img": path.join(guest, "initramfs.cpio.gz"),
         "ramdisk.cpio.gz": path.join(guest, "initramfs.cpio.gz"),
-        "rootfs.tar.gz": path.join(guest, "root.tar.gz"),
-        "board.dtb": path.join(folder, "board/board.dtb"),
+        "rootfs.tar.gz": at("rootfs.tar.gz"),
+        "board.dtb": at("board/board.dtb"),
       });
     });
     afterAll(async () => {
@@ -63,8 +75,12 @@ describe.skipIf(!canServe)(
       ]);
     };
 
-    async function withServer(address: string, use: (server: NfsServer) => Promise<void>) {
-      const server = await startGanesha(mkdtempSync(path.join(folder, "server-")), address);
+    async function withServer(
+      address: string,
+      use: (server: NfsServer) => Promise<void>,
+      port?: number,
+    ): Promise<void> {
+      const server = await startGanesha(mkdtempSync(at("server-")), address, port);
       try {
         await use(server);
       } finally {
@@ -92,7 +108,7 @@ describe.skipIf(!canServe)(
       }));
 
     test("is the root of a board that has its kernel", async () => {
-      const bed = await startOwnKernel(path.join(folder, "own-kernel"), console.error);
+      const bed = await startOwnKernel(at("own-kernel"), console.error);
       try {
         await withServer(String(bed.dispatcher["dispatcher_ip"]), async ({ port, exported }) => {
           const page = methodPage("deploy-nfs");
@@ -110,30 +126,102 @@ describe.skipIf(!canServe)(
       }
     });
 
-    test("is the root of a board whose kernel comes by TFTP", async () => {
-      const bed = await startUboot(path.join(folder, "board"), console.error, "arm64");
-      try {
-        await withServer(String(bed.dispatcher["dispatcher_ip"]), async ({ port, exported }) => {
-          const page = methodPage("deploy-tftp");
-          const [deployAndBoot = ""] = page.job.split("  - test:");
-          const job = deployAndBoot
-            .replaceAll("http://files.example.com/", shelf.url)
-            .replace(
-              "      os: oe",
-              `      nfsrootfs: {url: ${shelf.url}rootfs.tar.gz, compression: gz}\n      os: oe`,
-            )
-            .replace("commands: ramdisk", `commands: nfs\n      ${LOGIN}`);
-          passed(
-            await runOnBed({
-              job: job.trimEnd() + SMOKE,
-              dictionary: `${pageOnBed(page.dictionary, bed)}{% set extra_nfsroot_args = ',port=${port}' %}\n`,
-              dispatcher: { ...bed.dispatcher, nfs_root: exported },
-            }),
-          );
+    /** The page's job of deploy tftp, its root on NFS. */
+    async function runTftp(
+      bed: UbootBed,
+      change: { deploy: string; boot?: string; more?: string; nfs_root?: string },
+    ): Promise<BedRan> {
+      const page = methodPage("deploy-tftp");
+      const [deployAndBoot = ""] = page.job.split("  - test:");
+      const job = deployAndBoot
+        .replaceAll("http://files.example.com/", shelf.url)
+        .replace("      os: oe", `      ${change.deploy}\n      os: oe`)
+        .replace("commands: ramdisk", `commands: nfs\n      ${LOGIN}\n      ${change.boot ?? ""}`);
+      return runOnBed({
+        job: job.trimEnd() + SMOKE,
+        dictionary: `${pageOnBed(page.dictionary, bed)}${change.more ?? ""}`,
+        dispatcher: { ...bed.dispatcher, nfs_root: change.nfs_root },
+      });
+    }
+
+    describe("of a board whose kernel comes by TFTP", () => {
+      let bed: UbootBed;
+      beforeAll(async () => void (bed = await startUboot(at("board"), console.error, "arm64")));
+      afterAll(() => bed.close());
+      const address = (): string => String(bed.dispatcher["dispatcher_ip"]);
+
+      test("is unpacked for the job", () =>
+        withServer(address(), async ({ port, exported }) => {
+          const ran = await runTftp(bed, {
+            deploy: `nfsrootfs: {url: ${shelf.url}rootfs.tar.gz, compression: gz}`,
+            more: `{% set extra_nfsroot_args = ',port=${port}' %}\n`,
+            nfs_root: exported,
+          });
+          passed(ran);
+        }));
+
+      test("stays from job to job: the worker mounts it and puts the overlay in", () =>
+        withServer(
+          address(),
+          async ({ exported }) => {
+            const root = persistentRoot(exported);
+            const from = `${address()}:${root}`;
+            if (!canMount) {
+              standIn(
+                folder,
+                "mount",
+                `[ "$*" = "-t nfs ${from} $4" ] && ${MOUNT} --bind ${root} "$4"`,
+              );
+            }
+            const deploy = `persistent_nfs: {address: '${from}'}`;
+            passed(await useTools(folder, () => runTftp(bed, { deploy })));
+            expect(readFileSync("/proc/mounts", "utf8")).not.toContain("persistent-nfs");
+            expect(readFileSync(path.join(root, "root/written"), "utf8")).toBe("pumice\n");
+          },
+          NFS_PORT,
+        ));
+
+      test("stays as it is; the DUT fetches the overlay from the same server", () =>
+        withServer(
+          address(),
+          async ({ exported }) => {
+            const from = `${address()}:${persistentRoot(exported)}`;
+            const ran = await runTftp(bed, {
+              deploy: `persistent_nfs: {address: '${from}', install_overlay: false}`,
+              boot: "transfer_overlay: {transfer_method: nfs, download_command: 'mount -t nfs -o nolock,vers=4.1', unpack_command: cp -rf}",
+              nfs_root: exported,
+            });
+            passed(ran);
+            expect(ran.text).toContain("cp -rf /mnt/extract-nfsrootfs-");
+            expect(readdirSync(exported)).toEqual(["persistent"]);
+          },
+          NFS_PORT,
+        ));
+
+      test("can't be mounted: the job says why, and the board isn't touched", async () => {
+        const ran = await runTftp(bed, {
+          deploy: "persistent_nfs: {address: 'nowhere.invalid:/root'}",
         });
-      } finally {
-        await bed.close();
-      }
+        expect(ran.outcome).toMatchObject({ result: "fail", error_type: "Job" });
+        expect(ran.outcome.error_msg).toMatch(
+          /^persistent_nfs nowhere\.invalid:\/root can't be mounted here: mount\.nfs: Failed to resolve server/,
+        );
+        expect(ran.text).not.toContain("U-Boot 20");
+      });
     });
+
+    /** A root file system that somebody has put on the server. */
+    function persistentRoot(exported: string): string {
+      const root = path.join(exported, "persistent");
+      mkdirSync(root);
+      execFileSync("tar", ["-C", root, "-xzf", at("rootfs.tar.gz")]);
+      return root;
+    }
   },
 );
+
+/** NFS's own: `persistent_nfs` has no place for another. */
+const NFS_PORT = 2049;
+const MOUNT = "/usr/bin/mount";
+/** Without the kernel's client the worker gets the server's folder itself in its place; the DUT mounts by NFS in any case. */
+const canMount = /\bnfs4\b/.test(readFileSync("/proc/filesystems", "utf8"));

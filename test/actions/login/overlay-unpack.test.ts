@@ -5,7 +5,11 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { overlayUnpackSteps } from "../../../worker/actions/login/overlay-unpack.ts";
 import type { Action } from "../../../worker/pipeline/action.ts";
-import { consoleSlot, overlayTarballSlot } from "../../../worker/pipeline/job-slots.ts";
+import {
+  consoleSlot,
+  overlaySlot,
+  overlayTarballSlot,
+} from "../../../worker/pipeline/job-slots.ts";
 import { onConsole } from "../../support/on-console.ts";
 import { aJobContext, run, type Ran } from "../../support/plan-of.ts";
 
@@ -32,7 +36,7 @@ function transfer(
   const steps = overlayUnpackSteps({ method: "minimal", transfer_overlay });
   const put = {
     name: "put",
-    gives: [overlayTarballSlot],
+    gives: [overlaySlot, overlayTarballSlot],
     run: async ({
       slots,
     }: {
@@ -87,6 +91,16 @@ test.runIf(existsSync("/usr/bin/rz"))("the overlay goes over the console by ZMOD
   });
   expect(outcome, messages.join("\n")).toMatchObject({ result: "pass" });
   expect(readFileSync(path.join(dut, "overlay-1.tar"), "utf8")).toBe("the overlay");
+});
+
+test("by NFS it needs a folder that the lab's server exports, and says so before it runs", async () => {
+  const { outcome } = await transfer({
+    transfer_method: "nfs",
+    download_command: "mount -t nfs",
+    unpack_command: "cp -rf",
+  });
+  expect(outcome).toMatchObject({ result: "fail", error_type: "Configuration" });
+  expect(JSON.stringify(outcome)).toContain("set nfs_root");
 });
 
 test("without its commands the job is refused before it runs", async () => {

@@ -3,14 +3,15 @@ import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import type { Console } from "../../console/console.ts";
 import { dispatcherIp } from "../../host/dispatcher-ip.ts";
+import { copyIntoRoot } from "../../host/inside-root.ts";
 import { hostEnvironment } from "../../host/spawn.ts";
 import { requireTool } from "../../host/tool.ts";
 import { shellQuote } from "../../overlay/shell-quote.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { consoleSlot, overlayTarballSlot } from "../../pipeline/job-slots.ts";
+import { consoleSlot, overlaySlot, overlayTarballSlot } from "../../pipeline/job-slots.ts";
 import { serveFile } from "../../services/file-server.ts";
-import { kernelExports, isWithin } from "../../services/nfs-root.ts";
+import { nfsFolder, nfsRoot } from "../../services/nfs-root.ts";
 import { runOnDut } from "./shell-command.ts";
 
 /** `overlay-unpack` when the block has `transfer_overlay`: the DUT fetches and unpacks the overlay itself (DISPATCHER.md 14). */
@@ -20,9 +21,11 @@ export function overlayUnpackSteps(block: BootBlock): Action[] {
   return [
     {
       name: "overlay-unpack",
-      needs: [consoleSlot, overlayTarballSlot],
-      validate: async () => {
-        if (transferOf(asked).method === "zmodem") requireTool("sz");
+      needs: [consoleSlot, overlaySlot, overlayTarballSlot],
+      validate: async ({ job }) => {
+        const { method } = transferOf(asked);
+        if (method === "zmodem") requireTool("sz");
+        if (method === "nfs") nfsRoot(job);
       },
       run: (context) => transferOverlay(context, transferOf(asked)),
     },
@@ -51,9 +54,9 @@ function transferOf(value: unknown): Transfer {
 }
 
 async function transferOverlay(context: RunContext, transfer: Transfer): Promise<void> {
+  if (transfer.method === "nfs") return copyFromNfs(context, transfer);
   const tarball = context.slots.take(overlayTarballSlot);
   const name = path.basename(tarball);
-  if (transfer.method === "nfs") return unpackFromNfs(context, tarball, transfer);
   await typed(context, `rm -f ${name}`);
   if (transfer.method === "http") {
     await typed(context, `${transfer.download} ${await serveFile(context, tarball)}`);
@@ -63,20 +66,14 @@ async function transferOverlay(context: RunContext, transfer: Transfer): Promise
   await typed(context, `${transfer.unpack} ${name}`);
 }
 
-async function unpackFromNfs(
-  context: RunContext,
-  tarball: string,
-  { download, unpack }: Transfer,
-): Promise<void> {
-  const folder = path.dirname(tarball);
-  if (!(kernelExports() ?? []).some((one) => isWithin(folder, one.folder))) {
-    const message = `transfer_overlay by nfs: ${folder} is not exported by this machine's NFS server`;
-    throw new JobFailure("Infrastructure", message);
-  }
-  const mount = `/mnt/${path.basename(tarball, ".tar.gz")}`;
+/** Its files, not the archive, are in the exported folder: `unpack_command` is a copy (`cp -rf`). */
+async function copyFromNfs(context: RunContext, { download, unpack }: Transfer): Promise<void> {
+  const folder = await nfsFolder(context);
+  await copyIntoRoot(context.slots.take(overlaySlot).root, folder);
+  const mount = `/mnt/${path.basename(folder)}`;
   const server = dispatcherIp(context.job.dispatcher);
   await typed(context, `mkdir -p ${mount}; ${download} ${server}:${shellQuote(folder)} ${mount}`);
-  await typed(context, `${unpack} ${mount}/${path.basename(tarball)} -C /`);
+  await typed(context, `${unpack} ${mount}/* /`);
   await typed(context, `umount ${mount}`);
 }
 
