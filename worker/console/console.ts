@@ -56,12 +56,18 @@ export class Console {
   /** Counts who begins to type: only the last one goes on. */
   #typist = 0;
 
+  readonly #lineWatchers = new Set<(line: string, logLine: number) => void>();
+
   #lentTo: ((bytes: Uint8Array) => void) | undefined;
 
   constructor(transport: Transport, options: ConsoleOptions) {
     this.#transport = transport;
     this.#log = options.log;
-    this.#transcript = new Transcript((line) => (this.#lastLogLine = this.#log("target", line)));
+    this.#transcript = new Transcript((line) => {
+      this.#lastLogLine = this.#log("target", line);
+      for (const watch of this.#lineWatchers) watch(line, this.#lastLogLine);
+      return this.#lastLogLine;
+    });
     transport.onData((bytes) => {
       if (this.#lentTo) this.#lentTo(bytes);
       else this.#receive(this.#decoder.write(Buffer.from(bytes)));
@@ -83,6 +89,12 @@ export class Console {
   /** Characters received so far: grows with everything the DUT says. */
   get received(): number {
     return this.#seen.end;
+  }
+
+  /** Shows each line as it ends, with its number in the log, whoever waits for what; ends with what is returned. */
+  watchLines(watch: (line: string, logLine: number) => void): () => void {
+    this.#lineWatchers.add(watch);
+    return () => void this.#lineWatchers.delete(watch);
   }
 
   /**
