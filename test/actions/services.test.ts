@@ -20,11 +20,12 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Keeps what it was called with, and the `.env` that compose would have read; `fails` on its `up`. */
 function dockerStandIn(fails = false): () => string {
-  return standIn(
+  const calls = standIn(
     folder,
     "docker",
     `
 [ "$1" = compose ] || { echo "unknown command: docker $1" >&2; exit 1; }
+[ "$2 $#" = "version 2" ] && { echo "Docker Compose version v2.40.3"; exit 0; }
 [ "$2" = --project-name ] && [ "$4" = --file ] && [ -f "$5" ] || { echo "unknown flag" >&2; exit 16; }
 case "$6" in
   up) [ "$7" = --detach ] || exit 16; cat "$(dirname "$5")/.env" > ${folder}/env; ${fails ? 'echo "no configuration" >&2; exit 14' : "exit 0"} ;;
@@ -32,6 +33,7 @@ case "$6" in
   *) exit 16 ;;
 esac`,
   );
+  return () => calls().replace(/^compose version\n/gm, "");
 }
 
 function commit(): string {
@@ -110,6 +112,24 @@ test("a compose file that is a link to elsewhere is refused", async () => {
   const ran = await run();
   expect(ran.outcome).toMatchObject({ result: "fail", error_type: "Job" });
   expect(ran.outcome.error_msg).toContain("expected a compose file inside of the repository");
+});
+
+test("a worker without compose says so before anything is fetched", async () => {
+  standIn(folder, "docker", `echo "docker: 'compose' is not a docker command." >&2; exit 1`);
+  standIn(folder, "git", "exit 1");
+  const { job, dictionary } = methodPage("test-services");
+  const { PATH } = process.env;
+  // No docker-compose of this machine.
+  process.env["PATH"] = folder;
+  try {
+    const ran = await useTools(folder, () => runOnBed({ job, dictionary }));
+    expect(ran.outcome).toMatchObject({ result: "fail", error_type: "Infrastructure" });
+    expect(ran.outcome.error_msg).toContain(
+      "Neither 'docker compose' nor 'docker-compose' is on this worker: install docker-compose",
+    );
+  } finally {
+    process.env["PATH"] = PATH;
+  }
 });
 
 test("a device that does not allow services refuses them with the variable's name", async () => {

@@ -1,89 +1,45 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { jobLabel, removeJobContainers } from "../../worker/drivers/container-leftovers.ts";
 import { jobDirectory } from "../../worker/host/job-directory.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 import { methodPage } from "../support/method-page.ts";
-import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
-import { start, type PodmanBed } from "./podman.ts";
+import type { BedRan } from "../support/run-on-bed.ts";
+import { containerBench, type ContainerBench } from "./container-bench.ts";
 
-const folder = mkdtempSync(path.join(tmpdir(), "pumice-podman-"));
-const { PATH, PUMICE_SYS, PUMICE_DEV } = process.env;
-let why = "";
-const bed = await start(folder, () => {}).catch((error: Error): undefined => {
-  why = error.message.split("\n").slice(0, 3).join(" ");
-});
-if (!bed) console.warn(`skipped: no container can run on this machine: ${why}`);
-
-afterAll(async () => {
-  await bed?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-beforeEach(() => {
-  process.env["PATH"] = `${bed?.bin}:${PATH}`;
-});
-afterEach(() => {
-  process.env["PATH"] = PATH;
-  for (const [name, value] of Object.entries({ PUMICE_SYS, PUMICE_DEV })) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }
-});
-
-const dispatcher = { container_client: "podman", dispatcher_ip: "127.0.0.1" };
-
-interface Changes {
-  readonly cancel?: AbortSignal;
-  readonly onText?: (text: string) => void;
-  readonly settings?: object;
-}
-
-async function run(job: string, dictionary: string, changes: Changes = {}): Promise<BedRan> {
-  const { cancel, onText, settings } = changes;
-  const ran = await runOnBed({
-    job,
-    dictionary,
-    dispatcher: { ...dispatcher, ...settings },
-    jobId: 42,
-    ...(cancel ? { cancel } : {}),
-    ...(onText ? { onRecord: ({ msg }) => onText(String(msg)) } : {}),
-  });
-  expect(leftOver(bed)).toBe("");
-  return ran;
-}
-
-const leftOver = (podman: PodmanBed | undefined): string =>
-  podman?.podman("ps", "--all", "--format", "{{.Names}}").trim() ?? "";
+const benches = await Promise.all([containerBench("podman"), containerBench("docker")]);
 
 const verdicts = ({ results }: BedRan, suite: string): Record<string, unknown> =>
   Object.fromEntries(
     results.filter(({ definition }) => definition === suite).map((r) => [r["case"], r["result"]]),
   );
 
-test.skipIf(!bed)(
-  "a killed runner's containers are found by the job's folder, and no others",
-  async () => {
+describe.each(benches)("$name: a killed runner's containers", (bench) => {
+  bench.use();
+
+  test("are found by the job's folder, and no others", async () => {
     for (const job of [1, 2]) {
-      const { scratch } = jobDirectory("/var/lib/work", job);
-      bed?.podman("run", "--detach", `--label=${jobLabel(scratch)}`, "debian:12", "sleep", "1000");
+      const label = `--label=${jobLabel(jobDirectory("/var/lib/work", job).scratch)}`;
+      bench.bed().client("run", "--detach", label, "debian:12", "sleep", "1000");
     }
     const lines: string[] = [];
     await removeJobContainers(jobDirectory("/var/lib/work", 1).scratch, (line) => lines.push(line));
     expect(lines).toEqual([expect.stringMatching(/^removed 1 containers .*: [0-9a-f]{64}$/)]);
-    const left = bed?.podman("ps", "--all", "--format", "{{.Labels}}").trim();
-    expect(left).toBe("map[pumice.job:/var/lib/work/jobs/2/scratch]");
+    const left = bench.bed().client("ps", "--all", "--format", "{{.Labels}}").trim();
+    expect(left).toMatch(/^(map\[)?pumice\.job[:=]\/var\/lib\/work\/jobs\/2\/scratch\]?$/);
     await removeJobContainers(jobDirectory("/var/lib/work", 2).scratch, () => {});
-    expect(leftOver(bed)).toBe("");
-  },
-);
+    expect(bench.containers()).toBe("");
+  });
+});
 
-describe.skipIf(!bed)("a container as the device", () => {
+describe.each(benches)("$name: a container as the device", (bench) => {
+  bench.use();
+  const { run } = bench;
+
   test("is deployed, booted and tested as its page says", async () => {
     const page = methodPage("deploy-docker");
-    const ran = await run(page.job, page.dictionary);
+    const ran = await run(page);
     expect(ran.outcome.result, ran.text).toBe("pass");
     expect(verdicts(ran, "0_smoke")).toEqual({ hostname: "pass", kernel: "pass" });
     expect(ran.text).toContain("--name=lava-42-2.1");
@@ -91,7 +47,7 @@ describe.skipIf(!bed)("a container as the device", () => {
 
   test("takes the dictionary's volumes and capabilities, and interactive tests", async () => {
     const page = methodPage("boot-docker");
-    const ran = await run(page.job, page.dictionary);
+    const ran = await run(page);
     expect(ran.outcome.result, ran.text).toBe("pass");
     expect(verdicts(ran, "0_shell")).toEqual({ limits: "pass" });
     expect(verdicts(ran, "0_inside")).toEqual({ init: "pass", volume: "pass" });
@@ -101,10 +57,12 @@ describe.skipIf(!bed)("a container as the device", () => {
   test("is gone when the job is canceled in the middle of a test", async () => {
     const page = methodPage("deploy-docker");
     const cancel = new AbortController();
-    const ran = await run(page.job.replace("uname -a", "sleep 1000"), page.dictionary, {
+    const ran = await run({
+      ...page,
+      job: page.job.replace("uname -a", "sleep 1000"),
       cancel: cancel.signal,
-      onText: (text) => {
-        if (text.includes("<LAVA_SIGNAL_STARTTC kernel>"))
+      onRecord: ({ msg }) => {
+        if (String(msg).includes("<LAVA_SIGNAL_STARTTC kernel>"))
           cancel.abort(new JobFailure("Canceled", "The job was canceled"));
       },
     });
@@ -114,7 +72,7 @@ describe.skipIf(!bed)("a container as the device", () => {
   test("that can't be had is the lab's fault, with what the client said", async () => {
     const page = methodPage("deploy-docker");
     const job = page.job.replace('"debian:12"', '"localhost:1/nothing:1"');
-    const ran = await run(job, page.dictionary);
+    const ran = await run({ ...page, job });
     expect(ran.outcome).toMatchObject({ result: "fail", error_type: "Infrastructure" });
     expect(ran.outcome.error_msg).toMatch(
       /^Unable to pull docker image 'localhost:1\/nothing:1': ./,
@@ -122,10 +80,13 @@ describe.skipIf(!bed)("a container as the device", () => {
   });
 });
 
-describe.skipIf(!bed)("a test in a container beside the device", () => {
+describe.each(benches)("$name: a test in a container beside the device", (bench) => {
+  bench.use();
+  const { run, folder } = bench;
+
   test("knows how to find and switch the board, as its page says", async () => {
     const page = methodPage("test-docker");
-    const ran = await run(page.job, page.dictionary);
+    const ran = await run(page);
     expect(ran.outcome.result, ran.text).toBe("pass");
     expect(verdicts(ran, "0_beside")).toEqual({
       serial: "pass",
@@ -146,8 +107,8 @@ describe.skipIf(!bed)("a test in a container beside the device", () => {
     const page = methodPage("test-docker");
     const step = "lava-test-case bound --shell 'test -e /tools/tool && ! touch /tools/other'";
     const job = page.job.replace("steps:\n", `steps:\n                - ${JSON.stringify(step)}\n`);
-    const settings = { test_docker_bind_mounts: [[tools, "/tools", "ro"]] };
-    const ran = await run(job, page.dictionary, { settings });
+    const dispatcher = { test_docker_bind_mounts: [[tools, "/tools", "ro"]] };
+    const ran = await run({ ...page, job, dispatcher });
     expect(verdicts(ran, "0_beside")["bound"], ran.text).toBe("pass");
   });
 
@@ -156,67 +117,70 @@ describe.skipIf(!bed)("a test in a container beside the device", () => {
     const job = page.job
       .replace("--result pass --measurement 1.5", "--shell sleep 1000 #")
       .replace("docker: {", "timeout: {seconds: 8}\n      docker: {");
-    const ran = await run(job, page.dictionary);
+    const ran = await run({ ...page, job });
     expect(ran.outcome).toMatchObject({ result: "fail", error_type: "Test" });
   });
 
   test("gets the board's USB nodes, those that come later too, and no others", async () => {
-    const usb = fakeUsb(path.join(folder, "usb"));
-    usb.add("1-1", { serial: "100040061d1e00e2", number: 4 });
+    const usb = fakeUsb(bench, path.join(folder, "usb"));
+    usb.add("1-1", { serial: "100040061d1e00e2", number: 4, tty: "ttyUSB7" });
     usb.add("1-2", { serial: "somebody-elses", number: 5 });
-    process.env["PUMICE_SYS"] = usb.sys;
-    process.env["PUMICE_DEV"] = usb.dev;
+    vi.stubEnv("PUMICE_SYS", usb.sys);
+    vi.stubEnv("PUMICE_DEV", usb.dev);
     const page = methodPage("test-docker");
     const steps = [
       "lava-test-case there --shell test -c /dev/bus/usb/001/004",
       "lava-test-case others --shell test ! -e /dev/bus/usb/001/005",
+      // A node that reads as /dev/zero stands for a serial port.
+      "lava-test-case tty --shell test $(head -c 3 /dev/ttyUSB7 | wc -c) = 3",
       "lava-test-case later --shell 'until test -c /dev/bus/usb/001/006; do sleep 0.1; done'",
     ].map((step) => `                - ${JSON.stringify(step)}\n`);
     const job = page.job.replace("steps:\n", `steps:\n${steps.join("")}`);
-    const ran = await run(job, page.dictionary, {
-      onText: (text) => {
-        if (!text.includes("<LAVA_SIGNAL_STARTTC later>")) return;
+    const ran = await run({
+      ...page,
+      job,
+      onRecord: ({ msg }) => {
+        if (!String(msg).includes("<LAVA_SIGNAL_STARTTC later>")) return;
         usb.add("1-3", { serial: "100040061d1e00e2", number: 6 });
       },
     });
     expect(verdicts(ran, "0_beside"), ran.text).toMatchObject({
       there: "pass",
       others: "pass",
+      tty: "pass",
       later: "pass",
     });
   });
 });
 
+interface UsbBoard {
+  readonly serial: string;
+  readonly number: number;
+  /** `ttyUSB7`: it is a serial converter. */
+  readonly tty?: string;
+}
+
 /** A /sys and a /dev with USB devices whose nodes are real ones, of numbers that no hardware here has. */
-function fakeUsb(root: string): {
-  sys: string;
-  dev: string;
-  add(port: string, device: { serial: string; number: number }): void;
-} {
+function fakeUsb(
+  bench: ContainerBench,
+  root: string,
+): { sys: string; dev: string; add(port: string, device: UsbBoard): void } {
   const sys = path.join(root, "sys");
   const dev = path.join(root, "dev");
-  const nodes = path.join(dev, "bus/usb/001");
-  mkdirSync(nodes, { recursive: true });
+  mkdirSync(path.join(dev, "bus/usb/001"), { recursive: true });
+  const makeNode = (name: string, minor: number): void => {
+    const words = ["run", "--rm", "--cap-add=MKNOD", `--volume=${dev}:/n`, "debian:12"];
+    bench.bed().client(...words, "mknod", `/n/${name}`, "c", "1", String(minor));
+  };
   return {
     sys,
     dev,
-    add: (port, { serial, number }) => {
-      const node = path.join(nodes, String(number).padStart(3, "0"));
-      // /dev/null stands for the device: what matters is which nodes are made.
-      bed?.podman(
-        "run",
-        "--rm",
-        "--privileged",
-        `--volume=${nodes}:/n`,
-        "debian:12",
-        "mknod",
-        `/n/${path.basename(node)}`,
-        "c",
-        "1",
-        "3",
-      );
+    add: (port, { serial, number, tty }) => {
+      // /dev/null and /dev/zero stand for devices: what matters is which nodes are made.
+      makeNode(`bus/usb/001/${String(number).padStart(3, "0")}`, 3);
+      if (tty !== undefined) makeNode(tty, 5);
       const at = path.join(sys, "bus/usb/devices", port);
-      mkdirSync(at, { recursive: true });
+      mkdirSync(path.join(at, `${port}:1.0`, tty ?? ""), { recursive: true });
       const attributes = {
         idProduct: "d00d",
         serial,

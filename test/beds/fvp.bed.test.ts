@@ -55,7 +55,7 @@ for (const [name, text] of Object.entries({
 const files = path.join(folder, "files");
 mkdirSync(files);
 for (const name of ["bl1.bin", "Image"]) writeFileSync(path.join(files, name), name);
-bed?.podman("tag", "debian:12", "foundation:11.8");
+bed?.client("tag", "debian:12", "foundation:11.8");
 
 beforeEach(() => vi.stubEnv("PATH", `${bed?.bin}:${process.env["PATH"]}`));
 afterEach(() => vi.unstubAllEnvs());
@@ -74,7 +74,7 @@ const run = (change: (job: string) => string = (job) => job): Promise<BedRan> =>
     dispatcher: { container_client: "podman", dispatcher_ip: "127.0.0.1" },
   });
 };
-const containers = (): string => bed?.podman("ps", "--all", "--format", "{{.Names}}").trim() ?? "";
+const containers = (): string => bed?.client("ps", "--all", "--format", "{{.Names}}").trim() ?? "";
 
 describe.skipIf(!bed)("a model in a container", () => {
   test("is logged in to through telnet, its other console is feedback, and it is gone afterwards", async () => {

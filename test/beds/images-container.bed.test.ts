@@ -1,29 +1,14 @@
 import { execFileSync } from "node:child_process";
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, cpSync, existsSync, mkdirSync, realpathSync } from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { methodPage } from "../support/method-page.ts";
-import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
+import type { BedRan } from "../support/run-on-bed.ts";
+import { containerBench } from "./container-bench.ts";
 import { startFileShelf, type FileShelf } from "./file-shelf.ts";
 import { makeGuest } from "./guest.ts";
-import { start, type PodmanBed } from "./podman.ts";
 
-const folder = mkdtempSync(path.join(tmpdir(), "pumice-images-"));
-const { PATH } = process.env;
-let why = "";
-const bed = await start(folder, () => {}).catch((error: Error): undefined => {
-  why = error.message.split("\n").slice(0, 3).join(" ");
-});
-if (!bed) console.warn(`skipped: no container can run on this machine: ${why}`);
+const bench = await containerBench("podman");
 
 let shelf: FileShelf | undefined;
 beforeAll(async () => {
@@ -35,32 +20,22 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await shelf?.close();
-  await bed?.close();
-  rmSync(folder, { recursive: true, force: true });
 });
-beforeEach(() => {
-  process.env["PATH"] = `${bed?.bin}:${PATH}`;
-});
-afterEach(() => {
-  process.env["PATH"] = PATH;
-});
+bench.use();
 
 async function runPage(
   name: string,
   change: (job: string) => string = (job) => job,
 ): Promise<BedRan> {
   const page = methodPage(name);
-  const ran = await runOnBed({
+  return bench.run({
     job: change(page.job.replaceAll("http://files.example.com/", shelf?.url ?? "")),
     dictionary: page.dictionary,
-    dispatcher: { container_client: "podman", dispatcher_ip: "10.0.2.2" },
-    jobId: 42,
+    dispatcher: { dispatcher_ip: "10.0.2.2" },
   });
-  expect(bed?.podman("ps", "--all", "--format", "{{.Names}}").trim()).toBe("");
-  return ran;
 }
 
-describe.skipIf(!bed)("downloads", () => {
+describe("downloads", () => {
   test("are changed by steps in a container, and used by the next deployment", async () => {
     const ran = await runPage("deploy-downloads");
     expect(ran.outcome, ran.text).toMatchObject({ result: "pass" });
@@ -79,8 +54,8 @@ describe.skipIf(!bed)("downloads", () => {
   });
 });
 
-describe.skipIf(!bed)("QEMU in a container", () => {
-  beforeAll(() => importQemu(bed));
+describe("QEMU in a container", () => {
+  beforeAll(importQemu);
 
   test("boots a guest from the job's files", async () => {
     const ran = await runPage("boot-qemu");
@@ -101,9 +76,9 @@ describe.skipIf(!bed)("QEMU in a container", () => {
 });
 
 /** This machine's QEMU with all it is linked with, as an image `qemu`. */
-function importQemu(podman: PodmanBed | undefined): void {
+function importQemu(): void {
   const program = realpathSync("/usr/bin/qemu-system-x86_64");
-  const root = path.join(folder, "qemu");
+  const root = path.join(bench.folder, "qemu");
   for (const name of ["usr/bin", "tmp", "proc", "sys", "dev"]) {
     mkdirSync(path.join(root, name), { recursive: true });
   }
@@ -121,7 +96,7 @@ function importQemu(podman: PodmanBed | undefined): void {
     const filter = (file: string): boolean => existsSync(file);
     cpSync(data, path.join(root, data), { recursive: true, dereference: true, filter });
   }
-  const archive = path.join(folder, "qemu.tar");
+  const archive = path.join(bench.folder, "qemu.tar");
   execFileSync("tar", ["-C", root, "-cf", archive, "."]);
-  podman?.podman("import", archive, "qemu");
+  bench.bed().client("import", archive, "qemu");
 }

@@ -1,9 +1,8 @@
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import type { TestBlock } from "#protocol/job-actions.ts";
-import { containerClient } from "../../drivers/container-client.ts";
+import { composeDown, composeProgram, composeUp } from "../../drivers/compose.ts";
 import { gitClone } from "../../host/git-clone.ts";
-import { runCommand } from "../../host/spawn.ts";
 import { unpackTar } from "../../host/tar.ts";
 import { requireTool } from "../../host/tool.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
@@ -78,7 +77,7 @@ async function checkService(service: Service, job: JobContext): Promise<void> {
     fail("service", only, "the name of a service in the compose file");
   }
   requireTool(from === "git" ? "git" : "tar");
-  containerClient(job);
+  await composeProgram(job);
 }
 
 async function startService(
@@ -93,23 +92,19 @@ async function startService(
   const commit = await fetchService(context, service, archive, folder);
   const file = await composeFile(folder, service.path);
   await appendEnvironment(path.dirname(file), job);
-  const project = `lava-${job.jobId}-${level.replaceAll(".", "-")}-test-service-${service.name}`;
+  const name = `lava-${job.jobId}-${level.replaceAll(".", "-")}-test-service-${service.name}`;
   // Compose takes no capitals for a project.
-  const compose = ["compose", "--project-name", project.toLowerCase(), "--file", file];
+  const project = { name: name.toLowerCase(), file };
   let isUp = true;
   const stop = async (): Promise<void> => {
     if (!isUp) return;
-    await run({ ...context, signal: AbortSignal.timeout(STOP_SECONDS * 1000) }, [
-      ...compose,
-      "down",
-    ]);
+    await composeDown({ ...context, signal: AbortSignal.timeout(STOP_SECONDS * 1000) }, project);
     isUp = false;
   };
   // Also when it does not start: a part of it may have.
   defer(stop);
   slots.put(stopServicesSlot, [...(slots.find(stopServicesSlot) ?? []), stop]);
-  const only = service.service === undefined ? [] : [service.service];
-  await run(context, [...compose, "up", "--detach", ...only]);
+  await composeUp(context, project, service.service);
   context.record({ name: service.name, ...(commit === undefined ? {} : { commit }) });
 }
 
@@ -141,16 +136,4 @@ async function fetchService(
     signal,
     onLine: (line) => log.debug(`>> ${line}`),
   });
-}
-
-/** @throws JobFailure Infrastructure when compose fails. */
-async function run({ job, signal, log }: RunContext, words: readonly string[]): Promise<void> {
-  const argv = [containerClient(job), ...words] as [string, ...string[]];
-  log.debug(`Calling: ${JSON.stringify(argv)}`);
-  const onLine = (line: string): void => log.debug(`>> ${line}`);
-  const { status, output } = await runCommand(argv, { signal, onLine });
-  if (status === 0) return;
-  const said = output.trim().split("\n").at(-1) ?? "";
-  const message = `'${argv.join(" ")}' failed: exit code ${status}${said && `; it said last: ${said}`}`;
-  throw new JobFailure("Infrastructure", message);
 }
