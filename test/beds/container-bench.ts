@@ -12,13 +12,13 @@ export interface ContainerBench {
   /** For the files of the tests; goes with the bed. */
   readonly folder: string;
   /** @throws Error when it could not start. */
-  bed(): ContainerBed;
+  readonly bed: () => ContainerBed;
   /** Names of all containers, by line; empty when there are none. */
-  containers(): string;
+  readonly containers: () => string;
   /** Runs a job as number 42, and sees that it leaves no container. */
-  run(job: Pick<BedRun, "job" | "dictionary"> & Partial<BedRun>): Promise<BedRan>;
+  readonly run: (job: BedRun) => Promise<BedRan>;
   /** To be called in a `describe`: its tests use this bed, or are skipped with the reason. */
-  use(): void;
+  readonly use: () => void;
 }
 
 const STARTS = { podman: startPodman, docker: startDocker };
