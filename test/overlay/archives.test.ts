@@ -68,11 +68,11 @@ describe("a cpio archive", () => {
     expect(statSync(path.join(out, "lava-7/bin/tool")).mode & 0o777).toBe(0o755);
   });
 
-  test("begins at a multiple of 4 behind what was there, and equal trees give equal bytes", async () => {
+  test("begins at a multiple of 4 behind what was there and four zero bytes, and equal trees give equal bytes", async () => {
     const alone = readFileSync(await archive("alone.cpio", Buffer.alloc(0), "lava-7"));
     const after = readFileSync(await archive("after.cpio", Buffer.from("12345"), "lava-7"));
-    expect(after.subarray(0, 8).toString("latin1")).toBe("12345\0\0\0");
-    expect(after.subarray(8).equals(alone)).toBe(true);
+    expect(after.subarray(0, 12).toString("latin1")).toBe(`12345${"\0".repeat(7)}`);
+    expect(after.subarray(12).equals(alone)).toBe(true);
   });
 
   test("has the folders on the way to a deep prefix, and leaves out what exists", async () => {

@@ -13,6 +13,7 @@ const MAGIC: readonly (readonly [string, string | undefined])[] = [
   ["28b52ffd", "zstd"],
   ["425a68", "bzip2"],
   ["02214c18", "lz4"],
+  ["894c5a4f", "lzop"],
   ["5d0000", "xz"],
 ];
 

@@ -7,7 +7,8 @@ import path from "node:path";
  * `sourceDir` to `file`, at `prefix` (relative; `""` for the root itself, which gets no entry).
  *
  * Owner is root and the time is 0 whatever the worker's user, so equal trees make equal archives. The
- * kernel skips zero bytes between archives but wants a header at a multiple of 4: padding goes first.
+ * kernel skips zero bytes between archives but wants a header at a multiple of 4: padding goes first, at least
+ * four bytes of it, as those are the only end that its format of lz4 has (kernels of before July 2021 don't know it).
  * `skip` says which folders not to write, by archive path: an entry for a folder that exists already
  * would replace a symbolic link of that name.
  */
@@ -19,6 +20,7 @@ export async function appendCpio(
 ): Promise<void> {
   const { size } = await file.stat();
   const out = new Writer(file, size);
+  if (size > 0) await out.write(Buffer.alloc(4));
   await out.pad();
   if (prefix !== "") {
     for (const folder of parentsAndSelf(prefix)) {
