@@ -1,8 +1,8 @@
+import { refusal } from "../../host/device-methods.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { bootloaderCommands } from "../bootloader/commands.ts";
 import { bootloaderInterrupt } from "../bootloader/interrupt.ts";
-import { lacksMethod } from "../bootloader/methods.ts";
 import { bootloaderOverlay } from "../bootloader/overlay.ts";
 import { connectDevice } from "../connection/connect-device.ts";
 import { loginSteps } from "../login/login.ts";
@@ -12,8 +12,7 @@ import { resetDevice } from "../power/reset-device.ts";
 export const bareboxBoot: BootStrategy = {
   family: "boot",
   name: "barebox",
-  refuses: ({ method }, job) =>
-    method === "barebox" ? lacksMethod("barebox", job) : `the method is ${method}`,
+  refuses: ({ method }, job) => refusal("boot", "barebox", method, job),
   action: (block, context) => ({
     name: "barebox-action",
     gives: [consoleSlot],

@@ -1,7 +1,8 @@
+import { refusal } from "../../host/device-methods.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { bootBootloader } from "../bootloader/boot-bootloader.ts";
-import { isBootloader, lacksMethod } from "../bootloader/methods.ts";
+import { isBootloader } from "../bootloader/methods.ts";
 import { bootloaderOverlay } from "../bootloader/overlay.ts";
 
 /** A board brought to the prompt of the bootloader that `bootloader:` names, and left there (DISPATCHER.md 12). */
@@ -11,7 +12,7 @@ export const bootloaderBoot: BootStrategy = {
   refuses: ({ method, bootloader }, job) => {
     if (method !== "bootloader") return `the method is ${method}`;
     if (!isBootloader(bootloader)) return `bootloader: ${String(bootloader)} is not known`;
-    return lacksMethod(bootloader, job);
+    return refusal("boot", bootloader, bootloader, job);
   },
   action: (block, { job }) => {
     const { bootloader } = block;

@@ -2,13 +2,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
+import { refusal } from "../../host/device-methods.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { bootloaderCommands } from "../bootloader/commands.ts";
 import { untilDeadline } from "../bootloader/interrupt.ts";
-import { deviceMethod, lacksMethod, methodParameters } from "../bootloader/methods.ts";
+import { deviceMethod, methodParameters } from "../bootloader/methods.ts";
 import { bootloaderOverlay } from "../bootloader/overlay.ts";
 import { substitute, type Placeholders } from "../bootloader/placeholders.ts";
 import { resetConnection } from "../connection/connect-device.ts";
@@ -19,8 +20,7 @@ import { resetDevice } from "../power/reset-device.ts";
 export const depthchargeBoot: BootStrategy = {
   family: "boot",
   name: "depthcharge",
-  refuses: ({ method }, job) =>
-    method === "depthcharge" ? lacksMethod("depthcharge", job) : `the method is ${method}`,
+  refuses: ({ method }, job) => refusal("boot", "depthcharge", method, job),
   action: (block, context) => ({
     name: "depthcharge-action",
     gives: [consoleSlot],

@@ -1,13 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
+import { refusal } from "../../host/device-methods.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { placeholdersSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { bootloaderCommands } from "../bootloader/commands.ts";
 import { bootloaderInterrupt } from "../bootloader/interrupt.ts";
-import { lacksMethod, methodParameters } from "../bootloader/methods.ts";
+import { methodParameters } from "../bootloader/methods.ts";
 import { bootloaderOverlay } from "../bootloader/overlay.ts";
 import { bootCommandsSlot } from "../bootloader/slots.ts";
 import { connectDevice } from "../connection/connect-device.ts";
@@ -18,8 +19,7 @@ import { resetDevice } from "../power/reset-device.ts";
 export const ipxeBoot: BootStrategy = {
   family: "boot",
   name: "ipxe",
-  refuses: ({ method }, job) =>
-    method === "ipxe" ? lacksMethod("ipxe", job) : `the method is ${method}`,
+  refuses: ({ method }, job) => refusal("boot", "ipxe", method, job),
   action: (block, context) => ({
     name: "bootloader-action",
     steps: [

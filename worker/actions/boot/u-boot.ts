@@ -1,10 +1,11 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
+import { refusal } from "../../host/device-methods.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy, StrategyContext } from "../../pipeline/strategy.ts";
 import { bootloaderCommands } from "../bootloader/commands.ts";
 import { bootloaderInterrupt } from "../bootloader/interrupt.ts";
-import { lacksMethod, methodParameters } from "../bootloader/methods.ts";
+import { methodParameters } from "../bootloader/methods.ts";
 import { bootloaderOverlay, fromMedia } from "../bootloader/overlay.ts";
 import { connectDevice } from "../connection/connect-device.ts";
 import { loginSteps } from "../login/login.ts";
@@ -15,8 +16,7 @@ import { flashUbootUms } from "./uboot-ums.ts";
 export const ubootBoot: BootStrategy = {
   family: "boot",
   name: "u-boot",
-  refuses: ({ method }, job) =>
-    method === "u-boot" ? lacksMethod("u-boot", job) : `the method is ${method}`,
+  refuses: ({ method }, job) => refusal("boot", "u-boot", method, job),
   action: (block, context) => ({
     name: "uboot-action",
     retries: true,

@@ -1,4 +1,5 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
+import { refusal } from "../../host/device-methods.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { bootKindSlot, placeholdersSlot } from "../../pipeline/job-slots.ts";
@@ -7,7 +8,6 @@ import type { BootStrategy, StrategyContext } from "../../pipeline/strategy.ts";
 import { bootKindFor } from "../bootloader/boot-kind.ts";
 import { menuInterrupt, menuSelector } from "../bootloader/menu-selector.ts";
 import { fillSteps, menuSteps, type MenuStep } from "../bootloader/menu-steps.ts";
-import { lacksMethod } from "../bootloader/methods.ts";
 import { completePlaceholders } from "../bootloader/placeholders.ts";
 import { connectDevice } from "../connection/connect-device.ts";
 import { loginSteps } from "../login/login.ts";
@@ -18,8 +18,7 @@ import { resetDevice } from "../power/reset-device.ts";
 export const uefiMenuBoot: BootStrategy = {
   family: "boot",
   name: "uefi-menu",
-  refuses: ({ method }, job) =>
-    method === "uefi-menu" ? lacksMethod("uefi-menu", job) : `the method is ${method}`,
+  refuses: ({ method }, job) => refusal("boot", "uefi-menu", method, job),
   action: (block, context) => ({
     name: "uefi-menu-action",
     retries: true,

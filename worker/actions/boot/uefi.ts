@@ -1,11 +1,12 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
+import { refusal } from "../../host/device-methods.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { bootloaderCommands } from "../bootloader/commands.ts";
 import { menuInterrupt, menuSelector } from "../bootloader/menu-selector.ts";
 import { menuSteps } from "../bootloader/menu-steps.ts";
-import { lacksMethod, methodParameters } from "../bootloader/methods.ts";
+import { methodParameters } from "../bootloader/methods.ts";
 import { bootloaderOverlay } from "../bootloader/overlay.ts";
 import { atPromptSlot } from "../bootloader/slots.ts";
 import { loginSteps } from "../login/login.ts";
@@ -16,8 +17,7 @@ import { menuConnect } from "./uefi-menu.ts";
 export const uefiBoot: BootStrategy = {
   family: "boot",
   name: "uefi",
-  refuses: ({ method }, job) =>
-    method === "uefi" ? lacksMethod("uefi", job) : `the method is ${method}`,
+  refuses: ({ method }, job) => refusal("boot", "uefi", method, job),
   action: (block, context) => ({
     name: "uefi-shell-main-action",
     retries: true,

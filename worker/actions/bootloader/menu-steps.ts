@@ -1,3 +1,4 @@
+import { findMapping } from "../../host/mapping-of.ts";
 import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
@@ -40,8 +41,8 @@ export function menuSteps(method: string, set: string, job: JobContext): MenuSte
 }
 
 function menuStep(value: unknown, place: string): MenuStep {
-  const step = mapping(value);
-  const select = mapping(step?.["select"]);
+  const step = findMapping(value);
+  const select = findMapping(step?.["select"]);
   const separator = step?.["line_separator"];
   if (!select && separator === undefined) {
     throw wrong(
@@ -83,8 +84,3 @@ export function fillSteps(steps: readonly MenuStep[], placeholders: Placeholders
 }
 
 const wrong = (message: string): JobFailure => new JobFailure("Configuration", message);
-
-const mapping = (value: unknown): Record<string, unknown> | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;

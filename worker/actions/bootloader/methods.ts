@@ -1,6 +1,7 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import type { JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 
@@ -131,26 +132,14 @@ export const errorMessages = (name: string, job: JobContext): RegExp[] =>
 
 /** `actions.boot.methods.<name>.parameters` of the device. */
 export const methodParameters = (name: string, job: JobContext): Record<string, unknown> =>
-  mapping(deviceMethod(name, job)["parameters"]);
+  mappingOf(deviceMethod(name, job)["parameters"]);
 
 /** `actions.boot.methods.<name>` of the device; empty when it has none or it is null. */
 export const deviceMethod = (name: string, { device }: JobContext): Record<string, unknown> =>
-  mapping((device.actions.boot.methods as Record<string, unknown> | null)?.[name]);
-
-/** Why a device can't boot by a method, undefined when it can. */
-export function lacksMethod(name: string, { device }: JobContext): string | undefined {
-  const offered = Object.keys(device.actions.boot.methods ?? {});
-  if (offered.includes(name)) return undefined;
-  return `the device has no boot method ${name} (it has ${offered.join(", ") || "none"})`;
-}
+  mappingOf((device.actions.boot.methods as Record<string, unknown> | null)?.[name]);
 
 const bootloaderConstants = (name: string, { device }: JobContext): Record<string, unknown> =>
-  mapping((device.constants as Record<string, unknown>)[name]);
-
-const mapping = (value: unknown): Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : {};
+  mappingOf((device.constants as Record<string, unknown>)[name]);
 
 /**
  * The commands of a boot block as they are before substitution (DISPATCHER.md 10.3): its own list, or the set of the
@@ -163,7 +152,7 @@ export function commandsOf(name: string, block: BootBlock, job: JobContext): str
   if (commands === undefined) return [];
   if (Array.isArray(commands)) return commands.map(String);
   const set = deviceMethod(name, job)[commands];
-  const listed = mapping(set)["commands"];
+  const listed = mappingOf(set)["commands"];
   if (listed !== undefined && commands !== "parameters") return listOfTexts(listed);
   const sets = Object.keys(deviceMethod(name, job)).filter((key) => key !== "parameters");
   const message = `commands: the device's method ${name} has no set ${JSON.stringify(commands)}; it has ${sets.join(", ") || "none"}`;

@@ -4,13 +4,14 @@ import type { DeployBlock } from "#protocol/job-actions.ts";
 import { copyIntoRoot } from "../../host/inside-root.ts";
 import { runCommand } from "../../host/spawn.ts";
 import { requireTool } from "../../host/tool.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import { appendCpio } from "../../overlay/cpio.ts";
 import { cpioFolders } from "../../overlay/cpio-folders.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { overlaySlot } from "../../pipeline/job-slots.ts";
 import { hasLavaOverlay } from "./append-overlays.ts";
-import { mapping, type NetworkFile } from "./network-files.ts";
+import { type NetworkFile } from "./network-files.ts";
 import { nfsRootSlot, persistentNfsSlot, ramdiskSlot } from "./network-slots.ts";
 
 /**
@@ -52,7 +53,7 @@ export const applyOverlayTftp = (block: DeployBlock, files: readonly NetworkFile
 });
 
 const wants = (block: DeployBlock, key: string): boolean => {
-  const item = mapping(block[key]);
+  const item = findMapping(block[key]);
   return item !== undefined && item["install_overlay"] !== false;
 };
 

@@ -2,6 +2,7 @@ import type { DeployBlock } from "#protocol/job-actions.ts";
 import type { Console } from "../../console/console.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import { shellQuote } from "../../overlay/shell-quote.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
@@ -9,7 +10,6 @@ import { consoleSlot, promptsSlot } from "../../pipeline/job-slots.ts";
 import type { Slot, Slots } from "../../pipeline/slot.ts";
 import { serveFile } from "../../services/file-server.ts";
 import { promptPatterns } from "../login/prompt-patterns.ts";
-import { mappingOf } from "./deploy-block.ts";
 
 /** The downloaded files of the block by label; `image` is the one that is written. */
 export type DdImages = ReadonlyMap<string, Slot<string>>;

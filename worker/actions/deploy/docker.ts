@@ -1,9 +1,9 @@
+import { refusal } from "../../host/device-methods.ts";
 import { containerClient } from "../../drivers/container-client.ts";
 import { pullImage, readContainerBlock } from "../../drivers/container-image.ts";
 import type { JobContext } from "../../pipeline/action.ts";
 import { dockerImageSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
-import { lacksDeployMethod } from "./deploy-block.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /** An image of a container that will be the DUT (DISPATCHER.md 11). */
@@ -11,7 +11,7 @@ export const dockerDeploy: DeployStrategy = {
   family: "deploy",
   name: "docker",
   refuses: (block, job) =>
-    lacksDeployMethod("docker", block, job) ??
+    refusal("deploy", "docker", block.to, job) ??
     (block["image"] === undefined ? "the block has no image" : undefined),
   action: (block, context) => {
     const { overlayTests, hasShell } = context;

@@ -6,11 +6,11 @@ import { pullImage, readContainerBlock } from "../../drivers/container-image.ts"
 import { deviceContainerOptions, runInContainer } from "../../drivers/container.ts";
 import { dispatcherIp } from "../../host/dispatcher-ip.ts";
 import { downloadsFolder } from "../../host/job-folders.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import { shellQuote } from "../../overlay/shell-quote.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { overlayTarballSlot, placeholdersSlot } from "../../pipeline/job-slots.ts";
-import { mappingOf } from "./deploy-block.ts";
 
 const IN_CONTAINER = "/lava-downloads";
 const SCRIPT = "postprocess.sh";

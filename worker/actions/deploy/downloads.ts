@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { downloadsFolder } from "../../host/job-folders.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { overlaySteps } from "./append-overlays.ts";
-import { mappingOf } from "./deploy-block.ts";
 import { postprocessInContainer } from "./download-postprocess.ts";
 import { downloadRetry } from "../download/download-action.ts";
 import { blockImages, imagesRefusal } from "./image-downloads.ts";

@@ -1,4 +1,6 @@
 import type { DeployBlock } from "#protocol/job-actions.ts";
+import { refusal } from "../../host/device-methods.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
 import { imagesSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
@@ -10,7 +12,6 @@ import { rebootAfter } from "../fastboot/fastboot-reboot.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 import { hasLavaOverlay } from "./append-overlays.ts";
 import { applyOverlayImage, applyOverlaySparseImage } from "./apply-overlay-image.ts";
-import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { blockImages, forgetImages, imageDownload, type BlockImage } from "./image-downloads.ts";
 
 /** Images flashed to a board's partitions by fastboot (DISPATCHER.md 11, 11.3). */
@@ -18,7 +19,7 @@ export const fastbootDeploy: DeployStrategy = {
   family: "deploy",
   name: "fastboot",
   refuses: (block, job) =>
-    lacksDeployMethod("fastboot", block, job) ?? lacksFastboot(job) ?? wrongImage(block),
+    refusal("deploy", "fastboot", block.to, job) ?? lacksFastboot(job) ?? wrongImage(block),
   action: (block, context) => {
     const { job, overlayTests, hasShell } = context;
     const needsOverlay = overlayTests.length > 0;

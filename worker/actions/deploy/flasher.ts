@@ -1,13 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { DeployBlock } from "#protocol/job-actions.ts";
+import { refusal } from "../../host/device-methods.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { imagesSlot, placeholdersSlot } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { checkCommands } from "../power/command-list.ts";
 import { runDeviceCommands } from "../power/device-commands.ts";
-import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { blockImages, forgetImages, imageDownload } from "./image-downloads.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
@@ -19,7 +20,7 @@ export const flasherDeploy: DeployStrategy = {
   family: "deploy",
   name: "flasher",
   refuses: (block, job) => {
-    const lacks = lacksDeployMethod("flasher", block, job);
+    const lacks = refusal("deploy", "flasher", block.to, job);
     if (lacks !== undefined) return lacks;
     if (!Array.isArray(commandsOf(job))) return "the device's flasher has no commands";
     // What isn't downloaded becomes an argument as it stands: an address can't be taken for an option.

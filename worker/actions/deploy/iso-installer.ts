@@ -2,13 +2,14 @@ import { open, rm } from "node:fs/promises";
 import path from "node:path";
 import { extractFromIso } from "../../host/iso9660.ts";
 import type { DeployBlock } from "#protocol/job-actions.ts";
+import { refusal } from "../../host/device-methods.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { guestDriveSlot, imagesSlot, installerSlot } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { applyOverlayGuest } from "./apply-overlay-guest.ts";
-import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { blockImages, forgetImages, imageDownload } from "./image-downloads.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
@@ -21,7 +22,8 @@ export const isoInstallerDeploy: DeployStrategy = {
   family: "deploy",
   name: "iso-installer",
   refuses: (block, job) => {
-    const lacks = lacksDeployMethod("image", block, job, "iso-installer");
+    if (block.to !== "iso-installer") return `the deployment is to ${block.to}`;
+    const lacks = refusal("deploy", "image", "image", job);
     if (lacks !== undefined) return lacks;
     const images = mappingOf(block["images"]);
     const missing = ["iso", "preseed"].find((label) => !mappingOf(images[label])["url"]);

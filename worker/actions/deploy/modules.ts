@@ -4,11 +4,12 @@ import type { DeployBlock } from "#protocol/job-actions.ts";
 import { copyIntoRoot } from "../../host/inside-root.ts";
 import { unpackTar } from "../../host/tar.ts";
 import { requireTool } from "../../host/tool.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import { appendCpio } from "../../overlay/cpio.ts";
 import { cpioFolders } from "../../overlay/cpio-folders.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { fileSlot, mapping } from "./network-files.ts";
+import { fileSlot } from "./network-files.ts";
 import { modulesSlot, nfsRootSlot, ramdiskSlot } from "./network-slots.ts";
 
 /**
@@ -19,9 +20,9 @@ export const extractModules = (block: DeployBlock): Action => ({
   name: "extract-modules",
   onTimeout: "Infrastructure",
   validate: async () => {
-    if (!mapping(block["modules"])) return;
+    if (!findMapping(block["modules"])) return;
     requireTool("tar");
-    if (mapping(block["ramdisk"]) || mapping(block["nfsrootfs"])) return;
+    if (findMapping(block["ramdisk"]) || findMapping(block["nfsrootfs"])) return;
     const message = "modules: there is no ramdisk and no nfsrootfs that they could be put into";
     throw new JobFailure("Job", message);
   },
@@ -30,18 +31,18 @@ export const extractModules = (block: DeployBlock): Action => ({
     if (archive === undefined) return;
     // A folder when the job says `archive: tar` of it.
     let folder = archive;
-    if (mapping(block["modules"])?.["archive"] !== "tar") {
+    if (findMapping(block["modules"])?.["archive"] !== "tar") {
       folder = path.join(job.scratch, `modules-${level}`);
       await unpackTar(archive, folder, { signal });
     }
     slots.put(modulesSlot, folder);
     const nfsRoot = slots.find(nfsRootSlot);
-    if (nfsRoot && mapping(block["nfsrootfs"])?.["install_modules"] !== false) {
+    if (nfsRoot && findMapping(block["nfsrootfs"])?.["install_modules"] !== false) {
       await copyIntoRoot(folder, nfsRoot.folder);
       log.debug("the modules are in the NFS root file system");
     }
     const ramdisk = slots.find(ramdiskSlot);
-    if (ramdisk && mapping(block["ramdisk"])?.["install_modules"] !== false) {
+    if (ramdisk && findMapping(block["ramdisk"])?.["install_modules"] !== false) {
       const exists = await cpioFolders(ramdisk.path, ramdisk.start);
       const file = await open(ramdisk.path, "r+");
       try {

@@ -1,8 +1,9 @@
+import { refusal } from "../../host/device-methods.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import { bootKindSlot, placeholdersSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { requireTftp } from "../../services/tftp-folder.ts";
-import { lacksDeployMethod } from "./deploy-block.ts";
-import { downloadSteps, mapping, networkFiles } from "./network-files.ts";
+import { downloadSteps, networkFiles } from "./network-files.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 import { prepareKernel } from "./prepare-kernel.ts";
 import { offerFiles, openTftp } from "./tftp-files.ts";
@@ -13,9 +14,9 @@ export const nbdDeploy: DeployStrategy = {
   family: "deploy",
   name: "nbd",
   refuses: (block, job) => {
-    const lacks = lacksDeployMethod("nbd", block, job);
+    const lacks = refusal("deploy", "nbd", block.to, job);
     if (lacks !== undefined) return lacks;
-    const missing = ["kernel", "nbdroot", "initrd"].find((key) => !mapping(block[key]));
+    const missing = ["kernel", "nbdroot", "initrd"].find((key) => !findMapping(block[key]));
     if (missing) return `the block has no ${missing}`;
     const unfit = ["nfsrootfs", "ramdisk"].find((key) => block[key] !== undefined);
     return unfit ? `${unfit} is not for nbd` : undefined;
@@ -23,7 +24,7 @@ export const nbdDeploy: DeployStrategy = {
   action: (block, context) => {
     const { job } = context;
     const files = networkFiles(block, ["initrd", "kernel", "dtb", "nbdroot"]);
-    const hasKernelType = mapping(block["kernel"])?.["type"] !== undefined;
+    const hasKernelType = findMapping(block["kernel"])?.["type"] !== undefined;
     return {
       name: "nbd-deploy",
       gives: [placeholdersSlot, bootKindSlot, tftpFilesSlot],

@@ -1,4 +1,5 @@
 import type { DeployBlock } from "#protocol/job-actions.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
 import { slot, type Slot, type Slots } from "../../pipeline/slot.ts";
 import type { StrategyContext } from "../../pipeline/strategy.ts";
@@ -18,7 +19,7 @@ export interface NetworkFile {
 /** The files of a block under these keys, in the order of the keys; what the job doesn't give is left out. */
 export function networkFiles(block: DeployBlock, keys: readonly string[]): NetworkFile[] {
   return keys.flatMap((key) => {
-    const source = mapping(block[key]);
+    const source = findMapping(block[key]);
     return typeof source?.["url"] === "string" ? [networkFile(key, source)] : [];
   });
 }
@@ -67,15 +68,10 @@ export function clearFiles(of: Slots): void {
 
 /** `parameters` of the device's `actions: deploy`: `add_header`, `mkimage_arch` ... */
 export const deployParameters = ({ device }: JobContext): Mapping =>
-  mapping((device.actions.deploy as Mapping)["parameters"]) ?? {};
+  findMapping((device.actions.deploy as Mapping)["parameters"]) ?? {};
 
 export const deployMethods = ({ device }: JobContext): string[] =>
   Object.keys(device.actions.deploy.methods ?? {});
 
 export const bootMethods = ({ device }: JobContext): string[] =>
   Object.keys(device.actions.boot.methods ?? {});
-
-export const mapping = (value: unknown): Mapping | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Mapping)
-    : undefined;

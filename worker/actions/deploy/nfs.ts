@@ -1,9 +1,10 @@
+import { refusal } from "../../host/device-methods.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import { placeholdersSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { applyOverlayTftp } from "./apply-overlay-tftp.ts";
-import { lacksDeployMethod } from "./deploy-block.ts";
 import { extractModules } from "./modules.ts";
-import { deployMethods, downloadSteps, mapping, networkFiles } from "./network-files.ts";
+import { deployMethods, downloadSteps, networkFiles } from "./network-files.ts";
 import { extractNfsrootfs } from "./nfsrootfs.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 import { clearNetworkSlots, nfsPlaceholders } from "./tftp-files.ts";
@@ -13,11 +14,11 @@ export const nfsDeploy: DeployStrategy = {
   family: "deploy",
   name: "nfs",
   refuses: (block, job) => {
-    const lacks = lacksDeployMethod("nfs", block, job);
+    const lacks = refusal("deploy", "nfs", block.to, job);
     if (lacks !== undefined) return lacks;
     if (deployMethods(job).includes("image"))
       return "the device has deploy method image: NFS is for QEMU then";
-    return mapping(block["nfsrootfs"]) ? undefined : "the block has no nfsrootfs";
+    return findMapping(block["nfsrootfs"]) ? undefined : "the block has no nfsrootfs";
   },
   action: (block, context) => {
     const { overlayTests, hasShell } = context;

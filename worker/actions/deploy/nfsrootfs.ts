@@ -2,10 +2,11 @@ import type { DeployBlock } from "#protocol/job-actions.ts";
 import { folderInRoot } from "../../host/inside-root.ts";
 import { runCommand } from "../../host/spawn.ts";
 import { requireTool } from "../../host/tool.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { nfsFolder, nfsRoot } from "../../services/nfs-root.ts";
-import { fileSlot, mapping } from "./network-files.ts";
+import { fileSlot } from "./network-files.ts";
 import { nfsRootSlot, persistentNfsSlot } from "./network-slots.ts";
 
 /** `extract-nfsrootfs`: unpacks the root file system into an exported folder. */
@@ -13,7 +14,7 @@ export const extractNfsrootfs = (block: DeployBlock): Action => ({
   name: "extract-nfsrootfs",
   onTimeout: "Infrastructure",
   validate: async ({ job }) => {
-    if (!mapping(block["nfsrootfs"])) return;
+    if (!findMapping(block["nfsrootfs"])) return;
     requireTool("tar");
     prefixOf(block);
     nfsRoot(job);
@@ -23,7 +24,8 @@ export const extractNfsrootfs = (block: DeployBlock): Action => ({
     const archive = slots.find(fileSlot("nfsrootfs"));
     if (archive === undefined) return;
     const top = await nfsFolder(context);
-    if (mapping(block["nfsrootfs"])?.["archive"] === "tar") await moveTree(archive, top, signal);
+    if (findMapping(block["nfsrootfs"])?.["archive"] === "tar")
+      await moveTree(archive, top, signal);
     else await unpackRoot(archive, top, signal);
     const folder = await folderInRoot(top, prefixOf(block));
     slots.put(nfsRootSlot, { folder, server: "", exported: folder });
@@ -46,7 +48,7 @@ export const parsePersistentNfs = (block: DeployBlock): Action => ({
 });
 
 function addressOf(block: DeployBlock): { server: string; exported: string } {
-  const address = String(mapping(block["persistent_nfs"])?.["address"] ?? "");
+  const address = String(findMapping(block["persistent_nfs"])?.["address"] ?? "");
   const [, server, exported] = /^(\[[\da-fA-F:]+\]|[\w.][\w.-]*):(\/[^\s,]*)$/.exec(address) ?? [];
   if (server !== undefined && exported !== undefined) return { server, exported };
   const message = `persistent_nfs.address '${address}': expected SERVER:/PATH`;
@@ -55,7 +57,7 @@ function addressOf(block: DeployBlock): { server: string; exported: string } {
 
 /** The part of the archive that is the DUT's root. */
 function prefixOf(block: DeployBlock): string {
-  const prefix = mapping(block["nfsrootfs"])?.["prefix"];
+  const prefix = findMapping(block["nfsrootfs"])?.["prefix"];
   if (prefix === undefined || prefix === null) return "";
   const text = String(prefix);
   if (text.endsWith("/") && !text.startsWith("/") && !text.split("/").includes("..")) return text;

@@ -1,5 +1,5 @@
+import { refusal } from "../../host/device-methods.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
-import { lacksDeployMethod } from "./deploy-block.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
 /**
@@ -9,6 +9,6 @@ import { lavaOverlay } from "../overlay/overlay-actions.ts";
 export const overlayDeploy: DeployStrategy = {
   family: "deploy",
   name: "overlay",
-  refuses: (block, job) => lacksDeployMethod("overlay", block, job),
+  refuses: (block, job) => refusal("deploy", "overlay", block.to, job),
   action: (block, context) => lavaOverlay(context, block),
 };

@@ -3,10 +3,11 @@ import path from "node:path";
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import { runCommand } from "../../host/spawn.ts";
 import { requireTool } from "../../host/tool.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { tftpFilesSlot } from "../../pipeline/job-slots.ts";
-import { deployParameters, fileSlot, mapping } from "./network-files.ts";
+import { deployParameters, fileSlot } from "./network-files.ts";
 import { fitSlot, ramdiskSlot } from "./network-slots.ts";
 
 /**
@@ -17,7 +18,7 @@ export const prepareFit = (block: DeployBlock): Action => ({
   name: "prepare-fit",
   validate: async ({ job }) => {
     const arch = archOf(job);
-    if (!arch || !mapping(block["kernel"])) return;
+    if (!arch || !findMapping(block["kernel"])) return;
     requireTool("mkimage");
     if (arch === "arm64") requireTool("xz");
     loadAddress(job);

@@ -3,12 +3,13 @@ import { copyFile, mkdir, open } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { DeployBlock } from "#protocol/job-actions.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import { isUimageArch, UIMAGE_HEADER_BYTES, writeUimageHeader } from "../../overlay/uimage.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import { bootKindFor, loadAddresses } from "../bootloader/boot-kind.ts";
-import { bootMethods, deployParameters, fileSlot, mapping } from "./network-files.ts";
+import { bootMethods, deployParameters, fileSlot } from "./network-files.ts";
 import { kernelSlot } from "./network-slots.ts";
 import { prepareFit } from "./prepare-fit.ts";
 
@@ -28,7 +29,7 @@ export const prepareKernel = (block: DeployBlock, job: JobContext): Action => {
 const ubootPrepareKernel = (block: DeployBlock): Action => ({
   name: "uboot-prepare-kernel",
   validate: async ({ job }) => {
-    if (mapping(block["kernel"])) conversionOf(block, job);
+    if (findMapping(block["kernel"])) conversionOf(block, job);
   },
   run: async ({ slots, job, log, signal }) => {
     let kernel = slots.find(fileSlot("kernel"));
@@ -68,8 +69,8 @@ interface Conversion {
 /** @throws JobFailure when the device lacks what a conversion needs. */
 function conversionOf(block: DeployBlock, job: JobContext): Conversion {
   const parameters = deployParameters(job);
-  const { kernelType, bootCommand } = bootKindFor(mapping(block["kernel"])?.["type"], job);
-  const dtb = isTrue(parameters["append_dtb"]) && Boolean(mapping(block["dtb"]));
+  const { kernelType, bootCommand } = bootKindFor(findMapping(block["kernel"])?.["type"], job);
+  const dtb = isTrue(parameters["append_dtb"]) && Boolean(findMapping(block["dtb"]));
   if (bootCommand !== "bootm" || kernelType === "uimage") return { dtb, uimage: undefined };
   const arch = String(parameters["mkimage_arch"] ?? "");
   if (!isUimageArch(arch)) {

@@ -1,9 +1,10 @@
 import type { DeployBlock } from "#protocol/job-actions.ts";
+import { refusal } from "../../host/device-methods.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { imagesSlot, placeholdersSlot, uefiSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { applyOverlayTftp } from "./apply-overlay-tftp.ts";
-import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { downloadRetry } from "../download/download-action.ts";
 import { blockImages, forgetImages, imageDownload, imagesRefusal } from "./image-downloads.ts";
 import { fileSlot } from "./network-files.ts";
@@ -16,7 +17,7 @@ export const qemuNfsDeploy: DeployStrategy = {
   family: "deploy",
   name: "qemu-nfs",
   refuses: (block, job) => {
-    const lacks = lacksDeployMethod("nfs", block, job);
+    const lacks = refusal("deploy", "nfs", block.to, job);
     if (lacks !== undefined) return lacks;
     const offered = Object.keys(job.device.actions.boot.methods ?? {});
     if (!offered.includes("qemu-nfs")) {

@@ -3,6 +3,7 @@ import { mkdir, open } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { DeployBlock } from "#protocol/job-actions.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import { isInitramfs } from "../../overlay/cpio-folders.ts";
 import {
   isUimage,
@@ -13,7 +14,7 @@ import {
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { tftpFilesSlot } from "../../pipeline/job-slots.ts";
-import { deployParameters, fileSlot, mapping } from "./network-files.ts";
+import { deployParameters, fileSlot } from "./network-files.ts";
 import { ramdiskSlot } from "./network-slots.ts";
 
 /**
@@ -25,11 +26,11 @@ export const extractOverlayRamdisk = (block: DeployBlock, needsOverlay: boolean)
   name: "extract-overlay-ramdisk",
   onTimeout: "Infrastructure",
   validate: async ({ job }) => {
-    if (mapping(block["ramdisk"])) checkHeader(job);
+    if (findMapping(block["ramdisk"])) checkHeader(job);
   },
   run: async (context) => {
     const { slots, job, log, signal } = context;
-    const ramdisk = mapping(block["ramdisk"]);
+    const ramdisk = findMapping(block["ramdisk"]);
     const file = slots.find(fileSlot("ramdisk"));
     if (!ramdisk || file === undefined) return;
     if (ramdisk["install_modules"] === false && ramdisk["install_overlay"] === false) {

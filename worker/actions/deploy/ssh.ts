@@ -1,3 +1,4 @@
+import { refusal } from "../../host/device-methods.ts";
 import path from "node:path";
 import { unpackTar } from "../../host/tar.ts";
 import { requireTool } from "../../host/tool.ts";
@@ -5,7 +6,6 @@ import type { Action } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { slot, type Slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
-import { lacksDeployMethod } from "./deploy-block.ts";
 import { downloadRetry } from "../download/download-action.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
@@ -16,7 +16,7 @@ const FILES = ["firmware", "kernel", "dtb", "rootfs", "modules"];
 export const sshDeploy: DeployStrategy = {
   family: "deploy",
   name: "ssh",
-  refuses: (block, job) => lacksDeployMethod("ssh", block, job),
+  refuses: (block, job) => refusal("deploy", "ssh", block.to, job),
   action: (block, context) => {
     const files = new Map(
       FILES.flatMap((label) => {

@@ -1,10 +1,10 @@
 import type { DeployBlock } from "#protocol/job-actions.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
 import { slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy, StrategyContext } from "../../pipeline/strategy.ts";
 import { applyOverlayImage } from "./apply-overlay-image.ts";
 import { ddImage, type DdImages } from "./dd-image.ts";
-import { mappingOf } from "./deploy-block.ts";
 import { downloadRetry } from "../download/download-action.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 

@@ -2,11 +2,12 @@ import { chmod, mkdtemp } from "node:fs/promises";
 import path from "node:path";
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import { dispatcherIp } from "../../host/dispatcher-ip.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { bootKindSlot, placeholdersSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import { publish, tftpFolder } from "../../services/tftp-folder.ts";
 import { bootKindFor } from "../bootloader/boot-kind.ts";
-import { clearFiles, mapping, type NetworkFile } from "./network-files.ts";
+import { clearFiles, type NetworkFile } from "./network-files.ts";
 import {
   fitSlot,
   kernelSlot,
@@ -80,7 +81,7 @@ export async function offerFiles(
   known["PRESEED_LOCAL"] = slots.find(preseedLocalSlot) ?? "";
   Object.assign(known, nfsPlaceholders(context));
   slots.put(placeholdersSlot, known);
-  slots.put(bootKindSlot, bootKindFor(mapping(block["kernel"])?.["type"], job));
+  slots.put(bootKindSlot, bootKindFor(findMapping(block["kernel"])?.["type"], job));
   log.debug(`for the bootloader: ${JSON.stringify(known)}`);
 }
 

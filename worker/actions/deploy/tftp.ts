@@ -1,15 +1,15 @@
 import type { DeployBlock } from "#protocol/job-actions.ts";
+import { refusal } from "../../host/device-methods.ts";
+import { findMapping } from "../../host/mapping-of.ts";
 import type { Action } from "../../pipeline/action.ts";
 import { bootKindSlot, placeholdersSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy, StrategyContext } from "../../pipeline/strategy.ts";
 import { requireTftp } from "../../services/tftp-folder.ts";
 import { applyOverlayTftp } from "./apply-overlay-tftp.ts";
-import { lacksDeployMethod } from "./deploy-block.ts";
 import { extractModules } from "./modules.ts";
 import {
   bootMethods,
   downloadSteps,
-  mapping,
   networkFile,
   networkFiles,
   type NetworkFile,
@@ -26,7 +26,7 @@ export const tftpDeploy: DeployStrategy = {
   family: "deploy",
   name: "tftp",
   refuses: (block, job) => {
-    const lacks = lacksDeployMethod("tftp", block, job);
+    const lacks = refusal("deploy", "tftp", block.to, job);
     if (lacks !== undefined) return lacks;
     if (block["nfsrootfs"] && block["persistent_nfs"]) {
       return "the block has nfsrootfs and persistent_nfs: expected one of them";
@@ -58,13 +58,13 @@ const ORDER = ["ramdisk", "kernel", "dtb", "nfsrootfs", "modules", "preseed", "t
 
 const deviceTreeOverlays = (block: DeployBlock): NetworkFile[] =>
   (Array.isArray(block["dtbo"]) ? block["dtbo"] : []).flatMap((source: unknown, n) => {
-    const one = mapping(source);
+    const one = findMapping(source);
     return one ? [networkFile(`dtbo${n}`, one)] : [];
   });
 
 const extraFiles = (block: DeployBlock): NetworkFile[] =>
-  Object.entries(mapping(block["extra_files"]) ?? {}).flatMap(([name, source]) => {
-    const one = mapping(source);
+  Object.entries(findMapping(block["extra_files"]) ?? {}).flatMap(([name, source]) => {
+    const one = findMapping(source);
     return one ? [networkFile(`extra_files.${name}`, one)] : [];
   });
 
@@ -73,7 +73,7 @@ function prepareTftpOverlay(
   files: readonly NetworkFile[],
   { overlayTests, job }: StrategyContext,
 ): Action {
-  const hasKernelType = mapping(block["kernel"])?.["type"] !== undefined;
+  const hasKernelType = findMapping(block["kernel"])?.["type"] !== undefined;
   const needsOverlay = overlayTests.length > 0;
   return {
     name: "prepare-tftp-overlay",

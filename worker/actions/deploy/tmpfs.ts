@@ -1,17 +1,21 @@
+import { refusal } from "../../host/device-methods.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import { imagesSlot, uefiSlot } from "../../pipeline/job-slots.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { downloadRetry } from "../download/download-action.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 import { hasLavaOverlay } from "./append-overlays.ts";
 import { applyOverlayGuest } from "./apply-overlay-guest.ts";
-import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { blockImages, imageDownload, imagesRefusal } from "./image-downloads.ts";
 
 /** Files for a virtual device, each with the argument that hands it to the emulator (DISPATCHER.md 11). */
 export const tmpfsDeploy: DeployStrategy = {
   family: "deploy",
   name: "tmpfs",
-  refuses: (block, job) => lacksDeployMethod("image", block, job, "tmpfs") ?? imagesRefusal(block),
+  refuses: (block, job) =>
+    block.to === "tmpfs"
+      ? (refusal("deploy", "image", "image", job) ?? imagesRefusal(block))
+      : `the deployment is to ${block.to}`,
   action: (block, context) => {
     const { overlayTests, hasShell } = context;
     const needsOverlay = overlayTests.length > 0;

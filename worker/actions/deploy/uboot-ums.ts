@@ -1,9 +1,10 @@
+import { refusal } from "../../host/device-methods.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import { imagesSlot } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { applyOverlayImage } from "./apply-overlay-image.ts";
 import { downloadRetry } from "../download/download-action.ts";
-import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { forgetImages } from "./image-downloads.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
@@ -12,7 +13,7 @@ export const ubootUmsDeploy: DeployStrategy = {
   family: "deploy",
   name: "u-boot-ums",
   refuses: (block, job) =>
-    lacksDeployMethod("u-boot-ums", block, job) ??
+    refusal("deploy", "u-boot-ums", block.to, job) ??
     (mappingOf(block["image"])["url"] === undefined ? "the block has no image.url" : undefined),
   action: (block, context) => {
     const source = mappingOf(block["image"]);

@@ -1,10 +1,11 @@
+import { refusal } from "../../host/device-methods.ts";
+import { mappingOf } from "../../host/mapping-of.ts";
 import type { JobContext, RunContext } from "../../pipeline/action.ts";
 import { slot } from "../../pipeline/slot.ts";
 import type { DeployStrategy } from "../../pipeline/strategy.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { checkCommands } from "../power/command-list.ts";
 import { runDeviceCommands } from "../power/device-commands.ts";
-import { lacksDeployMethod, mappingOf } from "./deploy-block.ts";
 import { downloadRetry } from "../download/download-action.ts";
 import { lavaOverlay } from "../overlay/overlay-actions.ts";
 
@@ -15,7 +16,7 @@ export const usbgMsDeploy: DeployStrategy = {
   family: "deploy",
   name: "usbg-ms",
   refuses: (block, job) => {
-    const lacks = lacksDeployMethod("usbg-ms", block, job);
+    const lacks = refusal("deploy", "usbg-ms", block.to, job);
     if (lacks !== undefined) return lacks;
     const keys = Object.keys(commandsOf(job)).sort().join(", ");
     if (keys !== "disable, enable")

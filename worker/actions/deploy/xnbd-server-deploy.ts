@@ -1,11 +1,12 @@
 import { randomInt } from "node:crypto";
+import { findMapping } from "../../host/mapping-of.ts";
 import type { Action, JobContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { slot } from "../../pipeline/slot.ts";
 import { dispatcherIp } from "../../host/dispatcher-ip.ts";
 import { requireTool } from "../../host/tool.ts";
 import { startNbdServer } from "../../services/nbd-server.ts";
-import { fileSlot, mapping } from "./network-files.ts";
+import { fileSlot } from "./network-files.ts";
 
 /** Where the DUT finds its root device. */
 export const nbdServerSlot = slot<{ readonly address: string; readonly port: number }>(
@@ -44,8 +45,8 @@ const PORTS = 1000;
 
 /** `protocols: lava-xnbd: port` (JOB.md 8.2). */
 function wantedPort({ definition }: JobContext): number | "auto" {
-  const protocols = mapping((definition as Record<string, unknown>)["protocols"]);
-  const port = mapping(protocols?.["lava-xnbd"])?.["port"] ?? "auto";
+  const protocols = findMapping((definition as Record<string, unknown>)["protocols"]);
+  const port = findMapping(protocols?.["lava-xnbd"])?.["port"] ?? "auto";
   if (port === "auto") return port;
   const number = Number(port);
   if (Number.isInteger(number) && number >= 1024 && number <= 65_535) return number;
