@@ -74,7 +74,7 @@ async function run({ signal, log }: ComposeContext, argv: Argv): Promise<void> {
     output
       .trim()
       .split("\n")
-      .findLast((line) => !/^exit code: /.test(line)) ?? "";
+      .findLast((line) => !line.startsWith("exit code: ")) ?? "";
   const message = `'${argv.join(" ")}' failed: exit code ${failed}${said && `; it said last: ${said}`}`;
   throw new JobFailure("Infrastructure", message);
 }
