@@ -1,7 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogLevel } from "#protocol/log-record.ts";
-import { JobFailure } from "../pipeline/job-failure.ts";
+import { JobFailure, type Evidence } from "../pipeline/job-failure.ts";
 import { SeenText } from "./seen-text.ts";
 import { Transcript } from "./transcript.ts";
 import type { Transport } from "./transport.ts";
@@ -9,6 +9,8 @@ import type { Transport } from "./transport.ts";
 /** Of what a DUT said last, in a message. */
 const LAST_WORDS_CHARS = 300;
 const MAX_NAMED = 5;
+/** More than what a line gives when a board is plugged or unplugged. */
+const SPEECH = /[^\s\0\uFFFD]/;
 
 export interface ConsoleOptions {
   /** Logs one line and says its number in the log. */
@@ -45,7 +47,8 @@ export class Console {
   readonly #transcript: Transcript;
   readonly #seen = new SeenText();
   readonly #decoder = new StringDecoder("utf8");
-  #lastLogLine = 0;
+  #lastLogLine: number | undefined;
+  #hasSpoken = false;
   #ended: string | undefined;
   #wake: () => void = () => {};
   /** What ends a line that is typed; deployment data may say otherwise. */
@@ -86,6 +89,16 @@ export class Console {
     return this.#ended === undefined;
   }
 
+  /** Nothing was said since the connection was opened, or since the DUT's last start. What a plug's spark adds is nothing. */
+  get isSilent(): boolean {
+    return !this.#hasSpoken;
+  }
+
+  /** The DUT is powered on or reset now: it has said nothing yet. */
+  restarts(): void {
+    this.#hasSpoken = false;
+  }
+
   /** Characters received so far: grows with everything the DUT says. */
   get received(): number {
     return this.#seen.end;
@@ -117,7 +130,9 @@ export class Console {
   timedOut(patterns: Readonly<Record<string, RegExp>>, seconds: number): JobFailure {
     const after = `${Number(seconds.toFixed(1))} s`;
     const message = `wait for prompt timed out after ${after}: ${this.#situation(patterns)}`;
-    return new JobFailure("Job", message);
+    const failure = new JobFailure("Job", message, { evidence: this.#evidence(patterns) });
+    if (this.isSilent) failure.blameSilence();
+    return failure;
   }
 
   /** As `expect`, with undefined when the time is over. */
@@ -129,15 +144,14 @@ export class Console {
     const deadline = Date.now() + timeoutSeconds * 1000;
     for (;;) {
       if (signal.aborted) {
-        // The time-out of whoever waits says nothing about the DUT.
         this.#log("debug", `waited in vain: ${this.#situation(patterns)}`);
+        this.#explain(signal.reason, patterns);
         signal.throwIfAborted();
       }
       const match = this.#find(patterns, options);
       if (match) return match;
       if (this.#ended !== undefined) {
-        const said = this.#lastWords();
-        throw new JobFailure("Infrastructure", `Connection closed: ${this.#ended}${said}`);
+        throw this.#closed(this.#ended + this.#lastWords());
       }
       const left = deadline - Date.now();
       if (left <= 0) return undefined;
@@ -147,7 +161,7 @@ export class Console {
 
   async send(text: string): Promise<void> {
     if (this.#ended !== undefined) {
-      throw new JobFailure("Infrastructure", `Connection closed: ${this.#ended}`);
+      throw this.#closed(this.#ended);
     }
     this.#log("input", text.replace(/[\r\n]+$/, ""));
     const typist = ++this.#typist;
@@ -186,6 +200,26 @@ export class Console {
     this.#transcript.flush();
   }
 
+  #closed(why: string, cause?: unknown): JobFailure {
+    const message = `Connection closed: ${why}`;
+    return new JobFailure("Infrastructure", message, { cause, evidence: this.#evidence({}) });
+  }
+
+  /** The time-out of whoever waits says nothing about the DUT: the one who waited for it does. */
+  #explain(reason: unknown, patterns: Readonly<Record<string, RegExp>>): void {
+    if (!(reason instanceof JobFailure) || reason.type === "Canceled") return;
+    reason.shownBy(this.#evidence(patterns));
+    if (this.isSilent) reason.blameSilence();
+  }
+
+  /** What was awaited, and the last line that came. */
+  #evidence(patterns: Readonly<Record<string, RegExp>>): Evidence {
+    const sources = Object.values(patterns).slice(0, MAX_NAMED);
+    const pattern = sources.map(({ source }) => source).join(" | ");
+    const line = this.#lastLogLine;
+    return { ...(pattern ? { pattern } : {}), ...(line === undefined ? {} : { line }) };
+  }
+
   #situation(patterns: Readonly<Record<string, RegExp>>): string {
     const awaited = Object.values(patterns).map(({ source }) => `/${source}/`);
     const more = awaited.length > MAX_NAMED ? ` and ${awaited.length - MAX_NAMED} more` : "";
@@ -203,12 +237,13 @@ export class Console {
       await this.#transport.write(Buffer.from(text, "utf8"));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new JobFailure("Infrastructure", `Connection closed: ${why}`, { cause });
+      throw this.#closed(why, cause);
     }
   }
 
   #receive(text: string): void {
     if (text === "") return;
+    if (!this.#hasSpoken) this.#hasSpoken = SPEECH.test(text);
     this.#transcript.add(text);
     const { start } = this.#seen;
     this.#seen.add(text);
@@ -233,7 +268,7 @@ export class Console {
       match: first.match,
       before: this.#seen.before(first.start),
       lineBefore: this.#seen.lineBefore(first.start),
-      logLine: this.#transcript.lineAt(first.start) ?? this.#lastLogLine,
+      logLine: this.#transcript.lineAt(first.start) ?? this.#lastLogLine ?? 0,
     };
     this.#seen.consume(keepMatch ? first.start : first.end);
     this.#transcript.forget(first.start);

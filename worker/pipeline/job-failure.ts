@@ -3,6 +3,10 @@ import type { ErrorType } from "#protocol/failure.ts";
 /** What the system says when it has no room: the worker's fault, and no bug. */
 const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
+/** How the failure of a silent board ends. */
+export const SILENCE =
+  "the board has not said a single character since it was powered on, reset or connected";
+
 /** What a failure was told by: a regular expression, or the line of the log (from 0) that shows it. */
 export interface Evidence {
   readonly pattern?: string;
@@ -12,8 +16,8 @@ export interface Evidence {
 /** The only error an action may throw on purpose; anything else becomes `Bug` in the engine. */
 export class JobFailure extends Error {
   override readonly name = "JobFailure";
-  readonly type: ErrorType;
-  readonly evidence: Evidence | undefined;
+  type: ErrorType;
+  evidence: Evidence | undefined;
 
   constructor(
     type: ErrorType,
@@ -23,6 +27,22 @@ export class JobFailure extends Error {
     super(message, options);
     this.type = type;
     this.evidence = options.evidence;
+  }
+
+  /**
+   * Completes a failure by what shows it; what is known already stays. The failure of a time-out is made before anybody
+   * knows what was awaited then.
+   */
+  shownBy(evidence: Evidence): this {
+    this.evidence = { ...evidence, ...this.evidence };
+    return this;
+  }
+
+  /** The time was waited for a board that never said a word: that is the lab's fault, not the job's. */
+  blameSilence(): void {
+    if (this.type !== "Job") return;
+    this.type = "Infrastructure";
+    this.message += `: ${SILENCE}`;
   }
 
   static from(error: unknown): JobFailure {

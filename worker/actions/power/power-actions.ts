@@ -18,6 +18,7 @@ export const powerOn: Action = power({
   name: "power-on",
   keys: ["pre_power_command", "power_on"],
   onFailure: "Unable to power-on",
+  before: async ({ connection }) => connection.find(consoleSlot)?.restarts(),
 });
 
 /** `power_off`; a device without that command keeps its power, and nothing is wrong (DISPATCHER.md 14). */
@@ -76,4 +77,5 @@ async function forgetConsole({ connection, signal }: RunContext): Promise<void> 
   const console = connection.find(consoleSlot);
   if (!console?.isOpen) return;
   await console.tryExpect({ everything: /[^]+/g }, { timeoutSeconds: 0, signal });
+  console.restarts();
 }

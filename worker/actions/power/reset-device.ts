@@ -39,6 +39,7 @@ async function reboot(context: RunContext, block: Partial<BootBlock>): Promise<v
   for (const command of commands) await console.sendLine(command);
   const message = pythonRegex(shutdownMessage(job, block));
   await console.expect({ message }, { timeoutSeconds, signal });
+  console.restarts();
   context.record({ commands });
 }
 
