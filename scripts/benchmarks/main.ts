@@ -1,5 +1,6 @@
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { measureConsoleEngine } from "./console-engine.ts";
 import { measureJob } from "./job.ts";
 import { measureLambda } from "./lambda.ts";
 import { measureLanguage } from "./language.ts";
@@ -10,7 +11,7 @@ import { measureUboot } from "./uboot.ts";
 /** One figure: what it is and one value a run. */
 export interface Row {
   name: string;
-  unit: "ms" | "MiB" | "kB" | "MB/s" | "%";
+  unit: "ms" | "MiB" | "kB" | "MB" | "MB/s" | "lines/s" | "lines/CPU s" | "%";
   values: number[];
 }
 
@@ -44,6 +45,10 @@ const parts: Record<string, Part> = {
   uboot: {
     about: "what a U-Boot job with a ramdisk costs beyond the DUT's own time",
     run: measureUboot,
+  },
+  "console-engine": {
+    about: "how fast a console is read with twenty patterns armed, and what the log costs",
+    run: measureConsoleEngine,
   },
   memory: {
     about: "memory of the control plane idle, the agent idle, a runner during a job",
