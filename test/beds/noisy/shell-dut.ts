@@ -1,0 +1,71 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import path from "node:path";
+import type { Transport } from "../../../worker/console/transport.ts";
+import { ptyTransport } from "../../../worker/drivers/pty-transport.ts";
+
+export const DUT_SHELLS = ["dash", "ash", "bash"] as const;
+export type DutShell = (typeof DUT_SHELLS)[number];
+
+export const DUT_PROMPT = "root@dut:~# ";
+
+/** What the test shell and the suite use; cksum makes the difference between a journal and plain signals. */
+const TOOLS =
+  "awk basename cat chmod cp cut date dirname env expr grep head id kill ln ls mkdir mktemp mv od printf ps pwd rm rmdir sed seq sh sleep sort stty tail touch tr true uname wc".split(
+    " ",
+  );
+
+/** A DUT that is a shell of this machine on a terminal of its own, at its prompt. */
+export interface ShellDut {
+  /** Path of its shell. */
+  readonly shell: string;
+  open(): Promise<Transport>;
+}
+
+/** Makes one in a folder: `ash` has busybox for all its tools, the others this machine's. Without `journal` it lacks cksum. */
+export function shellDut(
+  folder: string,
+  name: DutShell,
+  { journal }: { journal: boolean },
+): ShellDut {
+  const bin = path.join(folder, "bin");
+  mkdirSync(bin, { recursive: true });
+  const tools = [...TOOLS, ...(journal ? ["cksum"] : []), name];
+  for (const tool of tools) {
+    const file = name === "ash" ? "/bin/busybox" : fileOf(tool);
+    if (file !== undefined) symlinkSync(file, path.join(bin, tool));
+  }
+  const shell = path.join(bin, name);
+  const quiet = name === "bash" ? ["--norc", "--noprofile"] : [];
+  const variables = [`PATH=${bin}`, `HOME=${folder}`, `PS1=${DUT_PROMPT}`, "TERM=vt100", "ENV="];
+  // A console as getty leaves it: it echoes, edits lines and knows Ctrl-C.
+  const settle = 'stty sane rows 24 cols 500; exec "$@"';
+  return {
+    shell,
+    open: () =>
+      ptyTransport([
+        ...(["/usr/bin/env", "-i", `--chdir=${folder}`] as const),
+        ...[...variables, `${bin}/sh`, "-c", settle, "sh", shell, ...quiet, "-i"],
+      ]),
+  };
+}
+
+/** Undefined when this machine has no such tool. */
+function fileOf(tool: string): string | undefined {
+  const known = ["/usr/bin", "/bin"].map((dir) => path.join(dir, tool));
+  return known.find((file) => existsSync(file));
+}
+
+/** Why this machine can't be such DUTs; undefined when it can. */
+export function lacksForShells(): string | undefined {
+  for (const [tool, from] of [
+    ["dash", "dash"],
+    ["busybox", "busybox"],
+    ["bash", "bash"],
+    ["script", "bsdutils"],
+  ] as const) {
+    if (fileOf(tool) === undefined) return `${tool} is missing: install ${from}`;
+  }
+  const applets = execFileSync("/bin/busybox", ["--list"], { encoding: "utf8" });
+  return /^stty$/m.test(applets) ? undefined : "this busybox has no stty";
+}
