@@ -9,6 +9,8 @@ import type { Transport } from "./transport.ts";
 /** Of what a DUT said last, in a message. */
 const LAST_WORDS_CHARS = 300;
 const MAX_NAMED = 5;
+/** Of what came this much can be looked at again, consumed or not. */
+const RECENT_CHARS = 16 * 1024;
 /** More than what a line gives when a board is plugged or unplugged. */
 const SPEECH = /[^\s\0\uFFFD]/;
 
@@ -27,6 +29,8 @@ export interface ExpectOptions {
    * patterns only, when there are names.
    */
   readonly inLine?: boolean | readonly string[];
+  /** Gives up early (`tryExpect`): once something came behind offset `since` and nothing more for `ms`, or the end. */
+  readonly quiet?: { readonly ms: number; readonly since: number };
 }
 
 export interface Match<Name extends string> {
@@ -48,6 +52,8 @@ export class Console {
   readonly #seen = new SeenText();
   readonly #decoder = new StringDecoder("utf8");
   #lastLogLine: number | undefined;
+  #recent = "";
+  #receivedAt = performance.now();
   #hasSpoken = false;
   #ended: string | undefined;
   #wake: () => void = () => {};
@@ -80,6 +86,7 @@ export class Console {
       this.#transcript.flush();
       // The end of the connection ends its last line.
       this.#seen.add("\n");
+      this.#recent += "\n";
       this.#ended = why;
       this.#wake();
     });
@@ -102,6 +109,33 @@ export class Console {
   /** Characters received so far: grows with everything the DUT says. */
   get received(): number {
     return this.#seen.end;
+  }
+
+  /** Offset, counted as `received`, up to which all is consumed. */
+  get consumed(): number {
+    return this.#seen.start;
+  }
+
+  /** Milliseconds since the DUT last said something, or the console was opened. */
+  get silentMs(): number {
+    return performance.now() - this.#receivedAt;
+  }
+
+  /** Number, in the log, of the last line that ended. */
+  get lastLogLine(): number {
+    return this.#lastLogLine ?? 0;
+  }
+
+  /** What came since an offset, consumed or not; of long text its end. */
+  textSince(offset: number): string {
+    const length = Math.max(0, this.#seen.end - offset);
+    return length === 0 ? "" : this.#recent.slice(-length);
+  }
+
+  /** All that came is consumed: nobody looks for anything in it any more. */
+  skip(): void {
+    this.#seen.consume(this.#seen.end);
+    this.#transcript.forget(this.#seen.end);
   }
 
   /** Shows each line as it ends, with its number in the log, whoever waits for what; ends with what is returned. */
@@ -150,20 +184,29 @@ export class Console {
       }
       const match = this.#find(patterns, options);
       if (match) return match;
+      const quietMs = this.#quietMs(options.quiet);
+      if (quietMs <= 0) return undefined;
       if (this.#ended !== undefined) {
         throw this.#closed(this.#ended + this.#lastWords());
       }
       const left = deadline - Date.now();
       if (left <= 0) return undefined;
-      await this.#more(left, signal);
+      await this.#more(Math.min(left, quietMs), signal);
     }
   }
 
-  async send(text: string): Promise<void> {
+  /** How long it is until the DUT has been quiet for long enough. */
+  #quietMs(quiet: ExpectOptions["quiet"]): number {
+    if (!quiet || this.received <= quiet.since) return Infinity;
+    return this.isOpen ? quiet.ms - this.silentMs : 0;
+  }
+
+  /** Types; `logged: false` for what the log has already. */
+  async send(text: string, { logged = true } = {}): Promise<void> {
     if (this.#ended !== undefined) {
       throw this.#closed(this.#ended);
     }
-    this.#log("input", text.replace(/[\r\n]+$/, ""));
+    if (logged) this.#log("input", text.replace(/[\r\n]+$/, ""));
     const typist = ++this.#typist;
     if (this.characterDelayMs === 0) return this.#write(text);
     for (const character of text) {
@@ -244,6 +287,8 @@ export class Console {
   #receive(text: string): void {
     if (text === "") return;
     if (!this.#hasSpoken) this.#hasSpoken = SPEECH.test(text);
+    this.#receivedAt = performance.now();
+    this.#recent = (this.#recent + text).slice(-RECENT_CHARS);
     this.#transcript.add(text);
     const { start } = this.#seen;
     this.#seen.add(text);
