@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { errorTypeSchema } from "./failure.ts";
+import { endingEntries, errorTypeSchema } from "./failure.ts";
 import { MAX_CHUNK_BYTES, MAX_CHUNK_RECORDS } from "./log-chunk.ts";
 
 export { MAX_CHUNK_BYTES, MAX_CHUNK_RECORDS };
@@ -136,6 +136,7 @@ export const finishRequestSchema = v.object({
   result: v.picklist(["pass", "fail"]),
   error_type: v.optional(errorTypeSchema),
   error_msg: v.optional(v.pipe(v.string(), v.maxLength(4096))),
+  ...endingEntries,
   /** Number of lines of the whole log. */
   lines: count,
 });

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Action, RunContext } from "../../worker/pipeline/action.ts";
+import type { Evidence } from "#protocol/failure.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
+import { makeRecorder } from "../../worker/pipeline/recorder.ts";
+import { finishJob } from "../../worker/pipeline/run-job.ts";
 import { slot } from "../../worker/pipeline/slot.ts";
 import { aJobContext, run } from "../support/plan-of.ts";
 
@@ -78,7 +81,8 @@ describe("a job that fails", () => {
       name: "block",
       steps: [{ name: "middle", steps: [{ name: "leaf", run: fails("Infrastructure", "dead") }] }],
     });
-    expect(outcome).toEqual({ result: "fail", error_type: "Infrastructure", error_msg: "dead" });
+    expect(outcome).toMatchObject({ result: "fail", error_type: "Infrastructure" });
+    expect(outcome.error_msg).toBe("dead");
     expect(
       results.slice(1, -1).map((record) => [record["case"], record["level"], record["extra"]]),
     ).toEqual([
@@ -92,7 +96,40 @@ describe("a job that fails", () => {
       result: "fail",
       error_msg: "dead",
       error_type: "Infrastructure",
+      evidence: outcome.evidence,
     });
+  });
+
+  test("shows the line that stands last in what failed, unless it knows a better one", async () => {
+    const says = (evidence?: Evidence): Action => ({
+      name: "block",
+      steps: [
+        {
+          name: "leaf",
+          run: async ({ log }) => {
+            log.info("the cable is loose");
+            throw new JobFailure("Infrastructure", "dead", evidence ? { evidence } : {});
+          },
+        },
+      ],
+    });
+    const plain = await run(says());
+    expect(plain.records[plain.outcome.evidence?.line ?? -1]?.msg).toBe("the cable is loose");
+    const exact = await run(says({ pattern: "loose", line: 1 }));
+    expect(exact.outcome.evidence).toEqual({ pattern: "loose", line: 1 });
+    expect(exact.results.at(-1)).toMatchObject({ case: "job", evidence: { pattern: "loose" } });
+  });
+
+  test("shows no secret of the job", async () => {
+    const records: string[] = [];
+    const recorder = makeRecorder({ sink: (line) => records.push(line), secrets: ["hunter2"] });
+    const evidence = { pattern: "password: hunter2" };
+    const { evidence: shown } = finishJob(
+      recorder,
+      new JobFailure("Job", "no prompt", { evidence }),
+    );
+    expect(shown).toEqual({ pattern: "password: [MASKED]" });
+    expect(records.join()).not.toContain("hunter2");
   });
 
   test("by an error nobody planned is a Bug, and shows where it came from", async () => {
@@ -183,7 +220,9 @@ describe("time-outs", () => {
 });
 
 describe("retries", () => {
-  const job = aJobContext({ actions: [{ boot: { method: "qemu", failure_retry: 3 } }] });
+  const job = aJobContext({
+    actions: [{ boot: { method: "qemu", failure_retry: 3, failure_retry_interval: 0 } }],
+  });
   const flaky = (failures: number, type: JobFailure["type"] = "Job"): [Action, () => number] => {
     let n = 0;
     const leaf: Action = {
@@ -197,6 +236,15 @@ describe("retries", () => {
     return [{ name: "block", retries: true, steps: [leaf] }, () => n];
   };
 
+  const report: Action = {
+    name: "report",
+    run: async ({ log }) => log.result({ definition: "0_smoke", case: "boots", result: "pass" }),
+  };
+  const reporting = ({ steps = [], ...block }: Action): Action => ({
+    ...block,
+    steps: [report, ...steps],
+  });
+
   test("try again after giving back what the failed attempt had taken", async () => {
     const [block, count] = flaky(1);
     const { outcome, messages } = await run(block, { job });
@@ -207,6 +255,81 @@ describe("retries", () => {
     expect(messages.indexOf("released 1")).toBeLessThan(
       messages.indexOf("Retrying: 1 block (timeout 00:00:30)"),
     );
+  });
+
+  test("tell a failed attempt's records from those of the one that passed", async () => {
+    const [block] = flaky(1);
+    const { outcome, results, records } = await run(reporting(block), { job });
+    expect(results.filter((record) => record["definition"] === "0_smoke")).toEqual([
+      { definition: "0_smoke", case: "boots", result: "pass", attempt: "1 of 3" },
+      { definition: "0_smoke", case: "boots", result: "pass", attempt: "2 of 3" },
+    ]);
+    const failed = results.find((record) => record["case"] === "leaf");
+    expect(failed).toMatchObject({ result: "fail", attempt: "1 of 3", retried: true });
+    expect(records[Number(failed?.["attempt_start"])]?.msg).toMatch(/^start: 1\.1 report /);
+    const passed_on_retry = [{ action: "block", level: "1", attempt: 2, of: 3 }];
+    expect(outcome).toEqual({ result: "pass", retries: 1, passed_on_retry });
+    expect(results.at(-1)).toEqual({ definition: "lava", case: "job", ...outcome });
+  });
+
+  test("inside of one another are told apart, and the outermost that begins anew is named", async () => {
+    const [inner] = flaky(4);
+    const { outcome, results, records } = await run(
+      { name: "outer", retries: true, steps: [reporting(inner)] },
+      { job },
+    );
+    const attempts = results.filter((record) => record["definition"] === "0_smoke");
+    expect(attempts.map((record) => record["attempt"])).toEqual([
+      "1 of 3, 1 of 3",
+      "1 of 3, 2 of 3",
+      "1 of 3, 3 of 3",
+      "2 of 3, 1 of 3",
+      "2 of 3, 2 of 3",
+    ]);
+    const failed = results.filter((record) => record["case"] === "leaf");
+    expect(failed.map((record) => record["retried"])).toEqual([true, true, true, true]);
+    // The inner wrapper has no attempt left: all that the outer one did until now was in vain.
+    expect(records[Number(failed[2]?.["attempt_start"])]?.msg).toMatch(/^start: 1\.1 block /);
+    expect(outcome).toMatchObject({
+      retries: 4,
+      passed_on_retry: [
+        { action: "block", attempt: 2 },
+        { action: "outer", attempt: 2 },
+      ],
+    });
+  });
+
+  test("by a wrapper whose own work failed have a record, too", async () => {
+    let n = 0;
+    const { results } = await run(
+      {
+        name: "block",
+        retries: true,
+        steps: [report],
+        runAfter: async () => {
+          if (++n === 1) throw new JobFailure("Infrastructure", "no answer");
+        },
+      },
+      { job },
+    );
+    expect(results.filter((record) => record["case"] === "block")).toEqual([
+      expect.objectContaining({
+        level: "1",
+        result: "fail",
+        attempt: "1 of 3",
+        retried: true,
+        extra: { fail: "no answer" },
+      }),
+    ]);
+  });
+
+  test("that come to an end mark nothing as tried again", async () => {
+    const [block] = flaky(9);
+    const { outcome, results } = await run(block, { job });
+    const failed = results.filter((record) => record["case"] === "leaf");
+    expect(failed.map((record) => record["retried"])).toEqual([true, true, undefined]);
+    expect(outcome).toMatchObject({ result: "fail", retries: 2 });
+    expect(outcome).not.toHaveProperty("passed_on_retry");
   });
 
   test("fail with the last failure when all attempts did", async () => {

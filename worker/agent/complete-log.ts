@@ -100,11 +100,15 @@ function finalResult(line: string, lines: number): RunnerResult | undefined {
   }
   const { lvl, msg } = record;
   if (lvl !== "results" || msg?.definition !== "lava" || msg.case !== "job") return undefined;
-  const { error_type, error_msg } = msg as { error_type?: ErrorType; error_msg?: string };
+  const { error_type, error_msg, evidence, retries, passed_on_retry } =
+    msg as Partial<RunnerResult>;
   return {
     result: msg.result === "pass" ? "pass" : "fail",
     ...(error_type === undefined ? {} : { error_type }),
     ...(error_msg === undefined ? {} : { error_msg }),
+    ...(evidence === undefined ? {} : { evidence }),
+    ...(retries === undefined ? {} : { retries }),
+    ...(passed_on_retry === undefined ? {} : { passed_on_retry }),
     lines,
   };
 }

@@ -49,9 +49,9 @@ export function finishRequest(resultFile: string, lines: number): FinishRequest 
   } catch (error) {
     outcome = { result: "fail", error_type: "Bug", error_msg: (error as Error).message, lines };
   }
-  const { result, error_type, error_msg } = outcome;
+  const { error_type, error_msg, ...rest } = outcome;
   return {
-    result,
+    ...rest,
     ...(error_type === undefined ? {} : { error_type }),
     ...(error_msg === undefined ? {} : { error_msg: error_msg.slice(0, MAX_MESSAGE_CHARS) }),
     lines,

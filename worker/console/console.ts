@@ -1,7 +1,8 @@
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Evidence } from "#protocol/failure.ts";
 import type { LogLevel } from "#protocol/log-record.ts";
-import { JobFailure, type Evidence } from "../pipeline/job-failure.ts";
+import { JobFailure } from "../pipeline/job-failure.ts";
 import { SeenText } from "./seen-text.ts";
 import { Transcript } from "./transcript.ts";
 import type { Transport } from "./transport.ts";
@@ -201,12 +202,12 @@ export class Console {
     return this.isOpen ? quiet.ms - this.silentMs : 0;
   }
 
-  /** Types; `logged: false` for what the log has already. */
-  async send(text: string, { logged = true } = {}): Promise<void> {
+  /** Types; the log has it, or what it is `shownAs`: nothing for an empty text. */
+  async send(text: string, { shownAs = text } = {}): Promise<void> {
     if (this.#ended !== undefined) {
       throw this.#closed(this.#ended);
     }
-    if (logged) this.#log("input", text.replace(/[\r\n]+$/, ""));
+    if (shownAs !== "" || text === "") this.#log("input", shownAs.replace(/[\r\n]+$/, ""));
     const typist = ++this.#typist;
     if (this.characterDelayMs === 0) return this.#write(text);
     for (const character of text) {

@@ -42,7 +42,7 @@ export async function openRemote(
   return { stream: output(sshArgv(place, `cat ${shellQuote(place.path)}`), request), sizeBytes };
 }
 
-/** @throws JobFailure Job when the file isn't there or its machine can't be reached. */
+/** @throws JobFailure Job when the file isn't there, Infrastructure when its machine can't be reached. */
 export async function probeRemote(request: RemoteRequest): Promise<void> {
   const { url, signal } = request;
   const place = placeOf(url);
@@ -52,7 +52,12 @@ export async function probeRemote(request: RemoteRequest): Promise<void> {
     env: environment(request),
     ...(signal ? { signal } : {}),
   });
-  if (status !== 0 || said.trim() === "") throw unavailable("Job", url, said);
+  if (status === 0 && said.trim() !== "") return;
+  throw unavailable(
+    status === 0 || RCLONE_MISSING.has(status) ? "Job" : "Infrastructure",
+    url,
+    said,
+  );
 }
 
 type Place =
@@ -97,8 +102,13 @@ async function sizeBySsh(
   const { status, output: said } = await runCommand(argv, signal ? { signal } : {});
   const size = /^(\d+)$/m.exec(said)?.[1];
   if (status === 0 && size !== undefined) return Number(size);
-  throw unavailable(type, url, said);
+  throw unavailable(status === SSH_FAILED ? "Infrastructure" : type, url, said);
 }
+
+/** ssh's own exit code, whatever the command there would say. */
+const SSH_FAILED = 255;
+/** rclone: folder or file not found; 1 is said of a remote that the job did not describe well. */
+const RCLONE_MISSING = new Set([1, 2, 3, 4]);
 
 function output(argv: readonly [string, ...string[]], request: RemoteRequest): Readable {
   return Readable.from(outputOf(argv, request), { objectMode: false });

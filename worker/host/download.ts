@@ -62,7 +62,7 @@ export async function download(request: Download): Promise<Downloaded> {
 /**
  * Finds out whether a download could start, without downloading.
  *
- * @throws JobFailure Job when there is nothing at the URL, Infrastructure when nobody answers.
+ * @throws JobFailure Job when there is nothing at the URL, Infrastructure when nobody answers or the server is broken.
  */
 export async function probeDownload(request: Omit<Download, "target">): Promise<void> {
   const { url, headers = {}, signal, backoffMs } = request;
@@ -74,10 +74,16 @@ export async function probeDownload(request: Omit<Download, "target">): Promise<
     if (answer.statusCode === 200) return;
     // Not every server answers HEAD as it would GET.
     if (method === "GET") {
-      throw new JobFailure("Job", `Resource unavailable at '${url}' (${answer.statusCode})`);
+      const { statusCode = 0 } = answer;
+      const type = isServerTrouble(statusCode) ? "Infrastructure" : "Job";
+      throw new JobFailure(type, `Resource unavailable at '${url}' (${statusCode})`);
     }
   }
 }
+
+/** What a server says about itself, not about what was asked for. */
+const isServerTrouble = (status: number): boolean =>
+  status >= 500 || status === 408 || status === 429;
 
 async function fetchInto(target: string, request: Download): Promise<Downloaded> {
   const { url, compression, signal, checksums = {} } = request;

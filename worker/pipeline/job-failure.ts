@@ -1,4 +1,4 @@
-import type { ErrorType } from "#protocol/failure.ts";
+import type { ErrorType, Evidence } from "#protocol/failure.ts";
 
 /** What the system says when it has no room: the worker's fault, and no bug. */
 const FULL = new Set(["ENOSPC", "EDQUOT"]);
@@ -6,12 +6,6 @@ const FULL = new Set(["ENOSPC", "EDQUOT"]);
 /** How the failure of a silent board ends. */
 export const SILENCE =
   "the board has not said a single character since it was powered on, reset or connected";
-
-/** What a failure was told by: a regular expression, or the line of the log (from 0) that shows it. */
-export interface Evidence {
-  readonly pattern?: string;
-  readonly line?: number;
-}
 
 /** The only error an action may throw on purpose; anything else becomes `Bug` in the engine. */
 export class JobFailure extends Error {

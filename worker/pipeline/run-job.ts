@@ -1,7 +1,8 @@
-import type { ErrorType } from "#protocol/failure.ts";
+import type { ErrorType, Evidence, PassedOnRetry } from "#protocol/failure.ts";
 import { clockTime, timeoutSeconds } from "#protocol/timeouts.ts";
 import { VERSION } from "#protocol/version.ts";
 import type { JobContext } from "./action.ts";
+import { startTries, type Tries } from "./attempt.ts";
 import { checkPlan } from "./check-plan.ts";
 import { startDeadline, untilAborted } from "./deadline.ts";
 import { JobFailure } from "./job-failure.ts";
@@ -13,6 +14,9 @@ export interface JobOutcome {
   readonly result: "pass" | "fail";
   readonly error_type?: ErrorType;
   readonly error_msg?: string;
+  readonly evidence?: Evidence;
+  readonly retries?: number;
+  readonly passed_on_retry?: PassedOnRetry[];
 }
 
 export interface JobSignals {
@@ -51,9 +55,11 @@ export async function runJob(
   const failed = await cleanUp(run, signals.cancelAgain);
   if (signals.cancelAgain.aborted) failure = JobFailure.from(signals.cancelAgain.reason);
   // As in LAVA, a lab that could not be cleaned outweighs what the job found, but not that it was canceled.
-  if (failed && failure?.type !== "Canceled")
-    failure = new JobFailure("Infrastructure", "Failed to clean after job");
-  return finishJob(recorder, failure);
+  if (failed && failure?.type !== "Canceled") {
+    const evidence = { line: recorder.lines - 1 };
+    failure = new JobFailure("Infrastructure", "Failed to clean after job", { evidence });
+  }
+  return finishJob(recorder, failure, run.tries);
 }
 
 /** Plan and check everything before any hardware is touched. */
@@ -166,12 +172,21 @@ async function giveAllBack({ releases, lastReleases, recorder }: Run): Promise<n
   return failed + (await lastReleases.unwind(0, recorder));
 }
 
-/** Writes the last records of a job, which every job has (DISPATCHER.md 5.1). */
-export function finishJob(recorder: Recorder, failure: JobFailure | undefined): JobOutcome {
+/** Writes the last records of a job, which every job has (DISPATCHER.md 5.1). What LAVA doesn't have follows its own keys. */
+export function finishJob(
+  recorder: Recorder,
+  failure: JobFailure | undefined,
+  tries: Tries = startTries(),
+): JobOutcome {
+  const more = {
+    ...evidenceOf(recorder, failure),
+    ...(tries.retries > 0 ? { retries: tries.retries } : {}),
+    ...(tries.passed.length > 0 ? { passed_on_retry: tries.passed } : {}),
+  };
   if (!failure) {
     recorder.info("Job finished correctly");
-    recorder.result({ definition: "lava", case: "job", result: "pass" });
-    return { result: "pass" };
+    recorder.result({ definition: "lava", case: "job", result: "pass", ...more });
+    return { result: "pass", ...more };
   }
   const error_msg = recorder.masked(failure.message) || "Unknown error";
   const error_type = failure.type;
@@ -179,8 +194,26 @@ export function finishJob(recorder: Recorder, failure: JobFailure | undefined): 
     recorder.write("exception", failure.cause.stack ?? failure.cause.message);
   }
   recorder.error(`${errorName(error_type)}: ${error_msg}`);
-  recorder.result({ definition: "lava", case: "job", result: "fail", error_msg, error_type });
-  return { result: "fail", error_msg, error_type };
+  const fault = { error_msg, error_type, ...more };
+  recorder.result({ definition: "lava", case: "job", result: "fail", ...fault });
+  return { result: "fail", ...fault };
+}
+
+/** Of a regular expression, and of a list of them, this much is shown. */
+const MAX_PATTERN_CHARS = 1000;
+
+/** Nobody's fault needs none. */
+function evidenceOf(
+  recorder: Recorder,
+  failure: JobFailure | undefined,
+): Pick<JobOutcome, "evidence"> {
+  if (!failure?.evidence || failure.type === "Canceled") return {};
+  const { pattern, line } = failure.evidence;
+  const evidence = {
+    ...(pattern ? { pattern: recorder.masked(pattern).slice(0, MAX_PATTERN_CHARS) } : {}),
+    ...(line === undefined ? {} : { line }),
+  };
+  return Object.keys(evidence).length > 0 ? { evidence } : {};
 }
 
 function errorName(type: ErrorType): string {

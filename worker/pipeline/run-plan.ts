@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { clockTime } from "#protocol/timeouts.ts";
 import type { JobContext, RunContext } from "./action.ts";
+import {
+  logOf,
+  notePassed,
+  retriedMarks,
+  startTries,
+  type Attempt,
+  type Tries,
+} from "./attempt.ts";
 import { startDeadline, untilAborted, type Deadline } from "./deadline.ts";
 import { JobFailure } from "./job-failure.ts";
 import { consoleSlot } from "./job-slots.ts";
@@ -19,6 +27,7 @@ export interface Run {
   readonly slots: Map<string, Slots>;
   /** Of the top-level action that runs. */
   activeNamespace: string;
+  readonly tries: Tries;
 }
 
 type Outer = Pick<Deadline, "signal" | "atMs"> & Partial<Pick<Deadline, "suspend" | "resume">>;
@@ -33,6 +42,7 @@ export const startRun = (job: JobContext, recorder: Recorder): Run => ({
   lastReleases: new Releases(),
   slots: new Map(),
   activeNamespace: "",
+  tries: startTries(),
 });
 
 /** The slots of a namespace, the same for everybody who asks. */
@@ -50,8 +60,13 @@ export function slotsOf(run: Run, namespace: string): Slots {
  *
  * @throws JobFailure when it failed; whatever else an action throws has become a `Bug`.
  */
-export async function runAction(run: Run, planned: PlannedAction, outer: Outer): Promise<void> {
-  const { action, level, namespace, timeoutSeconds, skipsTimeout } = planned;
+export async function runAction(
+  run: Run,
+  planned: PlannedAction,
+  outer: Outer,
+  attempt?: Attempt,
+): Promise<void> {
+  const { action, level, timeoutSeconds, namespace, skipsTimeout } = planned;
   const { recorder } = run;
   run.activeNamespace = action.activeNamespace ?? planned.connectionNamespace;
   if (!level.includes(".")) setPace(run, planned);
@@ -64,12 +79,17 @@ export async function runAction(run: Run, planned: PlannedAction, outer: Outer):
   );
   outer.suspend?.();
   let isOver = false;
-  const context = contextOf(run, planned, deadline.signal, data, () => isOver);
+  const context = {
+    ...contextOf(run, planned, deadline.signal, data, () => isOver),
+    log: logOf(recorder, attempt),
+  };
   let failure: JobFailure | undefined;
   try {
-    await runAttempts(run, planned, deadline, context);
+    await runAttempts(run, planned, deadline, context, attempt);
   } catch (error) {
     failure = JobFailure.from(deadline.signal.aborted ? deadline.signal.reason : error);
+    // What made it fail stands last, if nobody knows better.
+    failure.shownBy({ line: recorder.lines - 1 });
   } finally {
     isOver = true;
     deadline.clear();
@@ -78,7 +98,7 @@ export async function runAction(run: Run, planned: PlannedAction, outer: Outer):
   say(`end: ${level} ${action.name} (duration ${clockTime(seconds)}) [${namespace}]`);
   if (failure) data["fail"] = failure.message;
   if (Object.keys(data).length > 0) {
-    recorder.result({
+    context.log.result({
       definition: "lava",
       namespace,
       case: action.name,
@@ -86,6 +106,7 @@ export async function runAction(run: Run, planned: PlannedAction, outer: Outer):
       duration: seconds.toFixed(2),
       result: failure ? "fail" : "pass",
       extra: data,
+      ...(failure ? retriedMarks(attempt, failure) : {}),
     });
   }
   if (!failure) {
@@ -124,19 +145,21 @@ async function runAttempts(
   planned: PlannedAction,
   deadline: Deadline,
   context: RunContext,
+  around: Attempt | undefined,
 ): Promise<void> {
-  const { action, attempts, repeats } = planned;
+  const { action, attempts, repeats, level } = planned;
   // Of a retry wrapper its own work comes once, before the attempts.
   if (action.run) await untilAborted(async () => action.run?.(context), context.signal);
   let failed = 0;
   for (let n = 1; n <= attempts; n++) {
     const mark = run.releases.size;
+    const attempt = attemptOf(run, planned, deadline, n, around);
     try {
-      for (const step of planned.steps) await runAction(run, step, deadline);
-      if (action.runAfter) {
-        await untilAborted(async () => action.runAfter?.(context), context.signal);
+      await runSteps(run, planned, deadline, context, attempt);
+      if (!repeats) {
+        if (n > 1) notePassed(run.tries, { action: action.name, level, attempt: n, of: attempts });
+        return;
       }
-      if (!repeats) return;
     } catch (error) {
       const failure = JobFailure.from(deadline.signal.aborted ? deadline.signal.reason : error);
       failed += 1;
@@ -147,6 +170,7 @@ async function runAttempts(
       if (deadline.signal.aborted || !RETRIED.has(failure.type)) throw failure;
       if (n === attempts && !repeats) throw failure;
       if (n < attempts) checkTimeLeft(planned, deadline, failure, attempts - n);
+      if (!repeats) run.tries.retries += 1;
       deadline.resume();
       await untilAborted(() => run.releases.unwind(mark, run.recorder), deadline.signal);
     }
@@ -156,16 +180,73 @@ async function runAttempts(
   throw new JobFailure("Job", `${failed} retries out of ${attempts} failed for ${action.name}`);
 }
 
+/** What an attempt is made of: the steps, and the work after them. */
+async function runSteps(
+  run: Run,
+  planned: PlannedAction,
+  deadline: Deadline,
+  context: RunContext,
+  attempt: Attempt | undefined,
+): Promise<void> {
+  const { action, level, namespace, steps } = planned;
+  for (const step of steps) await runAction(run, step, deadline, attempt);
+  if (!action.runAfter) return;
+  const log = logOf(run.recorder, attempt);
+  try {
+    await untilAborted(async () => action.runAfter?.({ ...context, log }), context.signal);
+  } catch (error) {
+    const failure = JobFailure.from(context.signal.aborted ? context.signal.reason : error);
+    const marks = retriedMarks(attempt, failure);
+    // The record of the action itself comes after all attempts.
+    if (attempt?.wrapper === planned && marks["retried"]) {
+      const extra = { fail: failure.message };
+      const names = { definition: "lava", namespace, case: action.name, level };
+      log.result({ ...names, result: "fail", extra, ...marks });
+    }
+    throw failure;
+  }
+}
+
+/** An attempt of a wrapper that has several; what it is in itself, for any other action. */
+function attemptOf(
+  run: Run,
+  planned: PlannedAction,
+  deadline: Deadline,
+  n: number,
+  around: Attempt | undefined,
+): Attempt | undefined {
+  if (planned.attempts <= 1) return around;
+  const { attempts, repeats } = planned;
+  const own = `${n} of ${attempts}`;
+  const isRetried = ({ type }: JobFailure): boolean =>
+    n < attempts &&
+    !repeats &&
+    !deadline.signal.aborted &&
+    RETRIED.has(type) &&
+    hasTimeLeft(planned, deadline);
+  const attempt: Attempt = {
+    label: around ? `${around.label}, ${own}` : own,
+    wrapper: planned,
+    startLine: run.recorder.lines,
+    retriedBy: (failure) => (isRetried(failure) ? attempt : around?.retriedBy(failure)),
+  };
+  return attempt;
+}
+
 /** @throws JobFailure of the same type when the next attempt would begin too late. */
 function checkTimeLeft(
-  { intervalSeconds }: PlannedAction,
+  planned: PlannedAction,
   deadline: Deadline,
-  { type, message }: JobFailure,
+  { type, message, evidence }: JobFailure,
   remaining: number,
 ): void {
-  if (Date.now() + intervalSeconds * 1000 < deadline.atMs) return;
-  throw new JobFailure(type, `${message}: No time left for remaining ${remaining} retries.`);
+  if (hasTimeLeft(planned, deadline)) return;
+  const late = new JobFailure(type, `${message}: No time left for remaining ${remaining} retries.`);
+  throw evidence ? late.shownBy(evidence) : late;
 }
+
+const hasTimeLeft = ({ intervalSeconds }: PlannedAction, { atMs }: Deadline): boolean =>
+  Date.now() + intervalSeconds * 1000 < atMs;
 
 async function pause(
   run: Run,

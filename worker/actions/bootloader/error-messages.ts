@@ -1,3 +1,4 @@
+import type { Match } from "../../console/console.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 
 const PREFIX = "bootloader error ";
@@ -8,7 +9,7 @@ export const errorPatterns = (messages: readonly RegExp[]): Record<string, RegEx
 
 /** The failure that a match means; undefined when it is none of `errorPatterns` (DISPATCHER.md 5.3). */
 export function errorFailure(
-  { name, match }: { readonly name: string; readonly match: RegExpExecArray },
+  { name, match, logLine }: Pick<Match<string>, "name" | "match" | "logLine">,
   messages: readonly RegExp[],
 ): JobFailure | undefined {
   if (!name.startsWith(PREFIX)) return undefined;
@@ -16,5 +17,5 @@ export function errorFailure(
   const pattern = messages[index]?.source ?? "";
   const said = match[0] === pattern ? "" : `: ${JSON.stringify(match[0])}`;
   const message = `matched a bootloader error message: '${pattern}' (${index})${said}`;
-  return new JobFailure("Infrastructure", message);
+  return new JobFailure("Infrastructure", message, { evidence: { pattern, line: logLine } });
 }

@@ -1,5 +1,5 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
-import type { Console } from "../../console/console.ts";
+import type { Console, Match } from "../../console/console.ts";
 import { literalRegex, pythonRegex } from "../../console/python-regex.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
@@ -112,12 +112,16 @@ async function typeLogin(
   if (login.password_prompt !== undefined) {
     const password = pythonRegex(login.password_prompt);
     const patterns = { ...promptPatterns(prompts), password, timedOut: TIMED_OUT };
-    const { name } = await console.expect<string>(patterns, wait);
-    if (name === "timedOut") throw new JobFailure("Job", "Login timed out");
-    if (name === "password") await console.sendLine(login.password ?? "");
+    const found = await console.expect<string>(patterns, wait);
+    checkRefusal(found);
+    if (found.name === "password") await console.sendLine(login.password ?? "");
     else return;
   }
-  const { name } = await console.expect<string>({ ...promptPatterns(prompts), ...refusals }, wait);
-  if (name === "incorrect") throw new JobFailure("Job", "Login incorrect");
-  if (name === "timedOut") throw new JobFailure("Job", "Login timed out");
+  checkRefusal(await console.expect<string>({ ...promptPatterns(prompts), ...refusals }, wait));
+}
+
+/** @throws JobFailure Job for what a system says that lets nobody in. */
+function checkRefusal({ name, match: [said], logLine: line }: Match<string>): void {
+  if (name !== "incorrect" && name !== "timedOut") return;
+  throw new JobFailure("Job", said, { evidence: { pattern: said, line } });
 }
