@@ -1,0 +1,14 @@
+import type { Console } from "../console/console.ts";
+import { KernelReports } from "./kernel-reports.ts";
+
+const reportsOf = new WeakMap<Console, KernelReports>();
+
+/** What the kernel on a console reports, from the first call on for the console's whole life. */
+export function kernelReportsOf(console: Console): KernelReports {
+  const known = reportsOf.get(console);
+  if (known) return known;
+  const reports = new KernelReports();
+  console.watchLines((line, logLine) => reports.add(line, logLine));
+  reportsOf.set(console, reports);
+  return reports;
+}
