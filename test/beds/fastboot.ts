@@ -1,9 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
+import { freeUdpPort } from "../support/loopback-ports.ts";
 import type { Bed } from "./bed.ts";
 import { startFileShelf } from "./file-shelf.ts";
 import { makeGuest } from "./guest.ts";
@@ -152,13 +151,4 @@ function makeBootImage(folder: string, guest: string): { file: string; command: 
   const unpack = `unzip ${hex(at)} 0x50000000; cp.b ${hex(ramdiskAt)} 0x60000000 ${hex(ramdisk.length)}`;
   const command = `${unpack}; booti 0x50000000 0x60000000:${hex(ramdisk.length)} \${fdtcontroladdr}`;
   return { file, command };
-}
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
 }

@@ -1,7 +1,6 @@
 import { spawn, execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
@@ -9,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { placeOf } from "../../worker/host/download-remote.ts";
 import { identityOf } from "../../worker/host/process-table.ts";
 import { download, probeDownload } from "../../worker/host/download.ts";
+import { freePort } from "../support/loopback-ports.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "pumice-remote-"));
 const at = (name: string): string => path.join(dir, name);
@@ -174,12 +174,3 @@ test.each([
 ])("%s is not an address that a program is given", (url) => {
   expect(() => placeOf(url)).toThrow(/expected scp:/);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}

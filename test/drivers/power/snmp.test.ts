@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createSocket } from "node:dgram";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runPowerCommand } from "../../../worker/drivers/power/power-command.ts";
+import { freeUdpPort } from "../../support/loopback-ports.ts";
 
 const SNMPD = "/usr/sbin/snmpd";
 const APC = ".1.3.6.1.4.1.318.1.1.12.3.3.1.1.4";
@@ -49,14 +49,6 @@ afterAll(async () => {
   await ended;
   rmSync(folder, { recursive: true });
 });
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4");
-  await new Promise<void>((resolve) => void socket.bind(0, "127.0.0.1", resolve));
-  const { port: free } = socket.address();
-  await new Promise<void>((resolve) => void socket.close(() => resolve()));
-  return free;
-}
 
 async function power(...words: string[]): Promise<string[]> {
   const lines: string[] = [];
