@@ -44,6 +44,8 @@ export interface NoisyDut {
   /** Puts the overlay there. */
   place(overlay: Overlay): Promise<void>;
   open(): Promise<Transport>;
+  /** A run has ended: at the prompt, or with the DUT in the middle of something. */
+  left?(atPrompt: boolean): void;
 }
 
 export interface NoisyRan extends Score {
@@ -92,6 +94,7 @@ export async function noisyRun({ seed, factor, journal, dut }: NoisyRun): Promis
         return noisyTransport(inner, typicalNoise(seed, factor));
       },
     });
+    used.left?.(!line.isCut() && ran.outcome.result === "pass");
     const truth = truthOf(suite, kind, line.said(), line.isCut());
     const scored = score(truth, recordsOf(ran, suite), ran.outcome, saidLost(ran, line.said()));
     return { ...scored, seed, kind, log: logOf(ran) };
