@@ -114,7 +114,9 @@ function table(all: Record<string, Measured[]>): string {
 
 function usage(): string {
   const list = Object.entries(parts).map(([name, part]) => `  ${name.padEnd(8)} ${part.about}`);
+  const noise =
+    "  console  what noise on the line does to results; by itself: scripts/bench console --help";
   const scale =
     "  scale    what each event costs in labs of growing size; by itself: scripts/bench scale --help";
-  return ["usage: scripts/bench [NAME ...|all] [--json] [--runs N]", "", ...list, scale].join("\n");
+  return ["usage: scripts/bench [NAME ...|all] [--json] [--runs N]", "", ...list, noise, scale].join("\n");
 }

@@ -85,7 +85,7 @@ export async function noisyRun({ seed, factor, journal, dut }: NoisyRun): Promis
     const suite = makeSuite(seed, { raises: kind === "raise" });
     const cut = cutOf(seed, kind);
     const line = cutLine(cut);
-    const used = dut ?? hostDut(folder, seed, journal);
+    const used = dut ?? hostDut(folder, seed);
     const ran = await runSuite(folder, suite, used, {
       journal,
       seconds: kind === "silent" ? SILENT_SECONDS : ALIVE_SECONDS,
@@ -109,9 +109,9 @@ function cutOf(seed: number, kind: RunKind): Cut | undefined {
   return { how: kind, afterSignal: between(random, 3, 45), more: between(random, 0, 60) };
 }
 
-function hostDut(folder: string, seed: number, journal: boolean): NoisyDut {
+function hostDut(folder: string, seed: number): NoisyDut {
   const name = DUT_SHELLS[seed % DUT_SHELLS.length] ?? "dash";
-  const { shell, open } = shellDut(folder, name, { journal });
+  const { shell, open } = shellDut(folder, name);
   return {
     shell,
     resultsDir: path.join(folder, "lava-%s"),
@@ -143,6 +143,7 @@ function runSuite(
         connection: { seconds: 60 },
       },
       actions: [{ boot: { method: "qemu" } }],
+      ...(journal ? {} : { environment: { LAVA_JOURNAL: "off" } }),
     }),
     scratch: path.join(folder, "scratch"),
   };
@@ -223,7 +224,7 @@ function saidLost({ results }: Ran, said: string): (one: ExpectedResult) => bool
   const lost = numbersIn(String(extra.lost));
   return ({ definition, case: name }) => {
     const words = definition === "lava" ? `<LAVA_SIGNAL_(START|END)RUN ${name}` : `\\b${name} `;
-    const entries = said.matchAll(new RegExp(`${words}[^\n]*> ~\\d+\\.(\\d+)\\.\\d+~`, "g"));
+    const entries = said.matchAll(new RegExp(`${words}[^\n]*> ~\\d+\\.(\\d+)\\.[\\d-]+~`, "g"));
     return [...entries].some((entry) => lost(Number(entry.at(-1))));
   };
 }

@@ -9,7 +9,7 @@ export type DutShell = (typeof DUT_SHELLS)[number];
 
 export const DUT_PROMPT = "root@dut:~# ";
 
-/** What the test shell and the suite use; cksum makes the difference between a journal and plain signals. */
+/** What the test shell and the suite use. */
 const TOOLS =
   "awk basename cat chmod cp cut date dirname env expr grep head id kill ln ls mkdir mktemp mv od printf ps pwd rm rmdir sed seq sh sleep sort stty tail touch tr true uname wc".split(
     " ",
@@ -22,16 +22,11 @@ export interface ShellDut {
   open(): Promise<Transport>;
 }
 
-/** Makes one in a folder: `ash` has busybox for all its tools, the others this machine's. Without `journal` it lacks cksum. */
-export function shellDut(
-  folder: string,
-  name: DutShell,
-  { journal }: { journal: boolean },
-): ShellDut {
+/** Makes one in a folder: `ash` has busybox for all its tools, the others this machine's. */
+export function shellDut(folder: string, name: DutShell): ShellDut {
   const bin = path.join(folder, "bin");
   mkdirSync(bin, { recursive: true });
-  const tools = [...TOOLS, ...(journal ? ["cksum"] : []), name];
-  for (const tool of tools) {
+  for (const tool of [...TOOLS, name]) {
     const file = name === "ash" ? "/bin/busybox" : fileOf(tool);
     if (file !== undefined) symlinkSync(file, path.join(bin, tool));
   }
