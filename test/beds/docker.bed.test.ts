@@ -54,6 +54,17 @@ describe.each(benches)("$name: a container as the device", (bench) => {
     expect(ran.text).toContain("--name=device-lava-42");
   });
 
+  test("has the host's nodes that its dictionary hands to it, under their own names", async () => {
+    const page = methodPage("boot-docker");
+    const job = page.job.replace(
+      "grep -q ' /mnt ' /proc/mounts",
+      "test $(head -c 3 /dev/ttyS9 | wc -c) = 3",
+    );
+    const devices = "{% set docker_devices = ['/dev/zero:/dev/ttyS9:r'] %}\n";
+    const ran = await run({ ...page, job, dictionary: page.dictionary + devices });
+    expect(verdicts(ran, "0_inside"), ran.text).toEqual({ init: "pass", volume: "pass" });
+  });
+
   test("is gone when the job is canceled in the middle of a test", async () => {
     const page = methodPage("deploy-docker");
     const cancel = new AbortController();
