@@ -139,10 +139,13 @@ export class KernelReports {
     const { text } = of;
     const cpu = SPEAKER.exec(text)?.[1];
     if (cpu !== undefined) {
-      const known = this.#newest(of, (report) => report.cpu === cpu);
-      const speaker = known ?? this.#newest(of, (report) => report.takesCpu);
-      if (speaker) speaker.cpu = cpu;
-      return speaker ?? this.#newest(of, ({ isUndecided }) => !isUndecided);
+      const speaker =
+        this.#newest(of, (report) => report.cpu === cpu && !report.hasSpoken) ??
+        this.#newest(of, (report) => report.takesCpu) ??
+        this.#newest(of, (report) => report.cpu === cpu) ??
+        this.#newest(of, ({ isUndecided }) => !isUndecided);
+      if (speaker) speaker.cpu ??= cpu;
+      return speaker;
     }
     // Behind a cut comes one line in the words of who complains, then what it is about.
     const isWords = !isDump(text) && !text.startsWith("---[");

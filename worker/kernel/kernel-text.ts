@@ -45,7 +45,7 @@ const BODY_SHAPES = [
   /^\s*(?:\d+ locks? held by|no locks held by| ?#\d+: )/,
   /^rcu[:_]|^\s*\d+-\S{4}: \(|^\s*\((?:t=|detected by)/,
   /^"echo 0 > /,
-  /^\s*(?:workqueue|pwq|in-flight|pending|delayed|pool) /,
+  /^\s*(?:workqueue|pwq|in-flight|pending|delayed|pool)\b/,
   /^Showing (?:busy workqueues|all locks|backtraces)/,
   /^\s*$/,
 ];

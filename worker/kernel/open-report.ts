@@ -1,4 +1,4 @@
-import { isDump, type KernelText } from "./kernel-text.ts";
+import { isDump, SPEAKER, type KernelText } from "./kernel-text.ts";
 import type { ReportHead } from "./report-heads.ts";
 
 /** What a kernel in trouble said. */
@@ -34,6 +34,8 @@ export class OpenReport {
   /** Number of the console's line that had its last text; for who keeps it. */
   lastSeen = 0;
   cpu: string | undefined;
+  /** Whether a line with its CPU has come. */
+  hasSpoken = false;
   #hasDump = false;
   #strangers = 0;
   readonly #caller: string | undefined;
@@ -140,6 +142,7 @@ export class OpenReport {
     this.#lastLine = logLine;
     const { dumpFrom } = this.#head;
     this.#strangers = 0;
+    this.hasSpoken ||= SPEAKER.test(text);
     this.#hasDump ||= dumpFrom ? dumpFrom.test(text) : isDump(text) && text.trim() !== "";
     if (this.#lines.length < MAX_LINES) this.#lines.push(clipped(raw));
   }

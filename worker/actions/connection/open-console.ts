@@ -1,5 +1,6 @@
 import { Console } from "../../console/console.ts";
 import type { Transport } from "../../console/transport.ts";
+import { kernelReportsOf } from "../../kernel/console-kernel.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
 
@@ -30,6 +31,7 @@ export function openConsole(
   const release = (): Promise<void> => console.close();
   if (outlivesAttempt) context.deferToEnd(release);
   else context.defer(release);
+  kernelReportsOf(console);
   console.characterDelayMs = context.characterDelayMs;
   connection.put(consoleSlot, console);
   return console;

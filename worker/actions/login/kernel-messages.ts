@@ -1,6 +1,9 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import type { Console, Match } from "../../console/console.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
+import { kernelReportsOf } from "../../kernel/console-kernel.ts";
+import { reportsAsExtra } from "../../kernel/kernel-record.ts";
+import type { KernelReports } from "../../kernel/kernel-reports.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { forcePrompt } from "./force-prompt.ts";
@@ -21,6 +24,7 @@ export class KernelWatch {
   readonly #prompts: readonly string[];
   readonly #messages: KernelMessage[] = [];
   readonly #started = Date.now();
+  #reports: KernelReports | undefined;
   #failed = false;
 
   constructor(context: RunContext, block: BootBlock, prompts: readonly string[]) {
@@ -40,6 +44,9 @@ export class KernelWatch {
    * @throws JobFailure Job for a kernel that died, or said what the job names as its failure.
    */
   async expect(console: Console, wanted: Record<string, RegExp>): Promise<Match<string>> {
+    this.#reports = kernelReportsOf(console);
+    // For the tests that follow, too.
+    this.#reports.isIgnoring = this.#isIgnoring;
     const patterns = { ...wanted, ...this.#kernelPatterns(), ...this.#failurePattern() };
     const found = await forcePrompt(this.#context, console, "login-action", (seconds) =>
       this.#tryExpect(console, patterns, seconds),
@@ -48,17 +55,23 @@ export class KernelWatch {
     throw console.timedOut(wanted, this.#context.timeoutSeconds);
   }
 
-  /** Writes the `kernel-messages` record; also when there was nothing to tell. */
+  /**
+   * Writes the `kernel-messages` record, also when there was nothing to tell: LAVA's list of messages, and in `reports` our
+   * own, if any, which knows more kinds and where in the log they are.
+   */
   report(): void {
     const { log, level } = this.#context;
-    if (this.#block["ignore_kernel_messages"] === true) return;
+    if (this.#isIgnoring) return;
+    const taken = this.#reports?.take();
+    const reports =
+      taken && taken.reports.length > 0 ? { reports: reportsAsExtra(taken)["extra"] } : {};
     log.result({
       definition: "lava",
       case: "kernel-messages",
       level,
       duration: ((Date.now() - this.#started) / 1000).toFixed(2),
       result: this.#failed ? "fail" : "pass",
-      extra: { extra: this.#messages },
+      extra: { extra: this.#messages, ...reports },
     });
   }
 
@@ -73,7 +86,7 @@ export class KernelWatch {
       const { signal } = this.#context;
       const found = await console.tryExpect<string>(patterns, { timeoutSeconds: left, signal });
       if (!found) return undefined;
-      if (found.name === FAILURE) this.#fail("custom-error", found.match[0]);
+      if (found.name === FAILURE) this.#fail("custom-error", found.match[0], found);
       const kernel = KERNEL_PATTERNS.find(({ name }) => name === found.name);
       if (!kernel) return found;
       const prompt = await this.#readMessage(console, kernel, found);
@@ -94,31 +107,38 @@ export class KernelWatch {
     try {
       rest = await console.expect<string>({ end, ...prompts }, { timeoutSeconds, signal });
     } catch (error) {
-      if (fatal) this.#fail(name, head + (await restOfLine(console)));
+      if (fatal) this.#fail(name, head + (await restOfLine(console)), start);
       throw error;
     }
     if (rest.name !== "end") {
-      if (fatal) this.#fail(name, head);
+      if (fatal) this.#fail(name, head, start);
       log.warning(`a kernel message (${name}) was not finished before the prompt came`);
       return rest;
     }
     const message = head + rest.before + rest.match[0];
-    if (fatal) this.#fail(name, message);
+    if (fatal) this.#fail(name, message, start);
     this.#messages.push({ kind: kindOf(name, message), message });
     return undefined;
   }
 
-  #fail(kind: string, message: string): never {
+  #fail(kind: string, message: string, { logLine, name }: Match<string>): never {
     this.#failed = true;
     this.#messages.push({ kind, message });
+    const pattern = { ...this.#kernelPatterns(), ...this.#failurePattern() }[name]?.source;
+    const evidence = { line: logLine, ...(pattern === undefined ? {} : { pattern }) };
     if (kind === "custom-error") {
-      throw new JobFailure("Job", `Matched job-specific failure message: '${message}'`);
+      const said = `Matched job-specific failure message: '${message}'`;
+      throw new JobFailure("Job", said, { evidence });
     }
-    throw new JobFailure("Job", message.trim());
+    throw new JobFailure("Job", message.trim(), { evidence });
+  }
+
+  get #isIgnoring(): boolean {
+    return this.#block["ignore_kernel_messages"] === true;
   }
 
   #kernelPatterns(): Record<string, RegExp> {
-    if (this.#block["ignore_kernel_messages"] === true) return {};
+    if (this.#isIgnoring) return {};
     return Object.fromEntries(KERNEL_PATTERNS.map(({ name, start }) => [name, start]));
   }
 
