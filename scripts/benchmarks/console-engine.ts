@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { LogLevel } from "#protocol/log-record.ts";
 import { Console } from "../../worker/console/console.ts";
 import { literalRegex, pythonRegex } from "../../worker/console/python-regex.ts";
 import type { Transport } from "../../worker/console/transport.ts";
@@ -166,7 +167,7 @@ function scriptedDut(): { transport: Transport; say: (bytes: Uint8Array) => void
 }
 
 interface CountedLog {
-  log(level: "target" | "debug" | "input", text: string): number;
+  log(level: LogLevel, text: string): number;
   lines(): number;
   close(): void;
 }

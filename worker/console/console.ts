@@ -10,8 +10,8 @@ import type { Transport } from "./transport.ts";
 /** Of what a DUT said last, in a message. */
 const LAST_WORDS_CHARS = 300;
 const MAX_NAMED = 5;
-/** Of what came this much can be looked at again, consumed or not. */
-const RECENT_CHARS = 16 * 1024;
+/** Longer text is looked at in pieces: what is awaited is found before anything is forgotten. */
+const PIECE_CHARS = 64 * 1024;
 /** More than what a line gives when a board is plugged or unplugged. */
 const SPEECH = /[^\s\0\uFFFD]/;
 
@@ -53,11 +53,12 @@ export class Console {
   readonly #seen = new SeenText();
   readonly #decoder = new StringDecoder("utf8");
   #lastLogLine: number | undefined;
-  #recent = "";
   #receivedAt = performance.now();
   #hasSpoken = false;
   #ended: string | undefined;
   #wake: () => void = () => {};
+  /** Lets whoever waits look for its patterns before more comes. */
+  #look: () => void = () => {};
   /** What ends a line that is typed; deployment data may say otherwise. */
   lineEnd = "\n";
   /** Milliseconds between characters that are typed (DISPATCHER.md 10.5). */
@@ -80,14 +81,13 @@ export class Console {
     });
     transport.onData((bytes) => {
       if (this.#lentTo) this.#lentTo(bytes);
-      else this.#receive(this.#decoder.write(Buffer.from(bytes)));
+      else this.#receive(this.#decoder.write(bytesOf(bytes)));
     });
     transport.onEnd((why) => {
       this.#receive(this.#decoder.end());
       this.#transcript.flush();
       // The end of the connection ends its last line.
       this.#seen.add("\n");
-      this.#recent += "\n";
       this.#ended = why;
       this.#wake();
     });
@@ -129,8 +129,7 @@ export class Console {
 
   /** What came since an offset, consumed or not; of long text its end. */
   textSince(offset: number): string {
-    const length = Math.max(0, this.#seen.end - offset);
-    return length === 0 ? "" : this.#recent.slice(-length);
+    return this.#seen.since(offset);
   }
 
   /** All that came is consumed: nobody looks for anything in it any more. */
@@ -177,13 +176,15 @@ export class Console {
   ): Promise<Match<Name> | undefined> {
     const { timeoutSeconds, signal } = options;
     const deadline = Date.now() + timeoutSeconds * 1000;
+    let early: Match<Name> | undefined;
+    const look = (): Match<Name> | undefined => (early ??= this.#find(patterns, options));
     for (;;) {
       if (signal.aborted) {
         this.#log("debug", `waited in vain: ${this.#situation(patterns)}`);
         this.#explain(signal.reason, patterns);
         signal.throwIfAborted();
       }
-      const match = this.#find(patterns, options);
+      const match = look();
       if (match) return match;
       const quietMs = this.#quietMs(options.quiet);
       if (quietMs <= 0) return undefined;
@@ -192,7 +193,7 @@ export class Console {
       }
       const left = deadline - Date.now();
       if (left <= 0) return undefined;
-      await this.#more(Math.min(left, quietMs), signal);
+      await this.#more(Math.min(left, quietMs), signal, look);
     }
   }
 
@@ -289,12 +290,18 @@ export class Console {
     if (text === "") return;
     if (!this.#hasSpoken) this.#hasSpoken = SPEECH.test(text);
     this.#receivedAt = performance.now();
-    this.#recent = (this.#recent + text).slice(-RECENT_CHARS);
+    for (let at = 0; at < text.length; at += PIECE_CHARS) {
+      if (at > 0) this.#look();
+      this.#take(text.length <= PIECE_CHARS ? text : text.slice(at, at + PIECE_CHARS));
+    }
+    this.#wake();
+  }
+
+  #take(text: string): void {
     this.#transcript.add(text);
     const { start } = this.#seen;
     this.#seen.add(text);
     if (this.#seen.start > start) this.#transcript.forget(this.#seen.start);
-    this.#wake();
   }
 
   #find<Name extends string>(
@@ -322,20 +329,25 @@ export class Console {
   }
 
   /** Resolves when more came, the connection ended, the time is over or the wait is to be given up. */
-  #more(timeoutMs: number, signal: AbortSignal): Promise<void> {
+  #more(timeoutMs: number, signal: AbortSignal, look: () => void): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(done, Math.min(timeoutMs, 2 ** 31 - 1));
       const forget = (): void => {
         clearTimeout(timer);
         signal.removeEventListener("abort", done);
-        this.#wake = () => {};
+        this.#wake = this.#look = () => {};
       };
       function done(): void {
         forget();
         resolve();
       }
       this.#wake = done;
+      this.#look = look;
       signal.addEventListener("abort", done, { once: true });
     });
   }
 }
+
+/** The same bytes, where the decoder wants them. */
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);

@@ -1,15 +1,12 @@
-/** Where in what the DUT said a line of the log stands. */
-interface LoggedLine {
-  /** Offset, in characters from the first one, of the line's end. */
-  readonly end: number;
-  readonly logLine: number;
-}
-
 /**
  * A line that never ends is logged in pieces of this size, so that memory stays bounded; even when each
  * character is escaped in the log (`\u0000`), a piece is not longer than a record may be.
  */
 const MAX_LINE_CHARS = 16_000;
+/** Forgotten lines are removed together, when there are this many of them. */
+const MANY_LINES = 1024;
+const ESCAPE = "\u001b";
+const CARRIAGE_RETURN = 13;
 
 /**
  * Logs what the DUT says line by line (DISPATCHER.md 7.2): lines end with `\r\r\n`, `\r\n` or `\n`; an
@@ -18,45 +15,68 @@ const MAX_LINE_CHARS = 16_000;
 export class Transcript {
   readonly #log: (line: string) => number;
   #partial = "";
+  #mayEscape = false;
   #offset = 0;
-  #lines: LoggedLine[] = [];
+  /** Of each line that was logged: the offset of its end, in characters from the first one, and its number. */
+  #ends: number[] = [];
+  #numbers: number[] = [];
+  #forgotten = 0;
 
   constructor(log: (line: string) => number) {
     this.#log = log;
   }
 
   add(text: string): void {
-    const pieces = (this.#partial + text).split("\n");
-    this.#partial = pieces.pop() ?? "";
-    for (const piece of pieces) this.#end(piece, 1);
-    while (this.#partial.length > MAX_LINE_CHARS) {
-      const head = this.#partial.slice(0, MAX_LINE_CHARS);
-      this.#partial = this.#partial.slice(MAX_LINE_CHARS);
-      this.#end(head, 0);
+    this.#mayEscape ||= text.includes(ESCAPE);
+    let begin = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", begin)) {
+      const line = this.#partial + text.slice(begin, end);
+      this.#partial = "";
+      this.#write(this.#writePieces(line), 1);
+      begin = end + 1;
     }
+    this.#partial = this.#writePieces(this.#partial + text.slice(begin));
+    this.#mayEscape &&= this.#partial !== "";
   }
 
   flush(): void {
     if (this.#partial === "") return;
-    this.#end(this.#partial, 0);
+    this.#write(this.#partial, 0);
     this.#partial = "";
   }
 
   /** Line of the log that holds the character at this offset; undefined while that line has not ended. */
   lineAt(offset: number): number | undefined {
-    return this.#lines.find(({ end }) => end > offset)?.logLine;
+    for (let at = this.#forgotten; at < this.#ends.length; at++) {
+      if ((this.#ends[at] ?? 0) > offset) return this.#numbers[at];
+    }
+    return undefined;
   }
 
   /** Forgets the lines that end before this offset: nobody will ask for them. */
   forget(offset: number): void {
-    const kept = this.#lines.findIndex(({ end }) => end > offset);
-    if (kept > 0) this.#lines = this.#lines.slice(kept);
-    else if (kept < 0) this.#lines = [];
+    while ((this.#ends[this.#forgotten] ?? Infinity) <= offset) this.#forgotten++;
+    if (this.#forgotten < MANY_LINES || this.#forgotten * 2 < this.#ends.length) return;
+    this.#ends = this.#ends.slice(this.#forgotten);
+    this.#numbers = this.#numbers.slice(this.#forgotten);
+    this.#forgotten = 0;
   }
 
-  #end(line: string, newline: number): void {
+  /** Writes what is too much for a line, and returns the rest. */
+  #writePieces(line: string): string {
+    let rest = line;
+    for (; rest.length > MAX_LINE_CHARS; rest = rest.slice(MAX_LINE_CHARS)) {
+      this.#write(rest.slice(0, MAX_LINE_CHARS), 0);
+    }
+    return rest;
+  }
+
+  #write(line: string, newline: number): void {
     this.#offset += line.length + newline;
-    const text = line.replace(/\r{1,2}$/, "").replaceAll("\u001b", "");
-    this.#lines.push({ end: this.#offset, logLine: this.#log(text) });
+    let { length } = line;
+    for (let n = 0; n < 2 && line.charCodeAt(length - 1) === CARRIAGE_RETURN; n++) length--;
+    const text = length === line.length ? line : line.slice(0, length);
+    this.#numbers.push(this.#log(this.#mayEscape ? text.replaceAll(ESCAPE, "") : text));
+    this.#ends.push(this.#offset);
   }
 }
