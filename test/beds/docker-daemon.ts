@@ -85,5 +85,16 @@ async function startDaemon(folder: string, socket: string): Promise<() => Promis
   return async () => {
     daemon.kill();
     await exited;
+    unmountBelow(folder);
   };
+}
+
+/** The network namespace of containers on the host's network stays mounted, and the folder could not be removed. */
+function unmountBelow(folder: string): void {
+  const places = readFileSync("/proc/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[1] ?? "");
+  for (const place of places.filter((at) => at.startsWith(`${folder}/`)).reverse()) {
+    execFileSync("umount", [place]);
+  }
 }
