@@ -13,6 +13,8 @@ export interface KernelText {
 /** Level, clock and caller as printk writes them; some vendors add the CPU to the clock (`@1`). */
 const STAMP =
   /(?:<\d{1,3}>)?\[ {0,6}(\d{1,9}\.\d{6})(?:@\d{1,2})?\](?:\[ {0,6}([TC]\d{1,9})\])? ?/g;
+/** Of more stamps in a line, the rest is no text of its own: a line is read in bounded time. */
+const MAX_TEXTS = 8;
 const UNSTAMPED = /^(?:<\d{1,3}>)?(?:\[ {0,6}([TC]\d{1,9})\] ?)?/;
 
 /**
@@ -20,7 +22,10 @@ const UNSTAMPED = /^(?:<\d{1,3}>)?(?:\[ {0,6}([TC]\d{1,9})\] ?)?/;
  * stamps is one text, which may be anybody's.
  */
 export function kernelTexts(line: string): KernelText[] {
-  const stamps = [...line.matchAll(STAMP)];
+  const stamps: RegExpExecArray[] = [];
+  for (const stamp of line.matchAll(STAMP)) {
+    if (stamps.push(stamp) === MAX_TEXTS) break;
+  }
   if (stamps.length === 0) {
     const prefix = UNSTAMPED.exec(line);
     const text = line.slice(prefix?.[0].length ?? 0);

@@ -1,5 +1,6 @@
 import type { Console } from "../../console/console.ts";
 import { literalRegex } from "../../console/python-regex.ts";
+import { withKernelWatch } from "../../kernel/kernel-record.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { Overlay } from "../../pipeline/job-slots.ts";
@@ -35,7 +36,9 @@ export async function runStage(context: RunContext, shell: StageShell): Promise<
   await console.sendLine(`${overlay.lavaDir}/bin/lava-test-runner ${folder}`);
   const reader = new SignalReader(context, stage, overlay.stages[stage] ?? []);
   try {
-    await readSignals(context, console, reader);
+    await withKernelWatch(context, console, ({ signal, alive }) =>
+      readSignals({ ...context, signal }, console, reader, alive),
+    );
   } finally {
     reader.close();
   }
@@ -86,6 +89,7 @@ async function readSignals(
   { timeoutSeconds, signal, log }: RunContext,
   console: Console,
   reader: SignalReader,
+  alive: () => void,
 ): Promise<void> {
   for (;;) {
     const pattern = reader.parsePattern;
@@ -99,6 +103,7 @@ async function readSignals(
     const found = await console.tryExpect(patterns, { timeoutSeconds, signal, inLine: true });
     if (!found) continue;
     const { match, logLine, lineBefore } = found;
+    if (found.name !== "pattern") alive();
     switch (found.name) {
       case "exit":
         return;
