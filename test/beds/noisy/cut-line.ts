@@ -2,8 +2,8 @@ import type { Transport } from "../../../worker/console/transport.ts";
 
 /** How a DUT dies in the middle of its tests. */
 export interface Cut {
-  /** Its connection closes, it falls silent, or its kernel panics and is silent then. */
-  readonly how: "closed" | "silent" | "panic";
+  /** Its connection closes, it falls silent, its kernel panics and is silent then, or somebody resets it: it boots again. */
+  readonly how: "closed" | "silent" | "panic" | "reset";
   /** So many signals behind the start of the first run, and so many characters more. */
   readonly afterSignal: number;
   readonly more: number;
@@ -26,7 +26,7 @@ const PANIC = `\r
 `;
 
 /** A line to a DUT that dies at a place that only depends on what it says. Keeps what it said before, for the truth. */
-export function cutLine(cut: Cut | undefined): CutLine {
+export function cutLine(cut: Cut | undefined, reset: () => void = () => {}): CutLine {
   let said = "";
   let isCut = false;
   const place = (): number => {
@@ -41,7 +41,7 @@ export function cutLine(cut: Cut | undefined): CutLine {
     wrap: (inner) => ({
       onData: (listener) => {
         inner.onData((bytes) => {
-          if (isCut) return;
+          if (isCut) return cut?.how === "reset" ? listener(bytes) : undefined;
           const before = said.length;
           said += Buffer.from(bytes).toString("latin1");
           const end = place();
@@ -51,11 +51,12 @@ export function cutLine(cut: Cut | undefined): CutLine {
           if (!isCut) return;
           if (cut?.how === "panic") listener(Buffer.from(PANIC));
           if (cut?.how === "closed") void inner.close();
+          if (cut?.how === "reset") reset();
         });
       },
       onEnd: (listener) => inner.onEnd(listener),
       write: async (bytes) => {
-        if (!isCut) await inner.write(bytes);
+        if (!isCut || cut?.how === "reset") await inner.write(bytes);
       },
       close: () => inner.close(),
     }),

@@ -86,6 +86,7 @@ export async function startGuestDut(
       }
       return line.lend();
     },
+    reset: () => void pressed(board.hardReset),
     left: (atPrompt) => {
       mustReset = !atPrompt;
       if (!atPrompt) isTalking = 0;

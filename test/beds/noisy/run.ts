@@ -15,6 +15,7 @@ import {
 import { literalRegex } from "../../../worker/console/python-regex.ts";
 import { aJobContext, run, type Ran } from "../../support/plan-of.ts";
 import { cutLine, type Cut } from "./cut-line.ts";
+import type { NoiseRates } from "./noise.ts";
 import { noisyTransport, typicalNoise } from "./noisy-transport.ts";
 import { plainStage } from "./plain-matcher.ts";
 import { between, seededRandom } from "./random.ts";
@@ -29,10 +30,14 @@ export interface NoisyRun {
   readonly seed: number;
   /** 1: the noise that the issue names; 0: none. */
   readonly factor: number;
+  /** More noise of what the DUT says. */
+  readonly more?: NoiseRates;
   /** False: plain signals, read by a matcher that believes them. */
   readonly journal: boolean;
   /** Taken instead of a shell of this machine. */
   readonly dut?: NoisyDut;
+  /** Taken instead of the seed's own. */
+  readonly kind?: RunKind;
 }
 
 /** A DUT at its prompt that has the overlay of a run. */
@@ -44,6 +49,7 @@ export interface NoisyDut {
   /** Puts the overlay there. */
   place(overlay: Overlay): Promise<void>;
   open(): Promise<Transport>;
+  reset?(): void;
   /** A run has ended: at the prompt, or with the DUT in the middle of something. */
   left?(atPrompt: boolean): void;
 }
@@ -62,6 +68,7 @@ const TYPES: Readonly<Record<RunKind, string>> = {
   closed: "Infrastructure",
   silent: "Test",
   panic: "Job",
+  reset: "Test",
 };
 
 /** Of a DUT that is alive, a run never takes this long. */
@@ -78,20 +85,21 @@ export function kindOf(seed: number): RunKind {
 }
 
 /** Runs the suite of a seed on a DUT behind the noise of that seed, and compares what was recorded with the truth. */
-export async function noisyRun({ seed, factor, journal, dut }: NoisyRun): Promise<NoisyRan> {
+export async function noisyRun(options: NoisyRun): Promise<NoisyRan> {
+  const { seed, factor, journal, dut, more, kind = kindOf(seed) } = options;
   const folder = await mkdtemp(path.join(tmpdir(), "pumice-noisy-"));
   try {
-    const kind = kindOf(seed);
     const suite = makeSuite(seed, { raises: kind === "raise" });
     const cut = cutOf(seed, kind);
-    const line = cutLine(cut);
     const used = dut ?? hostDut(folder, seed);
+    const line = cutLine(cut, () => used.reset?.());
     const ran = await runSuite(folder, suite, used, {
       journal,
-      seconds: kind === "silent" ? SILENT_SECONDS : ALIVE_SECONDS,
+      seconds: kind === "silent" || kind === "reset" ? SILENT_SECONDS : ALIVE_SECONDS,
       open: async () => {
         const inner = line.wrap(await used.open());
-        return noisyTransport(inner, typicalNoise(seed, factor));
+        const noise = typicalNoise(seed, factor);
+        return noisyTransport(inner, { ...noise, toRunner: { ...noise.toRunner, ...more } });
       },
     });
     used.left?.(!line.isCut() && ran.outcome.result === "pass");
