@@ -58,13 +58,19 @@ function contextOf(source: string, jobParameters: Record<string, unknown> = {}) 
     `metadata: {format: Lava-Test Test Definition 1.0, name: x}\n${source}`,
   );
   if (!definition) throw new Error("the definition is wrong");
-  return { definition, jobParameters, testrunId: "0_x", testDir: "/lava-7/0/tests/0_x" };
+  return {
+    definition,
+    jobParameters,
+    testrunId: "0_x",
+    testDir: "/lava-7/0/tests/0_x",
+    lavaDir: "/lava-7",
+  };
 }
 
 describe("run.sh", () => {
   const plain = { kmsg: false, characterDelaySeconds: undefined };
 
-  test("is LAVA's, line by line", () => {
+  test("is LAVA's, line by line, but for who prints its signals", () => {
     const context = contextOf("params: {A: one}\nrun: {steps: [echo $A, null, echo done]}", {
       B: 2,
     });
@@ -80,12 +86,12 @@ export TESTRUN_ID=0_x
 cd /lava-7/0/tests/0_x
 UUID="$(cat uuid)"
 set +x
-echo "<LAVA_SIGNAL_STARTRUN $TESTRUN_ID $UUID>"
+/lava-7/bin/lava-signal "<LAVA_SIGNAL_STARTRUN $TESTRUN_ID $UUID>" --wait || echo "<LAVA_SIGNAL_STARTRUN $TESTRUN_ID $UUID>"
 set -x
 echo $A
 echo done
 set +x
-echo "<LAVA_SIGNAL_ENDRUN $TESTRUN_ID $UUID>"
+/lava-7/bin/lava-signal "<LAVA_SIGNAL_ENDRUN $TESTRUN_ID $UUID>" || echo "<LAVA_SIGNAL_ENDRUN $TESTRUN_ID $UUID>"
 `);
   });
 
@@ -115,11 +121,9 @@ echo "<LAVA_SIGNAL_ENDRUN $TESTRUN_ID $UUID>"
     });
     expect(text).toContain(`set +x
 export CHARACTER_DELAY=0.1
-sleep 0.1
 # USE_KMSG
 export KMSG=true
-echo "<0><LAVA_SIGNAL_STARTRUN $TESTRUN_ID $UUID>" >/dev/kmsg
-`);
+/lava-7/bin/lava-signal "<LAVA_SIGNAL_STARTRUN $TESTRUN_ID $UUID>" --wait ||`);
   });
 });
 

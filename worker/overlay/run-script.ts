@@ -8,6 +8,8 @@ export interface ScriptContext {
   readonly testrunId: string;
   /** Folder of the definition on the DUT. */
   readonly testDir: string;
+  /** `$L` there. */
+  readonly lavaDir: string;
 }
 
 /** The script that runs the tests of a definition on the DUT (TEST-SHELL.md 4). */
@@ -15,10 +17,11 @@ export function runScript(
   context: ScriptContext,
   options: { kmsg: boolean; characterDelaySeconds: number | undefined },
 ): string {
-  const { definition, testrunId, testDir } = context;
-  const mark = (kind: string): string => {
-    const line = `<LAVA_SIGNAL_${kind} $TESTRUN_ID $UUID>`;
-    return options.kmsg ? `echo "<0>${line}" >/dev/kmsg` : `echo "${line}"`;
+  const { definition, testrunId, testDir, lavaDir } = context;
+  // By its path, as tests set PATH; and when tests have broken the system, the shell itself can still say it.
+  const mark = (kind: string, option = ""): string => {
+    const line = `"<LAVA_SIGNAL_${kind} $TESTRUN_ID $UUID>"`;
+    return `${lavaDir}/bin/lava-signal ${line}${option} || echo ${line}`;
   };
   const delay = options.characterDelaySeconds;
   return lines([
@@ -29,9 +32,9 @@ export function runScript(
     `cd ${testDir}`,
     'UUID="$(cat uuid)"',
     "set +x",
-    ...(delay === undefined ? [] : [`export CHARACTER_DELAY=${delay}`, `sleep ${delay}`]),
+    ...(delay === undefined ? [] : [`export CHARACTER_DELAY=${delay}`]),
     ...(options.kmsg ? ["# USE_KMSG", "export KMSG=true"] : []),
-    mark("STARTRUN"),
+    mark("STARTRUN", " --wait"),
     "set -x",
     ...words(definition.run?.steps).map(runStep),
     "set +x",

@@ -208,6 +208,7 @@ function scriptContext(context: RunContext, placed: PlacedDefinition): ScriptCon
     jobParameters: jobParameters(placed),
     testrunId: placed.testrunId,
     testDir: foldersOf(context, placed).onDut,
+    lavaDir: context.slots.take(overlayFolderSlot).shell.lavaDir,
   };
 }
 

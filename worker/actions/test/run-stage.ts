@@ -1,13 +1,12 @@
 import type { Console } from "../../console/console.ts";
-import { literalRegex } from "../../console/python-regex.ts";
 import { withKernelWatch } from "../../kernel/kernel-record.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { Overlay } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
 import { promptPatterns } from "../login/prompt-patterns.ts";
+import { readStage } from "./read-stage.ts";
 import { SignalReader } from "./signal-reader.ts";
-import { isTrace, SIGNAL } from "./signal-words.ts";
 
 /** Where a stage of an overlay is to run. */
 export interface StageShell {
@@ -19,8 +18,6 @@ export interface StageShell {
   readonly mountCommands?: readonly string[];
 }
 
-const RUNNER_EXIT = literalRegex("<LAVA_TEST_RUNNER EXIT>");
-const INSTALL_FAIL = literalRegex("<LAVA_TEST_RUNNER INSTALL_FAIL>");
 // The spelling is LAVA's, and part of the wire.
 const RETURN_CODE = /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g;
 
@@ -37,7 +34,7 @@ export async function runStage(context: RunContext, shell: StageShell): Promise<
   const reader = new SignalReader(context, stage, overlay.stages[stage] ?? []);
   try {
     await withKernelWatch(context, console, ({ signal, alive }) =>
-      readSignals({ ...context, signal }, console, reader, alive),
+      readStage({ ...context, signal }, console, reader, alive),
     );
   } finally {
     reader.close();
@@ -82,41 +79,5 @@ async function prepareShell(
   const status = code.match[1];
   if (status !== "0") {
     throw new JobFailure("Job", `'${sourcing}' failed with return code ${status}!`);
-  }
-}
-
-async function readSignals(
-  { timeoutSeconds, signal, log }: RunContext,
-  console: Console,
-  reader: SignalReader,
-  alive: () => void,
-): Promise<void> {
-  for (;;) {
-    const pattern = reader.parsePattern;
-    const patterns: Record<string, RegExp> = {
-      exit: RUNNER_EXIT,
-      installFail: INSTALL_FAIL,
-      signal: SIGNAL,
-      ...(pattern ? { pattern } : {}),
-    };
-    // Only the action's own time-out, through its signal, ends this wait.
-    const found = await console.tryExpect(patterns, { timeoutSeconds, signal, inLine: true });
-    if (!found) continue;
-    const { match, logLine, lineBefore } = found;
-    if (found.name !== "pattern") alive();
-    switch (found.name) {
-      case "exit":
-        return;
-      case "installFail":
-        reader.installFailed();
-        break;
-      case "pattern":
-        reader.parsed(match, logLine);
-        break;
-      case "signal":
-        if (isTrace(lineBefore)) log.debug(`a shell's trace of a signal, not counted: ${match[0]}`);
-        else reader.signal(match[1] ?? "", match[2] ?? "", logLine);
-        break;
-    }
   }
 }

@@ -1,16 +1,8 @@
-/**
- * Sends a line that the runner understands, to the console or (KMSG) through the kernel's log, which
- * no other output can cut in two. One write, so that it stays whole.
- */
-const signal = `signal() {
-  if [ -n "$CHARACTER_DELAY" ]; then sleep "$CHARACTER_DELAY"; fi
-  if [ "$KMSG" = true ]; then printf '<0>%s\\n' "$1" >/dev/kmsg; else printf '%s\\n' "$1"; fi
-}
-`;
+import { handshake, signal } from "./journal.ts";
 
 /** Helpers that report to the runner, by name; the bodies follow TEST-SHELL.md 4 and 5. */
 export const signalScripts: Readonly<Record<string, string>> = {
-  "lava-test-runner": `${signal}
+  "lava-test-runner": `${signal}${handshake}
 dir=\${1:-/lava}
 dir=\${dir%/}
 lava=$(dirname "$dir")
@@ -20,9 +12,36 @@ finish() {
   # After signals in the kernel's log the end goes there too, or it could overtake them.
   KMSG=$kernel_log
   signal "<LAVA_TEST_RUNNER EXIT>"
+  handshake ENDS
+  [ ! -d "$LAVA_JOURNAL" ] || j_say DONE
   exit 0
 }
+start_journal() {
+  id=$$
+  mkdir -p "$dir"
+  until mkdir "$dir/journal-$id" 2>/dev/null; do
+    # One of the same number is from before a reboot.
+    [ -d "$dir/journal-$id" ] || return 1
+    id=$((id + 1))
+  done
+  LAVA_JOURNAL="$dir/journal-$id"
+  { : >"$LAVA_JOURNAL/entries" && echo 100000001 >"$LAVA_JOURNAL/next"; } 2>/dev/null || return 1
+  # Tests may report as other users.
+  chmod 777 "$LAVA_JOURNAL" && chmod 666 "$LAVA_JOURNAL/entries" "$LAVA_JOURNAL/next"
+}
 trap finish EXIT INT TERM
+
+if [ "$LAVA_JOURNAL" = off ] || ! start_journal; then
+  LAVA_JOURNAL=off
+  echo "<LAVA_JOURNAL OFF>"
+fi
+LAVA_JOURNAL_POLLS=
+# A shell that can see, without waiting, whether something was typed, and takes nothing by looking.
+if [ "$(printf 'x\n' | (read -t 0 && IFS= read -t 1 -r word && echo "$word") 2>/dev/null)" = x ]; then
+  LAVA_JOURNAL_POLLS=1
+fi
+export LAVA_JOURNAL LAVA_JOURNAL_POLLS
+handshake "STARTS\${LAVA_JOURNAL_POLLS:+ POLLS}"
 
 PATH="$lava/bin:$PATH"
 SHELL=\${SHELL:-/bin/sh}
@@ -44,11 +63,20 @@ while read -r test <&3; do
     echo "$code" >"$results/install_return_code"
     if [ "$code" -ne 0 ]; then
       signal "<LAVA_TEST_RUNNER INSTALL_FAIL>"
+      handshake HOLDS
       continue
     fi
   fi
   lava-test-shell --output_dir "$results" "$SHELL" -e "$test/run.sh" 3<&-
+  handshake HOLDS
 done 3<"$list"
+`,
+
+  "lava-signal": `${signal}${handshake}
+# For run.sh. What a definition starts with must be known before its tests print results in their own words.
+signal "$1"
+[ "$2" != --wait ] || handshake HOLDS
+exit 0
 `,
 
   "lava-test-shell": `if [ "$1" = --output_dir ]; then

@@ -1,0 +1,205 @@
+import {
+  journalOk,
+  journalWant,
+  MAX_WANTED,
+  type JournalLine,
+  type JournalWord,
+} from "./journal-lines.ts";
+import { inOrder, type Candidate, type Entry, type Item } from "./journal-order.ts";
+
+/** In the order in which things happened on the DUT. */
+export type Delivery<Parsed> =
+  /** An entry, or (without a number) a signal that a test printed itself. */
+  | {
+      readonly kind: "signal";
+      readonly text: string;
+      readonly logLine: number;
+      readonly number?: number;
+    }
+  | { readonly kind: "parsed"; readonly parsed: Parsed }
+  /** The DUT had it, and it can't be read any more. */
+  | { readonly kind: "lost"; readonly number: number }
+  /** What looks like a signal, and may be a damaged copy of what was lost. */
+  | { readonly kind: "dropped"; readonly text: string; readonly logLine: number };
+
+/** What came, at its place. `upTo`: an entry in its own time, or else the DUT's word that it has no more than that. */
+type Waiting<Parsed> =
+  | Item<Parsed>
+  | { readonly kind: "upTo"; readonly number: number; readonly isEntry: boolean };
+
+/** More is not kept for the sake of an entry that doesn't come. */
+const MAX_WAITING = 5_000;
+/** An entry that was asked for so often is not in the DUT's journal. */
+const MAX_ASKED = 100;
+
+/**
+ * What of a journal (docs/journal.md) has arrived: takes the console's lines as they come and gives them back in the
+ * order of the DUT, each entry once. Knows what to ask for. Nothing in here waits or types.
+ */
+export class Journal<Parsed> {
+  #id: string | undefined;
+  #polls = false;
+  /** The entry to be delivered next. */
+  #next = 1;
+  /** The last entry that the DUT is known to have: what comes of those before it was asked for. */
+  #last = 0;
+  readonly #entries = new Map<number, Entry | "lost">();
+  #waiting: Waiting<Parsed>[] = [];
+  /** Entries that were asked for, since the last time that none was missing: they may come more than once. */
+  #late: Entry[] = [];
+  readonly #asked = new Map<number, number>();
+
+  /** Of the run of lava-test-runner that keeps it; undefined as long as the DUT has not said that it keeps one. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  /** Whether the DUT looks for questions in the middle of a definition. */
+  get polls(): boolean {
+    return this.#polls;
+  }
+
+  /** Entries that the DUT has and we have not. */
+  get missing(): number[] {
+    const missing: number[] = [];
+    for (let number = this.#next; number <= this.#last; number++) {
+      if (!this.#entries.has(number)) missing.push(number);
+    }
+    return missing;
+  }
+
+  /** An intact entry. */
+  entry({ id, number, text }: JournalLine, logLine: number): Delivery<Parsed>[] {
+    // Something of an earlier stage, left in the background, reports too.
+    if (id !== this.#id) return this.candidate({ text, logLine, isAlone: true, hasTail: false });
+    if (number < this.#next || this.#entries.has(number)) return [];
+    const entry = { number, text, logLine };
+    this.#entries.set(number, entry);
+    if (number <= this.#last) {
+      this.#late.push(entry);
+      return this.#settle();
+    }
+    this.#last = number;
+    this.#waiting.push({ kind: "upTo", number, isEntry: true });
+    const deliveries = this.#settle();
+    if (this.#waiting.length === 0) this.#late = [];
+    return deliveries;
+  }
+
+  /** What may be a signal of a test's own. */
+  candidate(candidate: Candidate): Delivery<Parsed>[] {
+    const { text, logLine } = candidate;
+    if (this.#id === undefined) return [{ kind: "signal", text, logLine }];
+    return this.#wait({ kind: "candidate", candidate });
+  }
+
+  /** A match of the definition's own pattern. */
+  parsed(parsed: Parsed): Delivery<Parsed>[] {
+    if (this.#waiting.length === 0) return [{ kind: "parsed", parsed }];
+    return this.#wait({ kind: "parsed", parsed });
+  }
+
+  /** The DUT waits, and says what its journal ends with: the deliveries come first, then the answer is typed. */
+  told(
+    word: JournalWord,
+    { id, number }: JournalLine,
+  ): { deliveries: Delivery<Parsed>[]; answer: string | undefined } {
+    if (word.startsWith("STARTS")) {
+      this.#id ??= id;
+      this.#polls = word === "STARTS POLLS";
+    }
+    if (id !== this.#id || word === "DONE") return { deliveries: [], answer: undefined };
+    this.#last = Math.max(this.#last, number);
+    this.#waiting.push({ kind: "upTo", number: this.#last, isEntry: false });
+    for (const one of this.missing) {
+      if ((this.#asked.get(one) ?? 0) >= MAX_ASKED) this.#entries.set(one, "lost");
+    }
+    const deliveries = this.#settle();
+    return { deliveries, answer: this.want() ?? journalOk(id, number) };
+  }
+
+  /** The line that asks for what is missing; undefined when nothing is. */
+  want(): string | undefined {
+    const wanted = this.missing.slice(0, MAX_WANTED);
+    if (wanted.length === 0 || this.#id === undefined) return undefined;
+    for (const number of wanted) this.#asked.set(number, (this.#asked.get(number) ?? 0) + 1);
+    return journalWant(this.#id, wanted);
+  }
+
+  /** Nothing more will come: what arrived intact stands, what is missing is lost. */
+  close(): Delivery<Parsed>[] {
+    const deliveries = this.#giveUp();
+    for (const item of this.#waiting) {
+      // Nothing was found after it, but there was an entry.
+      if (item.kind === "candidate" && item.candidate.hasTail) {
+        deliveries.push({ kind: "lost", number: this.#next++ });
+      } else deliveries.push(...itself(item));
+    }
+    this.#waiting = [];
+    return deliveries;
+  }
+
+  #wait(item: Item<Parsed>): Delivery<Parsed>[] {
+    this.#waiting.push(item);
+    if (this.#waiting.length < MAX_WAITING) return [];
+    const deliveries = this.#giveUp();
+    deliveries.push(...this.#waiting.splice(0).flatMap(itself));
+    return deliveries;
+  }
+
+  #giveUp(): Delivery<Parsed>[] {
+    for (const number of this.missing) this.#entries.set(number, "lost");
+    return this.#settle();
+  }
+
+  /** What can be delivered: all up to the last place before which nothing is missing. */
+  #settle(): Delivery<Parsed>[] {
+    const deliveries: Delivery<Parsed>[] = [];
+    const missing = this.missing[0] ?? Number.POSITIVE_INFINITY;
+    let items: Item<Parsed>[] = [];
+    let done = 0;
+    for (const [at, item] of this.#waiting.entries()) {
+      if (item.kind !== "upTo") items.push(item);
+      else if (item.number >= missing) break;
+      else {
+        const range = { first: this.#next, last: item.number, lastInPlace: item.isEntry };
+        deliveries.push(...this.#deliver(inOrder(items, range, this.#late)));
+        items = [];
+        done = at + 1;
+      }
+    }
+    this.#waiting.splice(0, done);
+    return deliveries;
+  }
+
+  /** What stands beside something lost may be a damaged copy of it: that would be a guess. */
+  #deliver(ordered: readonly (number | Item<Parsed>)[]): Delivery<Parsed>[] {
+    const isLossy = ordered.some(
+      (one) => typeof one === "number" && this.#entries.get(one) === "lost",
+    );
+    return ordered.map((one) => {
+      if (typeof one === "number") return this.#taken(one);
+      if (one.kind === "parsed") return one;
+      const { text, logLine } = one.candidate;
+      return { kind: isLossy ? "dropped" : "signal", text, logLine };
+    });
+  }
+
+  #taken(number: number): Delivery<Parsed> {
+    const entry = this.#entries.get(number);
+    this.#entries.delete(number);
+    this.#asked.delete(number);
+    this.#next = number + 1;
+    if (entry === undefined || entry === "lost") return { kind: "lost", number };
+    return { kind: "signal", ...entry };
+  }
+}
+
+/** What came with nothing missing before it, and nothing known after it: only what has its line for itself is certain. */
+function itself<Parsed>(item: Waiting<Parsed>): Delivery<Parsed>[] {
+  if (item.kind === "upTo") return [];
+  if (item.kind === "parsed") return [item];
+  const { text, logLine, isAlone, hasTail } = item.candidate;
+  if (hasTail) return [];
+  return [{ kind: isAlone ? "signal" : "dropped", text, logLine }];
+}

@@ -1,0 +1,197 @@
+import type { Console, Match } from "../../console/console.ts";
+import type { RunContext } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import { JOURNALLED, journalLine, journalWord, ranges } from "./journal-lines.ts";
+import { Journal, type Delivery } from "./journal.ts";
+import type { SignalReader } from "./signal-reader.ts";
+import { isTrace, SIGNAL } from "./signal-words.ts";
+
+/** A stage that is being read. */
+interface Reading {
+  readonly context: RunContext;
+  readonly console: Console;
+  readonly reader: SignalReader;
+  readonly journal: Journal<Parsed>;
+  /** Called for everything that shows that the test shell lives. */
+  readonly alive: () => void;
+  readonly lost: number[];
+  /** All tests have run, and all that the DUT had to say of them is here. */
+  isOver: boolean;
+  /** The DUT said that it has been answered, or it keeps no journal: there is nothing more to come. */
+  hasLeft: boolean;
+  /** Since when, and up to which number, entries are missing that the DUT was not asked for yet. */
+  gap: { readonly since: number; readonly upTo: number } | undefined;
+  askedUpTo: number;
+}
+
+type Parsed = Pick<Match<string>, "match" | "logLine">;
+
+const EXIT = "<LAVA_TEST_RUNNER EXIT>";
+const INSTALL_FAIL = "<LAVA_TEST_RUNNER INSTALL_FAIL>";
+/** What follows in its line is looked at, and left there. */
+const CANDIDATE = new RegExp(`(?:${SIGNAL.source}|${EXIT}|${INSTALL_FAIL})(?=([^\\n]*))`, "g");
+const ONE_SIGNAL = new RegExp(SIGNAL.source);
+/** What may be left of ` ~ID.N.SUM~`. */
+const TAIL = /^ ?~|^ \d+\.\d+/;
+
+/** An entry that others have overtaken may still be on its way for so long. */
+const LATE_MS = 500;
+/** The DUT repeats itself more often than that until it is answered: when it doesn't, it has gone on. */
+const SILENCE_SECONDS = 2.5;
+
+/**
+ * Reads the signals of a stage to its end (TEST-SHELL.md 3); of a DUT that keeps a journal, in the DUT's order and each
+ * once (docs/journal.md).
+ *
+ * @throws JobFailure Test for a signal that ends the job, Infrastructure when the connection closes.
+ */
+export async function readStage(
+  context: RunContext,
+  console: Console,
+  reader: SignalReader,
+  alive: () => void,
+): Promise<void> {
+  const reading: Reading = {
+    ...{ context, console, reader, alive, journal: new Journal(), lost: [] },
+    ...{ isOver: false, hasLeft: false, gap: undefined, askedUpTo: 0 },
+  };
+  try {
+    while (!reading.hasLeft) await readOn(reading);
+  } catch (error) {
+    // All is here that the DUT had to say: how it goes on is for others to find out.
+    if (!reading.isOver || isOfTheJob(error)) throw error;
+  } finally {
+    deliverRest(reading);
+    if (reading.lost.length > 0) reportLost(reading);
+  }
+}
+
+/** Told by a signal, or the end of the job's time. */
+const isOfTheJob = (error: unknown): boolean =>
+  !(error instanceof JobFailure) || error.type !== "Infrastructure";
+
+async function readOn(reading: Reading): Promise<void> {
+  const { context, console, reader, gap, isOver } = reading;
+  const pattern = reader.parsePattern;
+  const patterns: Record<string, RegExp> = {
+    journalled: JOURNALLED,
+    candidate: CANDIDATE,
+    ...(pattern ? { pattern } : {}),
+  };
+  // Only the action's own time-out, through its signal, ends this wait.
+  const wait = { timeoutSeconds: context.timeoutSeconds, signal: context.signal, inLine: true };
+  if (gap) wait.timeoutSeconds = LATE_MS / 1000;
+  if (isOver) wait.timeoutSeconds = SILENCE_SECONDS;
+  const found = await console.tryExpect(patterns, wait);
+  if (!found && isOver) reading.hasLeft = true;
+  if (found) await heard(reading, found);
+  await askForGap(reading);
+}
+
+async function heard(reading: Reading, found: Match<string>): Promise<void> {
+  const { journal, context, alive, console } = reading;
+  const { match, logLine, lineBefore } = found;
+  if (found.name === "pattern") return deliver(reading, journal.parsed({ match, logLine }));
+  const line = found.name === "journalled" ? journalLine(match) : undefined;
+  const word = line && journalWord(line);
+  if (line) alive();
+  if (line && word) {
+    const { deliveries, answer } = journal.told(word, line);
+    deliver(reading, deliveries);
+    if (answer !== undefined) await console.sendLine(answer);
+    if (word === "ENDS" && journal.missing.length === 0) reading.isOver = true;
+    if (word === "DONE" && reading.isOver) reading.hasLeft = true;
+  } else if (line) {
+    deliver(reading, journal.entry(line, logLine));
+  } else if (isTrace(lineBefore)) {
+    context.log.debug(`a shell's trace of a signal, not counted: ${match[0]}`);
+  } else {
+    deliver(reading, journal.candidate(candidateOf(found)));
+  }
+}
+
+function candidateOf({ name, match, lineBefore, logLine }: Match<string>) {
+  // The sum of one with a tail was wrong.
+  if (name === "journalled") {
+    const text = match[0].slice(0, match[0].lastIndexOf(">") + 1);
+    return { text, logLine, isAlone: false, hasTail: true };
+  }
+  const rest = match[3] ?? "";
+  const isAlone = lineBefore.trim() === "" && rest.trim() === "";
+  return { text: match[0], logLine, isAlone, hasTail: TAIL.test(rest) };
+}
+
+/** Asks once for what is missing in the middle of a definition, where somebody looks for questions then. */
+async function askForGap(reading: Reading): Promise<void> {
+  const { journal, console, gap } = reading;
+  const upTo = journal.polls ? (journal.missing.at(-1) ?? 0) : 0;
+  if (upTo <= reading.askedUpTo) reading.gap = undefined;
+  else if (gap === undefined) reading.gap = { since: performance.now(), upTo };
+  else if (performance.now() - gap.since >= LATE_MS) {
+    const question = journal.want();
+    reading.askedUpTo = upTo;
+    reading.gap = undefined;
+    if (question !== undefined) await console.sendLine(question);
+  }
+}
+
+function deliver(reading: Reading, deliveries: readonly Delivery<Parsed>[]): void {
+  const { reader, context, lost } = reading;
+  for (const one of deliveries) {
+    switch (one.kind) {
+      case "parsed":
+        reader.parsed(one.parsed.match, one.parsed.logLine);
+        break;
+      case "lost":
+        lost.push(one.number);
+        break;
+      case "dropped":
+        context.log.error(
+          `a signal beside what was lost may be a damaged one, not counted: ${JSON.stringify(one.text)}`,
+        );
+        break;
+      case "signal":
+        deliverSignal(reading, one.text, one.logLine, one.number !== undefined);
+        break;
+    }
+  }
+}
+
+function deliverSignal(reading: Reading, text: string, logLine: number, isEntry: boolean): void {
+  const { reader, journal, context, alive } = reading;
+  const keepsNone = journal.id === undefined;
+  if (keepsNone) alive();
+  if (text === INSTALL_FAIL) return reader.installFailed();
+  if (text === EXIT) {
+    if (!isEntry && !keepsNone) {
+      context.log.debug("an end of the tests that the test shell did not say, not counted");
+      return;
+    }
+    reading.isOver = true;
+    reading.hasLeft = keepsNone;
+    return;
+  }
+  const signal = ONE_SIGNAL.exec(text);
+  if (signal) reader.signal(signal[1] ?? "", signal[2] ?? "", logLine);
+}
+
+/** However the stage ends: what arrived stands, and can't end it in another way. */
+function deliverRest(reading: Reading): void {
+  const { journal, context } = reading;
+  for (const one of journal.close()) {
+    try {
+      deliver(reading, [one]);
+    } catch (error) {
+      context.log.error(JobFailure.from(error).message);
+    }
+  }
+}
+
+function reportLost({ context, lost }: Reading): void {
+  const numbers = ranges(lost.toSorted((one, other) => one - other));
+  context.log.error(
+    `lost: entries ${numbers} of the test shell's journal arrived damaged, and the DUT did not give them again: results are missing`,
+  );
+  const extra = { lost: numbers };
+  context.log.result({ definition: "lava", case: "test-journal", result: "fail", extra });
+}

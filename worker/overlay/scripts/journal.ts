@@ -1,0 +1,181 @@
+/**
+ * Functions of the journal (docs/journal.md) for the helpers: plain POSIX sh, and nothing but built-in commands for
+ * each signal, as forks are what costs on a small DUT. Names begin with `j_`: helpers share them with nobody.
+ *
+ * - `j_sum TEXT` leaves the text's sum in `j_sum` (`journalSum` of journal-lines.ts is the other end).
+ * - `j_claim` leaves a number that nobody else has in `j_n`: whose file can be made, once. The place to look from is
+ *   a number of always nine digits, written over: no reader ever finds a part of it.
+ * - `j_enter` puts `j_text` into the journal and leaves its tail in `j_tail`; without a journal, or where none can be
+ *   kept, nothing.
+ * - `j_obey LINE` does what the runner's line asks for: 0 when it says that all up to `j_n` is there, 2 when entries
+ *   were printed again.
+ */
+const journal = `j_all=' !"#$%&'\\''()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_\`abcdefghijklmnopqrstuvwxyz{|}~'
+j_sum() {
+  j_rest=$1 j_a=1 j_b=1
+  while [ -n "$j_rest" ]; do
+    j_next=\${j_rest#?}
+    j_before=\${j_all%%"\${j_rest%"$j_next"}"*}
+    j_a=$(((j_a * 8191 + \${#j_before}) % 65521)) j_b=$(((j_b * 30011 + \${#j_before}) % 65497))
+    j_rest=$j_next
+  done
+  j_sum=$j_a-$j_b
+}
+j_claim() {
+  { read -r j_n <"$LAVA_JOURNAL/next"; } 2>/dev/null || return 1
+  j_n=$((j_n - 100000000))
+  set -C
+  until { true >"$LAVA_JOURNAL/$j_n"; } 2>/dev/null; do
+    if [ ! -e "$LAVA_JOURNAL/$j_n" ]; then
+      set +C
+      return 1
+    fi
+    j_n=$((j_n + 1))
+  done
+  set +C
+  echo $((j_n + 100000001)) 1<>"$LAVA_JOURNAL/next"
+}
+j_enter() {
+  j_tail=
+  case $LAVA_JOURNAL in */*) ;; *) return ;; esac
+  case $j_text in
+    *[!"$j_all"]*)
+      j_text=$(printf '%s' "$j_text" | tr '\\001-\\037\\177' ' ')
+      case $j_text in *[!"$j_all"]*) return ;; esac
+      ;;
+  esac
+  [ "\${#j_text}" -le 1000 ] && j_claim || return
+  j_sum "\${LAVA_JOURNAL##*-}.$j_n $j_text"
+  { printf '%s\\n' "$j_n $j_sum $j_text" >>"$LAVA_JOURNAL/entries"; } 2>/dev/null
+  j_tail=" ~\${LAVA_JOURNAL##*-}.$j_n.$j_sum~"
+}
+j_obey() {
+  j_words=\${1##*"#LAVA_JOURNAL "}
+  j_words=\${j_words%"$(printf '\\r')"}
+  j_given=\${j_words##* }
+  j_words=\${j_words% *}
+  j_sum "$j_words"
+  [ "$j_given" = "$j_sum" ] || return 1
+  case $j_words in
+    "\${LAVA_JOURNAL##*-} OK "*) [ "\${j_words##* }" -ge "$j_n" ] ;;
+    "\${LAVA_JOURNAL##*-} WANT "*) j_again "\${j_words##* }"; return 2 ;;
+    *) return 1 ;;
+  esac
+}
+j_again() {
+  j_left=$1, j_script=
+  while [ -n "$j_left" ]; do
+    j_i=\${j_left%%,*}
+    j_left=\${j_left#*,}
+    j_last=\${j_i#*-}
+    j_i=\${j_i%-*}
+    while [ "$j_i" -le "$j_last" ]; do
+      j_script="$j_script/^$j_i /b y
+"
+      j_i=$((j_i + 1))
+    done
+  done
+  sed -n "\${j_script}b
+:y
+s/^\\([0-9]*\\) \\([0-9-]*\\) \\(.*\\)$/\\3 ~\${LAVA_JOURNAL##*-}.\\1.\\2~/p" "$LAVA_JOURNAL/entries"
+}
+`;
+
+/**
+ * `signal TEXT` sends a line that the runner understands, to the console or (KMSG) through the kernel's log, which
+ * no other output can cut in two. One write, so that it stays whole. Where the shell can look whether something was
+ * typed, it does what the runner asked for meanwhile.
+ */
+export const signal = `${journal}signal() {
+  if [ -n "$CHARACTER_DELAY" ]; then sleep "$CHARACTER_DELAY"; fi
+  j_text=$1
+  j_enter
+  if [ "$KMSG" = true ]; then
+    printf '<0>%s%s\\n' "$j_text" "$j_tail" >/dev/kmsg
+  else
+    printf '%s%s\\n' "$j_text" "$j_tail"
+  fi
+  [ -n "$LAVA_JOURNAL_POLLS" ] && [ -t 0 ] || return 0
+  while read -t 0; do
+    # With a time-out, as in a raw terminal a part of a line can be there for ever.
+    IFS= read -t 1 -r j_line || return 0
+    j_n=0
+    j_obey "$j_line"
+  done
+  return 0
+}
+`;
+
+/**
+ * `handshake WORD` says what number the journal ends with until the runner answers that it has all up to there, for
+ * about a minute since its last sign of life (where it never gave one: a few seconds). Noise must not be able to
+ * interrupt or stop the terminal, nor end its input, meanwhile.
+ */
+export const handshake = `j_look() {
+  read -r j_n <"$LAVA_JOURNAL/next"
+  j_n=$((j_n - 100000001))
+  while [ -e "$LAVA_JOURNAL/$((j_n + 1))" ]; do j_n=$((j_n + 1)); done
+}
+j_say() {
+  j_look
+  j_sum "\${LAVA_JOURNAL##*-}.$j_n <LAVA_JOURNAL $1>"
+  printf '%s\\n' "<LAVA_JOURNAL $1> ~\${LAVA_JOURNAL##*-}.$j_n.$j_sum~"
+}
+j_hear() {
+  j_ends=0
+  while [ "$j_ends" -lt 5 ]; do
+    if IFS= read -r j_line; then
+      : >"$LAVA_JOURNAL/busy"
+      j_obey "$j_line"
+      j_said=$?
+      [ "$j_said" -ne 2 ] || j_say "$1"
+      mv "$LAVA_JOURNAL/busy" "$LAVA_JOURNAL/heard"
+      [ "$j_said" -ne 0 ] || exit 0
+    else
+      j_ends=$((j_ends + 1))
+    fi
+  done
+  exit 1
+}
+j_tell() {
+  j_ticks=0 j_limit=120
+  [ ! -e "$LAVA_JOURNAL/alone" ] || j_limit=6
+  while [ "$j_ticks" -lt "$j_limit" ]; do
+    # While entries are printed again, who reads them would only ask for more.
+    [ -e "$LAVA_JOURNAL/busy" ] || j_say "$1"
+    sleep 0.5 || sleep 1
+    j_ticks=$((j_ticks + 1))
+    if [ -e "$LAVA_JOURNAL/heard" ]; then
+      rm -f "$LAVA_JOURNAL/heard"
+      j_ticks=0
+    fi
+  done
+  kill -9 "$2"
+}
+handshake() {
+  case $LAVA_JOURNAL in */*) ;; *) return ;; esac
+  {
+    j_saved=
+    if [ -t 0 ] && j_saved=$(stty -g); then
+      stty -isig -ixon -echo eof undef || stty -isig -ixon -echo
+    fi
+    j_look
+    rm -f "$LAVA_JOURNAL/busy"
+    # A process in the background has no other input than what it is given.
+    j_hear "$1" <&4 3<&- &
+    j_hearer=$!
+    j_tell "$1" "$j_hearer" 3<&- 4<&- &
+    j_teller=$!
+    if wait "$j_hearer"; then
+      rm -f "$LAVA_JOURNAL/alone"
+    else
+      : >"$LAVA_JOURNAL/alone"
+    fi
+    # What has just been forked may still have its parent's traps, and so ignore gentler words.
+    kill -9 "$j_teller"
+    wait "$j_teller"
+    [ -z "$j_saved" ] || stty "$j_saved"
+  } 4<&0 2>/dev/null
+  return 0
+}
+`;
