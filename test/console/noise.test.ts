@@ -1,7 +1,12 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { Transport } from "../../worker/console/transport.ts";
+import { noiseOf } from "../beds/noisy.ts";
 import { makeNoise, type NoiseRates, type Piece } from "../beds/noisy/noise.ts";
 import { noisyTransport, typicalNoise } from "../beds/noisy/noisy-transport.ts";
+import { startNoisyWire } from "../beds/noisy/noisy-wire.ts";
+import { startLineServer } from "../support/line-server.ts";
 
 const TEXT = Buffer.from("what a board says, line by line\r\n".repeat(3000));
 
@@ -139,5 +144,45 @@ describe("a console behind a noisy line", () => {
     await transport.write(Buffer.from("y".repeat(100)));
     expect(resets).toBeGreaterThan(2);
     expect(far.typed()).toMatch(/^y{70,99}$/);
+  });
+});
+
+describe("a noisy wire", () => {
+  test("disturbs each connection to a console in the same way, in both directions", async () => {
+    const typed: string[] = [];
+    const board = await startLineServer((socket, nth) => {
+      socket.on("data", (bytes: Buffer) => {
+        typed[nth - 1] = (typed[nth - 1] ?? "") + bytes.toString("latin1");
+        if (typed[nth - 1]?.includes("!")) socket.end("said ".repeat(100));
+      });
+    });
+    const noise = { seed: 4, toRunner: { printk: 50 }, toDut: { drop: 20 } };
+    const wire = await startNoisyWire(board.port, noise);
+    const heard: string[] = [];
+    try {
+      for (const nth of [0, 1]) {
+        const socket = connect(wire.port, "127.0.0.1");
+        socket.on("data", (bytes) => (heard[nth] = (heard[nth] ?? "") + bytes.toString("latin1")));
+        socket.write(`${"typed ".repeat(30)}!!!!!`);
+        await once(socket, "close");
+      }
+    } finally {
+      await wire.close();
+      await board.close();
+    }
+    expect(typed[0]?.length).toBeLessThan(185);
+    expect(heard[0]?.length).toBeGreaterThan(500);
+    expect([typed[1], heard[1]]).toEqual([typed[0], heard[0]]);
+  });
+
+  test("takes its rates from words", () => {
+    const { seed, toRunner, toDut } = noiseOf("seed=7 factor=2 printk=50 typed.drop=9");
+    expect(seed).toBe(7);
+    expect(toRunner).toMatchObject({ printk: 50, drop: 3000 });
+    expect(toDut).toMatchObject({ drop: 9, double: 3000 });
+    expect(() => noiseOf("prink=5")).toThrow(
+      "PUMICE_NOISE: prink: expected seed, factor or printk",
+    );
+    expect(() => noiseOf("printk")).toThrow("expected NAME=NUMBER");
   });
 });

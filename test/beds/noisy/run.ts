@@ -48,7 +48,7 @@ export interface NoisyDut {
   readonly prompt: string;
   /** Puts the overlay there. */
   place(overlay: Overlay): Promise<void>;
-  open(): Promise<Transport>;
+  readonly open: () => Promise<Transport>;
   reset?(): void;
   /** A run has ended: at the prompt, or with the DUT in the middle of something. */
   left?(atPrompt: boolean): void;
@@ -132,7 +132,7 @@ function hostDut(folder: string, seed: number): NoisyDut {
 interface SuiteOptions {
   readonly journal: boolean;
   readonly seconds: number;
-  open(): Promise<Transport>;
+  readonly open: () => Promise<Transport>;
 }
 
 /** The job: an overlay is made and placed, a console opened, and the test shell runs, each as in any job. */

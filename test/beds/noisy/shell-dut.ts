@@ -19,7 +19,7 @@ const TOOLS =
 export interface ShellDut {
   /** Path of its shell. */
   readonly shell: string;
-  open(): Promise<Transport>;
+  readonly open: () => Promise<Transport>;
 }
 
 /** Makes one in a folder: `ash` has busybox for all its tools, the others this machine's. */
