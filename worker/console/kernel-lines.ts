@@ -1,0 +1,19 @@
+/**
+ * What a kernel prints on a console on its own account, to the end of its line: `[   12.345678] usb 1-1: new`, with a level
+ * before it or a caller behind it. It may begin anywhere, also in the midst of what a shell prints.
+ */
+const KERNEL_LINE =
+  /(?:<\d{1,3}>)?\[ {0,6}\d{1,9}\.\d{5,7}\](?:\[ *[TC]\d+\])?[^\n]*(?:\n|$)|<[0-7]>[A-Za-z][^\n]*(?:\n|$)/g;
+
+/**
+ * A console's text as it were without the kernel: a prompt or an echo that a message was printed into, or behind, is whole
+ * again. A message without time stamp and level can't be told from other text and stays.
+ */
+export const withoutKernelLines = (text: string): string => text.replace(KERNEL_LINE, "");
+
+/** The same without the line ends that stand before kernel messages: what a message that begins a line of its own has cut in two. */
+export const joinedLines = (text: string): string =>
+  text.replace(new RegExp(`\\s*\\n\\s*(?:${KERNEL_LINE.source})`, "g"), "");
+
+/** Whether what follows `before` in the same line is a kernel message's. */
+export const isKernelLine = (before: string): boolean => withoutKernelLines(before) !== before;

@@ -1,0 +1,206 @@
+import type { Console, Match } from "./console.ts";
+import { isKernelLine, joinedLines, withoutKernelLines } from "./kernel-lines.ts";
+import { isDamagedPrompt, lastPromptOf, rememberPrompt } from "./prompt-likeness.ts";
+import { lastLine, plainText } from "./terminal-text.ts";
+
+export interface PromptOptions {
+  readonly signal: AbortSignal;
+  readonly log: { warning(text: string): void; debug(text: string): void };
+  /** What counts at once, wherever it stands. */
+  readonly others?: Readonly<Record<string, RegExp>>;
+  /** How long nothing comes behind a prompt, milliseconds. */
+  readonly quietMs?: number;
+  /** A prompt in the midst of the output is taken when nothing came for this long (milliseconds), a damaged one after a quarter of it. */
+  readonly silentMs?: number;
+  /** Or when this long has gone since, milliseconds: a DUT may never fall silent. */
+  readonly patienceMs?: number;
+  /** Leaves what was found to be found again. */
+  readonly keepMatch?: boolean;
+  /** Types an empty line when the last line may be what is left of a prompt: for shells and logins. */
+  readonly nudges?: boolean;
+}
+
+/** Which pattern was found, and where, as `Console.expect` says it. */
+export type PromptMatch = Match<string>;
+
+/** Long enough that what a board prints in one go is one go, short enough that nobody notices. */
+const QUIET_MS = 20;
+const SILENT_MS = 2000;
+const PATIENCE_MS = 30_000;
+/** A line that has not ended and is no prompt may be what is left of one: an empty line has it shown again. */
+const NUDGE_MS = 5000;
+const MAX_NUDGES = 3;
+/** A prompt of so many words is meant as a message, also the kernel's. */
+const SENTENCE = /\w\S*\s+\S*\w\S*\s+\S*\w/;
+
+type Patterns = Readonly<Record<string, RegExp>>;
+
+/**
+ * Waits for a prompt: it counts at the end of the output, in its last line, once the DUT is quiet. What the kernel prints
+ * is no prompt and hides none. One that a message without time stamp hides, or that is a message itself, is taken when the
+ * DUT has been silent for two seconds, with a warning.
+ *
+ * @throws JobFailure Job when the time is over, Infrastructure when the connection ends.
+ */
+export async function expectPrompt(
+  console: Console,
+  prompts: Patterns,
+  options: PromptOptions & { readonly timeoutSeconds: number },
+): Promise<PromptMatch> {
+  const found = await new PromptWait(console, prompts, options).within(options.timeoutSeconds);
+  if (found) return found;
+  throw console.timedOut({ ...prompts, ...options.others }, options.timeoutSeconds);
+}
+
+/** A wait for a prompt that may be interrupted and goes on with what it has seen. */
+export class PromptWait {
+  readonly #console: Console;
+  readonly #prompts: Patterns;
+  readonly #options: PromptOptions;
+  readonly #begin: number;
+  /** Up to here it is known that no prompt stands at the end. */
+  #judged: number;
+  /** A prompt that stands in the midst of the output. */
+  #early: { match: PromptMatch; since: number } | undefined;
+  /** What the damaged one at the end would be. */
+  #damaged: PromptMatch | undefined;
+  #isUnfinished = false;
+  #nudges = 0;
+
+  constructor(console: Console, prompts: Patterns, options: PromptOptions) {
+    this.#console = console;
+    this.#prompts = prompts;
+    this.#options = options;
+    this.#begin = this.#judged = console.consumed;
+  }
+
+  /** Waits for so many seconds (more); undefined when nothing was found. Throws as `Console.tryExpect` does. */
+  async within(seconds: number): Promise<PromptMatch | undefined> {
+    const { keepMatch = false } = this.#options;
+    const deadline = performance.now() + seconds * 1000;
+    for (;;) {
+      const left = deadline - performance.now();
+      const other = await this.#listen(Math.min(left, ...this.#doubtsMs()));
+      if (other) return other;
+      const prompt = this.#judge() ?? this.#resolveDoubt();
+      if (prompt) {
+        if (!keepMatch) this.#console.skip();
+        return prompt;
+      }
+      if (performance.now() >= deadline) return undefined;
+    }
+  }
+
+  /** Until something comes and is over, or the time is; what is no prompt is returned. */
+  async #listen(ms: number): Promise<PromptMatch | undefined> {
+    const { signal, others = {}, keepMatch = false, quietMs = QUIET_MS } = this.#options;
+    const found = await this.#console.tryExpect<string>(
+      this.#early ? others : { ...others, ...this.#prompts },
+      {
+        timeoutSeconds: Math.max(0, ms) / 1000,
+        signal,
+        keepMatch,
+        quiet: { ms: quietMs, since: this.#judged },
+      },
+    );
+    if (!found || Object.hasOwn(others, found.name)) return found;
+    if (!isKernelLine(found.lineBefore) || SENTENCE.test(found.match[0])) {
+      this.#early = { match: found, since: performance.now() };
+    }
+    return undefined;
+  }
+
+  /** The prompt at the end of what has come, when that is news and the DUT is quiet. */
+  #judge(): PromptMatch | undefined {
+    const { quietMs = QUIET_MS } = this.#options;
+    const console = this.#console;
+    const isQuiet = console.silentMs >= quietMs || !console.isOpen;
+    if (console.received === this.#judged || !isQuiet) return undefined;
+    this.#judged = console.received;
+    const all = console.textSince(this.#begin);
+    const text = withoutKernelLines(all);
+    const found = promptAtEnd(text, this.#prompts);
+    if (found) {
+      rememberPrompt(console, this.#prompts, lastLine(plainText(text)));
+      return { ...found, logLine: console.lastLogLine };
+    }
+    this.#isUnfinished = lastLine(plainText(text)).trim() !== "";
+    this.#damaged = this.#findDamaged(all, plainText(text));
+    return undefined;
+  }
+
+  #findDamaged(all: string, shown: string): PromptMatch | undefined {
+    // Some kernels begin a line of their own in the midst of another.
+    const joined = promptAtEnd(joinedLines(all), this.#prompts);
+    if (joined) return joined;
+    const before = lastPromptOf(this.#console, this.#prompts);
+    return isDamagedPrompt(shown, before) ? firstMatch(before, this.#prompts) : undefined;
+  }
+
+  /** Milliseconds until each of the doubts is resolved when nothing more comes. */
+  #doubtsMs(): number[] {
+    const { silentMs = SILENT_MS, patienceMs = PATIENCE_MS, nudges = false } = this.#options;
+    const silent = this.#console.silentMs;
+    const early = this.#early;
+    const nudgeMs = NUDGE_MS * 2 ** this.#nudges;
+    return [
+      this.#damaged ? silentMs / 4 - silent : Infinity,
+      early ? silentMs - silent : Infinity,
+      early ? patienceMs - (performance.now() - early.since) : Infinity,
+      nudges && this.#isUnfinished && this.#nudges < MAX_NUDGES ? nudgeMs - silent : Infinity,
+    ];
+  }
+
+  #resolveDoubt(): PromptMatch | undefined {
+    const [damagedMs = 0, silentMs = 0, patienceMs = 0, nudgeMs = 0] = this.#doubtsMs();
+    const { log } = this.#options;
+    if (this.#damaged && damagedMs <= 0) {
+      log.debug("what came last is taken for a prompt that was damaged on the line");
+      return { ...this.#damaged, logLine: this.#console.lastLogLine };
+    }
+    if (this.#early && Math.min(silentMs, patienceMs) <= 0) {
+      const { match, logLine } = this.#early.match;
+      log.warning(
+        `${JSON.stringify(match[0])} stands in the midst of the output (line ${logLine} of the log), not at its end: taken for the prompt since no other came`,
+      );
+      return this.#early.match;
+    }
+    if (nudgeMs <= 0) {
+      this.#nudges += 1;
+      log.warning("the last line has not ended and is no prompt: typing an empty line");
+      void this.#console.sendLine("").catch(() => {});
+    }
+    return undefined;
+  }
+}
+
+/** How far before the last line a prompt of several lines may begin. */
+const SPAN_CHARS = 4096;
+
+/** The first prompt in the last line of a text; else one of several lines that reaches into it. */
+function promptAtEnd(text: string, prompts: Patterns): PromptMatch | undefined {
+  for (const variant of [text, plainText(text)]) {
+    const line = lastLine(variant);
+    const end = variant.slice(-SPAN_CHARS);
+    const reach = Math.min(end.length - line.length + 1, end.length);
+    const found = firstMatch(line, prompts) ?? firstMatch(end, prompts, Math.max(reach, 0));
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** The first match in a text, of those that end at or behind an offset. */
+function firstMatch(text: string, prompts: Patterns, reach = 0): PromptMatch | undefined {
+  let best: PromptMatch | undefined;
+  for (const [name, pattern] of Object.entries(prompts)) {
+    pattern.lastIndex = 0;
+    for (const match of text.matchAll(pattern)) {
+      if (match.index + match[0].length < reach) continue;
+      if (best && best.match.index <= match.index) break;
+      const before = text.slice(0, match.index);
+      best = { name, match, before, lineBefore: lastLine(before), logLine: 0 };
+      break;
+    }
+  }
+  return best;
+}

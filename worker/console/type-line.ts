@@ -1,0 +1,228 @@
+import type { Console } from "./console.ts";
+import { compareEcho, showsEnd } from "./echo.ts";
+import { withoutKernelLines } from "./kernel-lines.ts";
+
+export interface TypingOptions {
+  /**
+   * What makes the far side forget the line that is being typed: `ctrl-c` a bootloader, `ctrl-u` whatever edits lines as a
+   * terminal does, `escape` a UEFI shell. Undefined: its echo can't be compared, the line is typed blindly.
+   */
+  readonly discard: Discard | undefined;
+  readonly log: { warning(text: string): void; debug(text: string): void };
+  readonly signal: AbortSignal;
+  /** What may stand before an echo, when it came late. */
+  readonly prompts?: readonly RegExp[];
+  /** Leaves the echo to be found by who waits next. */
+  readonly keepsEcho?: boolean;
+}
+
+export type Discard = "ctrl-c" | "ctrl-u" | "escape";
+
+/** `checked`: the far side has the line as it was meant; `unchecked`: nobody knows. */
+export type Typed = "checked" | "unchecked";
+
+const MAX_TYPED = 8;
+/** A far side that answers nothing for this long does not echo. */
+const SILENT_MS = 1000;
+/** An echo that has begun goes on within this time, or has lost its end. */
+const PARTIAL_MS = 500;
+/** When something else came than what was typed: it is over once nothing came for this long. */
+const DAMAGED_MS = 100;
+/** A line end is answered at once; one that is not was lost. */
+const ENTER_MS = 1000;
+const MAX_ENTERS = 3;
+/** Longer lines are typed and compared in pieces where the far side shows only part of a line. */
+const PIECE_CHARS = 32;
+
+/** What is known of who is at the far side of a console. */
+interface FarSide {
+  /** It does not echo what is typed. */
+  isSilent: boolean;
+  /** It shows only part of a long line. */
+  scrolls: boolean;
+  /** Lines in a row whose echo was never right. */
+  odd: number;
+}
+
+const known = new WeakMap<Console, Map<Discard, FarSide>>();
+
+function farSide(console: Console, discard: Discard): FarSide {
+  const sides = known.get(console) ?? new Map<Discard, FarSide>();
+  known.set(console, sides);
+  const side = sides.get(discard) ?? { isSilent: false, scrolls: false, odd: 0 };
+  sides.set(discard, side);
+  return side;
+}
+
+/**
+ * Types a line, and its end only when the echo says that the far side has the whole line: one that lost a character on
+ * the wire is discarded and typed again, slower after the second time. A line end that nothing answers is typed again. Where
+ * nothing is echoed, it types as LAVA does and says so once.
+ *
+ * @throws JobFailure Infrastructure when the connection ends.
+ */
+export async function typeLine(
+  console: Console,
+  line: string,
+  options: TypingOptions,
+): Promise<Typed> {
+  const { discard, log } = options;
+  const side = discard && farSide(console, discard);
+  if (!discard || !side || side.isSilent || side.odd > 1 || !isComparable(line)) {
+    await console.sendLine(line);
+    return "unchecked";
+  }
+  const { characterDelayMs } = console;
+  try {
+    for (let typed = 1; ; typed++) {
+      console.characterDelayMs = Math.max(characterDelayMs, typed < 3 ? 0 : 2 * (typed - 2));
+      const began = console.received;
+      const echo = await typePieces(console, line, side, options, typed > 1);
+      if (echo === "whole") {
+        side.odd = 0;
+        if (await endLine(console, options)) return "checked";
+      } else if (echo === "silent" && typed === 1) {
+        return await typedBlindly(console, line, side, options);
+      }
+      if (typed === MAX_TYPED) break;
+      log.warning("the echo differs from what was typed: discarding the line, typing it again");
+      await discardLine(console, console.textSince(began), discard, options);
+    }
+  } finally {
+    console.characterDelayMs = characterDelayMs;
+  }
+  side.odd += 1;
+  const further = side.odd > 1 ? ": echoes are not compared from here on" : "";
+  log.warning(`what was typed did not come back as an echo; going on without${further}`);
+  await console.endLine();
+  return "unchecked";
+}
+
+/** Text that comes back as it was typed: no control characters, nothing that looks like a kernel's message. */
+const isComparable = (line: string): boolean =>
+  /^[\x20-\x7e]*$/.test(line) && withoutKernelLines(line) === line;
+
+/** Nobody echoes; or somebody does later, being busy: the lines to come will tell. */
+async function typedBlindly(
+  console: Console,
+  line: string,
+  side: FarSide,
+  { log, discard }: TypingOptions,
+): Promise<Typed> {
+  log.warning(
+    `nothing echoes what is typed${discard === "ctrl-c" ? " at the bootloader" : ""}: it is not checked from here on`,
+  );
+  side.isSilent = true;
+  let lines = 20;
+  const stop = console.watchLines((shown) => {
+    if (shown.includes(line)) side.isSilent = false;
+    if (!side.isSilent || --lines === 0) stop();
+  });
+  await console.endLine();
+  return "unchecked";
+}
+
+/** Types a line without its end and compares what comes back. */
+async function typePieces(
+  console: Console,
+  line: string,
+  side: FarSide,
+  { signal, prompts = [] }: TypingOptions,
+  again: boolean,
+): Promise<"whole" | "silent" | "damaged"> {
+  const pieces = side.scrolls ? inPieces(line) : [line];
+  const from = console.received;
+  let typed = "";
+  for (const piece of pieces) {
+    const pieceFrom = console.received;
+    typed += piece;
+    // The log has the line once, however it is typed.
+    await console.send(piece, { shownAs: typed === piece ? line : "" });
+    const isWhole = (): boolean =>
+      compareEcho(console.textSince(from), typed, prompts) === "whole" ||
+      (side.scrolls && showsEnd(console.textSince(pieceFrom), typed, piece.length + 1));
+    const patience = (): number => {
+      if (console.received === from) return again ? PARTIAL_MS : SILENT_MS;
+      const echo = compareEcho(console.textSince(from), typed, prompts);
+      return echo === "damaged" ? DAMAGED_MS : PARTIAL_MS;
+    };
+    if (await becomes(console, isWhole, patience, signal)) continue;
+    if (console.received === from) return "silent";
+    const all = console.textSince(from);
+    if (!side.scrolls && line.length > PIECE_CHARS && showsEnd(all, typed, 8)) side.scrolls = true;
+    return "damaged";
+  }
+  return "whole";
+}
+
+function inPieces(line: string): string[] {
+  const pieces: string[] = [];
+  for (let at = 0; at < line.length; at += PIECE_CHARS)
+    pieces.push(line.slice(at, at + PIECE_CHARS));
+  return pieces;
+}
+
+/** Ends the line; false when that came to the far side as something else. */
+async function endLine(
+  console: Console,
+  { signal, keepsEcho = false, log }: TypingOptions,
+): Promise<boolean> {
+  if (!keepsEcho) console.skip();
+  const from = console.received;
+  const answer = (): string => withoutKernelLines(console.textSince(from));
+  const isAnswered = (): boolean => /[\r\n\x1b]/.test(answer());
+  for (let typed = 1; typed <= MAX_ENTERS; typed++) {
+    if (typed > 1) log.warning("nothing answered the end of the line: typing it again");
+    await console.endLine();
+    if (await becomes(console, isAnswered, () => typed * ENTER_MS, signal)) return true;
+    if (answer() !== "") return false;
+  }
+  log.warning("nothing answers the end of a line; going on");
+  return true;
+}
+
+/** Control characters: XON, in case the line was stopped; to the line's end; forget all before it. */
+const DISCARDING = { "ctrl-c": "\x03", "ctrl-u": "\x11\x05\x15", escape: "\x1b" } as const;
+const MAX_DISCARDS = 4;
+
+/** Has the far side forget what was typed. What it says to that shows that it did. */
+async function discardLine(
+  console: Console,
+  shown: string,
+  discard: Discard,
+  { signal }: TypingOptions,
+): Promise<void> {
+  // After a line end a shell may have begun a new line of an open quote, which only Ctrl-C leaves.
+  const keys = discard === "ctrl-u" && shown.includes("\n") ? "\x03" : DISCARDING[discard];
+  for (let typed = 1; typed <= MAX_DISCARDS; typed++) {
+    const from = console.received;
+    await console.send(keys);
+    const isAnswered = (): boolean =>
+      /[\b\r\n\x07\x1b]/.test(withoutKernelLines(console.textSince(from)));
+    if (await becomes(console, isAnswered, () => 300, signal)) break;
+  }
+  const isOver = (): boolean => console.silentMs >= DAMAGED_MS;
+  await becomes(console, isOver, () => DAMAGED_MS, signal);
+}
+
+/**
+ * Waits until what came makes `isSo` true; false when nothing came for as many milliseconds as `patience` says, which
+ * is asked anew whenever something came.
+ */
+async function becomes(
+  console: Console,
+  isSo: () => boolean,
+  patience: () => number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const began = performance.now();
+  for (;;) {
+    if (isSo()) return true;
+    const { received } = console;
+    const silent = Math.min(console.silentMs, performance.now() - began);
+    const left = patience() - silent;
+    if (left <= 0) return false;
+    const quiet = { ms: 0, since: received };
+    await console.tryExpect({}, { timeoutSeconds: left / 1000, signal, quiet });
+  }
+}
