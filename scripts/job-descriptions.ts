@@ -22,6 +22,8 @@ export const JOB_DESCRIPTIONS: Readonly<Record<string, string>> = {
   notify: "Who is told of the job's end, and how.",
   protocols: "Multinode roles, or requests to a protocol.",
   reboot_to_fastboot: "Accepted for LAVA's sake; has no effect.",
+  retry_on:
+    "Pumice's own: with `infrastructure` the job goes back to the queue, once, when the lab's infrastructure spoilt it; `never` declines what the device type asks for.",
   actions: "What is done, in this order: a list of deploy, boot, test and command.",
   "timeouts job": "How long the whole job may take.",
   "timeouts actions": "Of an internal action, by its name.",

@@ -2,10 +2,10 @@ import type { BackupBlob, BackupItem, BackupPage } from "#protocol/backup.ts";
 import type { Item, Key } from "../ports/table.ts";
 import { nowOf } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
-import { isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./item-kinds.ts";
-import { findJobItem, type JobRecord } from "./job-record.ts";
+import { attemptOfPart, isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./item-kinds.ts";
+import { attemptOf, findJobItem, type JobRecord } from "./job-record.ts";
 import { AppError } from "./app-error.ts";
-import { chunkBlob, chunkKey, definitionBlob, under } from "./keys.ts";
+import { attemptKey, chunkBlob, chunkKey, definitionBlob } from "./keys.ts";
 import type { ChunkRecord } from "./log-chunks.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
 import type { TokenRecord } from "./tokens.ts";
@@ -59,22 +59,28 @@ export async function backupJob(
   const time = nowOf(deps);
   const job = cursor === undefined ? await findJobItem(deps, id) : undefined;
   if (cursor === undefined && !job) throw new AppError("not_found", `there is no job ${id}`);
-  const [lines, from] = job ? [job.data.log_lines, undefined] : readCursor(cursor);
+  const { attempt, lines, from } = job
+    ? { attempt: attemptOf(job.data), lines: job.data.log_lines, from: undefined }
+    : readCursor(cursor);
   const { partition } = chunkKey(id, 0);
   const page = await deps.table
     .query<object>("main", partition, {
-      from: "chunk#",
-      to: under("results#").to!,
+      from: attemptKey(id, 1).sort,
+      to: "results~",
       limit: PARTS_PER_PAGE,
       ...(from === undefined ? {} : { cursor: from }),
     })
     .catch(notACursor);
-  const parts = page.items.filter(({ key }) => isPartOfLog(key) && lineOfPart(key) < lines);
+  const isOfMoment = (key: Key): boolean =>
+    isPartOfLog(key)
+      ? attemptOfPart(key) < attempt || (attemptOfPart(key) === attempt && lineOfPart(key) < lines)
+      : kindOf(key)?.name === "attempt" && lineOfPart(key) < attempt;
+  const parts = page.items.filter(({ key }) => isOfMoment(key));
   return {
     ...(await withBlobs(deps, job ? [job, ...parts] : parts)),
     again: [],
     time,
-    ...(page.cursor === undefined ? {} : { cursor: `${lines}.${page.cursor}` }),
+    ...(page.cursor === undefined ? {} : { cursor: `${attempt}.${lines}.${page.cursor}` }),
   };
 }
 
@@ -92,9 +98,12 @@ function belongsToBackup({ key, data }: { key: Key; data: object }): boolean {
  * Whether more of a job's log may have come since, or its end. One that waits in the queue has nothing that could be of
  * another moment: it begins anew where it is restored.
  */
-function isInMotion({ state, taken_back, end_time = "" }: JobRecord, since: string): boolean {
+function isInMotion(
+  { state, taken_back, end_time = "", attempt = 1 }: JobRecord,
+  since: string,
+): boolean {
   if (state === "Finished") return taken_back === true || end_time >= since;
-  return state !== "Submitted";
+  return state !== "Submitted" || attempt > 1;
 }
 
 async function withBlobs(deps: Deps, items: readonly Item<object>[]): Promise<Contents> {
@@ -133,11 +142,11 @@ function notACursor(error: unknown): never {
   });
 }
 
-/** Lines of the job as its first page had them, and the table's own cursor. */
-function readCursor(cursor = ""): [number, string] {
-  const [, lines, rest] = /^(\d{1,12})\.(.+)$/.exec(cursor) ?? [];
-  if (lines === undefined || rest === undefined) {
+/** Attempt and lines of the job as its first page had them, and the table's own cursor. */
+function readCursor(cursor = ""): { attempt: number; lines: number; from: string } {
+  const [, attempt, lines, from] = /^(\d{1,3})\.(\d{1,12})\.(.+)$/.exec(cursor) ?? [];
+  if (attempt === undefined || lines === undefined || from === undefined) {
     throw new AppError("invalid", "cursor: expected the cursor of an earlier answer");
   }
-  return [Number(lines), rest];
+  return { attempt: Number(attempt), lines: Number(lines), from };
 }

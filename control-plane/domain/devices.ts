@@ -171,6 +171,8 @@ function requireFreeToMove(old: Item<DeviceRecord> | undefined, request: PutDevi
 async function cancelCurrentJob(deps: Deps, { current_job, hostname }: DeviceRecord) {
   if (current_job === undefined) return;
   await retrying(async () => {
-    await cancel(deps, await getJobItem(deps, current_job), `device ${hostname} was retired`);
+    const item = await getJobItem(deps, current_job);
+    // It may only be held for a silent worker, while the job goes on elsewhere.
+    if (item.data.device === hostname) await cancel(deps, item, `device ${hostname} was retired`);
   });
 }

@@ -14,7 +14,11 @@ export interface Outcome {
   health: JobHealth;
   error_type?: ErrorType | undefined;
   error_msg?: string | undefined;
+  ending?: Ending;
 }
+
+/** How a job ended, beside LAVA's words. */
+export type Ending = Pick<JobRecord, "evidence" | "retries" | "passed_on_retry">;
 
 /**
  * Ends a job under the version that was read: the job is Finished and its device is set free in one
@@ -26,17 +30,9 @@ export async function endJob(
   outcome: Outcome,
   { holdDevice = false } = {},
 ): Promise<JobRecord> {
-  const now = new Date(deps.system.now()).toISOString();
-  const before = without(item.data, "taken_back", "error_type", "error_msg");
   const job: JobRecord = {
-    ...before,
-    state: "Finished",
-    health: outcome.health,
-    start_time: before.start_time ?? now,
-    end_time: now,
+    ...endedBy(deps, item.data, outcome),
     ...expiryOfJob(deps),
-    ...(outcome.error_type === undefined ? {} : { error_type: outcome.error_type }),
-    ...(outcome.error_msg === undefined ? {} : { error_msg: outcome.error_msg }),
     ...(holdDevice ? { taken_back: true } : {}),
   };
   const freed = holdDevice ? { operations: [] } : await freeDevice(deps, job);
@@ -50,6 +46,34 @@ export async function endJob(
   await deps.signals.ring(`job/${job.id}`);
   await announceFree(deps, freed.device);
   return job;
+}
+
+/** The job, or an attempt of it, as it is at its end. */
+export function endedBy(
+  { system }: Deps,
+  job: JobRecord,
+  { health, error_type, error_msg, ending = {} }: Outcome,
+): JobRecord {
+  const now = new Date(system.now()).toISOString();
+  const before = without(
+    job,
+    "taken_back",
+    "error_type",
+    "error_msg",
+    "evidence",
+    "retries",
+    "passed_on_retry",
+  );
+  return {
+    ...before,
+    state: "Finished",
+    health,
+    start_time: before.start_time ?? now,
+    end_time: now,
+    ...(error_type === undefined ? {} : { error_type }),
+    ...(error_msg === undefined ? {} : { error_msg }),
+    ...ending,
+  };
 }
 
 /** When a job that ends now is forgotten. */
@@ -71,16 +95,21 @@ export async function returnDevice(deps: Deps, item: Item<JobRecord>): Promise<v
 
 /**
  * What must be written so that the job's device is Idle; its health becomes Unknown when the lab was at fault
- * (SCHEDULER.md 1.2). Nothing when the job has no device (any more).
+ * (SCHEDULER.md 1.2), and that the worker has the job no more, unless it is to keep it. Nothing when the job has no
+ * device (any more).
  */
-async function freeDevice(
+export async function freeDevice(
   deps: Deps,
-  job: JobRecord,
+  job: Pick<JobRecord, "id" | "device" | "worker" | "error_type">,
+  { keepAssigned = false } = {},
 ): Promise<{ operations: Operation[]; device?: DeviceRecord }> {
-  if (job.device === undefined || job.worker === undefined) return { operations: [] };
+  if (job.worker === undefined) return { operations: [] };
   const operations: Operation[] = [];
   const { jobIds, replace } = await readAssignments(deps, job.worker);
-  if (jobIds.includes(job.id)) operations.push(replace(jobIds.filter((id) => id !== job.id)));
+  if (jobIds.includes(job.id) && !keepAssigned) {
+    operations.push(replace(jobIds.filter((id) => id !== job.id)));
+  }
+  if (job.device === undefined) return { operations };
   const item = await deps.table.get<DeviceRecord>(deviceKey(job.device));
   if (item?.data.current_job !== job.id) return { operations };
   const rest = without(item.data, "current_job");
@@ -95,7 +124,7 @@ async function freeDevice(
 }
 
 /** Where the worker's job limit counts, a free place is one for its devices of every type. */
-async function announceFree(deps: Deps, device: DeviceRecord | undefined): Promise<void> {
+export async function announceFree(deps: Deps, device: DeviceRecord | undefined): Promise<void> {
   if (!device) return;
   await deps.signals.requestPass(device.device_type);
   const worker = await deps.table.get<WorkerRecord>(workerKey(device.worker));

@@ -1,9 +1,11 @@
 import type { FinishRequest } from "#protocol/worker-api.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { endJob, type Outcome } from "./end-job.ts";
-import { getJobItem, type JobRecord } from "./job-record.ts";
-import { requireJob, type Principal } from "./principal.ts";
+import type { Ending, Outcome } from "./end-job.ts";
+import type { JobRecord } from "./job-record.ts";
+import { getReportedItem } from "./job-token.ts";
+import type { Principal } from "./principal.ts";
+import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
 
 /**
@@ -17,9 +19,8 @@ export async function finishJob(
   id: number,
   request: FinishRequest,
 ): Promise<void> {
-  requireJob(principal, id);
   await retrying(async () => {
-    const item = await getJobItem(deps, id);
+    const item = await getReportedItem(deps, principal, id);
     const { data: job } = item;
     if (job.state === "Finished" && !job.taken_back) return;
     if (request.lines !== job.log_lines) {
@@ -29,17 +30,25 @@ export async function finishJob(
         { nextLine: job.log_lines },
       );
     }
-    await endJob(deps, item, outcomeOf(job, request));
+    await endAttempt(deps, item, outcomeOf(job, request));
   });
 }
 
-function outcomeOf(job: JobRecord, { result, error_type, error_msg }: FinishRequest): Outcome {
+function outcomeOf(job: JobRecord, request: FinishRequest): Outcome {
+  const { result, error_type, error_msg } = request;
+  const ending = endingOf(request);
   // The worker was told to stop what had been taken back: that is not how the job ended.
   if (job.taken_back && error_type === "Canceled") {
     return { health: job.health, error_type: job.error_type, error_msg: job.error_msg };
   }
   const canceled = job.state === "Canceling" || (job.taken_back && job.health === "Canceled");
-  if (canceled) return { health: "Canceled", error_type, error_msg };
-  if (result === "pass") return { health: "Complete" };
-  return { health: "Incomplete", error_type: error_type ?? "Bug", error_msg };
+  if (canceled) return { health: "Canceled", error_type, error_msg, ending };
+  if (result === "pass") return { health: "Complete", ending };
+  return { health: "Incomplete", error_type: error_type ?? "Bug", error_msg, ending };
 }
+
+const endingOf = ({ evidence, retries, passed_on_retry }: FinishRequest): Ending => ({
+  ...(evidence === undefined ? {} : { evidence }),
+  ...(retries === undefined ? {} : { retries }),
+  ...(passed_on_retry === undefined ? {} : { passed_on_retry }),
+});

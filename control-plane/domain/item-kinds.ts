@@ -11,7 +11,7 @@ import {
 import type { Key, NewItem } from "../ports/table.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { deviceTypeItem, type DeviceTypeRecord } from "./device-types.ts";
-import { jobItem, type JobRecord } from "./job-record.ts";
+import { attemptItem, jobItem, type JobRecord } from "./job-record.ts";
 import {
   assignmentsKey,
   chunkKey,
@@ -91,11 +91,24 @@ const textSchema = v.looseObject({
 /** Of one partition `NAME#...` and one sort key, or one that begins so. */
 const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   kind("job", /^job#\d+$/, /^job$/, jobSchema, (job: JobRecord) => jobItem(job)),
-  kind("log chunk", /^job#\d+$/, /^chunk#/, chunkSchema, (data: { first_line: number }, key) => ({
-    key: chunkKey(jobOfPart(key), data.first_line),
-    data,
-  })),
-  kind("results", /^job#\d+$/, /^results#/, v.looseObject({ results: v.array(v.any()) }), asIs),
+  kind("attempt", /^job#\d+$/, /^attempt#/, jobSchema, (job: JobRecord) => attemptItem(job)),
+  kind(
+    "log chunk",
+    /^job#\d+$/,
+    /^chunk(\.\d+)?#/,
+    chunkSchema,
+    (data: { first_line: number }, key) => ({
+      key: chunkKey(jobOfPart(key), data.first_line, attemptOfPart(key)),
+      data,
+    }),
+  ),
+  kind(
+    "results",
+    /^job#\d+$/,
+    /^results(\.\d+)?#/,
+    v.looseObject({ results: v.array(v.any()) }),
+    asIs,
+  ),
   kind("watch", /^job#\d+$/, /^watch$/, v.any(), asIs, false),
   kind("submission", /^submission#/, /./, v.any(), asIs, false),
   kind("device", /^device#/, /^device$/, deviceSchema, (data: DeviceRecord) => deviceItem(data)),
@@ -164,13 +177,16 @@ export function jobOfPart({ partition }: Key): number {
 /** First line of a part of a job's log or results. */
 export const lineOfPart = ({ sort }: Key): number => Number(sort.split("#")[1]);
 
+/** The attempt whose log it is a part of. */
+export const attemptOfPart = ({ sort }: Key): number => Number(/^\w+\.(\d+)#/.exec(sort)?.[1] ?? 1);
+
 export const isPartOfLog = ({ partition, sort }: Key): boolean =>
-  jobOfPart({ partition, sort }) > 0 && /^(chunk|results)#\d{12}$/.test(sort);
+  jobOfPart({ partition, sort }) > 0 && /^(chunk|results)(\.\d{1,3})?#\d{12}$/.test(sort);
 
 /** Key of a part of a results record's place, which its data does not have. */
 function asIs(data: object, key: Key): NewItem {
-  const isResults = isPartOfLog(key) && key.sort.startsWith("results#");
-  return { key: isResults ? resultsKey(jobOfPart(key), lineOfPart(key)) : key, data };
+  if (!isPartOfLog(key)) return { key, data };
+  return { key: resultsKey(jobOfPart(key), lineOfPart(key), attemptOfPart(key)), data };
 }
 
 const after = (partition: string): string => partition.slice(partition.indexOf("#") + 1);

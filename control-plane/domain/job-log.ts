@@ -1,8 +1,8 @@
 import type { LogChunkList, LogPage } from "#protocol/api.ts";
 import { MAX_CHUNK_TEXT_BYTES, readLogLine } from "#protocol/log-chunk.ts";
 import type { Deps } from "./deps.ts";
-import { getJobItem, type JobRecord } from "./job-record.ts";
-import { chunkBlob, chunkKey, padded, watchKey } from "./keys.ts";
+import { attemptOf, getAttempt, type JobRecord } from "./job-record.ts";
+import { chunkBlob, chunkKey, watchKey } from "./keys.ts";
 import type { ChunkRecord } from "./log-chunks.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
@@ -28,6 +28,8 @@ export interface LogRange {
   start?: number | undefined;
   /** Line after the last; the end of the log when not given. */
   end?: number | undefined;
+  /** Of the job's log; that of the last one when not given. */
+  attempt?: number | undefined;
 }
 
 /** A page of a job's log, and a mark that somebody watches it. Throws `not_found`. */
@@ -35,10 +37,10 @@ export async function readLog(
   deps: Deps,
   principal: Principal,
   id: number,
-  { start = 0, end }: LogRange = {},
+  { start = 0, end, attempt }: LogRange = {},
 ): Promise<LogPage> {
   requireUser(principal);
-  const { data: job } = await getJobItem(deps, id);
+  const job = await getAttempt(deps, id, attempt);
   await markWatched(deps, job, WATCH_MS);
   const records = await readRecords(deps, job, start, Math.min(end ?? Infinity, job.log_lines));
   return { ...whereItEnds(deps, job, start, start + records.length), records };
@@ -52,10 +54,10 @@ export async function listLogChunks(
   deps: Deps,
   principal: Principal,
   id: number,
-  { start = 0, end }: LogRange = {},
+  { start = 0, end, attempt }: LogRange = {},
 ): Promise<LogChunkList> {
   requireUser(principal);
-  const { data: job } = await getJobItem(deps, id);
+  const job = await getAttempt(deps, id, attempt);
   await markWatched(deps, job, WATCH_MS);
   const found = await chunksOf(deps, job, start, Math.min(end ?? Infinity, job.log_lines));
   const chunks = found.map(async ({ first_line, count, bytes, sha256 }) => {
@@ -72,18 +74,19 @@ function whereItEnds({ settings }: Deps, job: JobRecord, start: number, next: nu
   const complete = job.state === "Finished" && isRead;
   // Lines that should be there and are not must not make anybody ask without end.
   const isToPause = isRead ? settings.logHoldSeconds === 0 : next === start;
-  return { start, next, complete, poll_seconds: isToPause && !complete ? POLL_SECONDS : 0 };
+  const poll_seconds = isToPause && !complete ? POLL_SECONDS : 0;
+  return { start, next, complete, poll_seconds, attempt: attemptOf(job) };
 }
 
 /**
- * Waits until the job's log has the line, or the job is Finished, or the time is over, or `signal` is
+ * Waits until the job's log has the range's first line, or the job is Finished, or the time is over, or `signal` is
  * aborted. Throws `not_found`.
  */
 export async function waitForLog(
   deps: Deps,
   principal: Principal,
   id: number,
-  line: number,
+  { start: line = 0, attempt }: LogRange,
   waitMs: number,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -92,7 +95,7 @@ export async function waitForLog(
   const listener = deps.signals.listen(`job/${id}`);
   try {
     for (;;) {
-      const { data: job } = await getJobItem(deps, id);
+      const job = await getAttempt(deps, id, attempt);
       if (job.log_lines > line || job.state === "Finished") return;
       const left = deadline - deps.system.now();
       if (left <= 0) return;
@@ -156,7 +159,7 @@ async function chunksOf(
   const chunks: ChunkRecord[] = [];
   if (start >= end) return chunks;
   let bytes = 0;
-  for await (const chunk of chunksFrom(deps, job.id, start)) {
+  for await (const chunk of chunksFrom(deps, job, start)) {
     bytes += chunk.bytes;
     const isFull = chunks.length === MAX_CHUNKS || (chunks.length > 0 && bytes > MAX_CHUNKS_BYTES);
     if (chunk.first_line >= end || isFull) break;
@@ -166,16 +169,17 @@ async function chunksOf(
 }
 
 /** The chunk that has the line, and those after it. */
-async function* chunksFrom(deps: Deps, id: number, line: number): AsyncGenerator<ChunkRecord> {
-  const { partition, sort } = chunkKey(id, line);
+async function* chunksFrom(deps: Deps, job: JobRecord, line: number): AsyncGenerator<ChunkRecord> {
+  const keyOf = (firstLine: number) => chunkKey(job.id, firstLine, attemptOf(job));
+  const { partition, sort } = keyOf(line);
   const first = await deps.table.query<ChunkRecord>("main", partition, {
-    from: chunkKey(id, 0).sort,
+    from: keyOf(0).sort,
     to: sort,
     reverse: true,
     limit: 1,
   });
-  const from = first.items[0]?.key.sort ?? chunkKey(id, 0).sort;
-  const range = { from, to: `chunk#${padded(10 ** 12 - 1)}`, limit: 50 };
+  const from = first.items[0]?.key.sort ?? keyOf(0).sort;
+  const range = { from, to: keyOf(10 ** 12 - 1).sort, limit: 50 };
   for await (const { data } of queryAll<ChunkRecord>(deps, "main", partition, range)) yield data;
 }
 

@@ -1,10 +1,10 @@
 import type { JobView } from "#protocol/api.ts";
-import type { ErrorType } from "#protocol/failure.ts";
+import type { ErrorType, Evidence, PassedOnRetry } from "#protocol/failure.ts";
 import type { JobHealth, JobState } from "#protocol/states.ts";
 import type { Item, NewItem } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { jobKey, jobKeys } from "./keys.ts";
+import { attemptKey, attemptKeys, jobKey, jobKeys } from "./keys.ts";
 import { without } from "./without.ts";
 
 /** A job in the table. Its definition is a blob, its log chunks and results are items of their own. */
@@ -27,6 +27,24 @@ export interface JobRecord {
   queue_deadline?: string;
   error_type?: ErrorType;
   error_msg?: string;
+  evidence?: Evidence;
+  retries?: number;
+  passed_on_retry?: PassedOnRetry[];
+  /** Which attempt of the job this is; absent: the first. */
+  attempt?: number;
+  /** The record is not the job's but that of an attempt which another one followed. */
+  retried?: true;
+  /** The job goes back to the queue, once, when the lab's infrastructure was at fault. */
+  retry_on?: "infrastructure";
+  /** How long it may wait each time; kept where it may come back. */
+  queue_seconds?: number;
+  /** The device of the attempt before: another one is taken while one is idle. */
+  failed_on?: string;
+  /**
+   * The worker of the attempt before, until it is known to have no runner of it any more: it must not take that for one of
+   * this attempt. With the device that is held for as long, when the worker was silent.
+   */
+  left?: { worker: string; device?: string };
   /** Lines of the log that are committed: the next chunk's first line. */
   log_lines: number;
   /** Makes the job's token together with the lab's secret; set when it is assigned. */
@@ -51,6 +69,25 @@ export const jobItem = (job: JobRecord): NewItem => ({
   ...(job.expires === undefined ? {} : { expires: Date.parse(job.expires) }),
 });
 
+/** An attempt that another one followed: the job as it was at that attempt's end. */
+export const attemptItem = (attempt: JobRecord): NewItem => ({
+  key: attemptKey(attempt.id, attempt.attempt ?? 1),
+  data: attempt,
+  keys: attemptKeys(attempt),
+});
+
+/** The job, or an attempt of it that another one followed. Throws `not_found`. */
+export async function getAttempt(deps: Deps, id: number, attempt?: number): Promise<JobRecord> {
+  const { data: job } = await getJobItem(deps, id);
+  if (attempt === undefined || attempt === attemptOf(job)) return job;
+  const item = await deps.table.get<JobRecord>(attemptKey(id, attempt));
+  if (!item) throw new AppError("not_found", `job ${id} has no attempt ${attempt}`);
+  return item.data;
+}
+
+/** From 1. */
+export const attemptOf = ({ attempt = 1 }: Pick<JobRecord, "attempt">): number => attempt;
+
 export const findJobItem = (deps: Deps, id: number): Promise<Item<JobRecord> | undefined> =>
   deps.table.get<JobRecord>(jobKey(id));
 
@@ -69,6 +106,16 @@ export function withNotes(job: JobRecord, more: string[]): JobRecord {
 
 /** What people see of a job. */
 export function jobView(job: JobRecord, waitsFor?: string): JobView {
-  const view = without(job, "token_nonce", "token_hash", "taken_back", "queue_deadline", "expires");
+  const view = without(
+    job,
+    "token_nonce",
+    "token_hash",
+    "taken_back",
+    "queue_deadline",
+    "queue_seconds",
+    "failed_on",
+    "left",
+    "expires",
+  );
   return waitsFor === undefined ? view : { ...view, waits_for: waitsFor };
 }

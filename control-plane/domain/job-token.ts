@@ -1,5 +1,8 @@
+import type { Item } from "../ports/table.ts";
+import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import type { JobRecord } from "./job-record.ts";
+import { attemptOf, getJobItem, type JobRecord } from "./job-record.ts";
+import { requireJob, type Principal } from "./principal.ts";
 
 /**
  * The token of an assigned job. It is derived, not stored, so that it can be handed out again when the
@@ -20,6 +23,21 @@ export function isTokenOf(deps: Deps, job: JobRecord, token: string): boolean {
   const { system } = deps;
   const given = system.hash(token);
   return given === job.token_hash || given === system.hash(jobToken(deps, job));
+}
+
+/**
+ * The job that a worker reports of with its token. Throws `forbidden` for another token, `not_found`, and `gone` when the
+ * token's attempt ended since the request came in.
+ */
+export async function getReportedItem(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+): Promise<Item<JobRecord>> {
+  const { attempt } = requireJob(principal, id);
+  const item = await getJobItem(deps, id);
+  if (attempt === attemptOf(item.data)) return item;
+  throw new AppError("gone", `attempt ${attempt} of job ${id} has ended`);
 }
 
 /** The job that a token claims to be of, or undefined when it is no job token. */

@@ -1,10 +1,11 @@
-import type { JobList, JobView } from "#protocol/api.ts";
+import * as v from "valibot";
+import { attemptViewSchema, type AttemptView, type JobList, type JobView } from "#protocol/api.ts";
 import type { JobHealth, JobState } from "#protocol/states.ts";
 import { AppError } from "./app-error.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps } from "./deps.ts";
-import { getJobItem, jobView, type JobRecord } from "./job-record.ts";
-import { definitionBlob, padded } from "./keys.ts";
+import { attemptOf, getAttempt, getJobItem, jobView, type JobRecord } from "./job-record.ts";
+import { attemptKey, definitionBlob, padded } from "./keys.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
@@ -13,11 +14,29 @@ import { whyItWaits } from "./waits-for.ts";
 /** A definition is at most this long. */
 export const MAX_DEFINITION_BYTES = 1024 * 1024;
 
-/** Throws `not_found`. */
-export async function getJob(deps: Deps, principal: Principal, id: number): Promise<JobView> {
+/** A job, or an attempt of it that another one followed. Throws `not_found`. */
+export async function getJob(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+  attempt?: number,
+): Promise<JobView> {
   requireUser(principal);
-  const { data } = await getJobItem(deps, id);
-  return jobView(data, await whyItWaits(deps, data));
+  const job = await getAttempt(deps, id, attempt);
+  const earlier_attempts = await readEarlier(deps, job);
+  return {
+    ...jobView(job, await whyItWaits(deps, job)),
+    ...(earlier_attempts.length > 0 ? { earlier_attempts } : {}),
+  };
+}
+
+async function readEarlier(deps: Deps, job: JobRecord): Promise<AttemptView[]> {
+  const earlier: AttemptView[] = [];
+  for (let attempt = 1; attempt < attemptOf(job); attempt++) {
+    const item = await deps.table.get<JobRecord>(attemptKey(job.id, attempt));
+    if (item) earlier.push(v.parse(attemptViewSchema, item.data));
+  }
+  return earlier;
 }
 
 /** The definition as it was submitted. */

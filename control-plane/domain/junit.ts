@@ -10,9 +10,14 @@ const MAX_EXCERPTS = 50;
 const MAX_EXCERPT_LINES = 200;
 
 /** A job's results as JUnit XML (SCHEDULER.md 9): suites, cases, failures with their lines of the log. */
-export async function junitReport(deps: Deps, principal: Principal, id: number): Promise<string> {
-  const job = await getJob(deps, principal, id);
-  const { results } = await listResults(deps, principal, id);
+export async function junitReport(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+  attempt?: number,
+): Promise<string> {
+  const job = await getJob(deps, principal, id, attempt);
+  const { results } = await listResults(deps, principal, id, attempt);
   const excerpts = new Map<ResultView, string>();
   for (const result of results) {
     const { result: word, log_start_line: start, log_end_line: last } = result;
@@ -20,7 +25,7 @@ export async function junitReport(deps: Deps, principal: Principal, id: number):
     if (excerpts.size === MAX_EXCERPTS) break;
     const end = Math.min(last + 1, start + MAX_EXCERPT_LINES);
     if (end <= start) continue;
-    const { records } = await readLog(deps, principal, id, { start, end });
+    const { records } = await readLog(deps, principal, id, { start, end, attempt });
     excerpts.set(result, records.map(lineOf).join("\n"));
   }
   return junit(job, results, excerpts);
@@ -53,7 +58,8 @@ function junit(
 function testCase(result: ResultView, excerpt = ""): string {
   const { duration } = result.metadata;
   const open = `    <testcase${attributes({
-    name: result.name,
+    // Whoever reads this takes two cases of one name for the same one.
+    name: result.retried ? `${result.name} (attempt ${result.attempt ?? "before"})` : result.name,
     classname: result.set === undefined ? result.suite : `${result.set}_${result.suite}`,
     time:
       typeof duration === "string" || typeof duration === "number" ? String(duration) : undefined,

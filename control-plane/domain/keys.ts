@@ -10,11 +10,13 @@ import type { Key, Range, SecondaryKeys } from "../ports/table.ts";
  * | one job                                    | main  | job#ID              | job                        |
  * | a job's log chunks by line                 | main  | job#ID              | chunk#FIRST_LINE           |
  * | a job's result records by line             | main  | job#ID              | results#FIRST_LINE         |
+ * | the same of its second attempt             | main  | job#ID              | chunk.2#... results.2#...  |
+ * | an attempt that another one followed       | main  | job#ID              | attempt#N                  |
  * | whether somebody watches a job             | main  | job#ID              | watch                      |
  * | all jobs, newest first                     | i1    | jobs                | ID                         |
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
  * | queue time-outs (Submitted with one)       | i3    | queue-deadlines     | DEADLINE#ID                |
- * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID                         |
+ * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID, of an attempt ID#N     |
  * | a submission that may come again           | main  | submission#NAME     | HASH_OF_KEY                |
  * | jobs of a submitter                        | i4    | submitter-jobs#NAME | ID                         |
  * | one device                                 | main  | device#HOST         | device                     |
@@ -61,13 +63,20 @@ export const padded = (n: number): string => String(n).padStart(12, "0");
 
 export const jobKey = (id: number): Key => ({ partition: `job#${id}`, sort: "job" });
 export const watchKey = (id: number): Key => ({ partition: `job#${id}`, sort: "watch" });
-export const chunkKey = (id: number, firstLine: number): Key => ({
+/** Parts of an attempt after the first have its number in their names. */
+const partsOf = (kind: "chunk" | "results", attempt: number): string =>
+  attempt === 1 ? `${kind}#` : `${kind}.${attempt}#`;
+export const chunkKey = (id: number, firstLine: number, attempt = 1): Key => ({
   partition: `job#${id}`,
-  sort: `chunk#${padded(firstLine)}`,
+  sort: partsOf("chunk", attempt) + padded(firstLine),
 });
-export const resultsKey = (id: number, firstLine: number): Key => ({
+export const resultsKey = (id: number, firstLine: number, attempt = 1): Key => ({
   partition: `job#${id}`,
-  sort: `results#${padded(firstLine)}`,
+  sort: partsOf("results", attempt) + padded(firstLine),
+});
+export const attemptKey = (id: number, attempt: number): Key => ({
+  partition: `job#${id}`,
+  sort: `attempt#${padded(attempt)}`,
 });
 export const submissionKey = (submitter: string, hash: string): Key => ({
   partition: `submission#${submitter}`,
@@ -132,6 +141,12 @@ export function jobKeys(job: JobRecord): SecondaryKeys {
     keys.i3 = { partition: `device-jobs#${job.device}`, sort: id };
   }
   return keys;
+}
+
+/** The one list in which an attempt stands that another one followed: that of the device which it had. */
+export function attemptKeys({ id, device, attempt = 1 }: JobRecord): SecondaryKeys {
+  if (device === undefined) return {};
+  return { i3: { partition: `device-jobs#${device}`, sort: `${padded(id)}#${attempt}` } };
 }
 
 /** The lists in which a device stands, by its state and health. */

@@ -11,9 +11,10 @@ import {
 import type { Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { getJobItem, jobItem, withNotes, type JobRecord } from "./job-record.ts";
+import { attemptOf, jobItem, withNotes, type JobRecord } from "./job-record.ts";
+import { getReportedItem } from "./job-token.ts";
 import { chunkBlob, chunkKey, resultsKey } from "./keys.ts";
-import { requireJob, type Principal } from "./principal.ts";
+import type { Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
 
@@ -41,8 +42,7 @@ export async function requestUpload(
   id: number,
   { first_line, bytes, sha256 }: LogUploadRequest,
 ): Promise<LogUploadResponse> {
-  requireJob(principal, id);
-  requireOpenLog((await getJobItem(deps, id)).data);
+  requireOpenLog((await getReportedItem(deps, principal, id)).data);
   const { url, headers } = await deps.blobs.signPut({
     key: chunkBlob(id, first_line, sha256),
     sizeBytes: bytes,
@@ -58,8 +58,7 @@ export async function logTail(
   principal: Principal,
   id: number,
 ): Promise<LogCommitResponse> {
-  requireJob(principal, id);
-  return { next_line: (await getJobItem(deps, id)).data.log_lines };
+  return { next_line: (await getReportedItem(deps, principal, id)).data.log_lines };
 }
 
 /**
@@ -73,11 +72,11 @@ export async function commitChunk(
   id: number,
   request: LogCommitRequest,
 ): Promise<LogCommitResponse> {
-  requireJob(principal, id);
   const chunk: ChunkRecord = without(request, "results");
   const next_line = await retrying(async () => {
-    const item = await getJobItem(deps, id);
+    const item = await getReportedItem(deps, principal, id);
     const { data: job } = item;
+    const attempt = attemptOf(job);
     if (await isCommitted(deps, job, chunk)) return job.log_lines;
     requireOpenLog(job);
     if (chunk.first_line !== job.log_lines) {
@@ -96,14 +95,14 @@ export async function commitChunk(
         when: { version: item.version },
       },
       {
-        put: { key: chunkKey(id, chunk.first_line), data: chunk, ...expiryOfParts(deps) },
+        put: { key: chunkKey(id, chunk.first_line, attempt), data: chunk, ...expiryOfParts(deps) },
         when: "absent",
       },
     ];
     if (good.length > 0) {
       const data = { results: good } satisfies ResultsRecord;
       operations.push({
-        put: { key: resultsKey(id, chunk.first_line), data, ...expiryOfParts(deps) },
+        put: { key: resultsKey(id, chunk.first_line, attempt), data, ...expiryOfParts(deps) },
         when: "absent",
       });
     }
@@ -122,7 +121,8 @@ export function expiryOfParts({ system, settings }: Deps): { expires?: number } 
 
 async function isCommitted(deps: Deps, job: JobRecord, chunk: ChunkRecord): Promise<boolean> {
   if (chunk.first_line >= job.log_lines) return false;
-  const found = await deps.table.get<ChunkRecord>(chunkKey(job.id, chunk.first_line));
+  const key = chunkKey(job.id, chunk.first_line, attemptOf(job));
+  const found = await deps.table.get<ChunkRecord>(key);
   return found?.data.sha256 === chunk.sha256 && found.data.count === chunk.count;
 }
 

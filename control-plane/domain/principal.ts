@@ -4,7 +4,7 @@ import { AppError } from "./app-error.ts";
 export type Principal =
   | { kind: "user" | "session"; name: string; admin: boolean; tokenId: string }
   | { kind: "worker"; name: string; tokenId: string }
-  | { kind: "job"; jobId: number };
+  | { kind: "job"; jobId: number; attempt: number };
 
 export type User = Extract<Principal, { kind: "user" | "session" }>;
 
@@ -27,9 +27,11 @@ export function requireWorker(principal: Principal): Extract<Principal, { kind: 
   throw new AppError("forbidden", "only a worker's token is good for this");
 }
 
-/** `forbidden` unless the token is that of this very job. */
-export function requireJob(principal: Principal, jobId: number): void {
-  if (principal.kind !== "job" || principal.jobId !== jobId) {
-    throw new AppError("forbidden", `only the token of job ${jobId} is good for this`);
-  }
+/** The token of this very job; `forbidden` for everybody else. */
+export function requireJob(
+  principal: Principal,
+  jobId: number,
+): Extract<Principal, { kind: "job" }> {
+  if (principal.kind === "job" && principal.jobId === jobId) return principal;
+  throw new AppError("forbidden", `only the token of job ${jobId} is good for this`);
 }

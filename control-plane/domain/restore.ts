@@ -168,7 +168,7 @@ function remake(deps: Deps, { key, data }: BackupItem): NewItem {
     throw new AppError("invalid", `${what}: its data is of another ${kind.name}`);
   }
   if (kind.name === "job") return keptJob(deps, data as JobRecord);
-  return isPartOfLog(key) ? { ...item, ...expiryOfParts(deps) } : item;
+  return isPartOfLog(key) || kind.name === "attempt" ? { ...item, ...expiryOfParts(deps) } : item;
 }
 
 /** A job is kept as long as this lab keeps its own, counted from now: so are its blobs. */

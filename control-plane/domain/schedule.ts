@@ -8,7 +8,7 @@ import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { deviceKey, workerKey } from "./keys.ts";
 import { queryFirst } from "./query-all.ts";
-import { suits } from "./suits.ts";
+import { isLeaving, suits } from "./suits.ts";
 import { isSchedulable, readAssignments, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
 
@@ -25,8 +25,7 @@ export async function schedulePass(deps: Deps, deviceType: string): Promise<void
   if ((await idle.isEmpty()) || (await findClosed(deps))) return;
   const queue = queryFirst<JobRecord>(deps, "i2", `queue#${deviceType}`);
   for await (const { data: job } of queue) {
-    for await (const device of idle.all()) {
-      if (!suits(job, device)) continue;
+    for await (const device of candidates(job, idle.all())) {
       const outcome = await assign(deps, job.id, device.hostname);
       if (outcome === "job is gone") break;
       idle.drop(device, outcome === "worker is gone");
@@ -34,6 +33,20 @@ export async function schedulePass(deps: Deps, deviceType: string): Promise<void
     }
     if (await idle.isEmpty()) return;
   }
+}
+
+/** Those that suit a job; the device that its attempt before failed on comes last. */
+async function* candidates(
+  job: JobRecord,
+  devices: AsyncIterable<DeviceRecord>,
+): AsyncGenerator<DeviceRecord> {
+  let failed: DeviceRecord | undefined;
+  for await (const device of devices) {
+    if (!suits(job, device) || isLeaving(job, device)) continue;
+    if (device.hostname === job.failed_on) failed = device;
+    else yield device;
+  }
+  if (failed) yield failed;
 }
 
 /** The idle devices of a type in their order, read when they are asked for. */
@@ -81,7 +94,7 @@ async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assi
     ]);
     if (job?.data.state !== "Submitted") return "job is gone";
     if (!device || device.data.state !== "Idle" || !isHealthy(device.data)) return "device is gone";
-    if (!suits(job.data, device.data)) return "device is gone";
+    if (!suits(job.data, device.data) || isLeaving(job.data, device.data)) return "device is gone";
     const worker = await deps.table.get<WorkerRecord>(workerKey(device.data.worker));
     if (!worker || !isSchedulable(worker.data)) return "worker is gone";
     const { jobIds, replace } = await readAssignments(deps, worker.data.name);

@@ -2,9 +2,9 @@ import type { Item, StoredItem } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { endJob, returnDevice } from "./end-job.ts";
-import { isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./item-kinds.ts";
-import { findJobItem, type JobRecord } from "./job-record.ts";
-import { assignmentsKey, deviceKey, workerKey } from "./keys.ts";
+import { attemptOfPart, isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./item-kinds.ts";
+import { attemptOf, findJobItem, jobItem, type JobRecord } from "./job-record.ts";
+import { assignmentsKey, attemptKey, deviceKey, workerKey } from "./keys.ts";
 import { nowOf } from "./closed-lab.ts";
 import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
@@ -23,11 +23,7 @@ import {
  */
 export async function settlePage(deps: Deps, cursor?: string): Promise<{ cursor?: string }> {
   const page = await deps.table.scan(cursor);
-  const lines = new Map<number, number>();
-  for (const { key, data } of page.items) {
-    if (kindOf(key)?.name !== "job") continue;
-    lines.set(jobOfPart(key), (data as JobRecord).log_lines);
-  }
+  const lines = new Map<string, number>();
   for (const item of page.items) {
     if (isPartOfLog(item.key)) await settlePart(deps, item, lines);
     else await settleOne(deps, item);
@@ -44,12 +40,24 @@ async function settleOne(deps: Deps, { key, data }: StoredItem): Promise<void> {
 }
 
 /** A chunk that was committed after its job was read is shipped again by the worker, perhaps cut otherwise. */
-async function settlePart(deps: Deps, item: StoredItem, known: Map<number, number>): Promise<void> {
-  const id = jobOfPart(item.key);
-  let lines = known.get(id);
-  if (lines === undefined)
-    known.set(id, (lines = (await findJobItem(deps, id))?.data.log_lines ?? 0));
-  if (lineOfPart(item.key) >= lines) await deps.table.transact([{ delete: item.key }]);
+async function settlePart(
+  deps: Deps,
+  { key }: StoredItem,
+  known: Map<string, number>,
+): Promise<void> {
+  const [id, attempt] = [jobOfPart(key), attemptOfPart(key)];
+  const name = `${id}.${attempt}`;
+  const lines = known.get(name) ?? (await linesOf(deps, id, attempt));
+  known.set(name, lines);
+  if (lineOfPart(key) >= lines) await deps.table.transact([{ delete: key }]);
+}
+
+async function linesOf(deps: Deps, id: number, attempt: number): Promise<number> {
+  const job = (await findJobItem(deps, id))?.data;
+  if (!job || attempt > attemptOf(job)) return 0;
+  if (attempt === attemptOf(job)) return job.log_lines;
+  const earlier = await deps.table.get<JobRecord>(attemptKey(id, attempt));
+  return earlier?.data.log_lines ?? 0;
 }
 
 const holdsDevice = ({ state, taken_back, device, worker }: JobRecord): boolean =>
@@ -58,6 +66,7 @@ const holdsDevice = ({ state, taken_back, device, worker }: JobRecord): boolean 
   (state === "Scheduled" || state === "Running" || state === "Canceling" || taken_back === true);
 
 async function settleJob(deps: Deps, { id, ...job }: JobRecord): Promise<void> {
+  if (job.left) await settleLeft(deps, id);
   if (!holdsDevice({ id, ...job })) return;
   await retrying(async () => {
     const item = await findJobItem(deps, id);
@@ -76,6 +85,31 @@ async function settleJob(deps: Deps, { id, ...job }: JobRecord): Promise<void> {
     }
     await hold(deps, item.data);
   });
+}
+
+/** Whom the attempt before has left keeps it among its jobs until it is heard of; a device that went on is not held. */
+async function settleLeft(deps: Deps, id: number): Promise<void> {
+  await retrying(async () => {
+    const item = await findJobItem(deps, id);
+    const left = item?.data.left;
+    if (!item || !left) return;
+    const worker = await deps.table.get(workerKey(left.worker));
+    const { jobIds, replace } = await readAssignments(deps, left.worker);
+    const device = await deps.table.get<DeviceRecord>(deviceKey(left.device ?? ""));
+    const isHeld = device?.data.current_job === id && device.data.worker === left.worker;
+    if (!worker) {
+      const job = without(item.data, "left");
+      await deps.table.transact([{ put: jobItem(job), when: { version: item.version } }]);
+    } else if (!jobIds.includes(id) || (left.device !== undefined && !isHeld)) {
+      const job = isHeld ? item.data : { ...item.data, left: { worker: left.worker } };
+      await deps.table.transact([
+        { put: jobItem(job), when: { version: item.version } },
+        ...(jobIds.includes(id) ? [] : [replace([...jobIds, id])]),
+      ]);
+    }
+  });
+  const left = (await findJobItem(deps, id))?.data.left;
+  if (left) await expectWorker(deps, left.worker);
 }
 
 async function hold(deps: Deps, { id, state, device = "", worker = "" }: JobRecord): Promise<void> {
@@ -121,6 +155,7 @@ async function settleDevice(deps: Deps, hostname: string): Promise<void> {
     const { current_job, state } = item.data;
     const job = current_job === undefined ? undefined : await findJobItem(deps, current_job);
     if (job && holdsDevice(job.data) && job.data.device === hostname) return;
+    if (job?.data.left?.device === hostname) return;
     if (current_job === undefined && state === "Idle") return;
     const idle: DeviceRecord = {
       ...without(item.data, "current_job"),
@@ -138,7 +173,8 @@ async function settleAssignments(deps: Deps, worker: string): Promise<void> {
     const ids: number[] = [];
     for (const id of item.data.job_ids) {
       const job = (await findJobItem(deps, id))?.data;
-      if (job && holdsDevice(job) && job.worker === worker) ids.push(id);
+      const isHere = job && holdsDevice(job) && job.worker === worker;
+      if (isHere || job?.left?.worker === worker) ids.push(id);
     }
     if (ids.length === item.data.job_ids.length) return;
     const data: Assignments = { job_ids: ids };

@@ -6,9 +6,10 @@ import { resolveDeviceType } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
 import { checkSubmission } from "./check-submission.ts";
 import type { Deps } from "./deps.ts";
+import type { DeviceTypeRecord } from "./device-types.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { MAX_DEFINITION_BYTES } from "./jobs.ts";
-import { definitionBlob, submissionKey } from "./keys.ts";
+import { definitionBlob, deviceTypeKey, submissionKey } from "./keys.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { TableConflict, type Key } from "../ports/table.ts";
 
@@ -68,6 +69,7 @@ export async function submitJob(
     ...(device === undefined ? {} : { requested_device: device }),
     ...(worker === undefined ? {} : { requested_worker: worker }),
     ...(queueMs === undefined ? {} : { queue_deadline: new Date(now + queueMs).toISOString() }),
+    ...(await retryOn(deps, definition)),
   };
   await deps.blobs.put(definitionBlob(id), bytes);
   const data: Submission = { job_ids: [id], sha256 };
@@ -100,6 +102,17 @@ async function findSubmission(deps: Deps, key: Key, sha256: string): Promise<num
     if (job?.data.state === "Submitted") await deps.signals.requestPass(job.data.device_type);
   }
   return found.job_ids;
+}
+
+/** What the job says of its retry, else what its device type does. */
+async function retryOn(
+  deps: Deps,
+  { retry_on, device_type = "", timeouts }: JobDefinition,
+): Promise<Pick<JobRecord, "retry_on" | "queue_seconds">> {
+  const type = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(device_type));
+  if ((retry_on ?? type?.data.retry_on) !== "infrastructure") return {};
+  const queue_seconds = timeouts.queue && timeoutSeconds(timeouts.queue);
+  return { retry_on: "infrastructure", ...(queue_seconds === undefined ? {} : { queue_seconds }) };
 }
 
 /** With the device type that an alias stands for; the text that was submitted stays as it is. */

@@ -10,3 +10,7 @@ export function suits(job: JobRecord, device: DeviceRecord): boolean {
     job.tags.every((tag) => device.tags.includes(tag))
   );
 }
+
+/** Whether the device's worker may still have a runner of the job's attempt before. */
+export const isLeaving = ({ left }: JobRecord, { worker }: DeviceRecord): boolean =>
+  left?.worker === worker;

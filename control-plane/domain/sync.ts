@@ -16,6 +16,7 @@ import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { deviceKey, tokenKey } from "./keys.ts";
 import { requireWorker, type Principal } from "./principal.ts";
+import { leaveWorker } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
 import {
   deviceTypesOfWorker,
@@ -147,6 +148,11 @@ async function takeNews(deps: Deps, name: string, runners: Runners): Promise<voi
       if (!item) return;
       const { state, taken_back } = item.data;
       const isReported = runners.has(id);
+      if (item.data.left?.worker === name) {
+        // What it reports is its runner of the attempt before.
+        if (!isReported) await leaveWorker(deps, item);
+        return;
+      }
       if (state === "Scheduled" && isReported) await startRunning(deps, item);
       if (state === "Canceling" && !isReported) await endJob(deps, item, { health: "Canceled" });
       if (state === "Finished" && taken_back && !isReported) await returnDevice(deps, item);
@@ -178,6 +184,11 @@ async function makePlan(deps: Deps, name: string, runners: Runners): Promise<Pla
   for (const id of jobIds) {
     const job = (await findJobItem(deps, id))?.data;
     const runner = runners.get(id);
+    if (job?.left?.worker === name) {
+      if (runner) (runner === "running" ? plan.cancel : plan.forget).push(id);
+      else plan.due.push(id);
+      continue;
+    }
     if (job?.state === "Scheduled" && !runner) plan.start.push(job);
     if (job?.state === "Running" && !runner) plan.lost.push(job);
     if (job?.state === "Running" && runner && (await isWatched(deps, id))) plan.watched.push(id);

@@ -3,10 +3,10 @@ import { cancel } from "./cancel.ts";
 import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
-import { endJob } from "./end-job.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
+import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
 import { readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
@@ -104,11 +104,11 @@ async function takeBackJobs(deps: Deps, worker: string): Promise<void> {
   for (const id of jobIds) {
     await retrying(async () => {
       const item = await findJobItem(deps, id);
-      if (!item || item.data.state === "Finished") return;
+      if (!item || item.data.state === "Finished" || item.data.left?.worker === worker) return;
       const canceled = item.data.state === "Canceling";
       const health: JobHealth = canceled ? "Canceled" : "Incomplete";
       const minutes = Math.round(deps.settings.jobLeaseSeconds / 60);
-      await endJob(
+      await endAttempt(
         deps,
         item,
         {

@@ -3,11 +3,11 @@ import type { ErrorType } from "#protocol/failure.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
 import type { Deps } from "./deps.ts";
 import { renderStored } from "./device-texts.ts";
-import { endJob } from "./end-job.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { definitionBlob } from "./keys.ts";
 import { faultText } from "./rendered-device.ts";
+import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
 import { readWorkerSettings } from "./worker-record.ts";
 
@@ -53,6 +53,6 @@ async function giveUp(
   await retrying(async () => {
     const item = await findJobItem(deps, id);
     if (item?.data.state !== "Scheduled") return;
-    await endJob(deps, item, { health: "Incomplete", error_type, error_msg });
+    await endAttempt(deps, item, { health: "Incomplete", error_type, error_msg });
   });
 }

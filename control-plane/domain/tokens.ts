@@ -1,7 +1,7 @@
 import type { TokenView } from "#protocol/api.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { findJobItem } from "./job-record.ts";
+import { attemptOf, findJobItem } from "./job-record.ts";
 import { isTokenOf, jobOfToken } from "./job-token.ts";
 import { tokenKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
@@ -44,7 +44,8 @@ export async function authenticate(deps: Deps, bearer: string): Promise<Principa
   const jobId = jobOfToken(bearer);
   if (jobId !== undefined) {
     const job = await findJobItem(deps, jobId);
-    return job && isTokenOf(deps, job.data, bearer) ? { kind: "job", jobId } : undefined;
+    if (!job || !isTokenOf(deps, job.data, bearer)) return undefined;
+    return { kind: "job", jobId, attempt: attemptOf(job.data) };
   }
   const record = await findToken(deps, bearer);
   if (!record || record.kind === "sign-in") return undefined;

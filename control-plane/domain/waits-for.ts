@@ -2,7 +2,7 @@ import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { JobRecord } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
-import { suits } from "./suits.ts";
+import { isLeaving, suits } from "./suits.ts";
 import { isSchedulable, type WorkerRecord } from "./worker-record.ts";
 
 /** How many devices of its type are looked at: a job waits for the same reasons in a lab of ten thousand. */
@@ -23,7 +23,9 @@ export async function whyItWaits(deps: Deps, job: JobRecord): Promise<string | u
   const workerOf = new Map(names.map((name, n) => [name, workers[n]?.data]));
   const reasons = new Map<string, number>();
   for (const device of fitting) {
-    const reason = unavailability(device, workerOf.get(device.worker));
+    const reason = isLeaving(job, device)
+      ? `on worker ${device.worker}, which has not yet let go of the attempt before`
+      : unavailability(device, workerOf.get(device.worker));
     reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
   const parts = [...reasons].map(([reason, count]) => `${count} ${reason}`);

@@ -11,6 +11,8 @@ const MIN_HOLD_SECONDS = 1;
 const range = {
   start: v.optional(queryNumber),
   end: v.optional(queryNumber),
+  /** Of a job with several attempts; the last one when not said. */
+  attempt: v.optional(queryNumber),
   /** Seconds to wait for line `start`. */
   wait: v.optional(queryNumber),
 };
@@ -29,27 +31,28 @@ export function jobLogRoutes(deps: Deps) {
   const { logHoldSeconds } = deps.settings;
   app.get("/jobs/:id/log", async (c) => {
     const id = jobIdOf(c);
-    const { start = 0, end, wait = 0, format } = parse(query, c.req.query(), "query");
+    const { wait = 0, format, ...range } = parse(query, c.req.query(), "query");
     const { principal } = c.var;
     const wantsYaml = /^(application|text)\/(x-)?yaml/.test(c.req.header("accept") ?? "");
     const chosen = format ?? (wantsYaml ? "yaml" : "json");
     if (chosen !== "json") {
-      await getJob(deps, principal, id);
-      return new Response(logText(deps, principal, id, { start, end }, PREFIX[chosen]), {
+      // A text that has been begun goes on in the same attempt.
+      const { attempt = 1 } = await getJob(deps, principal, id, range.attempt);
+      return new Response(logText(deps, principal, id, { ...range, attempt }, PREFIX[chosen]), {
         headers: { "content-type": `${MEDIA_TYPE[chosen]}; charset=utf-8` },
       });
     }
     const waitMs = Math.min(wait, Math.max(MIN_HOLD_SECONDS, logHoldSeconds)) * 1000;
-    if (waitMs > 0) await waitForLog(deps, principal, id, start, waitMs, c.req.raw.signal);
-    return c.json(await readLog(deps, principal, id, { start, end }));
+    if (waitMs > 0) await waitForLog(deps, principal, id, range, waitMs, c.req.raw.signal);
+    return c.json(await readLog(deps, principal, id, range));
   });
   app.get("/jobs/:id/log-chunks", async (c) => {
     const id = jobIdOf(c);
-    const { start = 0, end, wait = 0 } = parse(chunksQuery, c.req.query(), "query");
+    const { wait = 0, ...range } = parse(chunksQuery, c.req.query(), "query");
     const { principal } = c.var;
     const waitMs = Math.min(wait, logHoldSeconds) * 1000;
-    if (waitMs > 0) await waitForLog(deps, principal, id, start, waitMs, c.req.raw.signal);
-    return c.json(await listLogChunks(deps, principal, id, { start, end }));
+    if (waitMs > 0) await waitForLog(deps, principal, id, range, waitMs, c.req.raw.signal);
+    return c.json(await listLogChunks(deps, principal, id, range));
   });
   return app;
 }
@@ -63,14 +66,14 @@ function logText(
   deps: Deps,
   principal: Principal,
   id: number,
-  { start = 0, end }: LogRange,
+  { start = 0, ...range }: LogRange,
   prefix: string,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let next = start;
   return new ReadableStream({
     async pull(controller) {
-      const { records, ...page } = await readLog(deps, principal, id, { start: next, end });
+      const { records, ...page } = await readLog(deps, principal, id, { ...range, start: next });
       next = page.next;
       if (records.length === 0) return controller.close();
       const text = records.map((record) => `${prefix}${JSON.stringify(record)}\n`).join("");

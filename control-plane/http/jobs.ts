@@ -27,7 +27,13 @@ const submitHeaders = v.object({
   /** Made up by the client, another one for each submission: the same one again makes no second job. */
   "idempotency-key": v.optional(v.pipe(v.string(), v.regex(/^[\x21-\x7e]{8,100}$/))),
 });
-const resultsQuery = v.object({ format: v.optional(v.picklist(["json", "junit"]), "json") });
+/** Of a job with several attempts; the last one when not said. */
+const attempt = v.optional(queryNumber);
+const jobQuery = v.object({ attempt });
+const resultsQuery = v.object({
+  attempt,
+  format: v.optional(v.picklist(["json", "junit"]), "json"),
+});
 
 /** `/api/v1/jobs` */
 export function jobRoutes(deps: Deps) {
@@ -42,7 +48,10 @@ export function jobRoutes(deps: Deps) {
   app.get("/jobs", async (c) =>
     c.json(await listJobs(deps, c.var.principal, parse(listQuery, c.req.query(), "query"))),
   );
-  app.get("/jobs/:id", async (c) => c.json(await getJob(deps, c.var.principal, jobIdOf(c))));
+  app.get("/jobs/:id", async (c) => {
+    const query = parse(jobQuery, c.req.query(), "query");
+    return c.json(await getJob(deps, c.var.principal, jobIdOf(c), query.attempt));
+  });
   app.post("/jobs/:id/cancel", async (c) =>
     c.json(await cancelJob(deps, c.var.principal, jobIdOf(c))),
   );
@@ -52,9 +61,10 @@ export function jobRoutes(deps: Deps) {
     }),
   );
   app.get("/jobs/:id/results", async (c) => {
-    const { format } = parse(resultsQuery, c.req.query(), "query");
-    if (format === "json") return c.json(await listResults(deps, c.var.principal, jobIdOf(c)));
-    return c.body(await junitReport(deps, c.var.principal, jobIdOf(c)), 200, {
+    const query = parse(resultsQuery, c.req.query(), "query");
+    const asked = [deps, c.var.principal, jobIdOf(c), query.attempt] as const;
+    if (query.format === "json") return c.json(await listResults(...asked));
+    return c.body(await junitReport(...asked), 200, {
       "content-type": "application/xml; charset=utf-8",
     });
   });

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { errorTypeSchema } from "./failure.ts";
+import { endingEntries, errorTypeSchema, evidenceSchema } from "./failure.ts";
 import { hasOneText, labDeviceEntries, labDeviceTypeSchema, labName, ONE_TEXT } from "./lab.ts";
 import {
   deviceHealthSchema,
@@ -14,6 +14,20 @@ import {
 /** Shapes of the HTTP API under `/api/v1`. Times are ISO 8601 in UTC, ids integers, lists paged by cursor. */
 
 const time = v.string();
+
+/** An attempt of a job, which `retry_on` let another one follow. `?attempt=N` asks for all of it, and for its log and results. */
+export const attemptViewSchema = v.object({
+  attempt: v.number(),
+  device: v.optional(v.string()),
+  worker: v.optional(v.string()),
+  start_time: v.optional(time),
+  end_time: v.optional(time),
+  error_type: v.optional(errorTypeSchema),
+  error_msg: v.optional(v.string()),
+  evidence: v.optional(evidenceSchema),
+  log_lines: v.number(),
+});
+export type AttemptView = v.InferOutput<typeof attemptViewSchema>;
 
 export const jobViewSchema = v.object({
   id: v.number(),
@@ -36,6 +50,15 @@ export const jobViewSchema = v.object({
   /** Set when health is Incomplete. */
   error_type: v.optional(errorTypeSchema),
   error_msg: v.optional(v.string()),
+  ...endingEntries,
+  /** The job goes back to the queue, once, when the lab's infrastructure was at fault. */
+  retry_on: v.optional(v.literal("infrastructure")),
+  /** From 1, which is meant when it is absent. */
+  attempt: v.optional(v.number()),
+  /** This is an attempt of the job, and another one followed. */
+  retried: v.optional(v.literal(true)),
+  /** Attempts before this one; of a single job only. */
+  earlier_attempts: v.optional(v.array(attemptViewSchema)),
   /** Lines of the log that have arrived. */
   log_lines: v.number(),
   /** Why a Submitted job waits, one sentence. */
@@ -67,6 +90,8 @@ export const logPageSchema = v.object({
   complete: v.boolean(),
   /** Seconds to pause before asking for what follows; more than 0 where questions are not held back. */
   poll_seconds: v.optional(v.number()),
+  /** The attempt whose log this is; absent where the lab knows of none. */
+  attempt: v.optional(v.number()),
   /** One log record each (see log-record.ts). */
   records: v.array(v.record(v.string(), v.unknown())),
 });
@@ -83,6 +108,7 @@ export const logChunkListSchema = v.object({
   /** True when the job is Finished and `next` is the end of its log. */
   complete: v.boolean(),
   poll_seconds: v.number(),
+  attempt: v.optional(v.number()),
   chunks: v.array(
     v.object({
       /** The first chunk may begin before `start`. */
@@ -109,6 +135,10 @@ export const resultViewSchema = v.object({
   units: v.optional(v.string()),
   reference: v.optional(v.string()),
   level: v.optional(v.string()),
+  /** `2 of 3`: of the attempts that a part of the job had. */
+  attempt: v.optional(v.string()),
+  /** Of an attempt that failed and that another one followed. */
+  retried: v.optional(v.literal(true)),
   logged: time,
   /** Line of the result record, and of the case's first and last line, when it has them. */
   log_line: v.number(),

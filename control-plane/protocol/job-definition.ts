@@ -4,6 +4,7 @@ import { actionSchema, timeoutSchema } from "./job-actions.ts";
 import { contextSchema } from "./job-context.ts";
 import { multinodeFindings } from "./multinode-roles.ts";
 import { readYaml, type ReadYaml, type SourcePath, type SourcePosition } from "./read-yaml.ts";
+import { retryOnSchema } from "./retry-on.ts";
 import {
   anyMapping,
   asMapping,
@@ -126,6 +127,7 @@ const entries = {
     }),
   ),
   reboot_to_fastboot: v.optional(flag),
+  retry_on: v.optional(retryOnSchema),
   actions: listOf(actionSchema),
 };
 const jobDefinitionSchema = strict(entries);

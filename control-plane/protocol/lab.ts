@@ -47,6 +47,8 @@ export const labDeviceTypeSchema = v.strictObject({
   health_frequency: v.optional(wholeNumber, 24),
   health_denominator: v.optional(oneOf("hours", "jobs"), "hours"),
   health_disabled: v.optional(flag, false),
+  /** What its jobs have that say nothing about it themselves (retry-on.ts); nothing when absent. */
+  retry_on: v.optional(oneOf("infrastructure")),
 });
 export type LabDeviceType = v.InferOutput<typeof labDeviceTypeSchema>;
 

@@ -34,6 +34,11 @@ export const resultMessageSchema = v.looseObject({
   error_msg: v.optional(v.string()),
   error_type: v.optional(v.string()),
   extra: v.optional(v.unknown()),
+  /** `2 of 3`: of the attempts of what it ran in (DISPATCHER.md 3). */
+  attempt: v.optional(v.unknown()),
+  /** True of a failure when another attempt follows: then all results from the line `attempt_start` on are of a failed one. */
+  retried: v.optional(v.unknown()),
+  attempt_start: v.optional(v.unknown()),
   /** 0-based line of the log where the case began and ended. */
   starttc: v.optional(v.number()),
   endtc: v.optional(v.number()),

@@ -48,7 +48,14 @@ describe("shipping", () => {
     expect(await lab.ship(id, token, 0, lines(0, 3))).toBe(3);
     expect(await lab.ship(id, token, 3, lines(3, 1))).toBe(4);
     expect(await lab.ship(id, token, 4, lines(4, 6))).toBe(10);
-    const whole = { start: 0, next: 10, complete: false, poll_seconds: 0, records: lines(0, 10) };
+    const whole = {
+      attempt: 1,
+      start: 0,
+      next: 10,
+      complete: false,
+      poll_seconds: 0,
+      records: lines(0, 10),
+    };
     expect(await page()).toEqual(whole);
     expect((await page("?start=2&end=5")).records).toEqual(lines(2, 3));
     expect((await page("?start=9")).records).toEqual(lines(9, 1));

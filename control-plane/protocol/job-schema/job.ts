@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { retryOnSchema } from "#protocol/retry-on.ts";
 import {
   anyMapping,
   asMapping,
@@ -10,6 +11,7 @@ import {
   oneOf,
   rule,
   text,
+  type Finding,
 } from "#protocol/schema-parts.ts";
 import { blocksOf, type Blocks } from "./blocks.ts";
 import { bootSchemas } from "./boot.ts";
@@ -63,10 +65,16 @@ export function jobSchema(strength: Strength): JobSchema {
       notify,
       protocols,
       reboot_to_fastboot: flag,
+      retry_on: retryOnSchema,
     }),
   });
   return {
-    job: v.pipe(job, rule(jobFindings), v.metadata({ allOf: RULES_IN_JSON })),
+    job: v.pipe(
+      job,
+      rule(jobFindings),
+      rule((value) => (strength === "strict" ? ownKeys(value) : [])),
+      v.metadata({ allOf: RULES_IN_JSON }),
+    ),
     parts: {
       ...partsOf(blocks),
       definition,
@@ -76,6 +84,14 @@ export function jobSchema(strength: Strength): JobSchema {
     },
   };
 }
+
+/** What is ours of a job: LAVA refuses it. */
+const ownKeys = (job: unknown): Finding[] =>
+  OWN_KEYS.filter((key) => has(asMapping(job) ?? {}, key)).map((key) => ({
+    path: [key],
+    message: "it is Pumice's own: LAVA refuses a job that has it",
+  }));
+const OWN_KEYS = ["retry_on"];
 
 const shortText = v.pipe(nonEmptyText, v.maxLength(200, "expected at most 200 characters"));
 
