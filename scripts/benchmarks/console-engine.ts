@@ -141,13 +141,12 @@ async function feed(
 ): Promise<{ bytes: number; peakRss: number }> {
   let bytes = 0;
   let peakRss = 0;
-  let turns = 0;
   while (bytes < atLeast) {
     for (let at = 0; at < text.length; at += chunkBytes) {
       say(text.subarray(at, at + chunkBytes));
       await nextTurn();
-      if (turns++ % 256 === 0) peakRss = Math.max(peakRss, process.memoryUsage.rss());
     }
+    peakRss = Math.max(peakRss, process.memoryUsage.rss());
     bytes += text.length;
   }
   return { bytes, peakRss };

@@ -48,7 +48,8 @@ const PATTERNS = [
   /(?:kernel BUG at|BUG:)/g,
   /Oops(?: -|:)/g,
   /<S ([^\s<>]+) ((?:[^<>]|<(?!S_))+)>(?!')/g,
-  /root@(.*):[/~]# /gs,
+  // Not greedy: long text is searched in windows, and as much as possible of a window may be less.
+  /root@(.*?):[/~]# /gs,
   /# /g,
   /^# /g,
   /^(\w+): (\w+)( \S+)?$/gm,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Evidence } from "#protocol/failure.ts";
 import type { LogLevel } from "#protocol/log-record.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
+import { arm, findFirst, type Armed } from "./armed.ts";
 import { SeenText } from "./seen-text.ts";
 import { Transcript } from "./transcript.ts";
 import type { Transport } from "./transport.ts";
@@ -177,7 +178,8 @@ export class Console {
     const { timeoutSeconds, signal } = options;
     const deadline = Date.now() + timeoutSeconds * 1000;
     let early: Match<Name> | undefined;
-    const look = (): Match<Name> | undefined => (early ??= this.#find(patterns, options));
+    const armed = arm(patterns, options.inLine);
+    const look = (): Match<Name> | undefined => (early ??= this.#find(armed, options));
     for (;;) {
       if (signal.aborted) {
         this.#log("debug", `waited in vain: ${this.#situation(patterns)}`);
@@ -305,19 +307,13 @@ export class Console {
   }
 
   #find<Name extends string>(
-    patterns: Readonly<Record<Name, RegExp>>,
-    { keepMatch = false, inLine = false }: ExpectOptions,
+    armed: readonly Armed<Name>[],
+    { keepMatch = false }: ExpectOptions,
   ): Match<Name> | undefined {
-    let name: Name | undefined;
-    let first: ReturnType<SeenText["find"]>;
-    for (const [candidate, pattern] of Object.entries(patterns) as [Name, RegExp][]) {
-      const whole = typeof inLine === "boolean" ? inLine : inLine.includes(candidate);
-      const found = this.#seen.find(pattern, { inLine: whole });
-      if (found && (!first || found.start < first.start)) [name, first] = [candidate, found];
-    }
-    if (name === undefined || !first) return undefined;
+    const first = findFirst(this.#seen, armed);
+    if (!first) return undefined;
     const match = {
-      name,
+      name: first.name,
       match: first.match,
       before: this.#seen.before(first.start),
       lineBefore: this.#seen.lineBefore(first.start),

@@ -48,9 +48,9 @@ function study(pattern: RegExp): Sought {
 
 /** Where the first of the texts begins at or behind `from`; -1 when none does. */
 export function firstOf(texts: OneOf, text: string, from: number): number {
-  let first = -1;
-  for (const one of texts) {
-    const at = text.indexOf(one, from);
+  let first = text.indexOf(texts[0] ?? "", from);
+  for (let n = 1; n < texts.length; n++) {
+    const at = text.indexOf(texts[n] ?? "", from);
     if (at >= 0 && (first < 0 || at < first)) first = at;
   }
   return first;

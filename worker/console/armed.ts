@@ -1,0 +1,34 @@
+import type { Found, SeenText } from "./seen-text.ts";
+
+/** A pattern that somebody waits for. */
+export interface Armed<Name extends string> {
+  readonly name: Name;
+  readonly pattern: RegExp;
+  /** A match counts once its line has ended. */
+  readonly inLine: boolean;
+}
+
+/** @param inLine Of which patterns a match counts only in a line that has ended. */
+export function arm<Name extends string>(
+  patterns: Readonly<Record<Name, RegExp>>,
+  inLine: boolean | readonly string[] = false,
+): Armed<Name>[] {
+  const all = Object.entries(patterns) as [Name, RegExp][];
+  return all.map(([name, pattern]) => {
+    return { name, pattern, inLine: typeof inLine === "boolean" ? inLine : inLine.includes(name) };
+  });
+}
+
+/** The match that begins first; of those at the same place the one armed first. */
+export function findFirst<Name extends string>(
+  seen: SeenText,
+  armed: readonly Armed<Name>[],
+): (Found & { readonly name: Name }) | undefined {
+  let name: Name | undefined;
+  let first: Found | undefined;
+  for (const candidate of armed) {
+    const found = seen.find(candidate.pattern, candidate);
+    if (found && (!first || found.start < first.start)) [name, first] = [candidate.name, found];
+  }
+  return name === undefined || !first ? undefined : { ...first, name };
+}
