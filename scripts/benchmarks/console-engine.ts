@@ -44,20 +44,20 @@ export async function engineSpeed(load: EngineLoad = {}): Promise<EngineSpeed> {
   const make = ENGINE_TEXTS[text];
   if (!make) throw new Error(`no such text: ${text}`);
   const bytes = make();
-  const { log, lines, close } = load.logged ? loggedToFile() : counted();
+  const log = load.logged ? loggedToFile() : counted();
   const dut = scriptedDut();
-  const console = new Console(dut.transport, { log });
+  const console = new Console(dut.transport, { log: log.write });
   const stop = new AbortController();
   const waiting = waitForAll(console, stop.signal);
   await feed(dut.say, bytes, chunkBytes, Math.min(megabytes, 20) * MB);
-  const before = { lines: lines(), cpu: process.cpuUsage(), at: performance.now() };
+  const before = { lines: log.lines(), cpu: process.cpuUsage(), at: performance.now() };
   const fed = await feed(dut.say, bytes, chunkBytes, megabytes * MB);
   const cpu = process.cpuUsage(before.cpu);
   const seconds = (performance.now() - before.at) / 1000;
-  const logged = lines() - before.lines;
+  const logged = log.lines() - before.lines;
   stop.abort(new Error("all was read"));
   await waiting;
-  close();
+  log.close();
   const cpuSeconds = (cpu.user + cpu.system) / 1e6;
   return {
     mb_per_second: fed.bytes / MB / seconds,
@@ -166,14 +166,14 @@ function scriptedDut(): { transport: Transport; say: (bytes: Uint8Array) => void
 }
 
 interface CountedLog {
-  log(level: LogLevel, text: string): number;
-  lines(): number;
-  close(): void;
+  readonly write: (level: LogLevel, text: string) => number;
+  readonly lines: () => number;
+  readonly close: () => void;
 }
 
 function counted(): CountedLog {
   let count = 0;
-  return { log: () => count++, lines: () => count, close: () => {} };
+  return { write: () => count++, lines: () => count, close: () => {} };
 }
 
 function loggedToFile(): CountedLog {
@@ -182,7 +182,7 @@ function loggedToFile(): CountedLog {
   const sink = (line: string): void => spool.append(line);
   const recorder = makeRecorder({ sink, secrets: ["a-token-of-a-job", "-----KEY-----"] });
   return {
-    log: (level, text) => recorder.write(level, text),
+    write: (level, text) => recorder.write(level, text),
     lines: () => recorder.lines,
     close: () => {
       spool.close();

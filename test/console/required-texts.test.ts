@@ -49,12 +49,14 @@ const patternSource = fc.letrec<{ pattern: string; element: string }>((tie) => (
   ),
 })).pattern;
 
+const CHARACTERS = "a a b b c . ] { , } / 1 \n \u0001".split(" ");
+
 test("whatever a pattern matches has what it requires", () => {
   let matches = 0;
   fc.assert(
     fc.property(
       patternSource,
-      fc.array(fc.constantFrom(..."aabbc.]{,}/1\n\u0001"), { maxLength: 30 }),
+      fc.array(fc.constantFrom(...CHARACTERS), { maxLength: 30 }),
       (source, text) => {
         const pattern = compiled(source);
         if (!pattern) return;
@@ -64,9 +66,9 @@ test("whatever a pattern matches has what it requires", () => {
         expect(hasAll(requiredTexts(pattern), match[0], 0)).toBe(true);
       },
     ),
-    { seed: 6, numRuns: 20_000 },
+    { seed: 6, numRuns: 5_000 },
   );
-  expect(matches).toBeGreaterThan(5_000);
+  expect(matches).toBeGreaterThan(1_000);
 });
 
 function compiled(source: string): RegExp | undefined {

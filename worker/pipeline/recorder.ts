@@ -23,6 +23,7 @@ export interface RecorderOptions {
 export function makeRecorder(options: RecorderOptions): Recorder {
   const { sink, nowMicros = realMicros } = options;
   const mask = masking(options.secrets ?? []);
+  const timestamp = timestamps();
   let lines = 0;
   let isClosed = false;
 
@@ -85,10 +86,18 @@ function masking(secrets: readonly string[]): (value: unknown) => unknown {
   return texts.length === 0 ? (value) => value : mask;
 }
 
-/** `2026-08-01T10:00:00.123456+00:00` */
-function timestamp(micros: number): string {
-  const whole = new Date(Math.trunc(micros / 1_000_000) * 1000).toISOString().slice(0, 19);
-  return `${whole}.${String(Math.trunc(micros % 1_000_000)).padStart(6, "0")}+00:00`;
+/** `2026-08-01T10:00:00.123456+00:00`; a second is put into words once: a DUT's lines come by the ten thousand in it. */
+function timestamps(): (micros: number) => string {
+  let second = NaN;
+  let words = "";
+  return (micros) => {
+    const now = Math.trunc(micros / 1_000_000);
+    if (now !== second) {
+      second = now;
+      words = new Date(now * 1000).toISOString().slice(0, 19);
+    }
+    return `${words}.${String(Math.trunc(micros % 1_000_000)).padStart(6, "0")}+00:00`;
+  };
 }
 
 /** The wall clock with the performance counter's resolution; follows the clock when it is set anew. */
