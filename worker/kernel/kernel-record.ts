@@ -33,9 +33,23 @@ export async function withKernelWatch(
   }
 }
 
-/** Records what the kernel said on a console since the last time, if anything. */
-export function recordKernelReports(context: RunContext, console: Console, started: number): void {
-  recordReports(context, kernelReportsOf(console).take(), { started, result: "pass" });
+/**
+ * As `withKernelWatch` for what a panic does not end: tests that look at the console themselves, and may want one, or that
+ * run beside the DUT. Without a console, just `run`.
+ */
+export async function withKernelRecord(
+  context: RunContext,
+  console: Console | undefined,
+  run: () => Promise<void>,
+): Promise<void> {
+  const started = Date.now();
+  try {
+    await run();
+  } finally {
+    const taken = console && kernelReportsOf(console).take();
+    const isDead = taken?.reports.some(({ kind }) => kind === "panic");
+    if (taken) recordReports(context, taken, { started, result: isDead ? "fail" : "pass" });
+  }
 }
 
 function recordReports(

@@ -13,10 +13,11 @@ import { containerTransport } from "../../drivers/container-transport.ts";
 import { shareUsb, usbRules } from "../../drivers/container-usb.ts";
 import { existingFolder } from "../../host/existing-folder.ts";
 import { downloadsFolder } from "../../host/job-folders.ts";
+import { withKernelRecord } from "../../kernel/kernel-record.ts";
 import { environmentFile } from "../../overlay/environment.ts";
 import { writeAnew } from "../../overlay/overlay-folder.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
-import type { Overlay } from "../../pipeline/job-slots.ts";
+import { consoleSlot, type Overlay } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
 import type { StrategyContext, TestStrategy } from "../../pipeline/strategy.ts";
 import { disconnectDevice } from "../connection/connect-device.ts";
@@ -83,7 +84,10 @@ const dockerTestShell = (
     boundFolders(job);
     containerClient(job);
   },
-  run: (context) => runInContainerShell(context, block, stage),
+  run: (context) =>
+    withKernelRecord(context, context.connection.find(consoleSlot), () =>
+      runInContainerShell(context, block, stage),
+    ),
 });
 
 /** As LAVA's: jobs have it in their logs. */

@@ -1,6 +1,7 @@
 import type { TestBlock } from "#protocol/job-actions.ts";
 import type { Console } from "../../console/console.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
+import { withKernelRecord } from "../../kernel/kernel-record.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
@@ -40,7 +41,9 @@ async function runScripts(
 ): Promise<void> {
   const console = context.connection.find(consoleSlot);
   if (!console) throw new JobFailure("Job", "No connection to the DUT");
-  for (const script of scripts) await runScript(context, console, script, stage);
+  await withKernelRecord(context, console, async () => {
+    for (const script of scripts) await runScript(context, console, script, stage);
+  });
 }
 
 /** Runs one script, which is a suite, and is itself a case of suite `lava`. */

@@ -1,6 +1,7 @@
 import type { TestBlock } from "#protocol/job-actions.ts";
 import type { Console } from "../../console/console.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
+import { withKernelRecord } from "../../kernel/kernel-record.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
@@ -24,7 +25,10 @@ export const monitorTest: TestStrategy = {
         needs: [consoleSlot],
         onTimeout: "LAVATimeout",
         validate: async () => monitors.forEach(patternsOf),
-        run: (context) => runMonitors(context, monitors),
+        run: (context) =>
+          withKernelRecord(context, context.connection.find(consoleSlot), () =>
+            runMonitors(context, monitors),
+          ),
       },
     ],
   }),
