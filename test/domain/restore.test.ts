@@ -6,7 +6,7 @@ import type { JobRecord } from "../../control-plane/domain/job-record.ts";
 import { assignmentsKey } from "../../control-plane/domain/keys.ts";
 import { kindOf } from "../../control-plane/domain/item-kinds.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
-import { aJob } from "../support/builders.ts";
+import { aJob, aResult } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { isOnAws } from "../support/test-engine.ts";
 
@@ -344,3 +344,88 @@ async function bringsAllToAnEnd(to: EmbeddedLab): Promise<void> {
   const { jobs } = await to.api<{ jobs: JobView[] }>("/jobs");
   expect(jobs.filter(({ state }) => state !== "Finished")).toEqual([]);
 }
+
+describe("a job that went back to the queue", () => {
+  const RETRIED = aJob({ lines: ["retry_on: infrastructure"] });
+  const spoilt = { result: "fail", error_type: "Infrastructure" } as const;
+  const result = { lvl: "results", dt: "2026-03-01T12:00:00Z", msg: aResult() };
+
+  test("is told and restored with both attempts, of one moment each", async () => {
+    await lab.sync(worker);
+    const id = await lab.submit(RETRIED);
+    const [first] = (await lab.sync(worker)).start;
+    await lab.ship(id, first!.token, 0, [line, result, line]);
+    await lab.finish(id, first!.token, { ...spoilt, lines: 3 });
+    const since = "2026-03-02T00:00:00.000Z";
+    // It waits again, and yet its first attempt may be of another moment than it.
+    const waiting = await lab.api<BackupPage>(`/backup/items?since=${since}`);
+    expect(waiting.again).toEqual([id]);
+    await lab.sync(worker);
+    const [second] = (await lab.sync(worker)).start;
+    await lab.ship(id, second!.token, 0, [line, result]);
+
+    const { items, cursor } = await lab.api<BackupPage>(`/backup/jobs/${id}`);
+    expect(cursor).toBeUndefined();
+    expect(items.map(({ key }) => key.sort.replace(/0{11}/, "")).toSorted()).toEqual([
+      "attempt#1",
+      "chunk#0",
+      "chunk.2#0",
+      "job",
+      "results#0",
+      "results.2#0",
+    ]);
+    const to = await newLab();
+    // A chunk of the second attempt that the job does not know of yet goes, those of the first stay.
+    const late = structuredClone(itemOf(items, `job#${id} chunk.2#000000000000`));
+    late.key.sort = "chunk.2#000000000002";
+    Object.assign(late.data, { first_line: 2 });
+    await restore(to, [...(await allItems()), late]);
+    expect(await to.job(id)).toMatchObject({ attempt: 2, earlier_attempts: [{ log_lines: 3 }] });
+    const results = await to.api<{ results: unknown[] }>(`/jobs/${id}/results?attempt=1`);
+    expect(results.results).toHaveLength(1);
+    const chunks = await to.api<{ chunks: unknown[] }>(`/jobs/${id}/log-chunks`);
+    expect(chunks.chunks).toHaveLength(1);
+  });
+
+  test("still waits for the worker that it has left, whose device is held", async () => {
+    await lab.sync(worker);
+    const id = await lab.submit(RETRIED);
+    await lab.sync(worker);
+    await lab.sync(worker, [running(id)]);
+    lab.pass(3600);
+    await tick(lab.deps);
+    await lab.settled();
+    const { device } = itemOf(await allItems(), `job#${id} attempt#000000000001`).data as JobRecord;
+    const items = await allItems();
+    const to = await newLab();
+    // Read before the attempt's end.
+    const old = items.filter((item) => nameOf(item) !== `worker#bench assignments`);
+    await restore(to, old);
+    expect((await to.deps.table.get(assignmentsKey("bench")))?.data).toEqual({ job_ids: [id] });
+    expect((await to.sync(worker, [running(id)])).cancel).toEqual([id]);
+    const held = await to.api<DeviceView>(`/devices/${device}`);
+    expect(held).toMatchObject({ state: "Running", current_job: id });
+    await to.sync(worker);
+    expect(await to.api<DeviceView>(`/devices/${device}`)).not.toHaveProperty("state", "Running");
+    expect((await to.job(id)).state).toBe("Scheduled");
+  });
+
+  test("holds no device that has gone on to another job", async () => {
+    await lab.sync(worker);
+    const id = await lab.submit(RETRIED);
+    await lab.sync(worker);
+    await lab.sync(worker, [running(id)]);
+    lab.pass(3600);
+    await tick(lab.deps);
+    await lab.settled();
+    const items = await allItems();
+    const { device } = itemOf(items, `job#${id} attempt#000000000001`).data as JobRecord;
+    Object.assign(itemOf(items, `device#${device} device`).data, { state: "Idle" });
+    delete (itemOf(items, `device#${device} device`).data as { current_job?: number }).current_job;
+    const to = await newLab();
+    await restore(to, items);
+    expect(await to.api<DeviceView>(`/devices/${device}`)).toMatchObject({ state: "Idle" });
+    await to.sync(worker);
+    expect((await to.job(id)).state).toBe("Scheduled");
+  });
+});
