@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { text as readStream } from "node:stream/consumers";
-import type { JobList, JobView, ResultList, SubmitResponse } from "#protocol/api.ts";
+import type { JobList, JobView, LogPage, ResultList, SubmitResponse } from "#protocol/api.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
 import {
   argumentsOf,
@@ -13,12 +13,17 @@ import {
   type Command,
   type Context,
 } from "./command.ts";
+import { attemptText, evidenceText, passedText } from "./job-end.ts";
 import { logText } from "./log-text.ts";
 import { printable } from "./printable.ts";
 import { resultTable } from "./results-table.ts";
 import { tellingProblems } from "./telling-problems.ts";
 import { table, type Colour } from "./terminal.ts";
-import { printLog, watchJob } from "./watch.ts";
+import { followLog, printLog, watchJob } from "./watch.ts";
+
+const ATTEMPT_OPTION = { attempt: { type: "string" } } as const;
+const ATTEMPT_HELP =
+  "--attempt N         of a job that went back to the queue; else its last attempt";
 
 export const jobCommands: readonly Command[] = [
   {
@@ -58,13 +63,25 @@ export const jobCommands: readonly Command[] = [
     ],
     run: listJobs,
   },
-  { usage: "show ID", about: "one job", options: JSON_OPTION, help: [JSON_HELP], run: showJob },
+  {
+    usage: "show ID",
+    about: "one job",
+    options: { ...JSON_OPTION, ...ATTEMPT_OPTION },
+    help: [ATTEMPT_HELP, JSON_HELP],
+    run: showJob,
+  },
   {
     usage: "logs ID",
     about: "print a job's log",
-    options: { ...JSON_OPTION, follow: { type: "boolean", short: "f" }, level: { type: "string" } },
+    options: {
+      ...JSON_OPTION,
+      ...ATTEMPT_OPTION,
+      follow: { type: "boolean", short: "f" },
+      level: { type: "string" },
+    },
     help: [
       "-f, --follow        go on until the job is Finished",
+      ATTEMPT_HELP,
       "--level LEVEL,...   only these, of " + LOG_LEVELS.join(", "),
       "--json              one record a line, as JSON",
     ],
@@ -73,8 +90,8 @@ export const jobCommands: readonly Command[] = [
   {
     usage: "results ID",
     about: "print a job's results",
-    options: { ...JSON_OPTION, junit: { type: "boolean" } },
-    help: [JSON_HELP, "--junit             print JUnit XML"],
+    options: { ...JSON_OPTION, ...ATTEMPT_OPTION, junit: { type: "boolean" } },
+    help: [ATTEMPT_HELP, JSON_HELP, "--junit             print JUnit XML"],
     run: results,
   },
   {
@@ -145,7 +162,7 @@ async function listJobs(context: Context): Promise<number> {
       job.device ?? job.device_type,
       job.submitter,
       job.submit_time.slice(0, 19).replace("T", " "),
-      job.description,
+      job.retried ? `${job.description} (attempt ${job.attempt})` : job.description,
     ]);
     const head = ["ID", "STATE", "HEALTH", "DEVICE", "SUBMITTER", "SUBMITTED (UTC)", "JOB"];
     terminal.out(table(terminal, head, rows));
@@ -156,10 +173,17 @@ async function listJobs(context: Context): Promise<number> {
 
 async function showJob(context: Context): Promise<number> {
   const { terminal, values } = context;
-  const job = await context.client().json<JobView>("GET", `/jobs/${jobIdOf(context)}`);
+  const where = `/jobs/${jobIdOf(context)}${attemptQuery(context)}`;
+  const job = await context.client().json<JobView>("GET", where);
   if (values["json"]) terminal.out(JSON.stringify(job, undefined, 2));
   else {
-    const rows = Object.entries(job).map(([key, value]) => [
+    const told = {
+      ...job,
+      ...(job.evidence ? { evidence: evidenceText(job.evidence) } : {}),
+      ...(job.passed_on_retry ? { passed_on_retry: job.passed_on_retry.map(passedText) } : {}),
+      ...(job.earlier_attempts ? { earlier_attempts: job.earlier_attempts.map(attemptText) } : {}),
+    };
+    const rows = Object.entries(told).map(([key, value]) => [
       key,
       Array.isArray(value) ? value.join(", ") : String(value),
     ]);
@@ -175,13 +199,15 @@ async function logs(context: Context): Promise<number> {
   if (unknown !== undefined) {
     throw new UsageError(`no level ${unknown}: expected ${LOG_LEVELS.join(", ")}`);
   }
-  await printLog(context, jobIdOf(context), {
-    follow: values["follow"] === true,
-    print: (record) => {
-      if (levels && !levels.includes(String(record["lvl"]))) return;
-      terminal.out(values["json"] ? JSON.stringify(record) : logText(terminal, record));
-    },
-  });
+  const id = jobIdOf(context);
+  const attempt = attemptIn(context);
+  const follow = values["follow"] === true;
+  const print = (record: LogPage["records"][number]): void => {
+    if (levels && !levels.includes(String(record["lvl"]))) return;
+    terminal.out(values["json"] ? JSON.stringify(record) : logText(terminal, record));
+  };
+  if (follow && attempt === undefined) await followLog(context, id, print);
+  else await printLog(context, id, { follow, attempt, print });
   return 0;
 }
 
@@ -189,11 +215,27 @@ async function results(context: Context): Promise<number> {
   const { terminal, values } = context;
   const where = `/jobs/${jobIdOf(context)}/results`;
   if (values["junit"]) {
-    terminal.out((await context.client().text(`${where}?format=junit`)).trimEnd());
+    const query = attemptQuery(context, { format: "junit" });
+    terminal.out((await context.client().text(where + query)).trimEnd());
     return 0;
   }
-  const list = await context.client().json<ResultList>("GET", where);
+  const list = await context.client().json<ResultList>("GET", where + attemptQuery(context));
   if (values["json"]) terminal.out(JSON.stringify(list, undefined, 2));
   else terminal.out(resultTable(terminal, list.results));
   return 0;
+}
+
+/** Undefined when no attempt was named. */
+function attemptIn({ values }: Context): number | undefined {
+  const text = textOf(values, "attempt");
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new UsageError(`--attempt ${text}: expected a number`);
+  return Number(text);
+}
+
+/** `?attempt=1&format=junit`; empty when there is nothing to ask for. */
+function attemptQuery(context: Context, more: Record<string, string> = {}): string {
+  const attempt = attemptIn(context);
+  const query = { ...(attempt === undefined ? {} : { attempt: String(attempt) }), ...more };
+  return Object.keys(query).length === 0 ? "" : `?${new URLSearchParams(query)}`;
 }

@@ -12,9 +12,9 @@ export const RESULT_COLOURS: { readonly [result: string]: Colour } = {
 export function resultTable(terminal: Terminal, results: readonly ResultView[]): string {
   const rows = results
     .filter(({ suite, name, result }) => suite !== "lava" || name === "job" || result === "fail")
-    .map(({ suite, set, name, result, measurement, units }) => [
+    .map(({ suite, set, name, result, measurement, units, retried, attempt = "" }) => [
       suite,
-      set ? `${set}/${name}` : name,
+      (set ? `${set}/${name}` : name) + (retried ? ` (failed attempt ${attempt})` : ""),
       { text: result, colour: RESULT_COLOURS[result] },
       measurement === undefined ? "" : `${measurement} ${units ?? ""}`.trim(),
     ]);

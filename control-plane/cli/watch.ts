@@ -3,6 +3,7 @@ import type { JobView, LogChunkList, LogPage, ResultList } from "#protocol/api.t
 import { createLogReader, type LogQuery, type LogReader } from "../log-reader.ts";
 import { ClientError, type Client } from "./client.ts";
 import type { Context } from "./command.ts";
+import { attemptText, endRemarks } from "./job-end.ts";
 import { logText } from "./log-text.ts";
 import { printable } from "./printable.ts";
 import { resultTable } from "./results-table.ts";
@@ -13,14 +14,31 @@ const WAIT_SECONDS = 20;
 /** How often a job that waits in the queue is looked at. */
 const QUEUE_SECONDS = 5;
 
-/** Prints a job's log as it comes until the job is Finished, or once what there is. */
+type Print = (record: LogPage["records"][number]) => void;
+
+/** Prints a job's log as it comes until the job is Finished, from its current attempt on; the job as it is then. */
+export async function followLog(context: Context, id: number, print: Print): Promise<JobView> {
+  const client = context.client("patient");
+  let job = await client.json<JobView>("GET", `/jobs/${id}`);
+  for (;;) {
+    const { attempt = 1 } = job;
+    await printLog(context, id, { follow: true, attempt, print });
+    job = await client.json<JobView>("GET", `/jobs/${id}`);
+    if ((job.attempt ?? 1) === attempt) return job;
+    const over = job.earlier_attempts?.find((earlier) => earlier.attempt === attempt);
+    const why = over ? `: ${attemptText(over)}` : "";
+    context.terminal.say(`Job ${id} goes back to the queue${why}`);
+  }
+}
+
+/** Prints the log of a job's attempt as it comes until that is over, or once what there is. */
 export async function printLog(
   context: Context,
   id: number,
-  { follow, print }: { follow: boolean; print: (record: LogPage["records"][number]) => void },
+  { follow, attempt, print }: { follow: boolean; attempt?: number | undefined; print: Print },
 ): Promise<void> {
   const client = context.client(follow ? "patient" : undefined);
-  const reader = logReaderOf(context, client, id);
+  const reader = logReaderOf(context, client, id, attempt);
   let waiting: Waiting = { said: "", seconds: 0 };
   let wait = 0;
   for (let start = 0; ;) {
@@ -64,9 +82,12 @@ async function tellWaiting(
   return { said: now, seconds: job.waits_for ? QUEUE_SECONDS : 1 };
 }
 
-function logReaderOf({ signal }: Context, client: Client, id: number): LogReader {
+function logReaderOf({ signal }: Context, client: Client, id: number, attempt?: number): LogReader {
+  const of = attempt === undefined ? {} : { attempt };
   const text = (query: LogQuery) =>
-    new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+    new URLSearchParams(
+      Object.entries({ ...query, ...of }).map(([name, value]) => [name, String(value)]),
+    );
   return createLogReader({
     url: client.url,
     signal,
@@ -87,11 +108,9 @@ function logReaderOf({ signal }: Context, client: Client, id: number): LogReader
 export async function watchJob(context: Context, id: number): Promise<number> {
   const { terminal } = context;
   const client = context.client("patient");
+  let job: JobView;
   try {
-    await printLog(context, id, {
-      follow: true,
-      print: (record) => terminal.out(logText(terminal, record)),
-    });
+    job = await followLog(context, id, (record) => terminal.out(logText(terminal, record)));
   } catch (error) {
     if (!context.signal.aborted) throw error;
     terminal.say(
@@ -99,12 +118,12 @@ export async function watchJob(context: Context, id: number): Promise<number> {
     );
     return 130;
   }
-  const job = await client.json<JobView>("GET", `/jobs/${id}`);
   const { results } = await client.json<ResultList>("GET", `/jobs/${id}/results`);
   if (results.length > 0) terminal.out(`\n${resultTable(terminal, results)}\n`);
   const colour = job.health === "Complete" ? "green" : "red";
   const why = job.error_msg ? `: ${job.error_type ?? ""}: ${job.error_msg}` : "";
   terminal.say(`Job ${id} is ${coloured(terminal, colour, job.health)}${printable(why)}`);
+  for (const remark of endRemarks(job)) terminal.say(`  ${remark}`);
   return exitCodeOf(job);
 }
 

@@ -241,3 +241,69 @@ test("show prints all that is known of a job", async () => {
   expect((await pumice("show", id)).out).toMatch(/^device +qemu-01$/m);
   expect(JSON.parse((await pumice("show", id, "--json")).out)).toMatchObject({ id: 1 });
 });
+
+describe("whose fault, and what was tried again", () => {
+  test("a failure says which line shows it", async () => {
+    await lab.sync(worker);
+    await lab.submit();
+    const id = await runJob({
+      result: "fail",
+      error_type: "Job",
+      error_msg: "login-action timed out",
+      evidence: { pattern: "login:", line: 1 },
+    });
+    const { code, said } = await pumice("watch", String(id));
+    expect(code).toBe(1);
+    expect(said).toContain("Incomplete: Job: login-action timed out\n");
+    expect(said).toContain("shown by line 2 of the log, pattern login:");
+    expect((await pumice("show", String(id))).out).toContain("line 2 of the log, pattern login:");
+  });
+
+  test("a job that passed on retry says so, and results of a failed attempt are told apart", async () => {
+    await lab.sync(worker);
+    await lab.submit();
+    const failed = { definition: "lava", case: "leaf", result: "fail", level: "2.1" };
+    const attempt = { attempt: "1 of 3" };
+    const id = await runJob(
+      {
+        retries: 1,
+        passed_on_retry: [{ action: "uboot-retry", level: "2", attempt: 2, of: 3 }],
+      },
+      [
+        line("results", aResult({ case: "boots", result: "fail", ...attempt })),
+        line("results", { ...failed, ...attempt, retried: true, attempt_start: 0 }),
+        line("results", aResult({ case: "boots", attempt: "2 of 3" })),
+      ],
+    );
+    const { code, said, out } = await pumice("watch", String(id));
+    expect(code).toBe(0);
+    expect(said).toContain("uboot-retry (2) passed on attempt 2 of 3");
+    expect(out).toMatch(/boots \(failed attempt 1 of 3\) +fail/);
+    expect(out).toMatch(/boots +pass/);
+    const { out: junit } = await pumice("results", "--junit", String(id));
+    expect(junit).toContain('name="boots (attempt 1 of 3)"');
+    expect(junit).toContain('name="boots"');
+  });
+
+  test("a job that goes back to the queue is followed there, and each attempt can be asked for", async () => {
+    await lab.sync(worker);
+    await lab.submit(aJob({ lines: ["retry_on: infrastructure"] }));
+    const watching = start("watch", "1");
+    await runJob({ result: "fail", error_type: "Infrastructure", error_msg: "no power" });
+    await watching.shows("goes back to the queue: attempt 1, on qemu-01, failed: Infrastructure");
+    await lab.sync(worker);
+    await runJob({}, [line("target", "second time")]);
+    await watching.shows("second time");
+    expect(await watching.ended).toBe(0);
+    expect(watching.said).toContain("failed: Infrastructure: no power (--attempt 1 shows it)");
+    expect((await pumice("logs", "1")).out).toBe("12:30:01.250 second time\n");
+    expect((await pumice("logs", "--attempt", "1", "1")).out).toContain("Linux version");
+    expect((await pumice("logs", "-f", "--attempt", "1", "1")).out).toContain("Linux version");
+    expect((await pumice("results", "--attempt", "1", "1")).out).toContain("boots");
+    expect((await pumice("show", "--attempt", "1", "1")).out).toContain("no power");
+    expect((await pumice("show", "--attempt", "3", "1")).said).toContain("no attempt 3");
+    expect((await pumice("show", "--attempt", "one", "1")).code).toBe(2);
+    const { out } = await pumice("jobs", "--device", "qemu-01");
+    expect(out).toContain("(attempt 1)");
+  });
+});
