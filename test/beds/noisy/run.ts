@@ -19,7 +19,7 @@ import type { NoiseRates } from "./noise.ts";
 import { noisyTransport, typicalNoise } from "./noisy-transport.ts";
 import { plainStage } from "./plain-matcher.ts";
 import { between, seededRandom } from "./random.ts";
-import { score, type Score, type Truth } from "./score.ts";
+import { score, type SaidLost, type Score, type Truth } from "./score.ts";
 import { DUT_PROMPT, DUT_SHELLS, shellDut } from "./shell-dut.ts";
 import { makeSuite, type ExpectedResult, type Suite } from "./suite.ts";
 
@@ -204,13 +204,17 @@ function truthOf(suite: Suite, kind: RunKind, said: string, isCut: boolean): Tru
 }
 
 /** The whole line of a signal has left the DUT. */
-function hasSaid(said: string, { definition, case: name }: ExpectedResult): boolean {
+const hasSaid = (said: string, { definition, case: name }: ExpectedResult): boolean =>
+  new RegExp(`<LAVA_SIGNAL_TEST(CASE TEST_CASE_ID=|REFERENCE )${name} [^\n]*\n`).test(
+    partOf(said, definition),
+  );
+
+/** What was said from the start of a definition's run to that of the next; nothing when it never began. */
+function partOf(said: string, definition: string): string {
   const start = said.indexOf(`<LAVA_SIGNAL_STARTRUN ${definition} `);
-  if (start < 0) return false;
-  const words = said
-    .slice(start)
-    .match(`<LAVA_SIGNAL_TEST(CASE TEST_CASE_ID=|REFERENCE )${name} [^\n]*\n`);
-  return words !== null;
+  if (start < 0) return "";
+  const next = said.indexOf(`<LAVA_SIGNAL_STARTRUN ${Number(definition[0]) + 1}_`, start);
+  return said.slice(start, next < 0 ? undefined : next);
 }
 
 const hasEnded = (said: string, run: string): boolean =>
@@ -224,16 +228,21 @@ function recordsOf({ results }: Ran, { definitions }: Suite): Record<string, unk
   );
 }
 
-/** Whether the job's records say that a result may be lost: by the numbers of the journal's entries. */
-function saidLost({ results }: Ran, said: string): (one: ExpectedResult) => boolean {
+/** What the job's records say to be lost, by the numbers of the journal's entries. */
+function saidLost({ results }: Ran, said: string): SaidLost {
   const record = results.find(({ case: name }) => name === "test-journal");
-  const extra = (record?.["extra"] ?? {}) as { lost?: unknown };
-  if (extra.lost === undefined) return () => false;
-  const lost = numbersIn(String(extra.lost));
-  return ({ definition, case: name }) => {
-    const words = definition === "lava" ? `<LAVA_SIGNAL_(START|END)RUN ${name}` : `\\b${name} `;
-    const entries = said.matchAll(new RegExp(`${words}[^\n]*> ~\\d+\\.(\\d+)\\.[\\d-]+~`, "g"));
-    return [...entries].some((entry) => lost(Number(entry.at(-1))));
+  const { lost } = (record?.["extra"] ?? {}) as { lost?: unknown };
+  const isLost = lost === undefined ? () => false : numbersIn(String(lost));
+  const some = (words: string, within = said): boolean => {
+    const entries = new RegExp(`${words}[^\n]*> ~\\d+\\.(\\d+)\\.[\\d-]+~`, "g");
+    return [...within.matchAll(entries)].some((entry) => isLost(Number(entry.at(-1))));
+  };
+  return {
+    result: ({ definition, case: name }) =>
+      definition === "lava"
+        ? some(`<LAVA_SIGNAL_(?:START|END)RUN ${name} `)
+        : some(`[= ]${name} `, partOf(said, definition)),
+    sets: () => some("<LAVA_SIGNAL_TESTSET "),
   };
 }
 

@@ -32,12 +32,20 @@ export interface Truth {
   readonly outcome: string;
 }
 
-/** What a job recorded, compared with the truth. `isSaidLost`: the records say that this result may be lost. */
+/** What the records say to be lost. */
+export interface SaidLost {
+  /** This result may be. */
+  result(one: ExpectedResult): boolean;
+  /** The beginning or end of some set is: results after it stand without one. */
+  sets(): boolean;
+}
+
+/** What a job recorded, compared with the truth. */
 export function score(
   truth: Truth,
   records: readonly Record<string, unknown>[],
   outcome: JobOutcome,
-  isSaidLost: (result: ExpectedResult) => boolean,
+  saidLost: SaidLost,
 ): Score & { readonly problems: readonly string[] } {
   const problems: string[] = [];
   const expected = new Map(truth.reported.map((one, index) => [key(one), { one, index }]));
@@ -52,7 +60,12 @@ export function score(
     }
     seen.add(key(record));
     const said = words(record);
-    if (said !== words(known.one) || known.index < last) {
+    const { set: _, ...withoutSet } = known.one;
+    const right = [words(known.one), ...(saidLost.sets() ? [words(withoutSet)] : [])];
+    // How a run of a definition ended is what arrived of it.
+    if (!right.includes(said) && known.one.definition === "lava" && saidLost.result(known.one)) {
+      reportedLost += 1;
+    } else if (!right.includes(said) || known.index < last) {
       wrong += 1;
       problems.push(
         `wrong: ${said} instead of ${words(known.one)}, place ${known.index} behind ${last}`,
@@ -62,7 +75,7 @@ export function score(
   }
   for (const [name, { one }] of expected) {
     if (seen.has(name)) continue;
-    if (isSaidLost(one)) reportedLost += 1;
+    if (saidLost.result(one)) reportedLost += 1;
     else {
       lost += 1;
       problems.push(`lost: ${name}`);
