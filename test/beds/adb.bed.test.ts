@@ -6,7 +6,7 @@ import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
 import { freePort } from "../support/loopback-ports.ts";
 import { standIn } from "../support/stand-in-tool.ts";
 import { startAdbd, type Adbd, type Inside } from "./adbd.ts";
-import { hasProgram } from "./container-bed.ts";
+import { lacks } from "./container-bed.ts";
 import { containerBench } from "./container-bench.ts";
 
 /*
@@ -41,7 +41,7 @@ actions:
             run: {steps: [lava-test-case kernel --shell uname -a]}
 `;
 
-describe.skipIf(!hasProgram("adb") || !hasProgram("fastboot"))("a board with Android", () => {
+describe.skipIf(lacks("adb") || lacks("fastboot"))("a board with Android", () => {
   bench.use();
   let adbd: Adbd;
   let adbPort = 0;
@@ -120,23 +120,20 @@ esac`,
   });
 });
 
-test.skipIf(!hasProgram("fastboot"))(
-  "a board that never comes to fastboot is not found",
-  async () => {
-    const ran = await runOnBed({
-      job: JOB,
-      dictionary: `{% extends 'base-fastboot.jinja2' %}
+test.skipIf(lacks("fastboot"))("a board that never comes to fastboot is not found", async () => {
+  const ran = await runOnBed({
+    job: JOB,
+    dictionary: `{% extends 'base-fastboot.jinja2' %}
 {% set fastboot_auto_detection = true %}
 {% set connection_command = 'cat' %}
 {% set hard_reset_command = '/bin/true' %}
 {% set power_off_command = '/bin/true' %}
 {% set fastboot_sequence = ['reboot'] %}
 `,
-    });
-    expect(ran.outcome, ran.text).toMatchObject({
-      result: "fail",
-      error_type: "FastbootDeviceNotFound",
-      error_msg: "no fastboot device appeared within 30 s after the reset",
-    });
-  },
-);
+  });
+  expect(ran.outcome, ran.text).toMatchObject({
+    result: "fail",
+    error_type: "FastbootDeviceNotFound",
+    error_msg: "no fastboot device appeared within 30 s after the reset",
+  });
+});

@@ -75,3 +75,10 @@ export function programPath(name: string): string {
 
 export const hasProgram = (name: string): boolean =>
   spawnSync("sh", ["-c", 'command -v "$1"', "sh", name], { stdio: "ignore" }).status === 0;
+
+/** Whether tests must be skipped for want of a program; says so. */
+export function lacks(name: string): boolean {
+  if (hasProgram(name)) return false;
+  console.warn(`skipped: this machine has no ${name}`);
+  return true;
+}

@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { removeJobContainers } from "../../worker/drivers/container-leftovers.ts";
 import { methodPage } from "../support/method-page.ts";
-import { hasProgram } from "./container-bed.ts";
+import { lacks } from "./container-bed.ts";
 import { containerBench } from "./container-bench.ts";
 import { startFileShelf, type FileShelf } from "./file-shelf.ts";
 
@@ -79,21 +79,19 @@ describe.each(benches)("a service by $name's compose", (bench) => {
   const dictionary = page.dictionary;
   const networks = (): string => bench.bed().client("network", "ls", "--format", "{{.Name}}");
   const compose = `${bench.name}-compose`;
+  const isWithout = lacks(compose);
 
-  test.skipIf(!hasProgram(compose))(
-    "answers a test, and is gone when the job says so",
-    async () => {
-      const before = networks();
-      const ran = await bench.run({ job: fromGit, dictionary, dispatcher });
-      expect(ran.outcome.result, ran.text).toBe("pass");
-      expect(ran.results).toContainEqual(
-        expect.objectContaining({ definition: "0_asks", case: "answer", result: "pass" }),
-      );
-      expect(networks()).toBe(before);
-    },
-  );
+  test.skipIf(isWithout)("answers a test, and is gone when the job says so", async () => {
+    const before = networks();
+    const ran = await bench.run({ job: fromGit, dictionary, dispatcher });
+    expect(ran.outcome.result, ran.text).toBe("pass");
+    expect(ran.results).toContainEqual(
+      expect.objectContaining({ definition: "0_asks", case: "answer", result: "pass" }),
+    );
+    expect(networks()).toBe(before);
+  });
 
-  test.skipIf(!hasProgram(compose))("comes from an archive, and goes with the job", async () => {
+  test.skipIf(isWithout)("comes from an archive, and goes with the job", async () => {
     const before = networks();
     const job = withTest
       .replace("from: git", "from: url\n          compression: gz\n          strip-components: 1")
@@ -104,7 +102,7 @@ describe.each(benches)("a service by $name's compose", (bench) => {
     expect(networks()).toBe(before);
   });
 
-  test.skipIf(!hasProgram(compose))("that does not start is the lab's fault", async () => {
+  test.skipIf(isWithout)("that does not start is the lab's fault", async () => {
     const before = networks();
     const job = fromGit.replace("service: web", "service: never");
     const ran = await bench.run({ job, dictionary, dispatcher });
@@ -113,7 +111,7 @@ describe.each(benches)("a service by $name's compose", (bench) => {
     expect(networks()).toBe(before);
   });
 
-  test.skipIf(!hasProgram(compose))("of a killed runner goes with its containers", async () => {
+  test.skipIf(isWithout)("of a killed runner goes with its containers", async () => {
     const scratch = path.join(bench.folder, "jobs/1/scratch");
     for (const job of [1, 11]) {
       const at = path.join(bench.folder, `jobs/${job}/scratch/services`);
