@@ -6,6 +6,7 @@ import type { LogLevel } from "#protocol/log-record.ts";
 import { Console } from "../../worker/console/console.ts";
 import { literalRegex, pythonRegex } from "../../worker/console/python-regex.ts";
 import type { Transport } from "../../worker/console/transport.ts";
+import { kernelReportsOf } from "../../worker/kernel/console-kernel.ts";
 import { openSpool } from "../../worker/host/spool.ts";
 import { makeRecorder } from "../../worker/pipeline/recorder.ts";
 import { ENGINE_TEXTS } from "./console-engine-texts.ts";
@@ -33,6 +34,8 @@ export interface EngineLoad {
   readonly chunkBytes?: number;
   /** Into a real log file too: time, JSON, secrets and disk. */
   readonly logged?: boolean;
+  /** With the kernel listened to, as of each console in a job. */
+  readonly heard?: boolean;
 }
 
 /**
@@ -47,6 +50,7 @@ export async function engineSpeed(load: EngineLoad = {}): Promise<EngineSpeed> {
   const log = load.logged ? loggedToFile() : counted();
   const dut = scriptedDut();
   const console = new Console(dut.transport, { log: log.write });
+  if (load.heard) kernelReportsOf(console);
   const stop = new AbortController();
   const waiting = waitForAll(console, stop.signal);
   await feed(dut.say, bytes, chunkBytes, Math.min(megabytes, 20) * MB);

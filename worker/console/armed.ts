@@ -8,10 +8,27 @@ export interface Armed<Name extends string> {
   readonly inLine: boolean;
 }
 
-/** @param inLine Of which patterns a match counts only in a line that has ended. */
+const armedBefore = new WeakMap<object, { inLine: unknown; armed: readonly Armed<string>[] }>();
+
+/**
+ * Patterns that are waited for again and again are armed once; they must not change.
+ *
+ * @param inLine Of which patterns a match counts only in a line that has ended.
+ */
 export function arm<Name extends string>(
   patterns: Readonly<Record<Name, RegExp>>,
   inLine: boolean | readonly string[] = false,
+): readonly Armed<Name>[] {
+  const before = armedBefore.get(patterns);
+  if (before?.inLine === inLine) return before.armed as readonly Armed<Name>[];
+  const armed = armAll(patterns, inLine);
+  armedBefore.set(patterns, { inLine, armed });
+  return armed;
+}
+
+function armAll<Name extends string>(
+  patterns: Readonly<Record<Name, RegExp>>,
+  inLine: boolean | readonly string[],
 ): Armed<Name>[] {
   const all = Object.entries(patterns) as [Name, RegExp][];
   return all.map(([name, pattern]) => {
