@@ -90,7 +90,8 @@ const jobsQuery = v.object({
   cursor: optionalText,
   trail: v.optional(v.pipe(v.string(), v.regex(/^[\w.-]*$/))),
 });
-const jobQuery = v.object({ start: v.optional(queryNumber) });
+const partsQuery = v.object({ attempt: v.optional(queryNumber) });
+const jobQuery = v.object({ ...partsQuery.entries, start: v.optional(queryNumber) });
 
 function jobPages(app: Hono<Env>, deps: Deps): void {
   const readTimeline = createTimelineReader(deps);
@@ -104,17 +105,18 @@ function jobPages(app: Hono<Env>, deps: Deps): void {
   });
   app.get("/jobs", (c) => c.redirect("/"));
   app.get("/jobs/:id", async (c) => {
-    const { start } = parse(jobQuery, c.req.query(), "query");
-    const live = await readLive(deps, readTimeline, c);
+    const { start, attempt } = parse(jobQuery, c.req.query(), "query");
+    const live = await readLive(deps, readTimeline, c, attempt);
     const lastPart = Math.max(0, live.job.log_lines - KEPT_LINES + SERVED_LINES);
     const from = Math.min(start ?? lastPart, live.job.log_lines);
-    const range = { start: from, end: from + SERVED_LINES };
+    const range = { start: from, end: from + SERVED_LINES, attempt: live.job.attempt ?? 1 };
     const log = await readLog(deps, c.var.principal, live.job.id, range);
     return c.html(<JobPage {...live} log={log} />);
   });
-  app.get("/jobs/:id/parts", async (c) =>
-    c.html(<JobParts {...await readLive(deps, readTimeline, c)} />),
-  );
+  app.get("/jobs/:id/parts", async (c) => {
+    const { attempt } = parse(partsQuery, c.req.query(), "query");
+    return c.html(<JobParts {...await readLive(deps, readTimeline, c, attempt)} />);
+  });
   app.post("/jobs/:id/cancel", async (c) => {
     const { id } = await cancelJob(deps, c.var.principal, jobIdOf(c));
     return c.redirect(`/jobs/${id}`, 303);
@@ -134,10 +136,15 @@ function jobPages(app: Hono<Env>, deps: Deps): void {
 }
 
 /** What a job's page shows and refreshes. */
-async function readLive(deps: Deps, readTimeline: TimelineReader, c: Context<Env>) {
-  const job = await getJob(deps, c.var.principal, jobIdOf(c));
+async function readLive(
+  deps: Deps,
+  readTimeline: TimelineReader,
+  c: Context<Env>,
+  attempt: number | undefined,
+) {
+  const job = await getJob(deps, c.var.principal, jobIdOf(c), attempt);
   const timeline = await readTimeline(c.var.principal, job);
-  const { results } = await listResults(deps, c.var.principal, job.id);
+  const { results } = await listResults(deps, c.var.principal, job.id, job.attempt ?? 1);
   return { view: await viewOf(deps, c), job, timeline, results };
 }
 

@@ -9,6 +9,10 @@ export interface Failure {
   fault: string;
   /** The action to look at first. */
   action?: TimelineAction;
+  /** The line of the log that shows it, 0-based. */
+  line?: number;
+  /** What was awaited or found, as a regular expression. */
+  pattern?: string;
 }
 
 /** Who must act, by LAVA's error types (DISPATCHER.md 5.1). */
@@ -33,5 +37,13 @@ export function failureOf(job: JobView, timeline: Timeline): Failure | undefined
     action && !message.includes(action.name) ? `${action.name} failed: ${message}` : message;
   const fault =
     job.error_type === undefined ? "whose fault it is is not known" : FAULTS[job.error_type];
-  return { what, fault, ...(action ? { action } : {}) };
+  const line = job.evidence?.line ?? action?.endLine ?? action?.line;
+  const pattern = job.evidence?.pattern;
+  return {
+    what,
+    fault,
+    ...(action ? { action } : {}),
+    ...(line === undefined ? {} : { line }),
+    ...(pattern === undefined ? {} : { pattern }),
+  };
 }

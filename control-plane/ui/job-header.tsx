@@ -17,6 +17,7 @@ interface HeaderProps {
 /** Name, state and facts of a job, what it waits for, and why it failed. */
 export function JobHeader({ view, job, timeline, results }: HeaderProps) {
   const mayCancel =
+    !job.retried &&
     job.state !== "Finished" &&
     job.state !== "Canceling" &&
     (view.user?.admin || view.user?.name === job.submitter);
@@ -45,6 +46,7 @@ export function JobHeader({ view, job, timeline, results }: HeaderProps) {
           <b>Waits:</b> {job.waits_for}
         </p>
       )}
+      <AttemptNotices job={job} />
       <FailureNotice job={job} timeline={timeline} />
       {job.notes?.map((note) => (
         <p class="notice">
@@ -56,7 +58,7 @@ export function JobHeader({ view, job, timeline, results }: HeaderProps) {
 }
 
 function Facts({ job, now, results }: { job: JobView; now: number; results: ResultView[] }) {
-  const cases = results.filter(({ suite }) => suite !== "lava");
+  const cases = results.filter(({ suite, retried }) => suite !== "lava" && !retried);
   const device = job.device ?? job.requested_device;
   const worker = job.worker ?? job.requested_worker;
   const ran = ranFor(job, now);
@@ -107,11 +109,47 @@ const Fact = ({ name, children }: { name: string; children?: unknown }) => (
 function FailureNotice({ job, timeline }: { job: JobView; timeline: Timeline }) {
   const failure = failureOf(job, timeline);
   if (!failure) return null;
-  const { what, fault, action } = failure;
+  const { what, fault, line, pattern } = failure;
   return (
     <p class="notice bad" id="failure">
       <b>{what.replace(/[.\s]+$/, "")}</b>: {fault}.{" "}
-      {action && <a href={lineAddress(action.endLine ?? action.line)}>See it in the log</a>}
+      {pattern !== undefined && (
+        <>
+          Pattern: <code>{pattern}</code>.{" "}
+        </>
+      )}
+      {line !== undefined && <a href={lineAddress(line, job)}>See it in the log</a>}
     </p>
+  );
+}
+
+/** What was tried again: parts of the job, or all of it. */
+function AttemptNotices({ job }: { job: JobView }) {
+  const { id, passed_on_retry: passed = [], earlier_attempts: earlier = [] } = job;
+  return (
+    <>
+      {passed.length > 0 && (
+        <p class="notice" id="passed-on-retry">
+          <b>Passed on retry:</b>{" "}
+          {passed
+            .map(({ action, attempt, of }) => `${action} on attempt ${attempt} of ${of}`)
+            .join(", ")}
+        </p>
+      )}
+      {earlier.map(({ attempt, device, error_type, error_msg }) => (
+        <p class="notice" id={`attempt-${attempt}`}>
+          <b>{`Attempt ${attempt + 1}.`}</b>
+          {` Attempt ${attempt}${device === undefined ? "" : ` on ${device}`} failed: `}
+          {[error_type, error_msg].filter(Boolean).join(": ")}.{" "}
+          <a href={`/jobs/${id}?attempt=${attempt}`}>Its log and results</a>
+        </p>
+      ))}
+      {job.retried && (
+        <p class="notice" id="retried">
+          <b>{`This is attempt ${job.attempt} of the job.`}</b> It went back to the queue.{" "}
+          <a href={`/jobs/${id}`}>The job now</a>
+        </p>
+      )}
+    </>
   );
 }

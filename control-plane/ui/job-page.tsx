@@ -2,6 +2,7 @@ import { raw } from "hono/html";
 import type { JobView, LogPage, ResultView } from "#protocol/api.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
 import { JobHeader } from "./job-header.tsx";
+import { attemptQuery, startAddress } from "./line-address.ts";
 import { logHtml } from "./log-html.ts";
 import { Page } from "./page.tsx";
 import { Results } from "./results-table.tsx";
@@ -64,7 +65,7 @@ function SideParts({ view, job, timeline, results }: PartsProps) {
       <section aria-labelledby="timeline-title">
         <h2 id="timeline-title">Timeline</h2>
         <div id="timeline">
-          <TimelineChart timeline={timeline} isFinished={isFinished} now={view.now} />
+          <TimelineChart job={job} timeline={timeline} isFinished={isFinished} now={view.now} />
           {timeline.next < job.log_lines && (
             <p class="muted">{`As far as line ${timeline.next}; reload for more.`}</p>
           )}
@@ -73,7 +74,7 @@ function SideParts({ view, job, timeline, results }: PartsProps) {
       <section aria-labelledby="results-title">
         <h2 id="results-title">Results</h2>
         <div id="results">
-          <Results jobId={job.id} results={results} isFinished={isFinished} />
+          <Results job={job} results={results} isFinished={isFinished} />
         </div>
       </section>
     </aside>
@@ -105,7 +106,7 @@ function LogPanel({ job, log }: { job: JobView; log: LogPage }) {
           {`${job.log_lines} lines`}
         </span>
         <span class="links">
-          <a href={`/api/v1/jobs/${job.id}/log?format=yaml`}>YAML</a>
+          <a href={`/api/v1/jobs/${job.id}/log?${attemptQuery(job)}format=yaml`}>YAML</a>
           {job.state !== "Finished" && (
             <noscript>
               <a href={`/jobs/${job.id}`}>Reload</a>
@@ -121,6 +122,7 @@ function LogPanel({ job, log }: { job: JobView; log: LogPage }) {
           role="region"
           aria-label="Log of the job"
           data-job={job.id}
+          data-attempt={job.attempt ?? 1}
           data-first={log.start}
           data-next={log.next}
           data-complete={String(log.complete)}
@@ -128,13 +130,13 @@ function LogPanel({ job, log }: { job: JobView; log: LogPage }) {
           <a
             id="older"
             class="more"
-            href={`?start=${Math.max(0, log.start - SERVED_LINES)}`}
+            href={startAddress(log.start - SERVED_LINES, job)}
             hidden={log.start === 0}
           >
             Older lines
           </a>
           <div id="lines">{raw(logHtml(log.records, log.start))}</div>
-          <a id="newer" class="more" href={`?start=${log.next}`} hidden={!newer}>
+          <a id="newer" class="more" href={startAddress(log.next, job)} hidden={!newer}>
             Newer lines
           </a>
         </div>

@@ -30,16 +30,18 @@ export function JobsTable({ jobs, now }: { jobs: JobView[]; now: number }) {
 
 function JobRow({ job, now }: { job: JobView; now: number }) {
   const device = job.device ?? job.requested_device;
+  const href = job.retried ? `/jobs/${job.id}?attempt=${job.attempt}` : `/jobs/${job.id}`;
   return (
     <tr>
       <td class="id">
-        <a href={`/jobs/${job.id}`}>{job.id}</a>
+        <a href={href}>{job.id}</a>
       </td>
       <td class="state">
         <JobStatus job={job} />
       </td>
       <td class="description">
-        <a href={`/jobs/${job.id}`}>{job.description}</a>
+        <a href={href}>{job.description}</a>
+        {(job.retried || job.attempt) && <small>{`attempt ${job.attempt}`}</small>}
         {job.state === "Finished" && job.health === "Incomplete" && job.error_msg && (
           <small>{job.error_msg}</small>
         )}

@@ -13,18 +13,20 @@ export type TimelineReader = (principal: Principal, job: JobView) => Promise<Tim
 
 /** Reads jobs' timelines, and of a log that it knows only what is new. */
 export function createTimelineReader(deps: Deps): TimelineReader {
-  const known = new Map<number, Timeline>();
+  const known = new Map<string, Timeline>();
   return async (principal, job) => {
-    let timeline = known.get(job.id) ?? EMPTY_TIMELINE;
+    const { attempt = 1 } = job;
+    const name = `${job.id}.${attempt}`;
+    let timeline = known.get(name) ?? EMPTY_TIMELINE;
     const deadline = deps.system.now() + MAX_READ_MS;
     for (let page = 0; page < MAX_PAGES && timeline.next < job.log_lines; page++) {
       if (deps.system.now() > deadline) break;
-      const { records } = await readLog(deps, principal, job.id, { start: timeline.next });
+      const { records } = await readLog(deps, principal, job.id, { start: timeline.next, attempt });
       if (records.length === 0) break;
       timeline = extendTimeline(timeline, records);
     }
-    known.delete(job.id);
-    known.set(job.id, timeline);
+    known.delete(name);
+    known.set(name, timeline);
     const [oldest] = known.keys();
     if (known.size > MAX_JOBS && oldest !== undefined) known.delete(oldest);
     return timeline;

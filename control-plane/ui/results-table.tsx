@@ -1,5 +1,5 @@
-import type { ResultView } from "#protocol/api.ts";
-import { lineAddress } from "./line-address.ts";
+import type { JobView, ResultView } from "#protocol/api.ts";
+import { attemptQuery, lineAddress } from "./line-address.ts";
 import { ResultCounts } from "./result-counts.tsx";
 import { Status } from "./status.tsx";
 
@@ -7,13 +7,13 @@ import { Status } from "./status.tsx";
 const MAX_ROWS = 1000;
 
 interface ResultsProps {
-  jobId: number;
+  job: Pick<JobView, "id" | "attempt" | "retried">;
   results: ResultView[];
   isFinished: boolean;
 }
 
 /** The results by suite and set; those of the job's own actions last, folded. */
-export function Results({ jobId, results, isFinished }: ResultsProps) {
+export function Results({ job, results, isFinished }: ResultsProps) {
   const cases = results.filter(({ suite }) => suite !== "lava");
   const actions = results.filter(({ suite }) => suite === "lava");
   const shown = shorten(cases);
@@ -26,8 +26,8 @@ export function Results({ jobId, results, isFinished }: ResultsProps) {
         )}
         {results.length > 0 && (
           <span class="links">
-            <a href={`/api/v1/jobs/${jobId}/results`}>JSON</a>
-            <a href={`/api/v1/jobs/${jobId}/results?format=junit`}>JUnit</a>
+            <a href={`/api/v1/jobs/${job.id}/results?${attemptQuery(job)}format=json`}>JSON</a>
+            <a href={`/api/v1/jobs/${job.id}/results?${attemptQuery(job)}format=junit`}>JUnit</a>
           </span>
         )}
       </p>
@@ -35,35 +35,39 @@ export function Results({ jobId, results, isFinished }: ResultsProps) {
         <p class="muted">{`${shown.length} of ${cases.length} results, what did not pass first.`}</p>
       )}
       {[...groupBy(shown, ({ suite }) => suite)].map(([suite, members]) => (
-        <Suite suite={suite} results={members} />
+        <Suite job={job} suite={suite} results={members} />
       ))}
       {actions.length > 0 && (
         <details id="suite-lava">
           <summary>
             lava: the job’s own steps <ResultCounts results={actions} />
           </summary>
-          <Rows results={shorten(actions)} caption="lava" />
+          <Rows job={job} results={shorten(actions)} caption="lava" />
         </details>
       )}
     </>
   );
 }
 
-function Suite({ suite, results }: { suite: string; results: ResultView[] }) {
+function Suite({ job, suite, results }: Pick<ResultsProps, "job" | "results"> & { suite: string }) {
   return (
     <section class="suite" aria-label={suite}>
       <h3>{suite.replace(/^\d+_/, "")}</h3>
       {[...groupBy(results, ({ set }) => set ?? "")].map(([set, members]) => (
         <>
           {set !== "" && <h4>{set}</h4>}
-          <Rows results={members} caption={set === "" ? suite : `${suite}, set ${set}`} />
+          <Rows job={job} results={members} caption={set === "" ? suite : `${suite}, set ${set}`} />
         </>
       ))}
     </section>
   );
 }
 
-const Rows = ({ results, caption }: { results: ResultView[]; caption: string }) => (
+const Rows = ({
+  job,
+  results,
+  caption,
+}: Pick<ResultsProps, "job" | "results"> & { caption: string }) => (
   <table class="results">
     <caption class="hidden">{caption}</caption>
     <thead class="hidden">
@@ -75,12 +79,13 @@ const Rows = ({ results, caption }: { results: ResultView[]; caption: string }) 
     </thead>
     <tbody>
       {results.map((result) => (
-        <tr>
+        <tr class={result.retried ? "retried" : undefined}>
           <td>
             <Status value={result.result} />
           </td>
           <td class="case">
-            <a href={lineAddress(result.log_start_line ?? result.log_line)}>{result.name}</a>
+            <a href={lineAddress(result.log_start_line ?? result.log_line, job)}>{result.name}</a>
+            {result.retried && <small>{`failed attempt ${result.attempt ?? ""}`.trim()}</small>}
           </td>
           <td class="number">{measurementOf(result)}</td>
         </tr>

@@ -1,8 +1,10 @@
+import type { JobView } from "#protocol/api.ts";
 import { formatDuration } from "./format-time.ts";
 import { lineAddress } from "./line-address.ts";
 import { depthOf, type Timeline, type TimelineAction } from "./timeline.ts";
 
 interface ChartProps {
+  job: Pick<JobView, "attempt" | "retried">;
   timeline: Timeline;
   /** Whether the job is Finished: then what has no end was cut off. */
   isFinished: boolean;
@@ -13,12 +15,12 @@ interface ChartProps {
 const SHORT = 0.004;
 
 /** The job's actions as bars over their time, each linked to its first line in the log. */
-export function TimelineChart({ timeline, isFinished, now }: ChartProps) {
+export function TimelineChart({ job, timeline, isFinished, now }: ChartProps) {
   const { actions, lastTime } = timeline;
   if (actions.length === 0) return <p class="muted">Nothing has started yet.</p>;
   const start = Math.min(...actions.map((action) => action.start));
   const end = Math.max(start + 1, lastTime, isFinished ? 0 : Math.max(now, lastTime));
-  const scale = { start, end, isFinished };
+  const scale = { job, start, end, isFinished };
   return (
     <>
       {groupsOf(actions).map(([top, ...nested], n) => {
@@ -51,6 +53,7 @@ export function TimelineChart({ timeline, isFinished, now }: ChartProps) {
 }
 
 interface BarProps {
+  job: ChartProps["job"];
   action: TimelineAction;
   start: number;
   end: number;
@@ -59,7 +62,7 @@ interface BarProps {
 
 const WIDTH = 1000;
 
-function Bar({ action, start, end, isFinished }: BarProps) {
+function Bar({ job, action, start, end, isFinished }: BarProps) {
   const until = action.end ?? end;
   const x = ((action.start - start) / (end - start)) * WIDTH;
   const width = Math.max(6, ((until - action.start) / (end - start)) * WIDTH);
@@ -72,7 +75,7 @@ function Bar({ action, start, end, isFinished }: BarProps) {
   return (
     <a
       class={`bar ${outcome} depth${Math.min(depthOf(action), 5)}`}
-      href={lineAddress(action.line)}
+      href={lineAddress(action.line, job)}
       title={`${action.level} ${action.name}: ${outcome}, ${took}${limit}`}
     >
       <span class="name">{action.name}</span>

@@ -129,6 +129,71 @@ describe("a job's page", () => {
     expect(html).toMatch(/class="bar failed depth2"[^>]*title="2.2 auto-login-action: failed/);
   });
 
+  test("of a failed job leads to the line that shows why, and shows what was awaited as text", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const records = sampleLog(START, { failure: true });
+    await lab.ship(id, token, 0, records);
+    await lab.finish(id, token, {
+      result: "fail",
+      error_type: "Infrastructure",
+      error_msg: "matched a bootloader error message",
+      evidence: { pattern: HOSTILE, line: 7 },
+      lines: records.length,
+    });
+    const html = await show(`/jobs/${id}`);
+    expect(html).toContain("Pattern: <code>&lt;script&gt;alert(1)");
+    expect(html).toMatch(/href="\?start=0#L8">See it in the log/);
+  });
+
+  test("tells a job that passed on retry, and its failed attempts do not count", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const attempt = "1 of 3";
+    const failure = { level: "2", attempt, retried: true, attempt_start: 0 };
+    const log = new SampleLog(START)
+      .result("0_smoke", "boots", "fail", { attempt })
+      .result("lava", "u-boot-action", "fail", failure)
+      .result("0_smoke", "boots", "pass", { attempt: "2 of 3" });
+    await lab.ship(id, token, 0, log.records);
+    const passed = { action: "uboot-retry", level: "2", attempt: 2, of: 3 };
+    await lab.finish(id, token, {
+      result: "pass",
+      retries: 1,
+      passed_on_retry: [passed],
+      lines: log.records.length,
+    });
+    const html = await show(`/jobs/${id}`);
+    expect(html).toContain("<b>Passed on retry:</b> uboot-retry on attempt 2 of 3");
+    expect(html).toMatch(/<tr class="retried">.*boots<\/a><small>failed attempt 1 of 3/);
+    expect(html).toMatch(/Tests<\/dt><dd>.*1 pass<\/span><\/span>/);
+    expect(html).not.toContain("1 fail<");
+  });
+
+  test("of a job that went back to the queue has each attempt's log, results and timeline", async () => {
+    const { id, token } = await runningJob(lab, worker, { lines: ["retry_on: infrastructure"] });
+    const records = sampleLog(START, { failure: true });
+    await lab.ship(id, token, 0, records);
+    const error_msg = "no power";
+    const fault = { result: "fail", error_type: "Infrastructure", error_msg } as const;
+    await lab.finish(id, token, { ...fault, lines: records.length });
+    const now = await show(`/jobs/${id}`);
+    expect(now).toContain("Attempt 1 on qemu-01 failed: Infrastructure: no power.");
+    expect(now).toContain(`href="/jobs/${id}?attempt=1"`);
+    expect(now).toContain("Nothing has started yet.");
+    expect(now).toContain('data-attempt="2"');
+
+    const before = await show(`/jobs/${id}?attempt=1`);
+    expect(before).toContain("This is attempt 1 of the job.");
+    expect(before).toContain(`<a href="/jobs/${id}">The job now</a>`);
+    expect(before).toContain('data-attempt="1"');
+    expect(before).toMatch(/class="bar failed depth2" href="\?attempt=1&amp;start=\d+#L\d+"/);
+    expect(before).toContain("log?attempt=1&amp;format=yaml");
+    expect(before).not.toContain("Cancel job");
+    const refreshed = await show(`/jobs/${id}/parts?attempt=1`);
+    expect(refreshed).toContain('data-state="Finished"');
+    await show(`/jobs/${id}?attempt=3`, 404);
+    expect(await show("/devices/qemu-01")).toContain(`href="/jobs/${id}?attempt=1"`);
+  });
+
   test("shows hostile log lines, results and names as text", async () => {
     const { id, token } = await runningJob(lab, worker, { name: quoted(HOSTILE) });
     const log = new SampleLog(START)

@@ -60,18 +60,18 @@ export async function readRange(
   return records;
 }
 
-/** A reader of the log of one of this lab's jobs. */
-export const logReaderOf = (jobId: number): LogReader =>
+/** A reader of the log of an attempt of one of this lab's jobs. */
+export const logReaderOf = (jobId: number, attempt: number): LogReader =>
   createLogReader({
     url: location.origin,
     async chunks(query) {
-      const answer = await ask(`/api/v1/jobs/${jobId}/log-chunks`, query);
+      const answer = await ask(`/api/v1/jobs/${jobId}/log-chunks`, { ...query, attempt });
       // A version of the lab before this page's.
       if (answer.status === 405) return undefined;
       return (await requireGood(answer).json()) as LogChunkList;
     },
     async page(query) {
-      const answer = await ask(`/api/v1/jobs/${jobId}/log`, query);
+      const answer = await ask(`/api/v1/jobs/${jobId}/log`, { ...query, attempt });
       return (await requireGood(answer).json()) as LogPage;
     },
   });
@@ -79,7 +79,7 @@ export const logReaderOf = (jobId: number): LogReader =>
 /** An answer that asking again will not change. */
 class Refusal extends Error {}
 
-function ask(path: string, query: LogQuery): Promise<Response> {
+function ask(path: string, query: LogQuery & { attempt: number }): Promise<Response> {
   const text = new URLSearchParams(
     Object.entries(query).map(([name, value]) => [name, String(value)]),
   );

@@ -10,7 +10,8 @@ const SLOW_REFRESH_MS = 5000;
 
 const frame = get("log");
 const jobId = Number(frame.dataset["job"]);
-const reader = logReaderOf(jobId);
+const attempt = Number(frame.dataset["attempt"]);
+const reader = logReaderOf(jobId, attempt);
 const log = new LogList(frame, get("lines"));
 let isComplete = frame.dataset["complete"] === "true";
 let total = log.next;
@@ -70,7 +71,10 @@ async function keepFresh(): Promise<void> {
 }
 
 async function refresh(): Promise<void> {
-  const answer = await fetch(`/jobs/${jobId}/parts`, { signal: AbortSignal.timeout(20_000) });
+  // Of this attempt: when the job goes on with another one, the page says where.
+  const answer = await fetch(`/jobs/${jobId}/parts?attempt=${attempt}`, {
+    signal: AbortSignal.timeout(20_000),
+  });
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const id of PARTS) {
@@ -125,7 +129,10 @@ function goToLine(): void {
   const number = /^#L(\d{1,12})$/.exec(location.hash)?.[1];
   if (number === undefined || log.show(Number(number))) return;
   const isStillToCome = Number(number) > log.next && !isComplete;
-  if (!isStillToCome) location.assign(`?start=${Math.max(0, Number(number) - 100)}#L${number}`);
+  if (isStillToCome) return;
+  const query = new URLSearchParams(location.search);
+  query.set("start", String(Math.max(0, Number(number) - 100)));
+  location.assign(`?${query}#L${number}`);
 }
 
 /** Links to lines need no new page when the line is here. */
