@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { open, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -24,7 +25,8 @@ export async function makeTroubleGuest(say: (line: string) => void): Promise<Tro
   if (process.arch !== "x64") throw new Error("a kernel in trouble: only on an amd64 machine");
   const guest = await makeGuest(say);
   const kernel = path.join(guest, "vmlinuz");
-  const initramfs = path.join(guest, "trouble.cpio.gz");
+  const version = createHash("sha256").update(readFileSync(source)).digest("hex").slice(0, 8);
+  const initramfs = path.join(guest, `trouble-${version}.cpio.gz`);
   if (existsSync(initramfs)) return { kernel, initramfs };
   const work = path.join(guest, `work-${process.pid}`);
   try {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Console } from "../../worker/console/console.ts";
+import { kernelReportsOf } from "../../worker/kernel/console-kernel.ts";
 import { watchForDeath } from "../../worker/kernel/death-watch.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 
@@ -23,6 +24,8 @@ function talkingConsole(): { console: Console; say: (...lines: string[]) => void
     },
     { log: () => number++ },
   );
+  // As who opens a console does.
+  kernelReportsOf(console);
   return { console, say: (...lines) => lines.forEach((line) => hear(Buffer.from(`${line}\r\n`))) };
 }
 
@@ -71,6 +74,35 @@ describe("a kernel that panicked during the tests", () => {
     watch.close();
   });
 
+  test("is dead when its system starts again, although that has much to say", () => {
+    const { console, say } = talkingConsole();
+    say("Linux version 6.1.0 (lab@host) #1");
+    const watch = watchForDeath(console, never);
+    say(PANIC, "[   99.200000] Rebooting in 1 seconds..");
+    for (let n = 0; n < 10 && !watch.signal.aborted; n++) {
+      say("Linux version 6.1.0 (lab@host) #1");
+      for (let s = 0; s < 10; s++) {
+        vi.advanceTimersByTime(1_000);
+        say(`Starting service ${s}`);
+      }
+    }
+    expect(watch.signal.reason).toMatchObject({ type: "Job", evidence: { line: 1 } });
+    watch.close();
+  });
+
+  test("was a guest of the DUT when that boots again and its test talks on", () => {
+    const { console, say } = talkingConsole();
+    say("Linux version 6.1.0 (lab@host) #1");
+    const watch = watchForDeath(console, never);
+    say(PANIC, "Linux version 5.4.0 (guest@host) #7");
+    for (let n = 0; n < 60; n++) {
+      vi.advanceTimersByTime(10_000);
+      say(`waiting for the guest: ${n}`);
+    }
+    expect(watch.signal.aborted).toBe(false);
+    watch.close();
+  });
+
   test("was one of the past when its time is: a test shows a log", () => {
     const { console, say } = talkingConsole();
     const watch = watchForDeath(console, never);
@@ -91,6 +123,20 @@ describe("a kernel that panicked during the tests", () => {
     }
     const canceled = new JobFailure("Canceled", "The job was canceled");
     expect(watch.causeOf(canceled)).toBe(canceled);
+    watch.close();
+  });
+
+  test("is not needed for a DUT that resets: what fails then has that for evidence", () => {
+    const { console, say } = talkingConsole();
+    const watch = watchForDeath(console, never);
+    say("a test", "U-Boot SPL 2024.01");
+    const late = new JobFailure("LAVATimeout", "too late");
+    expect(watch.causeOf(late)).toBe(late);
+    expect(late.evidence).toMatchObject({ line: 1 });
+    watch.alive();
+    expect(watch.causeOf(new JobFailure("LAVATimeout", "late"))).toMatchObject({
+      evidence: undefined,
+    });
     watch.close();
   });
 

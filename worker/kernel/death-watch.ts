@@ -11,7 +11,10 @@ export interface DeathWatch {
   readonly signal: AbortSignal;
   /** A signal of the tests arrived intact: the DUT lives, it was a guest of it that died. */
   alive(): void;
-  /** What a failure of the tests comes from: the panic, if one was seen and no sign of life after it. */
+  /**
+   * What a failure of the tests comes from: the panic, if one was seen and no sign of life after it. The failure of a DUT that
+   * has reset has that for evidence.
+   */
   causeOf(error: unknown): unknown;
   close(): void;
 }
@@ -29,11 +32,13 @@ export function watchForDeath(
   const reports = kernelReportsOf(console);
   let panic: KernelReport | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let hasReset = false;
   let unwatch = (): void => {};
   const forget = (): void => {
     clearTimeout(timer);
     unwatch();
     panic = undefined;
+    hasReset = false;
   };
   reports.testsRun = true;
   reports.onPanic = (report) => {
@@ -47,6 +52,13 @@ export function watchForDeath(
       if (!isOfKernel(line)) timer?.refresh();
     });
   };
+  // It boots, and may do so again and again: what it says is no sign of life of the tests.
+  reports.onReset = () => {
+    if (!panic || hasReset) return;
+    hasReset = true;
+    unwatch();
+    timer?.refresh();
+  };
   return {
     get hasDied() {
       return panic !== undefined;
@@ -57,13 +69,16 @@ export function watchForDeath(
       reports.forgetResets();
     },
     causeOf: (error) => {
-      if (!panic || error === dead.signal.reason || !isOfDeadDut(error)) return error;
-      return deathOf(panic, JobFailure.from(error).message);
+      const { reset } = reports;
+      if (error === dead.signal.reason || !isOfDeadDut(error)) return error;
+      if (panic) return deathOf(panic, error.message);
+      return reset ? error.shownBy({ pattern: reset.pattern, line: reset.firstLine }) : error;
     },
     close: () => {
       forget();
       reports.testsRun = false;
       reports.onPanic = undefined;
+      reports.onReset = undefined;
     },
   };
 }
@@ -75,7 +90,7 @@ const deathOf = ({ message, firstLine, pattern }: KernelReport, after: string): 
   });
 
 /** A console that closed, a time that is over; not the wish of a user, nor a fault of ours. */
-const isOfDeadDut = (error: unknown): boolean =>
+const isOfDeadDut = (error: unknown): error is JobFailure =>
   error instanceof JobFailure &&
   ["Infrastructure", "Job", "LAVATimeout", "Test"].includes(error.type);
 

@@ -9,6 +9,7 @@ const MAX_IDLE_LINES = 300;
 const MAX_OPEN = 16;
 /** Reports that are kept until somebody takes them; of more, there is only a number. */
 const MAX_KEPT = 50;
+const MAX_BANNER_CHARS = 1000;
 
 export interface TakenReports {
   readonly reports: readonly KernelReport[];
@@ -24,6 +25,8 @@ export interface TakenReports {
 export class KernelReports {
   /** Told of a panic at its first line. */
   onPanic: ((report: KernelReport) => void) | undefined;
+  /** Told, while tests run, of a start of the system that the DUT had booted. */
+  onReset: (() => void) | undefined;
   /** While tests run, a system that starts again is a report, too: its DUT has reset. */
   testsRun = false;
   #isIgnoring = false;
@@ -32,6 +35,8 @@ export class KernelReports {
   #omitted = 0;
   #lines = 0;
   readonly #seen = new SeenHeads();
+  /** Of the kernel that was booted last. */
+  #banner: string | undefined;
 
   /** `ignore_kernel_messages`: nothing is looked at while it is set. */
   set isIgnoring(isIgnoring: boolean) {
@@ -61,6 +66,11 @@ export class KernelReports {
     return taken;
   }
 
+  /** The last start of a system while tests ran, of those not taken or forgotten. */
+  get reset(): KernelReport | undefined {
+    return this.#kept.findLast(({ kind }) => kind === RESET);
+  }
+
   /** The DUT lives, so a system that seemed to start again was another one: a guest of the DUT, or an old log. */
   forgetResets(): void {
     this.#kept = this.#kept.filter(({ kind }) => kind !== RESET);
@@ -84,9 +94,15 @@ export class KernelReports {
   #systemStarts(text: KernelText, logLine: number): void {
     this.#closeAll();
     this.#seen.clockStarts();
-    if (!this.testsRun) return;
+    const isKernel = text.text.startsWith("Linux");
+    if (!this.testsRun) {
+      if (isKernel) this.#banner = text.text.slice(0, MAX_BANNER_CHARS);
+      return;
+    }
     this.#begin({ kind: RESET, start: START_OF_SYSTEM }, text, { logLine, cpu: undefined });
     this.#closeAll();
+    // Tests may boot guests with other kernels.
+    if (!isKernel || text.text.startsWith(this.#banner ?? "")) this.onReset?.();
   }
 
   #panicEnds(text: KernelText, logLine: number): void {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0
 
 /* What a kernel complains about, caused by a word that is written to /sys/module/trouble/parameters/now. */
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -37,6 +40,9 @@ static noinline void add_twice(void)
 	list_add(&one, &list);
 }
 
+static atomic_t warners;
+static DECLARE_COMPLETION(warned);
+
 static int warner(void *unused)
 {
 	int n;
@@ -45,7 +51,30 @@ static int warner(void *unused)
 		WARN(1, "trouble %d on purpose", n);
 		schedule();
 	}
+	if (atomic_dec_and_test(&warners))
+		complete(&warned);
 	return 0;
+}
+
+/* One on each CPU, at the same time; done when all are. */
+static void warn_everywhere(void)
+{
+	struct task_struct *task;
+	int cpu;
+
+	reinit_completion(&warned);
+	/* Our own counts as well, so that the first to be done is not the last. */
+	atomic_set(&warners, 1);
+	for_each_online_cpu(cpu) {
+		task = kthread_create(warner, NULL, "warner/%d", cpu);
+		if (IS_ERR(task))
+			continue;
+		atomic_inc(&warners);
+		kthread_bind(task, cpu);
+		wake_up_process(task);
+	}
+	if (!atomic_dec_and_test(&warners))
+		wait_for_completion(&warned);
 }
 
 static noinline int cause(const char *what, const struct kernel_param *param)
@@ -53,17 +82,7 @@ static noinline int cause(const char *what, const struct kernel_param *param)
 	if (sysfs_streq(what, "warning")) {
 		WARN(1, "trouble on purpose");
 	} else if (sysfs_streq(what, "warnings")) {
-		/* One each CPU, at the same time. */
-		struct task_struct *task;
-		int cpu;
-
-		for_each_online_cpu(cpu) {
-			task = kthread_create(warner, NULL, "warner/%d", cpu);
-			if (IS_ERR(task))
-				continue;
-			kthread_bind(task, cpu);
-			wake_up_process(task);
-		}
+		warn_everywhere();
 	} else if (sysfs_streq(what, "bug")) {
 		BUG();
 	} else if (sysfs_streq(what, "oops")) {
