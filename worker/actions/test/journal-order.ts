@@ -35,8 +35,14 @@ export function inOrder<Parsed>(
   const upTo = (number: number): void => {
     for (; next <= number; next++) ordered.push(next);
   };
-  const explained = new Set<number>();
-  const places = items.map((item) => placeOf(item, late, explained));
+  const explained = new Set<Entry>();
+  // Equal texts are common: one of this range is meant, if there is one.
+  const isHere = ({ number }: Entry): boolean => number >= first && number <= last;
+  const known = [...late.filter(isHere), ...late.filter((entry) => !isHere(entry))];
+  const places = items.map((item) => {
+    const place = placeOf(item, known, explained);
+    return typeof place === "number" && (place < first || place > last) ? undefined : place;
+  });
   const beforePlace = (at: number): number => {
     const following = places.slice(at).find((place) => place !== "own" && place !== undefined);
     return typeof following === "number" ? following - 1 : lastInPlace ? last - 1 : last;
@@ -55,45 +61,36 @@ export function inOrder<Parsed>(
 function placeOf<Parsed>(
   item: Item<Parsed>,
   late: readonly Entry[],
-  explained: Set<number>,
+  explained: Set<Entry>,
 ): number | "own" | undefined {
   if (item.kind === "parsed") return "own";
   const { text, isAlone, hasTail } = item.candidate;
   const same = late.find((entry) => entry.text === text);
   if (same) return same.number;
-  if (isAlone && !hasTail) {
-    // Noise may have put the tail into the next line. One such copy an entry: the others are other cases' results.
-    const near = late.find(
-      ({ number, text: whole }) => !explained.has(number) && isDamagedCopy(text, whole, NEARLY_ALL),
-    );
-    if (near) explained.add(near.number);
-    return near?.number ?? "own";
-  }
-  const near = late.find((entry) => isDamagedCopy(text, entry.text, MOST));
-  return near?.number ?? (hasTail ? undefined : "own");
+  const isWhole = WHOLE.test(text) && !KERNEL_STAMP.test(text);
+  // Noise may have put the tail into the next line. One such copy an entry: the others are other cases' results.
+  const isOnce = isWhole && isAlone && !hasTail;
+  const near = late.find(
+    (entry) => !(isOnce && explained.has(entry)) && isNearly(text, entry.text),
+  );
+  if (near) explained.add(near);
+  if (near) return near.number;
+  // No test prints one with something else in it: where there are damaged ones it is one of those.
+  return hasTail || (!isWhole && late.length > 0) ? undefined : "own";
 }
 
-/** Of an entry's characters, so many must be found in what may be a damaged copy of it. */
-const MOST = 0.7;
-const NEARLY_ALL = 0.9;
+/** A signal with nothing in it that others print. */
+const WHOLE = /^<LAVA_\w+ [^<>\r\n]*>$/;
+const KERNEL_STAMP = /\[ *\d+\.\d{3,6}\]|<\d>/;
 
-/** Whether a text is an entry's, damaged: this part of the entry's characters stands in it, in order. */
-const isDamagedCopy = (text: string, entry: string, part: number): boolean =>
-  commonLength(text, entry) >= part * entry.length;
+/** Of two texts, the shorter one, so much must be the same at both ends. */
+const NEARLY = 0.9;
 
-/** Length of the longest common subsequence. */
-function commonLength(one: string, other: string): number {
-  let row = new Uint16Array(other.length + 1);
-  for (const character of one.slice(0, MAX_CHARS)) {
-    const next = new Uint16Array(other.length + 1);
-    for (let at = 1; at <= other.length; at++) {
-      const isSame = other[at - 1] === character;
-      next[at] = isSame ? (row[at - 1] ?? 0) + 1 : Math.max(row[at] ?? 0, next[at - 1] ?? 0);
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
+function isNearly(one: string, other: string): boolean {
+  const length = Math.min(one.length, other.length);
+  let head = 0;
+  while (head < length && one[head] === other[head]) head++;
+  let tail = 0;
+  while (tail < length - head && one.at(-1 - tail) === other.at(-1 - tail)) tail++;
+  return head + tail >= NEARLY * length;
 }
-
-/** An entry has little more than 1,000; what is longer has more than that in it. */
-const MAX_CHARS = 4_000;

@@ -29,6 +29,8 @@ type Waiting<Parsed> =
 
 /** More is not kept for the sake of an entry that doesn't come. */
 const MAX_WAITING = 5_000;
+/** So many entries were not only printed before, but may still be repeated. */
+const MAX_COPIES = 200;
 /** An entry that was asked for so often is not in the DUT's journal. */
 const MAX_ASKED = 100;
 
@@ -45,7 +47,7 @@ export class Journal<Parsed> {
   #last = 0;
   readonly #entries = new Map<number, Entry | "lost">();
   #waiting: Waiting<Parsed>[] = [];
-  /** Entries that were asked for, since the last time that none was missing: they may come more than once. */
+  /** The last entries that were asked for: more copies of them may come. */
   #late: Entry[] = [];
   readonly #asked = new Map<number, number>();
 
@@ -77,12 +79,12 @@ export class Journal<Parsed> {
     this.#entries.set(number, entry);
     if (number <= this.#last) {
       this.#late.push(entry);
-      return this.#settle();
+    } else {
+      this.#last = number;
+      this.#waiting.push({ kind: "upTo", number, isEntry: true });
     }
-    this.#last = number;
-    this.#waiting.push({ kind: "upTo", number, isEntry: true });
     const deliveries = this.#settle();
-    if (this.#waiting.length === 0) this.#late = [];
+    if (this.#waiting.length === 0) this.#late = this.#late.slice(-MAX_COPIES);
     return deliveries;
   }
 

@@ -13,7 +13,7 @@ interface Reading {
   readonly reader: SignalReader;
   readonly journal: Journal<Parsed>;
   /** Called for everything that shows that the test shell lives. */
-  readonly alive: () => void;
+  readonly alive: (logLine: number) => void;
   readonly lost: number[];
   /** All tests have run, and all that the DUT had to say of them is here. */
   isOver: boolean;
@@ -22,6 +22,7 @@ interface Reading {
   /** Since when, and up to which number, entries are missing that the DUT was not asked for yet. */
   gap: { readonly since: number; readonly upTo: number } | undefined;
   askedUpTo: number;
+  typed: { readonly text: string; readonly at: number } | undefined;
 }
 
 type Parsed = Pick<Match<string>, "match" | "logLine">;
@@ -32,10 +33,12 @@ const INSTALL_FAIL = "<LAVA_TEST_RUNNER INSTALL_FAIL>";
 const CANDIDATE = new RegExp(`(?:${SIGNAL.source}|${EXIT}|${INSTALL_FAIL})(?=([^\\n]*))`, "g");
 const ONE_SIGNAL = new RegExp(SIGNAL.source);
 /** What may be left of ` ~ID.N.SUM~`. */
-const TAIL = /^ ?~|^ \d+\.\d+/;
+const TAIL = /^ ?~|^ \d+\.\d+|\d\.\d+-\d+~?\s*$/;
 
 /** An entry that others have overtaken may still be on its way for so long. */
 const LATE_MS = 500;
+/** An answer is given again when it may have got lost. */
+const AGAIN_MS = 900;
 /** The DUT repeats itself more often than that until it is answered: when it doesn't, it has gone on. */
 const SILENCE_SECONDS = 2.5;
 
@@ -49,11 +52,11 @@ export async function readStage(
   context: RunContext,
   console: Console,
   reader: SignalReader,
-  alive: () => void,
+  alive: (logLine: number) => void,
 ): Promise<void> {
   const reading: Reading = {
     ...{ context, console, reader, alive, journal: new Journal(), lost: [] },
-    ...{ isOver: false, hasLeft: false, gap: undefined, askedUpTo: 0 },
+    ...{ isOver: false, hasLeft: false, gap: undefined, askedUpTo: 0, typed: undefined },
   };
   try {
     while (!reading.hasLeft) await readOn(reading);
@@ -89,16 +92,16 @@ async function readOn(reading: Reading): Promise<void> {
 }
 
 async function heard(reading: Reading, found: Match<string>): Promise<void> {
-  const { journal, context, alive, console } = reading;
+  const { journal, context, alive } = reading;
   const { match, logLine, lineBefore } = found;
   if (found.name === "pattern") return deliver(reading, journal.parsed({ match, logLine }));
   const line = found.name === "journalled" ? journalLine(match) : undefined;
   const word = line && journalWord(line);
-  if (line) alive();
+  if (line) alive(logLine);
   if (line && word) {
     const { deliveries, answer } = journal.told(word, line);
     deliver(reading, deliveries);
-    if (answer !== undefined) await console.sendLine(answer);
+    if (answer !== undefined) await type(reading, answer);
     if (word === "ENDS" && journal.missing.length === 0) reading.isOver = true;
     if (word === "DONE" && reading.isOver) reading.hasLeft = true;
   } else if (line) {
@@ -123,7 +126,7 @@ function candidateOf({ name, match, lineBefore, logLine }: Match<string>) {
 
 /** Asks once for what is missing in the middle of a definition, where somebody looks for questions then. */
 async function askForGap(reading: Reading): Promise<void> {
-  const { journal, console, gap } = reading;
+  const { journal, gap } = reading;
   const upTo = journal.polls ? (journal.missing.at(-1) ?? 0) : 0;
   if (upTo <= reading.askedUpTo) reading.gap = undefined;
   else if (gap === undefined) reading.gap = { since: performance.now(), upTo };
@@ -131,8 +134,16 @@ async function askForGap(reading: Reading): Promise<void> {
     const question = journal.want();
     reading.askedUpTo = upTo;
     reading.gap = undefined;
-    if (question !== undefined) await console.sendLine(question);
+    if (question !== undefined) await type(reading, question);
   }
+}
+
+/** The DUT may have said the same twice before it was answered: what it has no use for, others would read. */
+async function type(reading: Reading, text: string): Promise<void> {
+  const { console, typed } = reading;
+  if (typed?.text === text && performance.now() - typed.at < AGAIN_MS) return;
+  reading.typed = { text, at: performance.now() };
+  await console.sendLine(text);
 }
 
 function deliver(reading: Reading, deliveries: readonly Delivery<Parsed>[]): void {
@@ -160,7 +171,7 @@ function deliver(reading: Reading, deliveries: readonly Delivery<Parsed>[]): voi
 function deliverSignal(reading: Reading, text: string, logLine: number, isEntry: boolean): void {
   const { reader, journal, context, alive } = reading;
   const keepsNone = journal.id === undefined;
-  if (keepsNone) alive();
+  if (keepsNone) alive(logLine);
   if (text === INSTALL_FAIL) return reader.installFailed();
   if (text === EXIT) {
     if (!isEntry && !keepsNone) {
