@@ -211,6 +211,55 @@ describe("a kernel in trouble", () => {
     expect(caseOf(ran, "login-action")[0]?.["extra"]).toHaveProperty("extra");
   });
 
+  test("has our report of it beside LAVA's, with its place in the log", async () => {
+    const ran = await boot(`${banner}; ${trace}; shell`);
+    expect(caseOf(ran, "kernel-messages")[0]?.["extra"]).toMatchObject({
+      extra: [{ kind: "warning" }],
+      reports: [{ kind: "unknown", first_line: expect.any(Number) as number }],
+    });
+  });
+
+  test("during tests is recorded at their end, and only then", async () => {
+    const speak = (what: string) => `run_tests() {
+      echo '<LAVA_SIGNAL_STARTRUN 0_demo 7_1.1.2.1>'
+      ${what}
+      echo '<LAVA_SIGNAL_ENDRUN 0_demo 7_1.1.2.1>'
+    }`;
+    const leak = "echo '[    9.100000] kmemleak: 1 new suspected memory leaks (see it)'";
+    const ran = await boot(`${banner}; ${speak(leak)}; shell`, { withTest: true });
+    expect(ran.result.result).toBe("pass");
+    const [atLogin, atEnd] = caseOf(ran, "kernel-messages");
+    expect(atLogin?.["extra"]).toEqual({ extra: [] });
+    expect(atEnd).toMatchObject({ result: "pass", extra: { extra: [{ kind: "kmemleak" }] } });
+
+    const ignored = await boot(`${banner}; ${speak(leak)}; shell`, {
+      withTest: true,
+      boot: "    ignore_kernel_messages: true",
+    });
+    expect(caseOf(ignored, "kernel-messages")).toEqual([]);
+  });
+
+  test("that panics during tests and whose console closes is the job's fault, not the lab's", async () => {
+    const panic = `run_tests() {
+      echo '<LAVA_SIGNAL_STARTRUN 0_demo 7_1.1.2.1>'
+      echo '[    9.100000] Kernel panic - not syncing: on purpose'
+      exit 1
+    }`;
+    const ran = await boot(`${banner}; ${panic}; shell`, { withTest: true });
+    expect(ran.result, ran.messages.join("\n")).toMatchObject({
+      result: "fail",
+      error_type: "Job",
+    });
+    expect(ran.result.error_msg).toMatch(
+      /^Kernel panic - not syncing: on purpose \(then: Connection closed: /,
+    );
+    expect(ran.result.evidence?.line).toBeGreaterThan(0);
+    expect(caseOf(ran, "kernel-messages")[1]).toMatchObject({
+      result: "fail",
+      extra: { extra: [{ kind: "panic", cut: true }] },
+    });
+  });
+
   test("that panics ends the job as its fault, with the kernel's words", async () => {
     const panic =
       "printf '[    1.2] Kernel panic - not syncing: VFS: no root\\r\\n[    1.3] ---[ end Kernel panic - not syncing: VFS: no root ]---\\r\\n'";

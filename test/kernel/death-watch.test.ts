@@ -74,6 +74,16 @@ describe("a kernel that panicked during the tests", () => {
     watch.close();
   });
 
+  test("is dead when what a test reported had come before it, and was read later", () => {
+    const { console, say } = talkingConsole();
+    const watch = watchForDeath(console, never);
+    say("<LAVA_SIGNAL_STARTTC before>", PANIC);
+    watch.alive(0);
+    vi.advanceTimersByTime(31_000);
+    expect(watch.signal.aborted).toBe(true);
+    watch.close();
+  });
+
   test("is dead when its system starts again, although that has much to say", () => {
     const { console, say } = talkingConsole();
     say("Linux version 6.1.0 (lab@host) #1");

@@ -9,8 +9,11 @@ export interface DeathWatch {
   readonly hasDied: boolean;
   /** Aborts when the given one does, and when the kernel is taken for dead: the reason is the JobFailure. */
   readonly signal: AbortSignal;
-  /** A signal of the tests arrived intact: the DUT lives, it was a guest of it that died. */
-  alive(): void;
+  /**
+   * A signal of the tests arrived intact, in this line of the log: what died before it was a guest of the DUT, which lives.
+   * It may be read long after it came, and a panic behind it as well.
+   */
+  alive(logLine?: number): void;
   /**
    * What a failure of the tests comes from: the panic, if one was seen and no sign of life after it. The failure of a DUT that
    * has reset has that for evidence.
@@ -64,9 +67,9 @@ export function watchForDeath(
       return panic !== undefined;
     },
     signal: AbortSignal.any([signal, dead.signal]),
-    alive: () => {
-      if (panic) forget();
-      reports.forgetResets();
+    alive: (logLine = Infinity) => {
+      if (panic && panic.firstLine < logLine) forget();
+      reports.forgetResets(logLine);
     },
     causeOf: (error) => {
       const { reset } = reports;

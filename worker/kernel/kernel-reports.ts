@@ -71,9 +71,9 @@ export class KernelReports {
     return this.#kept.findLast(({ kind }) => kind === RESET);
   }
 
-  /** The DUT lives, so a system that seemed to start again was another one: a guest of the DUT, or an old log. */
-  forgetResets(): void {
-    this.#kept = this.#kept.filter(({ kind }) => kind !== RESET);
+  /** The DUT lives at this line of the log, so a system that seemed to start again before it was another one: a guest of the DUT, or an old log. */
+  forgetResets(before: number): void {
+    this.#kept = this.#kept.filter(({ kind, firstLine }) => kind !== RESET || firstLine > before);
   }
 
   #take(text: KernelText, logLine: number): void {

@@ -16,6 +16,7 @@ import {
   promptsSlot,
 } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
+import { ignoreKernel } from "../../kernel/console-kernel.ts";
 import { openConsole } from "../connection/open-console.ts";
 import { promptPatterns } from "../login/prompt-patterns.ts";
 import { exportDeviceEnv, expectShell } from "../login/shell-session.ts";
@@ -53,6 +54,7 @@ const dockerRun = (block: BootBlock): Action => ({
       context,
       await containerTransport(context, options, commandOf(block)),
     );
+    ignoreKernel(console);
     const prompts = listOfTexts(block["prompts"]);
     slots.put(promptsSlot, prompts);
     if (prompts.length === 0) return;

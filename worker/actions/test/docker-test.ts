@@ -13,6 +13,7 @@ import { containerTransport } from "../../drivers/container-transport.ts";
 import { shareUsb, usbRules } from "../../drivers/container-usb.ts";
 import { existingFolder } from "../../host/existing-folder.ts";
 import { downloadsFolder } from "../../host/job-folders.ts";
+import { ignoreKernel } from "../../kernel/console-kernel.ts";
 import { withKernelRecord } from "../../kernel/kernel-record.ts";
 import { environmentFile } from "../../overlay/environment.ts";
 import { writeAnew } from "../../overlay/overlay-folder.ts";
@@ -105,6 +106,7 @@ async function runInContainerShell(
   const transport = await containerTransport(context, options, ["bash", "--norc", "-i"]);
   const console = new Console(transport, { log: (level, text) => log.write(level, text) });
   defer(() => console.close());
+  ignoreKernel(console);
   await console.expect(promptPatterns([PROMPT]), { timeoutSeconds, signal });
   const unshare = await shareUsb(context, options);
   try {
