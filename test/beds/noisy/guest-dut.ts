@@ -23,7 +23,7 @@ export interface GuestOptions {
 const PROMPT = "root@pumice:~# ";
 /** Where QEMU's own network shows this machine's loopback. */
 const HOST = "10.0.2.2";
-const TALK = 'while :; do echo "<4>talker says $((n+=1))" >/dev/kmsg; usleep 20000; done';
+const TALK = 'while :; do echo "<4>talker says $((n+=1))" >/dev/kmsg; usleep 150000; done';
 
 /** The guest of the tests as a board: Debian's kernel and busybox, its console on TCP. */
 export async function startGuestBoard(

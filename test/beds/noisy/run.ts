@@ -231,8 +231,10 @@ function recordsOf({ results }: Ran, { definitions }: Suite): Record<string, unk
 /** What the job's records say to be lost, by the numbers of the journal's entries. */
 function saidLost({ results }: Ran, said: string): SaidLost {
   const record = results.find(({ case: name }) => name === "test-journal");
-  const { lost } = (record?.["extra"] ?? {}) as { lost?: unknown };
-  const isLost = lost === undefined ? () => false : numbersIn(String(lost));
+  const extra = (record?.["extra"] ?? {}) as { lost?: unknown; unknown_after?: unknown };
+  const { lost = "", unknown_after = Infinity } = extra;
+  const isListed = numbersIn(String(lost));
+  const isLost = (number: number): boolean => isListed(number) || number > Number(unknown_after);
   const some = (words: string, within = said): boolean => {
     const entries = new RegExp(`${words}[^\n]*> ~\\d+\\.(\\d+)\\.[\\d-]+~`, "g");
     return [...within.matchAll(entries)].some((entry) => isLost(Number(entry.at(-1))));
@@ -250,6 +252,7 @@ function saidLost({ results }: Ran, said: string): SaidLost {
 function numbersIn(list: string): (number: number) => boolean {
   const ranges = list.split(",").map((range) => {
     const [low = "", high = low] = range.trim().split("-");
+    if (low === "") return [Infinity, -Infinity] as const;
     return [Number(low), high === "" ? Infinity : Number(high)] as const;
   });
   return (number) => ranges.some(([low, high]) => number >= low && number <= high);
