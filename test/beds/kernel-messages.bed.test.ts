@@ -81,6 +81,7 @@ test.each([
     const [panic, ...others] = entriesOf(tests);
     expect(others).toEqual([]);
     expect(panic?.kind).toBe("panic");
+    expect(ran.outcome.evidence).toMatchObject({ line: panic?.first_line });
     expect(textAt(ran, panic?.first_line ?? 0)).toContain("Kernel panic - not syncing");
     expect(textAt(ran, panic?.last_line ?? 0)).toMatch(/end Kernel panic|Rebooting in/);
   },
