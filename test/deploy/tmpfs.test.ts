@@ -308,9 +308,14 @@ describe("the overlay", () => {
     const lavaDir = overlay?.lavaDir ?? "";
     cpSync(overlay?.sourceDir ?? "", lavaDir, { recursive: true });
     const script = `. ${lavaDir}/environment; ${lavaDir}/bin/lava-test-runner ${lavaDir}/0`;
-    const { stdout } = spawnSync("/bin/sh", ["-c", script], { encoding: "utf8" });
+    const options = {
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"], LAVA_JOURNAL: "off" },
+    } as const;
+    const { stdout } = spawnSync("/bin/sh", ["-c", script], options);
     const lines = stdout.split("\n").filter((line) => !line.startsWith("#") && line !== "");
     expect(lines).toEqual([
+      "<LAVA_JOURNAL OFF>",
       "Packages to install: some-package",
       "The test shell has no way to do this on this system.",
       `${lavaDir}/0/tests/0_first`,
@@ -325,8 +330,8 @@ describe("the overlay", () => {
       "<LAVA_SIGNAL_ENDRUN 2_second 7_1.1.2.9>",
       "<LAVA_TEST_RUNNER EXIT>",
     ]);
-    const again = spawnSync("/bin/sh", ["-c", script], { encoding: "utf8" });
-    expect(again.stdout).toBe("<LAVA_TEST_RUNNER EXIT>\n");
+    const again = spawnSync("/bin/sh", ["-c", script], options);
+    expect(again.stdout).toBe("<LAVA_JOURNAL OFF>\n<LAVA_TEST_RUNNER EXIT>\n");
   });
 });
 

@@ -83,7 +83,7 @@ export class Journal<Parsed> {
       this.#last = number;
       this.#waiting.push({ kind: "upTo", number, isEntry: true });
     }
-    const deliveries = this.#settle();
+    const deliveries = this.#bounded(this.#settle());
     if (this.#waiting.length === 0) this.#late = this.#late.slice(-MAX_COPIES);
     return deliveries;
   }
@@ -143,10 +143,12 @@ export class Journal<Parsed> {
 
   #wait(item: Item<Parsed>): Delivery<Parsed>[] {
     this.#waiting.push(item);
-    if (this.#waiting.length < MAX_WAITING) return [];
-    const deliveries = this.#giveUp();
-    deliveries.push(...this.#waiting.splice(0).flatMap(itself));
-    return deliveries;
+    return this.#bounded([]);
+  }
+
+  #bounded(deliveries: Delivery<Parsed>[]): Delivery<Parsed>[] {
+    if (this.#waiting.length < MAX_WAITING) return deliveries;
+    return [...deliveries, ...this.#giveUp(), ...this.#waiting.splice(0).flatMap(itself)];
   }
 
   #giveUp(): Delivery<Parsed>[] {
@@ -157,7 +159,8 @@ export class Journal<Parsed> {
   /** What can be delivered: all up to the last place before which nothing is missing. */
   #settle(): Delivery<Parsed>[] {
     const deliveries: Delivery<Parsed>[] = [];
-    const missing = this.missing[0] ?? Number.POSITIVE_INFINITY;
+    let missing = this.#next;
+    while (this.#entries.has(missing)) missing++;
     let items: Item<Parsed>[] = [];
     let done = 0;
     for (const [at, item] of this.#waiting.entries()) {
