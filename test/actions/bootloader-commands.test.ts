@@ -100,11 +100,14 @@ describe("the conversation with a bootloader", () => {
       commands: ["tftp 1 2", "boot"],
       answers: { "tftp 1 2": "Retry count exceeded; 7 times" },
     });
-    expect(ran.outcome).toEqual({
+    expect(ran.outcome).toMatchObject({
       result: "fail",
       error_type: "Infrastructure",
       error_msg: `matched a bootloader error message: 'Retry count exceeded; \\d+' (1): "Retry count exceeded; 7"`,
+      evidence: { pattern: "Retry count exceeded; \\d+" },
     });
+    const shown = ran.records[ran.outcome.evidence!.line!];
+    expect(shown?.msg).toBe("Retry count exceeded; 7 times");
     expect(executed(ran)).toEqual(["tftp 1 2"]);
   });
 
