@@ -99,7 +99,7 @@ describe("booting a guest", () => {
       "#",
       ...ran.input.filter((line) => /^(mkdir|mount|ls|for|if) /.test(line)),
       "export SHELL=/bin/sh",
-      '. /lava-7/environment ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"',
+      '. /lava-7/environment ; lava_code=$? ; printf "<LAVA_SIGNAL_RETRUNCODE $lava_code>\\n"',
       "/lava-7/bin/lava-test-runner /lava-7/0",
     ]);
   });

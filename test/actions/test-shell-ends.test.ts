@@ -86,12 +86,12 @@ describe("a test that takes too long", () => {
 
   test("fails the job as the test's fault: what came stands, the open run has failed", async () => {
     const ran = await runJob(
-      `${deploy()}\n- test:\n    timeout: {seconds: 1}\n    definitions:${definition("demo")}`,
+      `${deploy()}\n- test:\n    timeout: {seconds: 3}\n    definitions:${definition("demo")}`,
       hangs,
     );
     expect(ran.result).toMatchObject({
       error_type: "Test",
-      error_msg: "lava-test-shell timed out after 1 seconds",
+      error_msg: "lava-test-shell timed out after 3 seconds",
     });
     expect(ran.results.find((one) => one["case"] === "a")).toMatchObject({ result: "pass" });
     const open = ran.results.findIndex((one) => one["case"] === "0_demo");
@@ -107,7 +107,7 @@ describe("a test that takes too long", () => {
     const ran = await runJob(
       `${deploy()}
 - test:
-    timeout: {seconds: 1, skip: true}
+    timeout: {seconds: 3, skip: true}
     failure_retry: 1
     definitions:${definition("demo")}
 - test:

@@ -7,6 +7,8 @@ export type Echo =
   | "whole"
   /** What came so far fits. */
   | "partial"
+  /** Nothing that could be part of it; at most what came late and stands before it. */
+  | "none"
   /** Something else came. */
   | "damaged";
 
@@ -20,11 +22,22 @@ export function compareEcho(said: string, line: string, prompts: readonly RegExp
   let best: Echo = "damaged";
   for (const start of starts(text, line)) {
     const echo = walk(text.slice(start), line);
-    if (echo === "damaged" || !mayStandBefore(text.slice(0, start), prompts)) continue;
+    if (echo === "damaged" || echo === "none" || !mayStandBefore(text.slice(0, start), prompts))
+      continue;
     if (echo === "whole") return echo;
     best = echo;
   }
-  return plainText(text).trim() === "" ? "partial" : best;
+  if (best === "partial") return best;
+  return mayStandBefore(text, prompts) || !hasPartOf(text, line) ? "none" : best;
+}
+
+/** Whether some characters in a row, of a short line half of it, came back. */
+function hasPartOf(text: string, line: string): boolean {
+  const size = Math.min(5, Math.ceil(line.length / 2));
+  for (let at = 0; at + size <= line.length; at++) {
+    if (text.includes(line.slice(at, at + size))) return true;
+  }
+  return false;
 }
 
 const MAX_STARTS = 64;
@@ -64,7 +77,7 @@ function walk(text: string, line: string): Echo {
     else if (text[at] === "\r") {
       // Where its terminal wraps, bash paints the character once more at the beginning of the next line.
       at += n > 0 && text[at + 1] === line[n - 1] ? 2 : 1;
-    } else if (at >= text.length) return n === line.length ? "whole" : "partial";
+    } else if (at >= text.length) return n === line.length ? "whole" : n > 0 ? "partial" : "none";
     else if (n < line.length && text[at] === line[n]) [at, n] = [at + 1, n + 1];
     else return "damaged";
   }

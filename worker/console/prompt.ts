@@ -117,7 +117,8 @@ export class PromptWait {
     const isQuiet = console.silentMs >= quietMs || !console.isOpen;
     if (console.received === this.#judged || !isQuiet) return undefined;
     this.#judged = console.received;
-    const all = console.textSince(this.#begin);
+    // The end of the connection has ended the last line.
+    const all = console.textSince(this.#begin).slice(0, console.isOpen ? undefined : -1);
     const text = withoutKernelLines(all);
     const found = promptAtEnd(text, this.#prompts);
     if (found) {

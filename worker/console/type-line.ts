@@ -22,12 +22,15 @@ export type Discard = "ctrl-c" | "ctrl-u" | "escape";
 export type Typed = "checked" | "unchecked";
 
 const MAX_TYPED = 8;
-/** A far side that answers nothing for this long does not echo. */
-const SILENT_MS = 1000;
-/** An echo that has begun goes on within this time, or has lost its end. */
-const PARTIAL_MS = 500;
-/** When something else came than what was typed: it is over once nothing came for this long. */
+/** Who echoed before may be held up once or twice. */
+const MAX_SILENT = 3;
+/** Something else came than what was typed: it is over once nothing came for this long. */
 const DAMAGED_MS = 100;
+/**
+ * How long nothing comes until an echo is given up. Who does not echo says nothing for the longest; an echo that has begun goes
+ * on, or has lost its end.
+ */
+const PATIENCE_MS = { none: 600, partial: 500, damaged: DAMAGED_MS, whole: 0 };
 /** A line end is answered at once; one that is not was lost. */
 const ENTER_MS = 1000;
 const MAX_ENTERS = 3;
@@ -38,6 +41,8 @@ const PIECE_CHARS = 32;
 interface FarSide {
   /** It does not echo what is typed. */
   isSilent: boolean;
+  /** A line was echoed whole. */
+  hasEchoed: boolean;
   /** It shows only part of a long line. */
   scrolls: boolean;
   /** Lines in a row whose echo was never right. */
@@ -49,7 +54,7 @@ const known = new WeakMap<Console, Map<Discard, FarSide>>();
 function farSide(console: Console, discard: Discard): FarSide {
   const sides = known.get(console) ?? new Map<Discard, FarSide>();
   known.set(console, sides);
-  const side = sides.get(discard) ?? { isSilent: false, scrolls: false, odd: 0 };
+  const side = sides.get(discard) ?? { isSilent: false, hasEchoed: false, scrolls: false, odd: 0 };
   sides.set(discard, side);
   return side;
 }
@@ -77,16 +82,24 @@ export async function typeLine(
     for (let typed = 1; ; typed++) {
       console.characterDelayMs = Math.max(characterDelayMs, typed < 3 ? 0 : 2 * (typed - 2));
       const began = console.received;
-      const echo = await typePieces(console, line, side, options, typed > 1);
+      const echo = await typePieces(console, line, side, options);
       if (echo === "whole") {
-        side.odd = 0;
+        [side.odd, side.hasEchoed] = [0, true];
         if (await endLine(console, options)) return "checked";
-      } else if (echo === "silent" && typed === 1) {
-        return await typedBlindly(console, line, side, options);
+      } else if (echo === "silent" && (!side.hasEchoed || typed === MAX_SILENT)) {
+        await console.endLine();
+        return isBlind(console, line, side, options);
       }
       if (typed === MAX_TYPED) break;
       log.warning("the echo differs from what was typed: discarding the line, typing it again");
-      await discardLine(console, console.textSince(began), discard, options);
+      const shown = console.textSince(began);
+      const isDiscarded = await discardLine(console, shown, discard, options);
+      // What neither echoes nor edits its line is no terminal.
+      if (!isDiscarded && !side.hasEchoed) {
+        await console.endLine();
+        await console.sendLine(line);
+        return isBlind(console, line, side, options);
+      }
     }
   } finally {
     console.characterDelayMs = characterDelayMs;
@@ -103,22 +116,14 @@ const isComparable = (line: string): boolean =>
   /^[\x20-\x7e]*$/.test(line) && withoutKernelLines(line) === line;
 
 /** Nobody echoes; or somebody does later, being busy: the lines to come will tell. */
-async function typedBlindly(
-  console: Console,
-  line: string,
-  side: FarSide,
-  { log, discard }: TypingOptions,
-): Promise<Typed> {
-  log.warning(
-    `nothing echoes what is typed${discard === "ctrl-c" ? " at the bootloader" : ""}: it is not checked from here on`,
-  );
+function isBlind(console: Console, line: string, side: FarSide, { log }: TypingOptions): Typed {
+  log.warning("the DUT does not echo what is typed: it is not checked from here on");
   side.isSilent = true;
   let lines = 20;
   const stop = console.watchLines((shown) => {
     if (shown.includes(line)) side.isSilent = false;
     if (!side.isSilent || --lines === 0) stop();
   });
-  await console.endLine();
   return "unchecked";
 }
 
@@ -128,7 +133,6 @@ async function typePieces(
   line: string,
   side: FarSide,
   { signal, prompts = [] }: TypingOptions,
-  again: boolean,
 ): Promise<"whole" | "silent" | "damaged"> {
   const pieces = side.scrolls ? inPieces(line) : [line];
   const from = console.received;
@@ -141,14 +145,11 @@ async function typePieces(
     const isWhole = (): boolean =>
       compareEcho(console.textSince(from), typed, prompts) === "whole" ||
       (side.scrolls && showsEnd(console.textSince(pieceFrom), typed, piece.length + 1));
-    const patience = (): number => {
-      if (console.received === from) return again ? PARTIAL_MS : SILENT_MS;
-      const echo = compareEcho(console.textSince(from), typed, prompts);
-      return echo === "damaged" ? DAMAGED_MS : PARTIAL_MS;
-    };
+    const patience = (): number =>
+      PATIENCE_MS[compareEcho(console.textSince(from), typed, prompts)];
     if (await becomes(console, isWhole, patience, signal)) continue;
-    if (console.received === from) return "silent";
     const all = console.textSince(from);
+    if (compareEcho(all, typed, prompts) === "none") return "silent";
     if (!side.scrolls && line.length > PIECE_CHARS && showsEnd(all, typed, 8)) side.scrolls = true;
     return "damaged";
   }
@@ -185,24 +186,26 @@ async function endLine(
 const DISCARDING = { "ctrl-c": "\x03", "ctrl-u": "\x11\x05\x15", escape: "\x1b" } as const;
 const MAX_DISCARDS = 4;
 
-/** Has the far side forget what was typed. What it says to that shows that it did. */
+/** Has the far side forget what was typed; false when it says nothing to that. */
 async function discardLine(
   console: Console,
   shown: string,
   discard: Discard,
   { signal }: TypingOptions,
-): Promise<void> {
+): Promise<boolean> {
   // After a line end a shell may have begun a new line of an open quote, which only Ctrl-C leaves.
   const keys = discard === "ctrl-u" && shown.includes("\n") ? "\x03" : DISCARDING[discard];
-  for (let typed = 1; typed <= MAX_DISCARDS; typed++) {
+  let isAnswer = false;
+  for (let typed = 1; typed <= MAX_DISCARDS && !isAnswer; typed++) {
     const from = console.received;
     await console.send(keys);
     const isAnswered = (): boolean =>
       /[\b\r\n\x07\x1b]/.test(withoutKernelLines(console.textSince(from)));
-    if (await becomes(console, isAnswered, () => 300, signal)) break;
+    isAnswer = await becomes(console, isAnswered, () => 300, signal);
   }
   const isOver = (): boolean => console.silentMs >= DAMAGED_MS;
   await becomes(console, isOver, () => DAMAGED_MS, signal);
+  return isAnswer;
 }
 
 /**

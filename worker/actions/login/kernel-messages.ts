@@ -1,5 +1,6 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import type { Console, Match } from "../../console/console.ts";
+import { expectPrompt, PromptWait } from "../../console/prompt.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import { kernelReportsOf } from "../../kernel/console-kernel.ts";
 import { reportsAsExtra } from "../../kernel/kernel-record.ts";
@@ -39,20 +40,26 @@ export class KernelWatch {
   }
 
   /**
-   * As `Console.expect`, for the time that the action has, with prompts forced.
+   * As `expectPrompt`, for the time that the action has, with prompts forced; `others` count wherever they stand.
    *
    * @throws JobFailure Job for a kernel that died, or said what the job names as its failure.
    */
-  async expect(console: Console, wanted: Record<string, RegExp>): Promise<Match<string>> {
+  async expect(
+    console: Console,
+    wanted: Record<string, RegExp>,
+    others: Record<string, RegExp> = {},
+  ): Promise<Match<string>> {
     this.#reports = kernelReportsOf(console);
     // For the tests that follow, too.
     this.#reports.isIgnoring = this.#isIgnoring;
-    const patterns = { ...wanted, ...this.#kernelPatterns(), ...this.#failurePattern() };
+    const { signal, log } = this.#context;
+    const all = { ...others, ...this.#kernelPatterns(), ...this.#failurePattern() };
+    const wait = new PromptWait(console, wanted, { signal, log, others: all, nudges: true });
     const found = await forcePrompt(this.#context, console, "login-action", (seconds) =>
-      this.#tryExpect(console, patterns, seconds),
+      this.#tryExpect(console, wait, seconds),
     );
     if (found) return found;
-    throw console.timedOut(wanted, this.#context.timeoutSeconds);
+    throw console.timedOut({ ...wanted, ...others }, this.#context.timeoutSeconds);
   }
 
   /**
@@ -77,14 +84,13 @@ export class KernelWatch {
 
   async #tryExpect(
     console: Console,
-    patterns: Record<string, RegExp>,
+    wait: PromptWait,
     seconds: number,
   ): Promise<Match<string> | undefined> {
     const ends = Date.now() + seconds * 1000;
     for (;;) {
       const left = (ends - Date.now()) / 1000;
-      const { signal } = this.#context;
-      const found = await console.tryExpect<string>(patterns, { timeoutSeconds: left, signal });
+      const found = await wait.within(left);
       if (!found) return undefined;
       if (found.name === FAILURE) this.#fail("custom-error", found.match[0], found);
       const kernel = KERNEL_PATTERNS.find(({ name }) => name === found.name);
@@ -105,7 +111,8 @@ export class KernelWatch {
     const head = start.lineBefore + start.match[0];
     let rest: Match<string>;
     try {
-      rest = await console.expect<string>({ end, ...prompts }, { timeoutSeconds, signal });
+      const others = { end };
+      rest = await expectPrompt(console, prompts, { timeoutSeconds, signal, log, others });
     } catch (error) {
       if (fatal) this.#fail(name, head + (await restOfLine(console)), start);
       throw error;

@@ -1,6 +1,6 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import type { Console, Match } from "../../console/console.ts";
-import { literalRegex, pythonRegex } from "../../console/python-regex.ts";
+import { pythonRegex } from "../../console/python-regex.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot, promptsSlot } from "../../pipeline/job-slots.ts";
@@ -10,6 +10,8 @@ import { awaitKernelStart } from "./kernel-start.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { overlayUnpackSteps } from "./overlay-unpack.ts";
 import { promptPatterns } from "./prompt-patterns.ts";
+import { runInShell, shellOf } from "./shell-command.ts";
+import { INCORRECT, typeLogin } from "./type-login.ts";
 import { exportDeviceEnv, expectShell } from "./shell-session.ts";
 
 export interface LoginOptions {
@@ -78,50 +80,15 @@ async function logIn(context: RunContext, block: BootBlock, prompts: string[]): 
   try {
     const first = {
       ...promptPatterns(prompts),
-      ...(login ? { login: pythonRegex(login.login_prompt), incorrect: INCORRECT } : {}),
+      ...(login ? { login: pythonRegex(login.login_prompt) } : {}),
     };
-    const { match } = await watch.expect(console, first);
+    const { match } = await watch.expect(console, first, login ? { incorrect: INCORRECT } : {});
     if (login) await typeLogin(context, console, login, prompts);
     const { messages } = watch;
     context.record(messages.length > 0 ? { extra: messages } : { success: match[0] });
   } finally {
     watch.report();
   }
-  for (const command of listOfTexts(login?.login_commands)) {
-    await console.sendLine(command);
-    await console.expect(promptPatterns(prompts), {
-      timeoutSeconds: context.connectionTimeoutSeconds,
-      signal: context.signal,
-    });
-  }
-}
-
-const INCORRECT = literalRegex("Login incorrect");
-const TIMED_OUT = literalRegex("Login timed out");
-
-async function typeLogin(
-  { timeoutSeconds, signal }: RunContext,
-  console: Console,
-  login: NonNullable<BootBlock["auto_login"]>,
-  prompts: string[],
-): Promise<void> {
-  const wait = { timeoutSeconds, signal };
-  const refusals = { incorrect: INCORRECT, timedOut: TIMED_OUT };
-  // As LAVA: whatever matched before, the name is typed now.
-  await console.sendLine(login.username);
-  if (login.password_prompt !== undefined) {
-    const password = pythonRegex(login.password_prompt);
-    const patterns = { ...promptPatterns(prompts), password, timedOut: TIMED_OUT };
-    const found = await console.expect<string>(patterns, wait);
-    checkRefusal(found);
-    if (found.name === "password") await console.sendLine(login.password ?? "");
-    else return;
-  }
-  checkRefusal(await console.expect<string>({ ...promptPatterns(prompts), ...refusals }, wait));
-}
-
-/** @throws JobFailure Job for what a system says that lets nobody in. */
-function checkRefusal({ name, match: [said], logLine: line }: Match<string>): void {
-  if (name !== "incorrect" && name !== "timedOut") return;
-  throw new JobFailure("Job", said, { evidence: { pattern: said, line } });
+  const shell = { ...shellOf(context), timeoutSeconds: context.connectionTimeoutSeconds };
+  for (const command of listOfTexts(login?.login_commands)) await runInShell(shell, command);
 }

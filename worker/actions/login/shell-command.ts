@@ -1,7 +1,27 @@
+import type { Console } from "../../console/console.ts";
+import { expectPrompt, PromptWait } from "../../console/prompt.ts";
+import { typeLine } from "../../console/type-line.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
 import { currentPrompts, promptPatterns } from "./prompt-patterns.ts";
+
+/** A shell that is at its prompt. */
+export interface Shell {
+  readonly console: Console;
+  readonly prompts: readonly string[];
+  readonly log: RunContext["log"];
+  readonly signal: AbortSignal;
+  /** For each wait. */
+  readonly timeoutSeconds: number;
+}
+
+/** The DUT's, with all the time that the action has for each wait. */
+export const shellOf = ({ connection, signal, log, timeoutSeconds }: RunContext): Shell => ({
+  console: connection.take(consoleSlot),
+  prompts: currentPrompts(connection),
+  ...{ signal, log, timeoutSeconds },
+});
 
 /**
  * Types a command in the DUT's shell and waits for its end and the prompt after it, which the next command must not
@@ -10,18 +30,61 @@ import { currentPrompts, promptPatterns } from "./prompt-patterns.ts";
  * @throws JobFailure Job when it fails, with its exit code.
  */
 export async function runOnDut(
-  { connection, signal, ...context }: RunContext,
+  context: RunContext,
   command: string,
   { timeoutSeconds = context.timeoutSeconds } = {},
 ): Promise<void> {
-  const console = connection.take(consoleSlot);
-  const prompts = currentPrompts(connection);
-  const wait = { timeoutSeconds, signal };
-  // LAVA's own words (DISPATCHER.md 14). Their echo has `$?` where the answer has digits.
-  await console.sendLine(`${command} ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"`);
-  const { match } = await console.expect({ ended: /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g }, wait);
-  if (prompts.length > 0) await console.expect(promptPatterns(prompts), wait);
-  const code = Number(match[1]);
+  const shell = { ...shellOf(context), timeoutSeconds };
+  const code = await exitCode(shell, command);
   if (code === 0) return;
+  if (code === undefined) throw shell.console.timedOut({ code: RETURN_CODE }, timeoutSeconds);
   throw new JobFailure("Job", `'${command}' failed with return code ${code}!`);
+}
+
+/** Types a command and waits for the prompt after it, whatever it returns. */
+export async function runInShell(shell: Shell, command: string): Promise<void> {
+  await typeInShell(shell, command);
+  await expectPrompt(shell.console, promptPatterns(shell.prompts), { ...shell, nudges: true });
+}
+
+/** Types a line in a shell, as far as its echo shows whole and once. */
+export async function typeInShell(
+  { console, prompts, log, signal }: Shell,
+  line: string,
+): Promise<void> {
+  const before = Object.values(promptPatterns(prompts));
+  await typeLine(console, line, { discard: "ctrl-u", log, signal, prompts: before });
+}
+
+// The spelling is LAVA's (DISPATCHER.md 14). The echo of what asks for it has no digits.
+const RETURN_CODE = /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g;
+const ASK = 'printf "<LAVA_SIGNAL_RETRUNCODE $lava_code>\\n"';
+const MAX_ASKED = 5;
+/** A command may print what looks like a prompt and work on in silence for as long. */
+const SILENT_MS = 10_000;
+
+/**
+ * Types a command and says what it returned; undefined when no answer came. It is asked for again when the answer arrived
+ * damaged, and when the command failed: a character that changed on the line must fail no job.
+ */
+export async function exitCode(shell: Shell, command: string): Promise<number | undefined> {
+  const { console, timeoutSeconds } = shell;
+  const prompts = promptPatterns(shell.prompts);
+  const seen = new Set<number>();
+  let line = `${command} ; lava_code=$? ; ${ASK}`;
+  for (let asked = 1; ; asked++) {
+    await typeInShell(shell, line);
+    const wait = { ...shell, others: { code: RETURN_CODE }, silentMs: SILENT_MS, nudges: true };
+    const found = await new PromptWait(console, prompts, wait).within(timeoutSeconds);
+    if (!found) return undefined;
+    if (found.name === "code") {
+      const code = Number(found.match[1]);
+      if (shell.prompts.length > 0)
+        await expectPrompt(console, prompts, { ...shell, nudges: true });
+      if (code === 0 || seen.has(code)) return code;
+      seen.add(code);
+    }
+    if (asked === MAX_ASKED) return [...seen].at(-1);
+    line = ASK;
+  }
 }

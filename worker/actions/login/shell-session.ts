@@ -1,8 +1,10 @@
+import { PromptWait } from "../../console/prompt.ts";
 import { shellQuote } from "../../overlay/shell-quote.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { consoleSlot, overlaySlot, placeholdersSlot } from "../../pipeline/job-slots.ts";
 import { forcePrompt } from "./force-prompt.ts";
 import { currentPrompts, promptPatterns } from "./prompt-patterns.ts";
+import { runInShell, shellOf } from "./shell-command.ts";
 
 const DEFAULT_SHELL_FILE = "~/.bashrc";
 
@@ -11,12 +13,13 @@ export const expectShell: Action = {
   name: "expect-shell-connection",
   needs: [consoleSlot],
   run: async (context) => {
-    const { connection, signal, timeoutSeconds } = context;
+    const { connection, signal, log, timeoutSeconds } = context;
     const console = connection.take(consoleSlot);
     const patterns = promptPatterns(currentPrompts(connection));
     await console.sendLine("");
+    const wait = new PromptWait(console, patterns, { signal, log, nudges: true });
     const found = await forcePrompt(context, console, expectShell.name, (seconds) =>
-      console.tryExpect(patterns, { timeoutSeconds: seconds, signal }),
+      wait.within(seconds),
     );
     if (!found) throw console.timedOut(patterns, timeoutSeconds);
   },
@@ -30,12 +33,9 @@ export const exportDeviceEnv: Action = {
   name: "export-device-env",
   needs: [consoleSlot],
   run: async (context) => {
-    const { connection, connectionTimeoutSeconds, signal } = context;
-    const console = connection.take(consoleSlot);
-    const patterns = promptPatterns(currentPrompts(connection));
+    const shell = { ...shellOf(context), timeoutSeconds: context.connectionTimeoutSeconds };
     for (const line of [...labExports(context), ...nfsExports(context)]) {
-      await console.sendLine(line);
-      await console.expect(patterns, { timeoutSeconds: connectionTimeoutSeconds, signal });
+      await runInShell(shell, line);
     }
   },
 };

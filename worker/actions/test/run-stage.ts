@@ -4,7 +4,7 @@ import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { Overlay } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
-import { promptPatterns } from "../login/prompt-patterns.ts";
+import { exitCode, runInShell, typeInShell, type Shell } from "../login/shell-command.ts";
 import { readStage } from "./read-stage.ts";
 import { SignalReader } from "./signal-reader.ts";
 
@@ -18,28 +18,36 @@ export interface StageShell {
   readonly mountCommands?: readonly string[];
 }
 
-// The spelling is LAVA's, and part of the wire.
-const RETURN_CODE = /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g;
-
 /**
  * Starts the test runner of a stage and reads its signals to the end (TEST-SHELL.md 3), on the DUT or in a container.
  *
  * @throws JobFailure Test for what the stage's definitions did wrong, Job when the overlay isn't there.
  */
 export async function runStage(context: RunContext, shell: StageShell): Promise<void> {
-  const { console, overlay, stage } = shell;
+  const { console } = shell;
+  await withKernelWatch(context, console, ({ signal, alive }) =>
+    runWatched({ ...context, signal }, shell, alive),
+  );
+}
+
+async function runWatched(
+  context: RunContext,
+  shell: StageShell,
+  alive: (logLine: number) => void,
+): Promise<void> {
+  const { console, overlay, stage, prompts } = shell;
   const folder = `${overlay.lavaDir}/${stage}`;
-  await prepareShell(context, shell, wasRun(context, folder) ? [runAgain(folder)] : []);
-  await console.sendLine(`${overlay.lavaDir}/bin/lava-test-runner ${folder}`);
+  const { signal, log, connectionTimeoutSeconds: timeoutSeconds } = context;
+  const dut = { console, prompts, signal, log, timeoutSeconds };
+  await prepareShell(dut, shell, wasRun(context, folder) ? [runAgain(folder)] : []);
+  await typeInShell(dut, `${overlay.lavaDir}/bin/lava-test-runner ${folder}`);
   const reader = new SignalReader(context, stage, overlay.stages[stage] ?? []);
   try {
-    await withKernelWatch(context, console, ({ signal, alive }) =>
-      readStage({ ...context, signal }, console, reader, alive),
-    );
+    await readStage(context, console, reader, alive);
   } finally {
     reader.close();
   }
-  context.log.debug(`lava-test-runner of stage ${stage} has ended`);
+  log.debug(`lava-test-runner of stage ${stage} has ended`);
   if (reader.errors.length > 0) throw new JobFailure("Test", reader.errors.join("; "));
 }
 
@@ -59,25 +67,20 @@ const runAgain = (folder: string): string =>
   `[ -e ${folder}/lava-test-runner.conf ] || mv ${folder}/lava-test-runner.conf-* ${folder}/lava-test-runner.conf`;
 
 async function prepareShell(
-  { signal, connectionTimeoutSeconds }: RunContext,
-  { console, prompts, overlay: { lavaDir, shell }, mountCommands = [] }: StageShell,
+  shell: Shell,
+  { overlay, mountCommands = [] }: StageShell,
   moreCommands: readonly string[],
 ): Promise<void> {
-  const patterns = promptPatterns(prompts);
-  const wait = { timeoutSeconds: connectionTimeoutSeconds, signal };
-  const type = async (line: string): Promise<void> => {
-    await console.sendLine(line);
-    await console.expect(patterns, wait);
-  };
-  await type("#");
-  for (const command of [...mountCommands, ...moreCommands]) await type(command);
-  await type(`export SHELL=${shell}`);
-  const sourcing = `. ${lavaDir}/environment`;
-  await console.sendLine(`${sourcing} ; printf "<LAVA_SIGNAL_RETRUNCODE $?>\\n"`);
-  const code = await console.tryExpect({ code: RETURN_CODE }, { timeoutSeconds: 15, signal });
-  if (!code) throw new JobFailure("Job", `Failed to check '${sourcing}' return code!`);
-  const status = code.match[1];
-  if (status !== "0") {
+  const exporting = `export SHELL=${overlay.shell}`;
+  for (const line of ["#", ...mountCommands, ...moreCommands, exporting]) {
+    await runInShell(shell, line);
+  }
+  const sourcing = `. ${overlay.lavaDir}/environment`;
+  const status = await exitCode({ ...shell, timeoutSeconds: 15 }, sourcing);
+  if (status === undefined) {
+    throw new JobFailure("Job", `Failed to check '${sourcing}' return code!`);
+  }
+  if (status !== 0) {
     throw new JobFailure("Job", `'${sourcing}' failed with return code ${status}!`);
   }
 }
