@@ -1,6 +1,6 @@
 import type { JobRecord } from "./job-record.ts";
 import type { DeviceRecord } from "./device-record.ts";
-import type { Key, Range, SecondaryKeys } from "../ports/table.ts";
+import type { Key, SecondaryKeys } from "../ports/table.ts";
 
 /*
  * Every access pattern of the table. A new one gets its line here first.
@@ -117,9 +117,6 @@ export const applyKey: Key = { partition: "lab", sort: "apply" };
 export const setupKey: Key = { partition: "lab", sort: "setup" };
 export const closedKey: Key = { partition: "lab", sort: "closed" };
 export const restoredKey: Key = { partition: "lab", sort: "restored" };
-
-/** All sort keys that begin with `prefix` (of which the rest is ASCII). */
-export const under = (prefix: string): Range => ({ from: prefix, to: `${prefix}~` });
 
 /** The lists in which a job stands, by its state. */
 export function jobKeys(job: JobRecord): SecondaryKeys {

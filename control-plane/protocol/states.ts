@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-/** Job states in the order they may be passed; a job never goes back (SCHEDULER.md 1.1). */
+/** Job states in the order they may be passed; only another attempt begins anew (SCHEDULER.md 1.1, retry-on.ts). */
 export const JOB_STATES = [
   "Submitted",
   "Scheduling",

@@ -66,6 +66,14 @@ async function follow(id: number, lines = Infinity): Promise<LogPage["records"]>
   }
 }
 
+/** Waits until the attempt has said something. */
+async function started(id: number, attempt: number): Promise<void> {
+  for (;;) {
+    const page = await api<LogPage>(`/jobs/${id}/log?wait=20`);
+    if (page.attempt === attempt && page.records.length > 0) return;
+  }
+}
+
 function expectWhole(records: LogPage["records"]): void {
   const messages = records.map(({ msg }) => msg);
   expect(messages.slice(0, -1)).toEqual(Array.from({ length: 20 }, (_, n) => `line-${n}`));
@@ -134,6 +142,25 @@ test("a job whose files are gone ends Incomplete as a Bug, and says so in its lo
   expect(await api<JobView>(`/jobs/${id}`)).toMatchObject({
     health: "Incomplete",
     error_type: "Bug",
+  });
+});
+
+test("a job that the lab has spoilt is run once more, by the same worker on its only device", async () => {
+  agent = bench.startProcess(serving.url);
+  const definition = aJob({ lines: ["retry_on: infrastructure"] });
+  const [id = 0] = (await api<SubmitResponse>("/jobs", definition)).job_ids;
+  await follow(id, 10);
+  bench.go(id, "spoilt");
+  const first = await api<LogPage>(`/jobs/${id}/log?attempt=1&start=10&wait=20`);
+  expect(first.records[0]?.msg).toMatchObject({ case: "job", error_type: "Infrastructure" });
+  await started(id, 2);
+  bench.go(id, "on");
+  expectWhole(await follow(id));
+  expect(await api<JobView>(`/jobs/${id}`)).toMatchObject({
+    state: "Finished",
+    health: "Complete",
+    attempt: 2,
+    earlier_attempts: [{ attempt: 1, device: "qemu-01", error_msg: "no power", log_lines: 11 }],
   });
 });
 

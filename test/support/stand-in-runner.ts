@@ -7,7 +7,7 @@ import { jobDirectoryAt } from "../../worker/host/job-directory.ts";
 export type Step =
   | { log: number }
   | { result: string }
-  /** Goes on when the test makes the file `go-NAME` in the job's folder. */
+  /** Goes on when the test makes the file `go-NAME` in the job's folder; with `go-spoilt` the lab is at fault. */
   | { wait: string }
   /** Half a record, as a crash leaves it. */
   | { half: true }
@@ -51,7 +51,10 @@ export async function runJobDirectory(root: string): Promise<number> {
     if ("result" in step) {
       append("results", { definition: "0_x", case: step.result, result: "pass" });
     }
-    if ("wait" in step) await appears(root, `go-${step.wait}`);
+    if ("wait" in step && (await appears(root, `go-${step.wait}`, "go-spoilt")) === "go-spoilt") {
+      end({ result: "fail", error_type: "Infrastructure", error_msg: "no power" });
+      return 0;
+    }
     if ("half" in step) appendFileSync(dir.log, '{"dt": "2026-03-01T12:00');
     if ("final" in step) append("results", { definition: "lava", case: "job", result: "pass" });
     if ("die" in step) process.kill(process.pid, "SIGKILL");
@@ -64,16 +67,18 @@ export async function runJobDirectory(root: string): Promise<number> {
   return 0;
 }
 
-async function appears(folder: string, name: string): Promise<void> {
-  const file = `${folder}/${name}`;
-  await new Promise<void>((resolve) => {
-    const watcher = watch(folder, () => existsSync(file) && done());
-    const timer = setInterval(() => existsSync(file) && done(), 100);
-    const done = (): void => {
+/** The first of these files that is there. */
+async function appears(folder: string, ...names: string[]): Promise<string> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      const found = names.find((name) => existsSync(`${folder}/${name}`));
+      if (found === undefined) return;
       watcher.close();
       clearInterval(timer);
-      resolve();
+      resolve(found);
     };
-    if (existsSync(file)) done();
+    const watcher = watch(folder, look);
+    const timer = setInterval(look, 100);
+    look();
   });
 }
