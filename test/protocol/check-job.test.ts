@@ -155,3 +155,24 @@ describe("a submission", () => {
     ]);
   });
 });
+
+describe("a key of our own", () => {
+  const boot = "- boot: {method: minimal, prompts: ['# ']}";
+
+  test("is let in, and the strict schema says that LAVA refuses it", () => {
+    const { definition, problems, warnings } = checkJob(job(boot, "retry_on: infrastructure\n"));
+    expect(problems).toEqual([]);
+    expect(definition?.retry_on).toBe("infrastructure");
+    expect(warnings).toMatchObject([
+      { path: "retry_on", message: expect.stringContaining("LAVA refuses") },
+    ]);
+    expect(problemsOf(job(boot, "retry_on: never\n"), "lenient")).toEqual([]);
+  });
+
+  test("with another value is refused", () => {
+    const { problems } = checkJob(job(boot, "retry_on: always\n"));
+    expect(problems).toMatchObject([
+      { path: "retry_on", message: expect.stringContaining("infrastructure, never") },
+    ]);
+  });
+});

@@ -49,6 +49,7 @@ const FIELDS: Readonly<Record<string, unknown>> = {
   health_frequency: 24,
   health_denominator: "hours",
   health_disabled: false,
+  retry_on: undefined,
   description: "",
 };
 

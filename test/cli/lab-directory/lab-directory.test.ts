@@ -313,6 +313,7 @@ qemu-02:
           health_frequency: fc.nat(),
           health_denominator: fc.constantFrom("hours" as const, "jobs" as const),
           health_disabled: fc.boolean(),
+          retry_on: fc.constantFrom("infrastructure" as const, undefined),
         }),
       ),
       aliases: record(name),
