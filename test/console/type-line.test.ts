@@ -24,7 +24,7 @@ const prompts = { prompt: new RegExp(DUT_PROMPT, "g") };
 
 describe.skipIf(lacksForShells())("a line that is typed on a line that loses characters", () => {
   test.each(DUT_SHELLS)("is executed by %s whole and once", { timeout: 120_000 }, async (name) => {
-    const dut = shellDut(folder, name, { journal: false });
+    const dut = shellDut(folder, name);
     const transport = noisyTransport(await dut.open(), typicalNoise(11));
     const warnings: string[] = [];
     const console = new Console(transport, { log: () => 0 });

@@ -31,8 +31,11 @@ const DAMAGED_MS = 100;
  * on, or has lost its end.
  */
 const PATIENCE_MS = { none: 600, partial: 500, damaged: DAMAGED_MS, whole: 0 };
-/** A line end is answered at once; one that is not was lost. */
-const ENTER_MS = 1000;
+/**
+ * A line end is answered at once; one that is not was lost. A bootloader may take an empty line for the last command
+ * again: nothing is hasty there.
+ */
+const ENTER_MS = { "ctrl-c": 3000, "ctrl-u": 1000, escape: 3000 };
 const MAX_ENTERS = 3;
 /** Longer lines are typed and compared in pieces where the far side shows only part of a line. */
 const PIECE_CHARS = 32;
@@ -85,7 +88,7 @@ export async function typeLine(
       const echo = await typePieces(console, line, side, options);
       if (echo === "whole") {
         [side.odd, side.hasEchoed] = [0, true];
-        if (await endLine(console, options)) return "checked";
+        if (await endLine(console, discard, options)) return "checked";
       } else if (echo === "silent" && (!side.hasEchoed || typed === MAX_SILENT)) {
         await console.endLine();
         return isBlind(console, line, side, options);
@@ -119,10 +122,11 @@ const isComparable = (line: string): boolean =>
 function isBlind(console: Console, line: string, side: FarSide, { log }: TypingOptions): Typed {
   log.warning("the DUT does not echo what is typed: it is not checked from here on");
   side.isSilent = true;
-  let lines = 20;
+  // The line that ends first is that of the echo.
   const stop = console.watchLines((shown) => {
-    if (shown.includes(line)) side.isSilent = false;
-    if (!side.isSilent || --lines === 0) stop();
+    const text = withoutKernelLines(shown);
+    if (text.includes(line)) side.isSilent = false;
+    if (text !== "" || shown === "") stop();
   });
   return "unchecked";
 }
@@ -166,6 +170,7 @@ function inPieces(line: string): string[] {
 /** Ends the line; false when that came to the far side as something else. */
 async function endLine(
   console: Console,
+  discard: Discard,
   { signal, keepsEcho = false, log }: TypingOptions,
 ): Promise<boolean> {
   if (!keepsEcho) console.skip();
@@ -175,7 +180,7 @@ async function endLine(
   for (let typed = 1; typed <= MAX_ENTERS; typed++) {
     if (typed > 1) log.warning("nothing answered the end of the line: typing it again");
     await console.endLine();
-    if (await becomes(console, isAnswered, () => typed * ENTER_MS, signal)) return true;
+    if (await becomes(console, isAnswered, () => typed * ENTER_MS[discard], signal)) return true;
     if (answer() !== "") return false;
   }
   log.warning("nothing answers the end of a line; going on");

@@ -1,3 +1,4 @@
+import { expectPrompt } from "../../console/prompt.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
 import { bootloaderSettings, type BootloaderName } from "./methods.ts";
@@ -22,7 +23,7 @@ async function interrupt(context: RunContext, method: BootloaderName): Promise<v
   connection.put(atPromptSlot, false);
   if (!settings.needsInterrupt) {
     log.debug(`Not interrupting ${method}: it comes to its prompt by itself`);
-    await console.expect({ prompt: settings.prompt }, untilDeadline(context));
+    await expectPrompt(console, { prompt: settings.prompt }, { ...untilDeadline(context), log });
     return connection.put(atPromptSlot, true);
   }
   await console.expect({ interrupt: settings.interruptPrompt }, untilDeadline(context));
@@ -35,7 +36,7 @@ async function interrupt(context: RunContext, method: BootloaderName): Promise<v
 }
 
 /** Ctrl with a letter, as a terminal sends it. */
-export const controlCharacter = (letter: string): string =>
+const controlCharacter = (letter: string): string =>
   String.fromCodePoint((letter.toUpperCase().codePointAt(0) ?? 0) & 0x1f);
 
 /**

@@ -1,5 +1,6 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
+import type { Discard } from "../../console/type-line.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { mappingOf } from "../../host/mapping-of.ts";
 import type { JobContext } from "../../pipeline/action.ts";
@@ -17,10 +18,10 @@ interface Defaults {
   readonly finalMessage?: string;
   readonly lineEnd?: string;
   /**
-   * The loader echoes a line as it is typed and Ctrl-C discards it, so that a line is executed only after its echo
+   * The loader echoes a line as it is typed and this discards it, so that a line is executed only after its echo
    * proved that no character was lost.
    */
-  readonly verifiesEcho?: boolean;
+  readonly discard?: Discard;
 }
 
 /** The bootloaders that share one conversation. What differs between them stands here. */
@@ -30,14 +31,14 @@ const METHODS = {
     interruptCharacter: " ",
     prompt: "=>",
     finalMessage: "Starting kernel",
-    verifiesEcho: true,
+    discard: "ctrl-c",
   },
   barebox: {
     interruptPrompt: "Hit m for menu or any other key to stop autoboot",
     interruptCharacter: " ",
     prompt: "barebox",
     finalMessage: "Starting kernel",
-    verifiesEcho: true,
+    discard: "ctrl-c",
   },
   depthcharge: { prompt: "dpch:", finalMessage: "Starting kernel" },
   grub: { interruptPrompt: "for a command-line", interruptCharacter: "c", prompt: "grub>" },
@@ -46,7 +47,7 @@ const METHODS = {
     interruptPrompt: "Press Ctrl-B for the iPXE command line",
     interruptControl: ["b"],
     prompt: "iPXE>",
-    verifiesEcho: true,
+    discard: "ctrl-c",
   },
   uefi: { prompt: "Shell>", lineEnd: "\r\n" },
   "uefi-menu": { prompt: "Shell>" },
@@ -72,7 +73,7 @@ export interface BootloaderSettings {
   readonly errorMessages: readonly RegExp[];
   readonly finalMessage: RegExp | undefined;
   readonly lineEnd: string;
-  readonly verifiesEcho: boolean;
+  readonly discard: Discard | undefined;
 }
 
 /** @throws JobFailure Test when a regular expression is wrong. */
@@ -120,7 +121,7 @@ export function bootloaderSettings(
     errorMessages: errorMessages(name, job),
     finalMessage: final ? pythonRegex(final) : undefined,
     lineEnd: defaults.lineEnd ?? "\n",
-    verifiesEcho: defaults.verifiesEcho ?? false,
+    discard: defaults.discard,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
+import { expectPrompt } from "../../console/prompt.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
@@ -8,9 +9,7 @@ import { errorMessages, methodParameters } from "../bootloader/methods.ts";
 import { promptPatterns } from "./prompt-patterns.ts";
 
 /** A prompt counts as "the kernel said nothing" when this long nothing came after it. */
-const SILENCE_SECONDS = 1;
-/** A DUT that never falls silent isn't waited for longer than this many times. */
-const MAX_WAITS = 5;
+const SILENCE_MS = 1000;
 
 /**
  * Waits for the kernel's banner (DISPATCHER.md 8, step 1), so that what a firmware prints is not taken for
@@ -30,37 +29,19 @@ export async function awaitKernelStart(
   const { signal, timeoutSeconds, log } = context;
   const errors = errorMessages(block.method, context.job);
   const only = { banner: pythonRegex(banner) };
-  const patterns: Record<string, RegExp> = {
-    ...only,
-    ...promptPatterns([...prompts, ...loginPrompt(block)]),
-    panic: PANIC,
-    ...errorPatterns(errors),
-  };
+  const others = { banner: pythonRegex(banner), panic: PANIC, ...errorPatterns(errors) };
+  const wanted = promptPatterns([...prompts, ...loginPrompt(block)]);
+  const wait = { signal, log, others, keepMatch: true, quietMs: SILENCE_MS, timeoutSeconds };
   log.info(`Waiting for the kernel's start: ${banner}`);
-  for (let waits = 1; ; waits++) {
-    const found = await console.expect<string>(patterns, {
-      timeoutSeconds,
-      signal,
-      keepMatch: true,
-    });
-    const failure = errorFailure(found, errors);
-    if (failure) throw failure;
-    // What follows a panic, if anything, is no banner.
-    if (found.name === "banner" || found.name === "panic") return;
-    const received = console.received;
-    const late = await console.tryExpect(only, {
-      timeoutSeconds: SILENCE_SECONDS,
-      signal,
-      keepMatch: true,
-    });
-    if (late) return;
-    if (console.received !== received && waits < MAX_WAITS) continue;
-    log.warning(
-      `The kernel's start was awaited as ${JSON.stringify(banner)} and did not show; ` +
-        `${JSON.stringify(found.match[0])} came instead, so the boot goes on (is \`quiet\` on the kernel's command line?)`,
-    );
-    return;
-  }
+  const found = await expectPrompt(console, wanted, wait);
+  const failure = errorFailure(found, errors);
+  if (failure) throw failure;
+  // What follows a panic, if anything, is no banner.
+  if (found.name === "banner" || found.name === "panic") return;
+  log.warning(
+    `The kernel's start was awaited as ${JSON.stringify(banner)} and did not show; ` +
+      `${JSON.stringify(found.match[0])} came instead, so the boot goes on (is \`quiet\` on the kernel's command line?)`,
+  );
 }
 
 /** What the device's boot method says, else the block's own words, else the device's, else LAVA's. */
