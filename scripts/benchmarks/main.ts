@@ -106,9 +106,9 @@ function table(all: Record<string, Measured[]>): string {
   const lines = rows.map(([part, row]) => {
     const figure = (n: number): string =>
       (row.unit === "ms" ? n.toFixed(n < 10 ? 2 : 0) : n.toFixed(1)).padStart(8);
-    return `${part.padEnd(8)} ${row.name.padEnd(48)} ${figure(row.median)} ${figure(row.min)} ${figure(row.max)}  ${row.unit.padEnd(4)} ${String(row.runs).padStart(4)}`;
+    return `${part.padEnd(14)} ${row.name.padEnd(48)} ${figure(row.median)} ${figure(row.min)} ${figure(row.max)}  ${row.unit.padEnd(4)} ${String(row.runs).padStart(4)}`;
   });
-  const head = `${"part".padEnd(8)} ${"figure".padEnd(48)}   median      min      max  unit runs`;
+  const head = `${"part".padEnd(14)} ${"figure".padEnd(48)}   median      min      max  unit runs`;
   return [machine, "", head, ...lines].join("\n");
 }
 
@@ -118,5 +118,11 @@ function usage(): string {
     "  console  what noise on the line does to results; by itself: scripts/bench console --help";
   const scale =
     "  scale    what each event costs in labs of growing size; by itself: scripts/bench scale --help";
-  return ["usage: scripts/bench [NAME ...|all] [--json] [--runs N]", "", ...list, noise, scale].join("\n");
+  return [
+    "usage: scripts/bench [NAME ...|all] [--json] [--runs N]",
+    "",
+    ...list,
+    noise,
+    scale,
+  ].join("\n");
 }
