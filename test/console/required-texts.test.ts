@@ -18,6 +18,7 @@ test.each([
   [/login:/gi, []],
   [/\cJx/g, []],
   [/(?:one|two|three|four|five|six|seven|eight|nine)!/g, [["!"]]],
+  [new RegExp(`${"(".repeat(3_000)}a${")".repeat(3_000)}`, "g"), []],
 ])("what stands in each match of %s", (pattern, required) => {
   expect(requiredTexts(pattern)).toEqual(required);
 });

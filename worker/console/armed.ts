@@ -49,3 +49,18 @@ export function findFirst<Name extends string>(
   }
   return name === undefined || !first ? undefined : { ...first, name };
 }
+
+const MAX_NAMED = 5;
+
+/** What the first of some patterns look for, as evidence. */
+export const firstSources = (patterns: Readonly<Record<string, RegExp>>): string[] =>
+  Object.values(patterns)
+    .slice(0, MAX_NAMED)
+    .map(({ source }) => source);
+
+/** Some patterns, for people: not more than anybody reads. */
+export function sourcesOf(patterns: Readonly<Record<string, RegExp>>): string {
+  const list = firstSources(patterns).map((source) => `/${source}/`);
+  const more = Object.keys(patterns).length - list.length;
+  return list.join(", ") + (more > 0 ? ` and ${more} more` : "");
+}

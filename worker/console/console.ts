@@ -3,14 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Evidence } from "#protocol/failure.ts";
 import type { LogLevel } from "#protocol/log-record.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
-import { arm, findFirst, type Armed } from "./armed.ts";
+import { arm, findFirst, firstSources, sourcesOf, type Armed } from "./armed.ts";
 import { SeenText } from "./seen-text.ts";
 import { Transcript } from "./transcript.ts";
 import type { Transport } from "./transport.ts";
 
 /** Of what a DUT said last, in a message. */
 const LAST_WORDS_CHARS = 300;
-const MAX_NAMED = 5;
 /** Longer text is looked at in pieces: what is awaited is found before anything is forgotten. */
 const PIECE_CHARS = 64 * 1024;
 /** More than what a line gives when a board is plugged or unplugged. */
@@ -261,17 +260,13 @@ export class Console {
 
   /** What was awaited, and the last line that came. */
   #evidence(patterns: Readonly<Record<string, RegExp>>): Evidence {
-    const sources = Object.values(patterns).slice(0, MAX_NAMED);
-    const pattern = sources.map(({ source }) => source).join(" | ");
+    const pattern = firstSources(patterns).join(" | ");
     const line = this.#lastLogLine;
     return { ...(pattern ? { pattern } : {}), ...(line === undefined ? {} : { line }) };
   }
 
   #situation(patterns: Readonly<Record<string, RegExp>>): string {
-    const awaited = Object.values(patterns).map(({ source }) => `/${source}/`);
-    const more = awaited.length > MAX_NAMED ? ` and ${awaited.length - MAX_NAMED} more` : "";
-    const list = awaited.slice(0, MAX_NAMED).join(", ") + more;
-    return `awaited ${list}${this.#lastWords() || "; nothing came"}`;
+    return `awaited ${sourcesOf(patterns)}${this.#lastWords() || "; nothing came"}`;
   }
 
   #lastWords(): string {
@@ -338,7 +333,13 @@ export class Console {
         resolve();
       }
       this.#wake = done;
-      this.#look = look;
+      this.#look = () => {
+        try {
+          look();
+        } catch {
+          // A pattern that can't be searched for fails where somebody waits for it.
+        }
+      };
       signal.addEventListener("abort", done, { once: true });
     });
   }

@@ -3,6 +3,8 @@ export type OneOf = readonly string[];
 
 /** More of them aren't worth looking for one by one. */
 const MAX_ALTERNATIVES = 8;
+/** Of groups in groups; a job's pattern may have any number of them. */
+const MAX_DEPTH = 100;
 
 /**
  * What stands in each text that a regular expression matches: of each element one text, one after the other. Looking
@@ -12,7 +14,7 @@ const MAX_ALTERNATIVES = 8;
 export function requiredTexts({ source, flags }: RegExp): readonly OneOf[] {
   // Other characters than those of the pattern would match, or its syntax is another.
   if (/[iuv]/.test(flags)) return [];
-  const reader = { source, at: 0 };
+  const reader = { source, at: 0, depth: 0 };
   try {
     const required = alternatives(reader);
     return reader.at === source.length ? required : [];
@@ -25,6 +27,7 @@ export function requiredTexts({ source, flags }: RegExp): readonly OneOf[] {
 interface Reader {
   readonly source: string;
   at: number;
+  depth: number;
 }
 
 class NotUnderstood extends Error {}
@@ -109,7 +112,9 @@ function readElement(reader: Reader): Element {
 function readGroup(reader: Reader): Element {
   const kind = take(reader, /\?(?:<?[=!]|:|<[A-Za-z_$][\w$]*>)/y)?.[0];
   if (kind === undefined && reader.source[reader.at] === "?") throw new NotUnderstood();
+  if (++reader.depth > MAX_DEPTH) throw new NotUnderstood();
   const group = alternatives(reader);
+  reader.depth--;
   if (reader.source[reader.at++] !== ")") throw new NotUnderstood();
   // An assertion says what is around the match, or what is not.
   return kind !== undefined && /[=!]$/.test(kind) ? "anything" : { group };

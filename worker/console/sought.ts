@@ -19,6 +19,7 @@ export interface Sought {
 
 const known = new WeakMap<RegExp, Sought>();
 
+/** What is known of a pattern; it is studied once. */
 export function soughtOf(pattern: RegExp): Sought {
   let sought = known.get(pattern);
   if (!sought) {
