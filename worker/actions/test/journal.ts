@@ -61,6 +61,11 @@ export class Journal<Parsed> {
     return this.#polls;
   }
 
+  /** The first entry that was not delivered. */
+  get next(): number {
+    return this.#next;
+  }
+
   /** Entries that the DUT has and we have not. */
   get missing(): number[] {
     const missing: number[] = [];
@@ -130,15 +135,7 @@ export class Journal<Parsed> {
 
   /** Nothing more will come: what arrived intact stands, what is missing is lost. */
   close(): Delivery<Parsed>[] {
-    const deliveries = this.#giveUp();
-    for (const item of this.#waiting) {
-      // Nothing was found after it, but there was an entry.
-      if (item.kind === "candidate" && item.candidate.hasTail) {
-        deliveries.push({ kind: "lost", number: this.#next++ });
-      } else deliveries.push(...itself(item));
-    }
-    this.#waiting = [];
-    return deliveries;
+    return [...this.#giveUp(), ...this.#waiting.splice(0).flatMap(itself)];
   }
 
   #wait(item: Item<Parsed>): Delivery<Parsed>[] {

@@ -15,6 +15,8 @@ interface Reading {
   /** Called for everything that shows that the test shell lives. */
   readonly alive: (logLine: number) => void;
   readonly lost: number[];
+  /** Where, on the console, the last intact line of the journal ended. */
+  intactUpTo: number;
   /** All tests have run, and all that the DUT had to say of them is here. */
   isOver: boolean;
   /** The DUT said that it has been answered, or it keeps no journal: there is nothing more to come. */
@@ -55,7 +57,7 @@ export async function readStage(
   alive: (logLine: number) => void,
 ): Promise<void> {
   const reading: Reading = {
-    ...{ context, console, reader, alive, journal: new Journal(), lost: [] },
+    ...{ context, console, reader, alive, journal: new Journal(), lost: [], intactUpTo: 0 },
     ...{ isOver: false, hasLeft: false, gap: undefined, askedUpTo: 0, typed: undefined },
   };
   try {
@@ -64,10 +66,24 @@ export async function readStage(
     // All is here that the DUT had to say: how it goes on is for others to find out.
     if (!reading.isOver || isOfTheJob(error)) throw error;
   } finally {
+    const isTorn = hasTornEnd(reading);
     deliverRest(reading);
-    if (reading.lost.length > 0) reportLost(reading);
+    const lost = ranges(reading.lost.toSorted((one, other) => one - other));
+    const andMore = isTorn ? [`${reading.journal.next}-`] : [];
+    const all = [lost, ...andMore].filter((range) => range !== "").join();
+    if (all !== "") reportLost(reading, all);
   }
 }
+
+/** Whether the DUT went away after it began to print one more entry, or printed one that nothing intact has followed. */
+function hasTornEnd({ console, journal, isOver, intactUpTo }: Reading): boolean {
+  if (journal.id === undefined || isOver) return false;
+  const unknown = console.textSince(intactUpTo).replace(OF_TESTS, "");
+  return new RegExp(`<LAVA|LAVA_S|_SIGNAL_|\\b${journal.id}\\.\\d+\\.`).test(unknown);
+}
+
+/** What tests have printed themselves, and traces of it. */
+const OF_TESTS = /^(?:\s*\++ .*|<LAVA_SIGNAL_\S+ [^<>\r\n]*>\r*)$/gm;
 
 /** Told by a signal, or the end of the job's time. */
 const isOfTheJob = (error: unknown): boolean =>
@@ -92,12 +108,15 @@ async function readOn(reading: Reading): Promise<void> {
 }
 
 async function heard(reading: Reading, found: Match<string>): Promise<void> {
-  const { journal, context, alive } = reading;
+  const { journal, context, alive, console } = reading;
   const { match, logLine, lineBefore } = found;
   if (found.name === "pattern") return deliver(reading, journal.parsed({ match, logLine }));
   const line = found.name === "journalled" ? journalLine(match) : undefined;
   const word = line && journalWord(line);
-  if (line) alive(logLine);
+  if (line) {
+    alive(logLine);
+    reading.intactUpTo = console.consumed;
+  }
   if (line && word) {
     const { deliveries, answer } = journal.told(word, line);
     deliver(reading, deliveries);
@@ -198,11 +217,10 @@ function deliverRest(reading: Reading): void {
   }
 }
 
-function reportLost({ context, lost }: Reading): void {
-  const numbers = ranges(lost.toSorted((one, other) => one - other));
+function reportLost({ context }: Reading, lost: string): void {
   context.log.error(
-    `lost: entries ${numbers} of the test shell's journal arrived damaged, and the DUT did not give them again: results are missing`,
+    `lost: entries ${lost} of the test shell's journal arrived damaged, and the DUT did not give them again: results are missing`,
   );
-  const extra = { lost: numbers };
-  context.log.result({ definition: "lava", case: "test-journal", result: "fail", extra });
+  const record = { definition: "lava", case: "test-journal", result: "fail", extra: { lost } };
+  context.log.result(record);
 }

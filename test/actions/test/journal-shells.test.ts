@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { DUT_SHELLS, lacksForShells } from "../../beds/noisy/shell-dut.ts";
+import type { Ran } from "../../support/plan-of.ts";
+import { runOnShell } from "./shell-stage.ts";
+
+const verdicts = ({ results }: Ran, suite: string): string[] =>
+  results
+    .filter(({ definition }) => definition === suite)
+    .map((record) => `${String(record["case"])} ${String(record["result"])}`);
+
+const many = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+
+describe.skipIf(lacksForShells()).each(DUT_SHELLS)("the test shell under %s", (shell) => {
+  test("loses nothing on a line of 1 kernel message in 200 characters, and counts nothing twice", async () => {
+    const ran = await runOnShell({
+      shell,
+      noise: 7,
+      steps: many(2).map((part) =>
+        many(12).flatMap((at) => [
+          `lava-test-case c${part}-${at} --result ${at % 3 === 0 ? "fail" : "pass"}`,
+          ...(at === 5 ? ["lava-test-case shell --shell true"] : []),
+          ...(at === 6 ? ["echo '<LAVA_SIGNAL_TESTREFERENCE own pass http://example.com/x>'"] : []),
+        ]),
+      ),
+    });
+    expect(ran.outcome, ran.messages.join("\n")).toEqual({ result: "pass" });
+    for (const part of many(2)) {
+      // What a test prints itself has no second chance: it may be damaged, the rest may not.
+      const found = verdicts(ran, `${part}_t${part}`).filter((text) => !text.startsWith("own"));
+      expect(found).toEqual(
+        many(12).flatMap((at) => [
+          `c${part}-${at} ${at % 3 === 0 ? "fail" : "pass"}`,
+          ...(at === 5 ? ["shell pass"] : []),
+        ]),
+      );
+    }
+    expect(verdicts(ran, "lava")).toEqual(expect.arrayContaining(["0_t0 pass", "1_t1 pass"]));
+    expect(verdicts(ran, "lava").join()).not.toContain("test-journal");
+  });
+
+  test("takes signals of many processes at once, and those that tests print", async () => {
+    const ran = await runOnShell({
+      shell,
+      more: { parse: { pattern: "^(?P<test_case_id>\\S+): (?P<result>pass|fail)$" } },
+      steps: [
+        [
+          "echo 'first: pass'",
+          ...many(5).map(
+            (at) => `for n in 1 2 3 4 5; do lava-test-case p${at}-$n --result pass; done &`,
+          ),
+          "wait",
+          "echo '<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=own RESULT=fail>'",
+          "echo 'last: fail'",
+        ],
+      ],
+    });
+    expect(ran.outcome, ran.messages.join("\n")).toEqual({ result: "pass" });
+    const found = verdicts(ran, "0_t0");
+    expect([found[0], ...found.slice(-2)]).toEqual(["first pass", "own fail", "last fail"]);
+    const expected = many(5).flatMap((at) => [1, 2, 3, 4, 5].map((n) => `p${at}-${n} pass`));
+    expect(found.slice(1, -2).toSorted()).toEqual(expected);
+  });
+
+  test("prints plain signals for what its sum can't hold, and where the journal is off", async () => {
+    const long = "x".repeat(1500);
+    const steps = [[`lava-test-case grüße --result pass`, `lava-test-case ${long} --result skip`]];
+    const on = await runOnShell({ shell, steps });
+    const off = await runOnShell({ shell, steps, environment: { LAVA_JOURNAL: "off" } });
+    for (const ran of [on, off]) {
+      expect(ran.outcome, ran.messages.join("\n")).toEqual({ result: "pass" });
+      expect(verdicts(ran, "0_t0")).toEqual(["grüße pass", `${long} skip`]);
+    }
+    expect(off.messages.join("\n")).toContain("<LAVA_JOURNAL OFF>");
+  });
+
+  test("gives on a clean line what LAVA's gives, and answers at once", async () => {
+    const ran = await runOnShell({
+      shell,
+      steps: [["lava-test-set start s", "lava-test-case a --result pass", "lava-test-set stop"]],
+    });
+    expect(ran.outcome).toEqual({ result: "pass" });
+    const record = ran.results.find((one) => one["case"] === "a");
+    expect(record).toMatchObject({ definition: "0_t0", result: "pass", set: "s" });
+    const line = ran.records[Number(record?.["starttc"])]?.msg;
+    expect(line).toMatch(/^<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass> ~\d+\.3\.[\d-]+~$/);
+    expect(ran.messages.filter((text) => text.startsWith("#LAVA_JOURNAL"))).toHaveLength(4);
+  });
+});
