@@ -53,12 +53,14 @@ function starts(text: string, line: string): number[] {
   return found;
 }
 
+/** Whole lines; in the echo's own a prompt, of which a pattern may know the beginning only. */
 function mayStandBefore(before: string, prompts: readonly RegExp[]): boolean {
-  const sameLine = plainText(lastLine(before)).trim();
-  if (sameLine === "") return true;
+  const sameLine = plainText(lastLine(before)).replaceAll("\r", "");
+  if (sameLine.trim() === "") return true;
   return prompts.some((prompt) => {
     prompt.lastIndex = 0;
-    return prompt.test(sameLine);
+    const found = prompt.exec(sameLine);
+    return found !== null && /^\s?\S*\s*$/.test(sameLine.slice(found.index + found[0].length));
   });
 }
 

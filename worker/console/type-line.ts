@@ -14,6 +14,8 @@ export interface TypingOptions {
   readonly prompts?: readonly RegExp[];
   /** Leaves the echo to be found by who waits next. */
   readonly keepsEcho?: boolean;
+  /** Discards and retypes nothing at a far side that has not shown yet that it echoes lines as they are. */
+  readonly onlyKnown?: boolean;
 }
 
 export type Discard = "ctrl-c" | "ctrl-u" | "escape";
@@ -37,6 +39,7 @@ const PATIENCE_MS = { none: 600, partial: 500, damaged: DAMAGED_MS, whole: 0 };
  */
 const ENTER_MS = { "ctrl-c": 3000, "ctrl-u": 1000, escape: 3000 };
 const MAX_ENTERS = 3;
+const MAX_LATE = 2;
 /** Longer lines are typed and compared in pieces where the far side shows only part of a line. */
 const PIECE_CHARS = 32;
 
@@ -50,6 +53,8 @@ interface FarSide {
   scrolls: boolean;
   /** Lines in a row whose echo was never right. */
   odd: number;
+  /** Lines whose echo came when they had ended: a busy DUT, or one that echoes whole lines. */
+  late: number;
 }
 
 const known = new WeakMap<Console, Map<Discard, FarSide>>();
@@ -57,7 +62,13 @@ const known = new WeakMap<Console, Map<Discard, FarSide>>();
 function farSide(console: Console, discard: Discard): FarSide {
   const sides = known.get(console) ?? new Map<Discard, FarSide>();
   known.set(console, sides);
-  const side = sides.get(discard) ?? { isSilent: false, hasEchoed: false, scrolls: false, odd: 0 };
+  const side = sides.get(discard) ?? {
+    isSilent: false,
+    hasEchoed: false,
+    scrolls: false,
+    odd: 0,
+    late: 0,
+  };
   sides.set(discard, side);
   return side;
 }
@@ -93,7 +104,7 @@ export async function typeLine(
         await console.endLine();
         return isBlind(console, line, side, options);
       }
-      if (typed === MAX_TYPED) break;
+      if (typed === MAX_TYPED || (options.onlyKnown && !side.hasEchoed)) break;
       log.warning("the echo differs from what was typed: discarding the line, typing it again");
       const shown = console.textSince(began);
       const isDiscarded = await discardLine(console, shown, discard, options);
@@ -125,7 +136,7 @@ function isBlind(console: Console, line: string, side: FarSide, { log }: TypingO
   // The line that ends first is that of the echo.
   const stop = console.watchLines((shown) => {
     const text = withoutKernelLines(shown);
-    if (text.includes(line)) side.isSilent = false;
+    if (text.includes(line)) side.isSilent = ++side.late > MAX_LATE;
     if (text !== "" || shown === "") stop();
   });
   return "unchecked";

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Console } from "../../console/console.ts";
+import { PromptWait, type PromptMatch } from "../../console/prompt.ts";
 import { literalRegex, pythonRegex } from "../../console/python-regex.ts";
+import { typeLine } from "../../console/type-line.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { Script, Step } from "./interactive.ts";
@@ -53,12 +55,19 @@ const substituted = (command: string, substitutions: Substitutions): string =>
   command.replace(/\{(\w+)\}/g, (whole, name: string) => substitutions.get(name) ?? whole);
 
 async function type({ console, context, script }: ScriptRun, command: string): Promise<void> {
-  await console.sendLine(command);
-  if (script.echo !== "discard" || command === "") return;
+  const { log, signal, connectionTimeoutSeconds: timeoutSeconds } = context;
+  const discardsEcho = script.echo === "discard";
+  const typed = await typeLine(console, command, {
+    ...{ discard: "ctrl-u", log, signal },
+    prompts: Object.values(patterns("prompt", script.prompts)),
+    // What talks here may be no terminal at all.
+    onlyKnown: true,
+    keepsEcho: !discardsEcho,
+  });
+  if (!discardsEcho || command === "" || typed === "checked") return;
   // What is typed comes back, and might look like an answer.
-  const wait = { timeoutSeconds: context.connectionTimeoutSeconds, signal: context.signal };
-  const echo = await console.tryExpect({ echo: literalRegex(command) }, wait);
-  if (!echo) context.log.warning(`the DUT did not echo '${command}'`);
+  const echo = await console.tryExpect({ echo: literalRegex(command) }, { timeoutSeconds, signal });
+  if (!echo) log.warning(`the DUT did not echo '${command}'`);
 }
 
 interface Judgement {
@@ -80,7 +89,7 @@ async function judge(run: ScriptRun, step: Step): Promise<Judgement> {
     "success",
     successes.map(({ message }) => message),
   );
-  const found = await awaited(run, { ...prompts, ...failing, ...passing });
+  const found = await awaited(run, prompts, { ...failing, ...passing });
   const [kind, index = ""] = found.name.split(" ");
   const { logLine } = found;
   if (kind === "prompt") return { verdict: successes.length === 0 ? "pass" : "fail", logLine };
@@ -96,10 +105,15 @@ async function judge(run: ScriptRun, step: Step): Promise<Judgement> {
 }
 
 /** Only the action's own time-out, through its signal, ends a wait. */
-async function awaited({ console, context }: ScriptRun, wanted: Record<string, RegExp>) {
-  const { timeoutSeconds, signal } = context;
+async function awaited(
+  { console, context }: ScriptRun,
+  prompts: Record<string, RegExp>,
+  others: Record<string, RegExp> = {},
+): Promise<PromptMatch> {
+  const { timeoutSeconds, signal, log } = context;
+  const wait = new PromptWait(console, prompts, { signal, log, others });
   for (;;) {
-    const found = await console.tryExpect<string>(wanted, { timeoutSeconds, signal });
+    const found = await wait.within(timeoutSeconds);
     if (found) return found;
   }
 }
