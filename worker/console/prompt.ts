@@ -18,6 +18,8 @@ export interface PromptOptions {
   readonly keepMatch?: boolean;
   /** Types an empty line when the last line may be what is left of a prompt: for shells and logins. */
   readonly nudges?: boolean;
+  /** After so many milliseconds of silence. */
+  readonly nudgeMs?: number;
 }
 
 /** Which pattern was found, and where, as `Console.expect` says it. */
@@ -140,15 +142,16 @@ export class PromptWait {
 
   /** Milliseconds until each of the doubts is resolved when nothing more comes. */
   #doubtsMs(): number[] {
-    const { silentMs = SILENT_MS, patienceMs = PATIENCE_MS, nudges = false } = this.#options;
+    const { silentMs = SILENT_MS, patienceMs = PATIENCE_MS } = this.#options;
+    const { nudges = false, nudgeMs = NUDGE_MS } = this.#options;
     const silent = this.#console.silentMs;
     const early = this.#early;
-    const nudgeMs = NUDGE_MS * 2 ** this.#nudges;
+    const mayNudge = nudges && this.#isUnfinished && this.#nudges < MAX_NUDGES;
     return [
       this.#damaged ? silentMs / 4 - silent : Infinity,
       early ? silentMs - silent : Infinity,
       early ? patienceMs - (performance.now() - early.since) : Infinity,
-      nudges && this.#isUnfinished && this.#nudges < MAX_NUDGES ? nudgeMs - silent : Infinity,
+      mayNudge ? nudgeMs * 2 ** this.#nudges - silent : Infinity,
     ];
   }
 
