@@ -17,6 +17,7 @@ import { download, probeDownload } from "../../worker/host/download.ts";
 import { gitClone } from "../../worker/host/git-clone.ts";
 import { requireTool } from "../../worker/host/tool.ts";
 import type { Action, JobContext } from "../../worker/pipeline/action.ts";
+import { kernelReportsOf } from "../../worker/kernel/console-kernel.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 import { consoleSlot } from "../../worker/pipeline/job-slots.ts";
 import type { StrategyContext } from "../../worker/pipeline/strategy.ts";
@@ -57,6 +58,29 @@ const CAUSES: Record<string, () => Promise<Ran>> = {
   },
   "The kernel panics, even when the console closes then": () =>
     login("echo 'Linux version 6.1'; echo 'Kernel panic - not syncing: no init found'"),
+  "The kernel panics between login and tests, and the console closes": () =>
+    run(
+      onConsole(
+        { script: "read -r go; echo '[    9.1] Kernel panic - not syncing: no init found'" },
+        [
+          {
+            name: "listen",
+            run: async ({ connection }) => {
+              const console = connection.take(consoleSlot);
+              kernelReportsOf(console);
+              await console.sendLine("go");
+            },
+          },
+          {
+            name: "wait",
+            run: async ({ connection, signal }) => {
+              const wait = { timeoutSeconds: 20, signal };
+              await connection.take(consoleSlot).expect({ prompt: /dut# /g }, wait);
+            },
+          },
+        ],
+      ),
+    ),
   "The system says `Login incorrect`": () =>
     login(
       "stty -echo 2>/dev/null; echo 'Linux version 6.1'; printf 'dut login: '; read -r name; " +

@@ -34,6 +34,13 @@ export interface ExpectOptions {
   readonly quiet?: { readonly ms: number; readonly since: number };
 }
 
+/** What a kernel said when it died: in its own words, what that was recognised by, the line of the log. */
+export interface Death {
+  readonly message: string;
+  readonly pattern: string;
+  readonly firstLine: number;
+}
+
 export interface Match<Name extends string> {
   readonly name: Name;
   readonly match: RegExpExecArray;
@@ -66,6 +73,11 @@ export class Console {
 
   /** Counts who begins to type: only the last one goes on. */
   #typist = 0;
+
+  /** Whoever listens to the kernel says here what killed it: a console that closes then is no fault of the lab's. */
+  causeOfDeath: () => Death | undefined = () => undefined;
+  /** Lines of the log up to this one are from before the DUT's last start. */
+  #restartLine = -1;
 
   readonly #lineWatchers = new Set<(line: string, logLine: number) => void>();
 
@@ -105,6 +117,7 @@ export class Console {
   /** The DUT is powered on or reset now: it has said nothing yet. */
   restarts(): void {
     this.#hasSpoken = false;
+    this.#restartLine = this.#lastLogLine ?? -1;
   }
 
   /** Characters received so far: grows with everything the DUT says. */
@@ -248,12 +261,24 @@ export class Console {
 
   #closed(why: string, cause?: unknown): JobFailure {
     const message = `Connection closed: ${why}`;
+    const death = this.#death();
+    if (death) {
+      const evidence = { pattern: death.pattern, line: death.firstLine };
+      return new JobFailure("Job", `${death.message} (then: ${message})`, { cause, evidence });
+    }
     return new JobFailure("Infrastructure", message, { cause, evidence: this.#evidence({}) });
+  }
+
+  #death(): Death | undefined {
+    const death = this.causeOfDeath();
+    return death && death.firstLine > this.#restartLine ? death : undefined;
   }
 
   /** The time-out of whoever waits says nothing about the DUT: the one who waited for it does. */
   #explain(reason: unknown, patterns: Readonly<Record<string, RegExp>>): void {
     if (!(reason instanceof JobFailure) || reason.type === "Canceled") return;
+    const death = this.#death();
+    if (death) reason.shownBy({ pattern: death.pattern, line: death.firstLine });
     reason.shownBy(this.#evidence(patterns));
     if (this.isSilent) reason.blameSilence();
   }

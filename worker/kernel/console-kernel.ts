@@ -9,6 +9,7 @@ export function kernelReportsOf(console: Console): KernelReports {
   if (known) return known;
   const reports = new KernelReports();
   console.watchLines((line, logLine) => reports.add(line, logLine));
+  console.causeOfDeath = () => reports.causeOfDeath;
   reportsOf.set(console, reports);
   return reports;
 }

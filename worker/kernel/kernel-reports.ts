@@ -34,6 +34,7 @@ export class KernelReports {
   #kept: KernelReport[] = [];
   #omitted = 0;
   #lines = 0;
+  #panic: KernelReport | undefined;
   readonly #seen = new SeenHeads();
   /** Of the kernel that was booted last. */
   #banner: string | undefined;
@@ -66,6 +67,13 @@ export class KernelReports {
     return taken;
   }
 
+  /**
+   * What killed the system that started last; undefined while tests run, whose guests may panic, too (death-watch.ts).
+   */
+  get causeOfDeath(): KernelReport | undefined {
+    return this.testsRun || this.#isIgnoring ? undefined : this.#panic;
+  }
+
   /** The last start of a system while tests ran, of those not taken or forgotten. */
   get reset(): KernelReport | undefined {
     return this.#kept.findLast(({ kind }) => kind === RESET);
@@ -96,6 +104,7 @@ export class KernelReports {
     this.#seen.clockStarts();
     const isKernel = text.text.startsWith("Linux");
     if (!this.testsRun) {
+      this.#panic = undefined;
       if (isKernel) this.#banner = text.text.slice(0, MAX_BANNER_CHARS);
       return;
     }
@@ -135,7 +144,10 @@ export class KernelReports {
     const report = new OpenReport(head, text, { logLine, cpu });
     report.lastSeen = this.#lines;
     this.#open.push(report);
-    if (head.kind === "panic" && !this.#seen.isOld(text)) this.onPanic?.(report.report());
+    if (head.kind === "panic" && !this.#seen.isOld(text)) {
+      this.#panic = report.report();
+      this.onPanic?.(this.#panic);
+    }
     return report;
   }
 
