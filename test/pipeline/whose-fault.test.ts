@@ -61,7 +61,7 @@ const CAUSES: Record<string, () => Promise<Ran>> = {
   "The kernel panics between login and tests, and the console closes": () =>
     run(
       onConsole(
-        { script: "read -r go; echo '[    9.1] Kernel panic - not syncing: no init found'" },
+        { script: "read -r go; echo '[    9.123456] Kernel panic - not syncing: no init found'" },
         [
           {
             name: "listen",

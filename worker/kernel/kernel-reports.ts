@@ -67,9 +67,7 @@ export class KernelReports {
     return taken;
   }
 
-  /**
-   * What killed the system that started last; undefined while tests run, whose guests may panic, too (death-watch.ts).
-   */
+  /** What killed the system that started last, but for what happens while tests run. */
   get causeOfDeath(): KernelReport | undefined {
     return this.testsRun || this.#isIgnoring ? undefined : this.#panic;
   }
@@ -145,8 +143,10 @@ export class KernelReports {
     report.lastSeen = this.#lines;
     this.#open.push(report);
     if (head.kind === "panic" && !this.#seen.isOld(text)) {
-      this.#panic = report.report();
-      this.onPanic?.(this.#panic);
+      const panic = report.report();
+      // While tests run it may be a guest's, and death-watch.ts knows more.
+      if (!this.testsRun) this.#panic = panic;
+      this.onPanic?.(panic);
     }
     return report;
   }
