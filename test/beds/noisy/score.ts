@@ -36,7 +36,7 @@ export interface Truth {
 export interface SaidLost {
   /** This result may be. */
   result(one: ExpectedResult): boolean;
-  /** The beginning or end of some set is: results after it stand without one. */
+  /** The beginning or end of some set may be: results after it stand without one. */
   sets(): boolean;
 }
 

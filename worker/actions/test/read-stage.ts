@@ -174,6 +174,7 @@ function deliver(reading: Reading, deliveries: readonly Delivery<Parsed>[]): voi
         break;
       case "lost":
         lost.push(one.number);
+        reader.signalLost();
         break;
       case "dropped":
         context.log.error(

@@ -79,6 +79,11 @@ export class SignalReader {
     this.#record(checkTestCase(found, fixups), logLine);
   }
 
+  /** A signal is lost, nobody knows which: whether a set has begun or ended since is not guessed. */
+  signalLost(): void {
+    if (this.#run) this.#run.set = undefined;
+  }
+
   installFailed(): void {
     this.errors.push(`a test definition of stage ${this.#stage} could not be installed`);
     const record = { definition: "lava", case: `stage_${this.#stage}`, result: "fail" };
