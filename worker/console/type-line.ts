@@ -157,9 +157,12 @@ async function typePieces(
     typed += piece;
     // The log has the line once, however it is typed.
     await console.send(piece, { shownAs: typed === piece ? line : "" });
-    const isWhole = (): boolean =>
-      compareEcho(console.textSince(from), typed, prompts) === "whole" ||
-      (side.scrolls && showsEnd(console.textSince(pieceFrom), typed, piece.length + 1));
+    const isWhole = (): boolean => {
+      if (compareEcho(console.textSince(from), typed, prompts) === "whole") return true;
+      const shown = console.textSince(pieceFrom);
+      if (!side.scrolls) return false;
+      return compareEcho(shown, piece) === "whole" || showsEnd(shown, typed, piece.length + 1);
+    };
     const patience = (): number =>
       PATIENCE_MS[compareEcho(console.textSince(from), typed, prompts)];
     if (await becomes(console, isWhole, patience, signal)) continue;

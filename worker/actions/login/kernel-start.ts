@@ -28,7 +28,6 @@ export async function awaitKernelStart(
   const console = context.connection.take(consoleSlot);
   const { signal, timeoutSeconds, log } = context;
   const errors = errorMessages(block.method, context.job);
-  const only = { banner: pythonRegex(banner) };
   const others = { banner: pythonRegex(banner), panic: PANIC, ...errorPatterns(errors) };
   const wanted = promptPatterns([...prompts, ...loginPrompt(block)]);
   const wait = { signal, log, others, keepMatch: true, quietMs: SILENCE_MS, timeoutSeconds };

@@ -1,5 +1,4 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
-import type { Console, Match } from "../../console/console.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
