@@ -190,7 +190,7 @@ async function endLine(
   if (!keepsEcho) console.skip();
   const from = console.received;
   const answer = (): string => withoutKernelLines(console.textSince(from));
-  const isAnswered = (): boolean => /[\r\n\x1b]/.test(answer());
+  const isAnswered = (): boolean => /[\r\n]/.test(answer());
   for (let typed = 1; typed <= MAX_ENTERS; typed++) {
     if (typed > 1) log.warning("nothing answered the end of the line: typing it again");
     await console.endLine();
