@@ -18,10 +18,14 @@ export interface StageShell {
   readonly mountCommands?: readonly string[];
 }
 
+/** A DUT that got another line than the one that was typed has found no tests. */
+const MAX_STARTS = 3;
+
 /**
  * Starts the test runner of a stage and reads its signals to the end (TEST-SHELL.md 3), on the DUT or in a container.
  *
- * @throws JobFailure Test for what the stage's definitions did wrong, Job when the overlay isn't there.
+ * @throws JobFailure Test for what the stage's definitions did wrong, Job when the overlay isn't there, Infrastructure
+ * when it has no tests.
  */
 export async function runStage(context: RunContext, shell: StageShell): Promise<void> {
   const { console } = shell;
@@ -40,14 +44,25 @@ async function runWatched(
   const { signal, log, connectionTimeoutSeconds: timeoutSeconds } = context;
   const dut = { console, prompts, signal, log, timeoutSeconds };
   await prepareShell(dut, shell, wasRun(context, folder) ? [runAgain(folder)] : []);
-  await typeInShell(dut, `${overlay.lavaDir}/bin/lava-test-runner ${folder}`);
-  const reader = new SignalReader(context, stage, overlay.stages[stage] ?? []);
+  const definitions = overlay.stages[stage] ?? [];
+  const reader = new SignalReader(context, stage, definitions);
   try {
-    await readStage(context, console, reader, alive);
+    for (let tries = 1; tries <= MAX_STARTS && !reader.hasStarted; tries++) {
+      await typeInShell(dut, `${overlay.lavaDir}/bin/lava-test-runner ${folder}`);
+      await readStage(context, console, reader, alive);
+      if (definitions.length === 0) break;
+    }
   } finally {
     reader.close();
   }
   log.debug(`lava-test-runner of stage ${stage} has ended`);
+  if (definitions.length > 0 && !reader.hasStarted) {
+    const why = `none of its tests has started: expected the list of them in ${folder}/lava-test-runner.conf on the DUT`;
+    throw new JobFailure(
+      "Infrastructure",
+      `lava-test-runner of stage ${stage} has ended, and ${why}`,
+    );
+  }
   if (reader.errors.length > 0) throw new JobFailure("Test", reader.errors.join("; "));
 }
 

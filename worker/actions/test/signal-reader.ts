@@ -24,6 +24,11 @@ export class SignalReader {
     this.#definitions = definitions;
   }
 
+  /** Something of the stage's definitions has run. */
+  get hasStarted(): boolean {
+    return this.#ran.size > 0 || this.errors.length > 0;
+  }
+
   /** The running definition's own pattern for results; only between its STARTRUN and ENDRUN. */
   get parsePattern(): RegExp | undefined {
     return this.#parse;
