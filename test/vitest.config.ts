@@ -26,10 +26,13 @@ const methodTests = [
   "test/actions/{boot,bootloader,connection,flashers,login}/**/*.test.ts",
   "test/actions/{bootloader*,fastboot*,qemu-boot,services*}.test.ts",
   "test/actions/power/**/*.test.ts",
+  "test/actions/test/journal-shells.test.ts",
+  "test/console/type-line.test.ts",
   "test/deploy/**/*.test.ts",
   "test/drivers/**/*.test.ts",
   "test/host/{download-remote,iso9660}.test.ts",
   "test/overlay/{ext4-edit,helper-scripts,sparse-image,uimage}.test.ts",
+  "test/pipeline/whose-fault.test.ts",
   "test/services/**/*.test.ts",
   "test/doctor.test.ts",
 ];
@@ -66,7 +69,7 @@ export default defineConfig({
           name: "cloud",
           include: [
             ...cloudTests,
-            "test/domain/{applying,job-life,job-log,rendered-jobs,schedule,submission,sync,tick}.test.ts",
+            "test/domain/{applying,job-life,job-log,rendered-jobs,retry-job,schedule,submission,sync,tick}.test.ts",
           ],
           env: { PUMICE_TEST_ENGINE: "aws" },
           testTimeout: 120_000,
