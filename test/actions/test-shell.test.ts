@@ -248,7 +248,7 @@ describe("a test run", () => {
   test("that never began is no success, however often the runner is started", async () => {
     const ran = await runTests("nothing");
     expect(ran.outcome.error_type).toBe("Infrastructure");
-    expect(ran.messages.filter((text) => text === "nothing")).toHaveLength(3);
+    expect(ran.messages.filter((text) => text.endsWith(" nothing"))).toHaveLength(3);
   });
 
   test("with expected cases fails those that are missing and those that are not expected", async () => {
