@@ -28,12 +28,16 @@ export function compareEcho(said: string, line: string, prompts: readonly RegExp
     best = echo;
   }
   if (best === "partial") return best;
-  return mayStandBefore(text, prompts) || !hasPartOf(text, line) ? "none" : best;
+  // A prompt may have any short line in it.
+  const isLate = line.length < PART_CHARS && mayStandBefore(text, prompts);
+  return isLate || !hasPartOf(text, line) ? "none" : best;
 }
+
+const PART_CHARS = 5;
 
 /** Whether some characters in a row, of a short line half of it, came back. */
 function hasPartOf(text: string, line: string): boolean {
-  const size = Math.min(5, Math.ceil(line.length / 2));
+  const size = Math.min(PART_CHARS, Math.ceil(line.length / 2));
   for (let at = 0; at + size <= line.length; at++) {
     if (text.includes(line.slice(at, at + size))) return true;
   }

@@ -88,6 +88,7 @@ export async function typeLine(
   const { discard, log } = options;
   const side = discard && farSide(console, discard);
   if (!discard || !side || side.isSilent || side.odd > 1 || !isComparable(line)) {
+    if (side && isComparable(line)) watchEcho(console, line, side);
     await console.sendLine(line);
     return "unchecked";
   }
@@ -102,7 +103,7 @@ export async function typeLine(
         if (await endLine(console, discard, options)) return "checked";
       } else if (echo === "silent" && (!side.hasEchoed || typed === MAX_SILENT)) {
         await console.endLine();
-        return isBlind(console, line, side, options);
+        return isBlind(console, line, side, log);
       }
       if (typed === MAX_TYPED || (options.onlyKnown && !side.hasEchoed)) break;
       log.warning("the echo differs from what was typed: discarding the line, typing it again");
@@ -112,7 +113,7 @@ export async function typeLine(
       if (!isDiscarded && !side.hasEchoed) {
         await console.endLine();
         await console.sendLine(line);
-        return isBlind(console, line, side, options);
+        return isBlind(console, line, side, log);
       }
     }
   } finally {
@@ -129,17 +130,24 @@ export async function typeLine(
 const isComparable = (line: string): boolean =>
   /^[\x20-\x7e]*$/.test(line) && withoutKernelLines(line) === line;
 
-/** Nobody echoes; or somebody does later, being busy: the lines to come will tell. */
-function isBlind(console: Console, line: string, side: FarSide, { log }: TypingOptions): Typed {
+function isBlind(console: Console, line: string, side: FarSide, log: TypingOptions["log"]): Typed {
   log.warning("the DUT does not echo what is typed: it is not checked from here on");
   side.isSilent = true;
-  // The line that ends first is that of the echo.
+  watchEcho(console, line, side);
+  return "unchecked";
+}
+
+/** Somebody may echo after all, who was busy or hard to understand: the line that ends first is that of the echo. */
+function watchEcho(console: Console, line: string, side: FarSide): void {
+  if (side.late > MAX_LATE) return;
   const stop = console.watchLines((shown) => {
     const text = withoutKernelLines(shown);
-    if (text.includes(line)) side.isSilent = ++side.late > MAX_LATE;
-    if (text !== "" || shown === "") stop();
+    if (text === "" && shown !== "") return;
+    stop();
+    if (!text.endsWith(line) || ++side.late > MAX_LATE) return;
+    side.isSilent = false;
+    side.odd = 0;
   });
-  return "unchecked";
 }
 
 /** Types a line without its end and compares what comes back. */

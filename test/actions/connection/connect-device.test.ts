@@ -26,7 +26,9 @@ async function line(...args: Parameters<typeof startLineServer>): Promise<LineSe
 /** A DUT with a shell that answers each line with its prompt. */
 const shell = (socket: Socket): void => {
   socket.write("Linux version 6.1\r\nroot@dut:~# ");
-  socket.on("data", (typed) => socket.write(`${typed.toString()}\r\nroot@dut:~# `));
+  socket.on("data", (typed) => {
+    socket.write(typed.toString().replaceAll("\n", "\r\nroot@dut:~# "));
+  });
 };
 
 const minimal = `- boot: {method: minimal, reset: false, prompts: ['root@dut:']}`;

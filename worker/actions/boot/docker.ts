@@ -16,6 +16,7 @@ import {
   promptsSlot,
 } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
+import { PromptWait } from "../../console/prompt.ts";
 import { ignoreKernel } from "../../kernel/console-kernel.ts";
 import { openConsole } from "../connection/open-console.ts";
 import { promptPatterns } from "../login/prompt-patterns.ts";
@@ -59,8 +60,9 @@ const dockerRun = (block: BootBlock): Action => ({
     slots.put(promptsSlot, prompts);
     if (prompts.length === 0) return;
     // The first prompt is nobody's answer. Without one it is for those who need one to say so.
-    const { connectionTimeoutSeconds: timeoutSeconds, signal } = context;
-    await console.tryExpect(promptPatterns(prompts), { timeoutSeconds, signal });
+    const { connectionTimeoutSeconds, signal, log } = context;
+    const wait = new PromptWait(console, promptPatterns(prompts), { signal, log });
+    await wait.within(connectionTimeoutSeconds);
   },
 });
 

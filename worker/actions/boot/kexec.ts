@@ -15,7 +15,7 @@ import {
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { serveFile } from "../../services/file-server.ts";
 import { loginSteps } from "../login/login.ts";
-import { runOnDut } from "../login/shell-command.ts";
+import { runOnDut, shellOf, typeInShell } from "../login/shell-command.ts";
 
 /** From a running system straight into another kernel, by kexec on the DUT (DISPATCHER.md 12). */
 export const kexecBoot: BootStrategy = {
@@ -71,7 +71,7 @@ async function call(context: RunContext, block: BootBlock): Promise<void> {
   if (block["deploy"] === true) await fetchFiles(context, block);
   await runOnDut(context, loadCommand(block, command, isPanic));
   const console = connection.take(consoleSlot);
-  await console.sendLine(isPanic ? "echo c > /proc/sysrq-trigger" : `${command} -e`);
+  await typeInShell(shellOf(context), isPanic ? "echo c > /proc/sysrq-trigger" : `${command} -e`);
   // Left to be found again: it may be the banner that auto-login-action waits for.
   const wait = { timeoutSeconds, signal, keepMatch: true };
   await console.expect({ message: pythonRegex(String(block["boot_message"])) }, wait);

@@ -1,5 +1,6 @@
 import { refusal } from "../../host/device-methods.ts";
 import type { BootBlock } from "#protocol/job-actions.ts";
+import { expectPrompt } from "../../console/prompt.ts";
 import { literalRegex } from "../../console/python-regex.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { shellQuote } from "../../overlay/shell-quote.ts";
@@ -8,6 +9,7 @@ import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot, promptsSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { currentPrompts, promptPatterns } from "../login/prompt-patterns.ts";
+import { shellOf, typeInShell } from "../login/shell-command.ts";
 
 /** From a shell on the DUT into a chroot that it offers by the name `schroot: NAME` (DISPATCHER.md 12). */
 export const schrootBoot: BootStrategy = {
@@ -26,15 +28,16 @@ export const schrootBoot: BootStrategy = {
 const REFUSED = /(?<![^\r\n])E: [^\r\n]*[\r\n]/g;
 
 async function enter(context: RunContext, block: BootBlock): Promise<void> {
-  const { job, connection, timeoutSeconds, signal } = context;
+  const { job, connection } = context;
   const { command } = schrootOf(job);
   const name = nameOf(job, block);
   const console = connection.take(consoleSlot);
   const own = listOfTexts(block["prompts"]);
   const prompts = own.length > 0 ? own : currentPrompts(connection);
-  await console.sendLine(`${command} -c ${shellQuote(name)}`);
-  const patterns = { refused: REFUSED, missing: NOT_FOUND, ...promptPatterns(prompts) };
-  const found = await console.expect<string>(patterns, { timeoutSeconds, signal });
+  const shell = shellOf(context);
+  await typeInShell(shell, `${command} -c ${shellQuote(name)}`);
+  const wait = { ...shell, others: { refused: REFUSED, missing: NOT_FOUND } };
+  const found = await expectPrompt(console, promptPatterns(prompts), wait);
   if (found.name === "refused" || found.name === "missing") {
     const said = found.match[0].trim();
     throw new JobFailure("Infrastructure", `Unable to enter schroot ${name}: ${said}`);

@@ -1,5 +1,6 @@
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import type { Console } from "../../console/console.ts";
+import { expectPrompt } from "../../console/prompt.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
 import { mappingOf } from "../../host/mapping-of.ts";
@@ -10,6 +11,7 @@ import { consoleSlot, promptsSlot } from "../../pipeline/job-slots.ts";
 import type { Slot, Slots } from "../../pipeline/slot.ts";
 import { serveFile } from "../../services/file-server.ts";
 import { promptPatterns } from "../login/prompt-patterns.ts";
+import { typeInShell, type Shell } from "../login/shell-command.ts";
 
 /** The downloaded files of the block by label; `image` is the one that is written. */
 export type DdImages = ReadonlyMap<string, Slot<string>>;
@@ -44,18 +46,17 @@ async function writeImage(
 ): Promise<void> {
   const { slots, signal, timeoutSeconds, log } = context;
   const { console, prompts } = currentShell(context);
+  const shell = { console, prompts, signal, log, timeoutSeconds };
   const urls = new Map<string, string>();
   for (const [label, file] of images) urls.set(label, await serveFile(context, slots.take(file)));
-  const wait = { timeoutSeconds, signal };
-  const shell = promptPatterns(prompts);
   const disk = `/dev/disk/by-id/${medium}`;
-  const isThere = await exitCode(console, `test -b ${shellQuote(disk)}`, shell, wait);
+  const isThere = await exitCode(shell, `test -b ${shellQuote(disk)}`);
   if (isThere !== "0") {
     const message = `the DUT has no disk ${disk}: is it plugged in, and does the system have udev's links?`;
     throw new JobFailure("Infrastructure", message);
   }
   const command = ddCommand(block, medium, urls.get("image") ?? "");
-  const code = await exitCode(console, command, shell, wait);
+  const code = await exitCode(shell, command);
   if (code !== "0") {
     const failed = code.startsWith("download")
       ? `the download failed (${code})`
@@ -73,21 +74,17 @@ const PATTERNS = {
   download: new RegExp(`${DOWNLOAD}=(\\d+)`, "g"),
 };
 
-async function exitCode(
-  console: Console,
-  command: string,
-  prompts: Record<string, RegExp>,
-  wait: { timeoutSeconds: number; signal: AbortSignal },
-): Promise<string> {
-  await console.sendLine(`${command}; code=$?; sync; echo "${CODE}=$code"`);
+async function exitCode(shell: Shell, command: string): Promise<string> {
+  const { console, prompts } = shell;
+  await typeInShell(shell, `${command}; code=$?; sync; echo "${CODE}=$code"`);
   let download: string | undefined;
   for (;;) {
-    const { name, match } = await console.expect(PATTERNS, { ...wait, inLine: true });
+    const { name, match } = await console.expect(PATTERNS, { ...shell, inLine: true });
     if (name === "download") {
       download = `download, exit code ${match[1]}`;
       continue;
     }
-    await console.expect(prompts, wait);
+    await expectPrompt(console, promptPatterns(prompts), { ...shell, nudges: true });
     // A writer that ends early breaks the download too: its own code tells more.
     const code = match[1] ?? "";
     return code === "0" ? (download ?? code) : code;

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { TestBlock } from "#protocol/job-actions.ts";
 import { Console } from "../../console/console.ts";
+import { expectPrompt } from "../../console/prompt.ts";
 import { containerClient } from "../../drivers/container-client.ts";
 import { pullImage, readContainerBlock } from "../../drivers/container-image.ts";
 import {
@@ -107,7 +108,7 @@ async function runInContainerShell(
   const console = new Console(transport, { log: (level, text) => log.write(level, text) });
   defer(() => console.close());
   ignoreKernel(console);
-  await console.expect(promptPatterns([PROMPT]), { timeoutSeconds, signal });
+  await expectPrompt(console, promptPatterns([PROMPT]), { timeoutSeconds, signal, log });
   const unshare = await shareUsb(context, options);
   try {
     await runStage(context, { console, prompts: [PROMPT], overlay, stage });
