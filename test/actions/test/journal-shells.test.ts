@@ -61,6 +61,19 @@ describe.skipIf(lacksForShells()).each(DUT_SHELLS)("the test shell under %s", (s
     expect(found.slice(1, -2).toSorted()).toEqual(expected);
   });
 
+  test("takes no signal of its tests' that is torn: its words may be anybody's", async () => {
+    const torn = "<LAVA_SIGNAL_TESTREFERENCE one facpufreq: CPU0: freq 1200000 kHz > max";
+    const ran = await runOnShell({
+      shell,
+      steps: [[`echo '${torn}'`, "lava-test-case a --result pass"]],
+    });
+    expect(ran.outcome.result).toBe("pass");
+    expect(verdicts(ran, "0_t0")).toEqual(["a pass"]);
+    expect(
+      ran.messages.filter((text) => text.startsWith("a signal that is not whole")),
+    ).toHaveLength(1);
+  });
+
   test("prints plain signals for what its sum can't hold, and where the journal is off", async () => {
     const long = "x".repeat(1500);
     const steps = [[`lava-test-case grüße --result pass`, `lava-test-case ${long} --result skip`]];

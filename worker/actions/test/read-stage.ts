@@ -4,7 +4,7 @@ import { JobFailure } from "../../pipeline/job-failure.ts";
 import { JOURNALLED, journalLine, journalWord, ranges } from "./journal-lines.ts";
 import { Journal, type Delivery } from "./journal.ts";
 import type { SignalReader } from "./signal-reader.ts";
-import { isTrace, SIGNAL } from "./signal-words.ts";
+import { hasItsWords, isTrace, SIGNAL } from "./signal-words.ts";
 
 /** A stage that is being read. */
 interface Reading {
@@ -202,8 +202,9 @@ function deliverSignal(reading: Reading, text: string, logLine: number, isEntry:
     reading.hasLeft = keepsNone;
     return;
   }
-  const signal = ONE_SIGNAL.exec(text);
-  if (signal) reader.signal(signal[1] ?? "", signal[2] ?? "", logLine);
+  const [, name = "", words = ""] = ONE_SIGNAL.exec(text) ?? [];
+  if (isEntry || keepsNone || hasItsWords(name, words)) reader.signal(name, words, logLine);
+  else context.log.error(`a signal that is not whole, not counted: ${JSON.stringify(text)}`);
 }
 
 /** However the stage ends: what arrived stands, and can't end it in another way. */

@@ -11,6 +11,17 @@ export const SIGNAL = /<LAVA_SIGNAL_([^\s<>]+) ((?:[^<>]|<(?!LAVA_))+)>(?!')/g;
  */
 export const isTrace = (lineBefore: string): boolean => /^\s*\++ \S/.test(lineBefore);
 
+/**
+ * Whether a signal without a journal's entry has what its kind needs. One that noise has torn may have anybody's words, up
+ * to a `>` of the kernel's: it must not end a job that a test's own one would.
+ */
+export function hasItsWords(name: string, text: string): boolean {
+  const words = text.trim().split(/\s+/);
+  if (name === "STARTRUN" || name === "ENDRUN") return words.length === 2;
+  if (name === "TESTREFERENCE") return words.length === 3;
+  return name !== "TESTCASE" || words.every((word) => word.includes("="));
+}
+
 /** The case of a `TESTCASE` signal, checked; `problem` when it can't be a result. */
 export interface TestCase {
   readonly name: string;
