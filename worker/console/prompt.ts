@@ -134,10 +134,12 @@ export class PromptWait {
 
   #findDamaged(all: string, shown: string): PromptMatch | undefined {
     // Some kernels begin a line of their own in the midst of another.
-    const joined = promptAtEnd(joinedLines(all), this.#prompts);
-    if (joined) return joined;
+    const joined = joinedLines(all);
+    const inJoined = promptAtEnd(joined, this.#prompts);
+    if (inJoined) return inJoined;
     const before = lastPromptOf(this.#console, this.#prompts);
-    return isDamagedPrompt(shown, before) ? firstMatch(before, this.#prompts) : undefined;
+    const isDamaged = [shown, plainText(joined)].some((text) => isDamagedPrompt(text, before));
+    return isDamaged ? firstMatch(before, this.#prompts) : undefined;
   }
 
   /** Milliseconds until each of the doubts is resolved when nothing more comes. */
