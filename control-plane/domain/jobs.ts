@@ -78,25 +78,31 @@ export async function listJobs(
 ): Promise<JobList> {
   requireUser(principal);
   const limit = Math.min(Math.max(1, filter.limit ?? 50), 200);
-  const before = filter.cursor === undefined ? undefined : Number(filter.cursor);
-  if (before !== undefined && !(Number.isSafeInteger(before) && before > 0)) {
-    throw new AppError("invalid", "cursor: expected next_cursor of an earlier answer");
-  }
   const jobs: JobView[] = [];
   let seen = 0;
   const range = {
     reverse: true,
     limit: hasFilter(filter) ? 200 : limit,
-    ...(before === undefined ? {} : { to: padded(before - 1) }),
+    ...(filter.cursor === undefined ? {} : { to: lastBefore(filter.cursor) }),
   };
   for await (const { data: job } of queryAll<JobRecord>(deps, ...startOf(filter), range)) {
     seen += 1;
     if (matches(job, filter)) jobs.push(jobView(job));
     if (job.id > 1 && (jobs.length === limit || seen === MAX_JOBS_SEEN)) {
-      return { jobs, next_cursor: String(job.id) };
+      return { jobs, next_cursor: job.retried ? `${job.id}-${attemptOf(job)}` : String(job.id) };
     }
   }
   return { jobs };
+}
+
+/** The greatest name that may follow a page which ended with job `7`, or, in a device's list, with attempt `7-1` of it. */
+function lastBefore(cursor: string): string {
+  const [, id, attempt] = /^([1-9]\d{0,11})(?:-([1-9]\d?))?$/.exec(cursor) ?? [];
+  if (id === undefined) {
+    throw new AppError("invalid", "cursor: expected next_cursor of an earlier answer");
+  }
+  if (attempt === undefined) return `${padded(Number(id) - 1)}~`;
+  return attempt === "1" ? padded(Number(id)) : `${padded(Number(id))}#${Number(attempt) - 1}`;
 }
 
 /**

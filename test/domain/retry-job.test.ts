@@ -133,6 +133,28 @@ describe("a job that asks for it and that the lab's infrastructure has spoilt", 
     expect(await listed("")).toEqual([[2, undefined, "Scheduled"]]);
   });
 
+  test("stands there once, wherever a page of the list ends", async () => {
+    const { id } = await attemptOf(RETRIED, DEAD_BOARD);
+    await lab.sync(worker);
+    const [second] = (await lab.sync(worker)).start;
+    await lab.finish(id, second!.token, { result: "pass", lines: 0 });
+    await lab.sync(worker);
+    await attemptOf(aJob(), { result: "pass" });
+    const listed: unknown[] = [];
+    for (let cursor: string | undefined, page = 0; page < 5; page++) {
+      const query = cursor === undefined ? "" : `&cursor=${cursor}`;
+      const list = await lab.api<JobList>(`/jobs?device=qemu-01&limit=1${query}`);
+      listed.push(...list.jobs.map((job) => [job.id, job.attempt]));
+      if (list.next_cursor === undefined) break;
+      cursor = list.next_cursor;
+    }
+    expect(listed).toEqual([
+      [id + 1, undefined],
+      [id, 1],
+      [id, 2],
+    ]);
+  });
+
   test("is given the same device where there is no other, once its worker has let go of it", async () => {
     const { id, token } = await attemptOf(RETRIED, DEAD_BOARD);
     expect(await lab.job(id)).toMatchObject({
