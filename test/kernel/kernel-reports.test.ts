@@ -467,6 +467,15 @@ describe("a kernel's report", () => {
     expect(reports.take().reports).toMatchObject([{ kind: "warning", cut: true }]);
   });
 
+  test.each([
+    "[  104.201377] Kernell panic - not syncing: oh",
+    "[  104.201377] Kernel panic - n\u{fffd}ot syncing: oh",
+    "el panic - not syncing: oh",
+    "[  104.203519] ---[ end Kernel panic - \u{fffd}not syncing: oh ]---",
+  ])("of a panic is known by what noise has left of its words: %s", (line) => {
+    expect(reportsIn([line])).toMatchObject([{ kind: "panic" }]);
+  });
+
   test("of a panic is known by its last line, when its first was lost", () => {
     const end = "[    1.5] ---[ end Kernel panic - not syncing: oh ]---".replace("1.5", "1.500000");
     expect(reportsIn(["[    1.400000] Kernel pa", end])).toMatchObject([{ kind: "panic" }]);

@@ -29,7 +29,8 @@ export const REPORT_HEADS: readonly ReportHead[] = [
   { kind: "unknown", start: /^-{4,}\[ cut here \]-/, end: TRACE_END, role: "frame" },
   {
     kind: "panic",
-    start: /^Kernel panic - not syncing/,
+    // Nothing comes after it that would tell: it is known by either half of its words, should noise have hit the other.
+    start: /^(?:Kernel panic - |\w{1,8} panic - not syncing)/,
     end: /^---\[ end Kernel panic|^Rebooting in \d+ seconds/,
   },
   { kind: "kasan", start: /^BUG: KASAN: /, end: RULE },
@@ -100,7 +101,7 @@ export const REPORT_HEADS: readonly ReportHead[] = [
 ];
 
 /** The last line of a panic whose first one was lost. */
-export const PANIC_END = /^---\[ end Kernel panic - not syncing/;
+export const PANIC_END = /^---\[ end Kernel panic/;
 
 /** A system starts from its beginning. */
 export const START_OF_SYSTEM = /^(?:U-Boot SPL 20\d\d|Linux version \d)/;
@@ -109,4 +110,4 @@ export const START_OF_SYSTEM = /^(?:U-Boot SPL 20\d\d|Linux version \d)/;
  * Stands in every line that `REPORT_HEADS`, `PANIC_END` or `START_OF_SYSTEM` may fit. Lines without it cost no more than this.
  */
 export const MAY_BE_HEAD =
-  /cut here|BUG|WARNING:|INFO:|UBSAN:|Kernel panic|Oops|Internal error|Unable to|nhandled fault|nsufficient stack|SError|Bad mode|\[#|LOCKUP|invoked oom|list_(?:add|del) |refcount_t:|kmemleak:|Linux version|U-Boot SPL/;
+  /cut here|BUG|WARNING:|INFO:|UBSAN:|Kernel panic| panic - not syncing|Oops|Internal error|Unable to|nhandled fault|nsufficient stack|SError|Bad mode|\[#|LOCKUP|invoked oom|list_(?:add|del) |refcount_t:|kmemleak:|Linux version|U-Boot SPL/;
