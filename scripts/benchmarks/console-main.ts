@@ -11,7 +11,7 @@ const { values: options } = parseArgs({
     runs: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
     noise: { type: "string", default: "1" },
-    parallel: { type: "string", default: String(3 * availableParallelism()) },
+    parallel: { type: "string", default: String(8 * availableParallelism()) },
     guest: { type: "string" },
     only: { type: "string" },
     json: { type: "boolean", default: false },

@@ -37,11 +37,35 @@ export function shellDut(folder: string, name: DutShell): ShellDut {
   const settle = 'stty sane rows 24 cols 500; exec "$@"';
   return {
     shell,
-    open: () =>
-      ptyTransport([
-        ...(["/usr/bin/env", "-i", `--chdir=${folder}`] as const),
-        ...[...variables, `${bin}/sh`, "-c", settle, "sh", shell, ...quiet, "-i"],
-      ]),
+    open: async () =>
+      atPrompt(
+        await ptyTransport([
+          ...(["/usr/bin/env", "-i", `--chdir=${folder}`] as const),
+          ...[...variables, `${bin}/sh`, "-c", settle, "sh", shell, ...quiet, "-i"],
+        ]),
+      ),
+  };
+}
+
+/** A shell takes a moment to set its terminal up: whoever boots a board has waited for its prompt. */
+async function atPrompt(shell: Transport): Promise<Transport> {
+  let seen = "";
+  let wake: () => void = () => {};
+  let listener = (bytes: Uint8Array): void => {
+    seen += Buffer.from(bytes).toString("latin1");
+    if (seen.includes(DUT_PROMPT)) wake();
+  };
+  const ready = new Promise<void>((resolve, reject) => {
+    wake = resolve;
+    shell.onEnd((why) => reject(new Error(`a shell that should be a DUT ${why}: ${seen}`)));
+  });
+  shell.onData((bytes) => listener(bytes));
+  await ready;
+  return {
+    onData: (next) => (listener = next),
+    onEnd: (onEnd) => shell.onEnd(onEnd),
+    write: (bytes) => shell.write(bytes),
+    close: () => shell.close(),
   };
 }
 
