@@ -5,15 +5,18 @@ import { TableConflict } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, getDeviceItem } from "./device-record.ts";
+import { findJobItem } from "./job-record.ts";
 import { assignmentsKey, tokenKey, workerKey, workerSettingsKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { namedPage, type PageRequest } from "./named-page.ts";
+import { leaveWorker } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
 import { makeToken, workerTokenIds } from "./tokens.ts";
 import {
   devicesOfWorker,
   deviceTypesOfWorker,
   getWorkerItem,
+  readAssignments,
   readWorkerSettings,
   workerItem,
   type WorkerRecord,
@@ -158,6 +161,7 @@ export async function removeWorker(deps: Deps, principal: Principal, name: strin
         `worker ${name} has devices (${names.join(", ")}); remove or move them first`,
       );
     }
+    await leaveJobs(deps, name);
     const tokens = await workerTokenIds(deps, name);
     await deps.table.transact([
       { delete: workerKey(name), when: { version } },
@@ -168,6 +172,16 @@ export async function removeWorker(deps: Deps, principal: Principal, name: strin
   });
   await deps.signals.ring(`worker/${name}`);
   await deps.signals.remove(`worker/${name}`);
+}
+
+/** Jobs that have left the worker must not wait for it, nor for the next one of its name. */
+async function leaveJobs(deps: Deps, name: string): Promise<void> {
+  for (const id of (await readAssignments(deps, name)).jobIds) {
+    await retrying(async () => {
+      const item = await findJobItem(deps, id);
+      if (item?.data.left?.worker === name) await leaveWorker(deps, item);
+    });
+  }
 }
 
 async function workerView(deps: Deps, record: WorkerRecord): Promise<WorkerView> {

@@ -172,6 +172,17 @@ describe("a job that asks for it and that the lab's infrastructure has spoilt", 
     expect(start[0]?.token).not.toBe(token);
   });
 
+  test("does not wait for a worker that was removed, nor for another one of its name", async () => {
+    const { id } = await attemptOf(RETRIED, DEAD_BOARD);
+    for (const path of ["/devices/qemu-01", "/workers/bench"]) {
+      expect((await lab.request(path, { method: "DELETE" })).status).toBeLessThan(300);
+    }
+    const again = await lab.addWorker();
+    await lab.addDevice("qemu-01");
+    await lab.sync(again);
+    expect((await lab.sync(again)).start).toMatchObject([{ job_id: id }]);
+  });
+
   test("wakes its worker, which has a runner to forget", async () => {
     const id = await lab.submit(RETRIED);
     const { start } = await lab.sync(worker);
