@@ -17,6 +17,12 @@ export type Item<Parsed> =
   | { readonly kind: "candidate"; readonly candidate: Candidate }
   | { readonly kind: "parsed"; readonly parsed: Parsed };
 
+/** May be a damaged copy of an entry, or a test's own signal. */
+export interface Doubtful {
+  readonly kind: "doubtful";
+  readonly candidate: Candidate;
+}
+
 /**
  * Entries `first` to `last`, by number, and what came before `last` did, in the order in which the DUT printed them.
  * `late` entries arrived when they were asked for, so nothing but a damaged copy shows where they belong; where there is
@@ -28,9 +34,9 @@ export function inOrder<Parsed>(
   items: readonly Item<Parsed>[],
   range: { readonly first: number; readonly last: number; readonly lastInPlace: boolean },
   late: readonly Entry[],
-): (number | Item<Parsed>)[] {
+): (number | Item<Parsed> | Doubtful)[] {
   const { first, last, lastInPlace } = range;
-  const ordered: (number | Item<Parsed>)[] = [];
+  const ordered: (number | Item<Parsed> | Doubtful)[] = [];
   let next = first;
   const upTo = (number: number): void => {
     for (; next <= number; next++) ordered.push(next);
@@ -44,14 +50,16 @@ export function inOrder<Parsed>(
     return typeof place === "number" && (place < first || place > last) ? undefined : place;
   });
   const beforePlace = (at: number): number => {
-    const following = places.slice(at).find((place) => place !== "own" && place !== undefined);
+    const following = places.slice(at).find((place) => typeof place === "number");
     return typeof following === "number" ? following - 1 : lastInPlace ? last - 1 : last;
   };
   upTo(beforePlace(0));
   for (const [at, item] of items.entries()) {
     const place = places[at];
     if (place === "own") ordered.push(item);
-    else if (place !== undefined) upTo(Math.max(place, beforePlace(at + 1)));
+    else if (place === "doubtful" && item.kind === "candidate") {
+      ordered.push({ kind: "doubtful", candidate: item.candidate });
+    } else if (typeof place === "number") upTo(Math.max(place, beforePlace(at + 1)));
   }
   upTo(last);
   return ordered;
@@ -62,21 +70,21 @@ function placeOf<Parsed>(
   item: Item<Parsed>,
   late: readonly Entry[],
   explained: Set<Entry>,
-): number | "own" | undefined {
+): number | "own" | "doubtful" | undefined {
   if (item.kind === "parsed") return "own";
   const { text, isAlone, hasTail } = item.candidate;
   const same = late.find((entry) => entry.text === text);
   if (same) return same.number;
-  const isWhole = WHOLE.test(text) && !KERNEL_STAMP.test(text);
+  const isWhole = isAlone && !hasTail && WHOLE.test(text) && !KERNEL_STAMP.test(text);
   // Noise may have put the tail into the next line. One such copy an entry: the others are other cases' results.
-  const isOnce = isWhole && isAlone && !hasTail;
   const near = late.find(
-    (entry) => !(isOnce && explained.has(entry)) && isNearly(text, entry.text),
+    (entry) => !(isWhole && explained.has(entry)) && isNearly(text, entry.text),
   );
   if (near) explained.add(near);
   if (near) return near.number;
-  // No test prints one with something else in it: where there are damaged ones it is one of those.
-  return hasTail || (!isWhole && late.length > 0) ? undefined : "own";
+  if (isWhole || (late.length === 0 && !hasTail)) return "own";
+  // With something else in its line, where others came damaged, it may be any of those: what it says may be noise.
+  return hasTail ? undefined : "doubtful";
 }
 
 /** A signal with nothing in it that others print. */

@@ -5,7 +5,7 @@ import {
   type JournalLine,
   type JournalWord,
 } from "./journal-lines.ts";
-import { inOrder, type Candidate, type Entry, type Item } from "./journal-order.ts";
+import { inOrder, type Candidate, type Doubtful, type Entry, type Item } from "./journal-order.ts";
 
 /** In the order in which things happened on the DUT. */
 export type Delivery<Parsed> =
@@ -19,7 +19,7 @@ export type Delivery<Parsed> =
   | { readonly kind: "parsed"; readonly parsed: Parsed }
   /** The DUT had it, and it can't be read any more. */
   | { readonly kind: "lost"; readonly number: number }
-  /** What looks like a signal, and may be a damaged copy of what was lost. */
+  /** What looks like a signal, and may be a damaged copy of another one. */
   | { readonly kind: "dropped"; readonly text: string; readonly logLine: number };
 
 /** What came, at its place. `upTo`: an entry in its own time, or else the DUT's word that it has no more than that. */
@@ -29,8 +29,8 @@ type Waiting<Parsed> =
 
 /** More is not kept for the sake of an entry that doesn't come. */
 const MAX_WAITING = 5_000;
-/** So many entries were not only printed before, but may still be repeated. */
-const MAX_COPIES = 200;
+/** Copies of an entry that was asked for may come for so many entries more. */
+const COPIES_UP_TO = 20;
 /** An entry that was asked for so often is not in the DUT's journal. */
 const MAX_ASKED = 100;
 
@@ -48,7 +48,7 @@ export class Journal<Parsed> {
   readonly #entries = new Map<number, Entry | "lost">();
   #waiting: Waiting<Parsed>[] = [];
   /** The last entries that were asked for: more copies of them may come. */
-  #late: Entry[] = [];
+  #late: (Entry & { readonly copiesUpTo: number })[] = [];
   readonly #asked = new Map<number, number>();
 
   /** Of the run of lava-test-runner that keeps it; undefined as long as the DUT has not said that it keeps one. */
@@ -83,13 +83,15 @@ export class Journal<Parsed> {
     const entry = { number, text, logLine };
     this.#entries.set(number, entry);
     if (number <= this.#last) {
-      this.#late.push(entry);
+      this.#late.push({ ...entry, copiesUpTo: this.#last + COPIES_UP_TO });
     } else {
       this.#last = number;
       this.#waiting.push({ kind: "upTo", number, isEntry: true });
     }
     const deliveries = this.#bounded(this.#settle());
-    if (this.#waiting.length === 0) this.#late = this.#late.slice(-MAX_COPIES);
+    if (this.#waiting.length === 0) {
+      this.#late = this.#late.filter(({ copiesUpTo }) => copiesUpTo >= this.#last);
+    }
     return deliveries;
   }
 
@@ -175,7 +177,7 @@ export class Journal<Parsed> {
   }
 
   /** What stands beside something lost may be a damaged copy of it: that would be a guess. */
-  #deliver(ordered: readonly (number | Item<Parsed>)[]): Delivery<Parsed>[] {
+  #deliver(ordered: readonly (number | Item<Parsed> | Doubtful)[]): Delivery<Parsed>[] {
     const isLossy = ordered.some(
       (one) => typeof one === "number" && this.#entries.get(one) === "lost",
     );
@@ -183,7 +185,8 @@ export class Journal<Parsed> {
       if (typeof one === "number") return this.#taken(one);
       if (one.kind === "parsed") return one;
       const { text, logLine } = one.candidate;
-      return { kind: isLossy ? "dropped" : "signal", text, logLine };
+      const isDropped = isLossy || one.kind === "doubtful";
+      return { kind: isDropped ? "dropped" : "signal", text, logLine };
     });
   }
 

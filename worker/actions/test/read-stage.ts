@@ -177,8 +177,8 @@ function deliver(reading: Reading, deliveries: readonly Delivery<Parsed>[]): voi
         reader.signalLost();
         break;
       case "dropped":
-        context.log.error(
-          `a signal beside what was lost may be a damaged one, not counted: ${JSON.stringify(one.text)}`,
+        context.log.warning(
+          `what looks like a signal may be a damaged one, not counted: ${JSON.stringify(one.text)}`,
         );
         break;
       case "signal":
