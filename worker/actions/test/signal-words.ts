@@ -19,6 +19,7 @@ export function hasItsWords(name: string, text: string): boolean {
   const words = text.trim().split(/\s+/);
   if (name === "STARTRUN" || name === "ENDRUN") return words.length === 2;
   if (name === "TESTREFERENCE") return words.length === 3;
+  if (name === "TESTSET") return words.length === (words[0] === "START" ? 2 : 1);
   return name !== "TESTCASE" || words.every((word) => word.includes("="));
 }
 
