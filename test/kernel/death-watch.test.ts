@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Console } from "../../worker/console/console.ts";
-import { kernelReportsOf } from "../../worker/kernel/console-kernel.ts";
+import { dutRestarts, kernelReportsOf } from "../../worker/kernel/console-kernel.ts";
 import { watchForDeath } from "../../worker/kernel/death-watch.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 
@@ -148,6 +148,38 @@ describe("a kernel that panicked during the tests", () => {
       evidence: undefined,
     });
     watch.close();
+  });
+
+  test("is dead as well when it panicked before they began, or at the end of those before", () => {
+    for (const isBefore of [true, false]) {
+      const { console, say } = talkingConsole();
+      const last = isBefore ? undefined : watchForDeath(console, never);
+      say(PANIC, END);
+      last?.close();
+      const watch = watchForDeath(console, never);
+      expect(watch.causeOf(new JobFailure("Infrastructure", "no echo"))).toMatchObject({
+        type: "Job",
+        evidence: { line: 0 },
+      });
+      vi.advanceTimersByTime(31_000);
+      expect(watch.signal.reason).toMatchObject({ type: "Job", evidence: { line: 0 } });
+      watch.close();
+    }
+  });
+
+  test("is not what a DUT dies of that was powered on since, or whose tests reported since", () => {
+    const { console, say } = talkingConsole();
+    say(PANIC, END);
+    dutRestarts(console);
+    const first = watchForDeath(console, never);
+    expect(first.hasDied).toBe(false);
+    say(PANIC.replace("99", "100"));
+    first.alive();
+    first.close();
+    const second = watchForDeath(console, never);
+    expect(second.hasDied).toBe(false);
+    second.close();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("is no more of interest when the tests are over", () => {

@@ -14,6 +14,12 @@ export function kernelReportsOf(console: Console): KernelReports {
   return reports;
 }
 
+/** The DUT on a console is powered on or reset now: it has said nothing yet, and what killed its kernel is past. */
+export function dutRestarts(console: Console): void {
+  console.restarts();
+  kernelReportsOf(console).forgetPanic();
+}
+
 /** For a container's console: what a kernel says there is what a test shows of the worker's own. */
 export function ignoreKernel(console: Console): void {
   kernelReportsOf(console).isIgnoring = true;

@@ -43,8 +43,7 @@ export function watchForDeath(
     panic = undefined;
     hasReset = false;
   };
-  reports.testsRun = true;
-  reports.onPanic = (report) => {
+  const beginToDoubt = (report: KernelReport): void => {
     if (panic) return;
     panic = report;
     timer = setTimeout(
@@ -55,6 +54,10 @@ export function watchForDeath(
       if (!isOfKernel(line)) timer?.refresh();
     });
   };
+  reports.testsRun = true;
+  reports.onPanic = beginToDoubt;
+  // Between the login, or the tests before, and these.
+  if (reports.panic) beginToDoubt(reports.panic);
   // It boots, and may do so again and again: what it says is no sign of life of the tests.
   reports.onReset = () => {
     if (!panic || hasReset) return;
@@ -68,7 +71,10 @@ export function watchForDeath(
     },
     signal: AbortSignal.any([signal, dead.signal]),
     alive: (logLine = Infinity) => {
-      if (panic && panic.firstLine < logLine) forget();
+      if (panic && panic.firstLine < logLine) {
+        forget();
+        reports.forgetPanic();
+      }
       reports.forgetResets(logLine);
     },
     causeOf: (error) => {

@@ -67,9 +67,19 @@ export class KernelReports {
     return taken;
   }
 
-  /** What killed the system that started last, but for what happens while tests run. */
+  /** The last panic since the system started, unless somebody knows that it was another's. */
+  get panic(): KernelReport | undefined {
+    return this.#isIgnoring ? undefined : this.#panic;
+  }
+
+  /** The DUT lives, or starts anew. */
+  forgetPanic(): void {
+    this.#panic = undefined;
+  }
+
+  /** As `panic`, but while tests run it may be that of a guest, and death-watch.ts knows more. */
   get causeOfDeath(): KernelReport | undefined {
-    return this.testsRun || this.#isIgnoring ? undefined : this.#panic;
+    return this.testsRun ? undefined : this.panic;
   }
 
   /** The last start of a system while tests ran, of those not taken or forgotten. */
@@ -143,10 +153,8 @@ export class KernelReports {
     report.lastSeen = this.#lines;
     this.#open.push(report);
     if (head.kind === "panic" && !this.#seen.isOld(text)) {
-      const panic = report.report();
-      // While tests run it may be a guest's, and death-watch.ts knows more.
-      if (!this.testsRun) this.#panic = panic;
-      this.onPanic?.(panic);
+      this.#panic = report.report();
+      this.onPanic?.(this.#panic);
     }
     return report;
   }

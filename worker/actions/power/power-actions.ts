@@ -1,3 +1,4 @@
+import { dutRestarts } from "../../kernel/console-kernel.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
@@ -18,7 +19,10 @@ export const powerOn: Action = power({
   name: "power-on",
   keys: ["pre_power_command", "power_on"],
   onFailure: "Unable to power-on",
-  before: async ({ connection }) => connection.find(consoleSlot)?.restarts(),
+  before: async ({ connection }) => {
+    const console = connection.find(consoleSlot);
+    if (console) dutRestarts(console);
+  },
 });
 
 /** `power_off`; a device without that command keeps its power, and nothing is wrong (DISPATCHER.md 14). */
@@ -77,5 +81,5 @@ async function forgetConsole({ connection, signal }: RunContext): Promise<void> 
   const console = connection.find(consoleSlot);
   if (!console?.isOpen) return;
   await console.tryExpect({ everything: /[^]+/g }, { timeoutSeconds: 0, signal });
-  console.restarts();
+  dutRestarts(console);
 }

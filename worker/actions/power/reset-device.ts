@@ -1,6 +1,7 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { pythonRegex } from "../../console/python-regex.ts";
 import { listOfTexts } from "../../host/list-of-texts.ts";
+import { dutRestarts } from "../../kernel/console-kernel.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
@@ -39,7 +40,7 @@ async function reboot(context: RunContext, block: Partial<BootBlock>): Promise<v
   for (const command of commands) await console.sendLine(command);
   const message = pythonRegex(shutdownMessage(job, block));
   await console.expect({ message }, { timeoutSeconds, signal });
-  console.restarts();
+  dutRestarts(console);
   context.record({ commands });
 }
 
