@@ -86,6 +86,7 @@ const signals = (text: string): string[] =>
   text.split(/\r?\n/).filter((line) => /^<LAVA_.*>$/.test(line));
 
 const EXPECTED = [
+  "<LAVA_JOURNAL OFF>",
   "<LAVA_SIGNAL_STARTRUN 0_smoke 7_1.1.2.1>",
   "<LAVA_SIGNAL_STARTTC alive>",
   "<LAVA_SIGNAL_ENDTC alive>",
