@@ -130,6 +130,27 @@ describe("a file of an rclone remote", () => {
     ).rejects.toMatchObject({ type: "Infrastructure" });
   });
 
+  test("on a machine that does not answer is the lab's fault", async () => {
+    const port = await freePort();
+    const pass = execFileSync("rclone", ["obscure", "secret"], { encoding: "utf8" });
+    const down = [
+      "[down]",
+      "type=sftp",
+      "host=127.0.0.1",
+      `port=${port}`,
+      "user=u",
+      `pass=${pass}`,
+    ];
+    const web = ["[web]", "type=http", `url=http://127.0.0.1:${port}/`];
+    writeFileSync(at("down.conf"), [...down, ...web].join("\n"));
+    const rclone = { env: {}, configFile: at("down.conf") };
+    for (const remote of ["down", "web"]) {
+      await expect(probeDownload({ url: `rclone://${remote}/x`, rclone })).rejects.toMatchObject({
+        type: "Infrastructure",
+      });
+    }
+  });
+
   test("ends with its program when the job is canceled", async () => {
     const cancel = new AbortController();
     const progress = (): void => cancel.abort(new Error("canceled"));

@@ -41,6 +41,13 @@ test("a record of 100000 characters or more is replaced by a note; a result stay
   expect(records[1]?.msg).toHaveProperty("skip");
 });
 
+test("a result that is cut short still says which attempt it is of, and that another one follows", () => {
+  const { recorder, records } = recording();
+  const marks = { attempt: "1 of 2", retried: true, attempt_start: 7 };
+  recorder.result({ definition: "s", case: "c", extra: "y".repeat(100_000), ...marks });
+  expect(records[0]?.msg).toMatchObject(marks);
+});
+
 test("secrets are masked wherever they stand, the longer first, and never break the record", () => {
   const key = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA7x9\n-----END KEY-----";
   const { recorder, lines, records } = recording(["top", "top-secret", "lvl", '"', key, "", " "]);

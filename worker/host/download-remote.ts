@@ -53,11 +53,8 @@ export async function probeRemote(request: RemoteRequest): Promise<void> {
     ...(signal ? { signal } : {}),
   });
   if (status === 0 && said.trim() !== "") return;
-  throw unavailable(
-    status === 0 || RCLONE_MISSING.has(status) ? "Job" : "Infrastructure",
-    url,
-    said,
-  );
+  const isMissing = status === 0 || (RCLONE_MISSING.has(status) && !NO_ANSWER.test(said));
+  throw unavailable(isMissing ? "Job" : "Infrastructure", url, said);
 }
 
 type Place =
@@ -107,8 +104,10 @@ async function sizeBySsh(
 
 /** ssh's own exit code, whatever the command there would say. */
 const SSH_FAILED = 255;
-/** rclone: folder or file not found; 1 is said of a remote that the job did not describe well. */
+/** rclone: folder or file not found; 1 is said of a remote that the job did not describe well, but also of one that is down. */
 const RCLONE_MISSING = new Set([1, 2, 3, 4]);
+/** How Go's network library, and so every rclone remote, says that there was no connection. */
+const NO_ANSWER = /\bdial (?:tcp|udp)|connection re(?:fused|set)|no such host|i\/o timeout/;
 
 function output(argv: readonly [string, ...string[]], request: RemoteRequest): Readable {
   return Readable.from(outputOf(argv, request), { objectMode: false });

@@ -207,8 +207,13 @@ export class KernelReports {
   #close(report: OpenReport | undefined, cut: boolean): void {
     if (!report) return;
     this.#open = this.#open.filter((one) => one !== report);
-    if (this.#kept.length < MAX_KEPT) this.#kept.push(report.report(cut));
-    else this.#omitted++;
+    const closed = report.report(cut);
+    if (this.#kept.length === MAX_KEPT) {
+      this.#omitted++;
+      if (closed.kind !== "panic") return;
+      this.#kept.pop();
+    }
+    this.#kept.push(closed);
   }
 
   #closeAll(): void {

@@ -62,7 +62,9 @@ function shortened({ lvl, msg }: LogRecord, chars: number): LogRecord["msg"] {
   if (typeof msg === "string" || Array.isArray(msg)) return `<${note}>`;
   if (lvl !== "results") return { skip: note };
   const { definition, case: name, result, level, error_type } = msg;
-  return { definition, case: name, result, level, error_type, skip: note };
+  const { attempt, retried, attempt_start } = msg;
+  const marks = { attempt, retried, attempt_start };
+  return { definition, case: name, result, level, error_type, ...marks, skip: note };
 }
 
 /**
