@@ -142,7 +142,8 @@ describe("a file of an rclone remote", () => {
       `pass=${pass}`,
     ];
     writeFileSync(at("down.conf"), down.join("\n"));
-    const rclone = { env: {}, configFile: at("down.conf") };
+    const env = { RCLONE_LOW_LEVEL_RETRIES: "1" };
+    const rclone = { env, configFile: at("down.conf") };
     await expect(probeDownload({ url: "rclone://down/x", rclone })).rejects.toMatchObject({
       type: "Infrastructure",
     });
