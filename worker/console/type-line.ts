@@ -4,8 +4,8 @@ import { withoutKernelLines } from "./kernel-lines.ts";
 
 export interface TypingOptions {
   /**
-   * What makes the far side forget the line that is being typed: `ctrl-c` a bootloader, `ctrl-u` whatever edits lines as a
-   * terminal does, `escape` a UEFI shell. Undefined: its echo can't be compared, the line is typed blindly.
+   * What makes the far side forget the line that is being typed: `ctrl-c` a bootloader, `ctrl-u` a shell or whatever else is on
+   * a terminal, `ctrl-e-u` an editor of lines that Ctrl-C would leave, `escape` a UEFI shell. Undefined: the line is typed blindly.
    */
   readonly discard: Discard | undefined;
   readonly log: { warning(text: string): void; debug(text: string): void };
@@ -18,13 +18,14 @@ export interface TypingOptions {
   readonly onlyKnown?: boolean;
 }
 
-export type Discard = "ctrl-c" | "ctrl-u" | "escape";
+export type Discard = "ctrl-c" | "ctrl-u" | "ctrl-e-u" | "escape";
 
 /** `checked`: the far side has the line as it was meant; `unchecked`: nobody knows. */
 export type Typed = "checked" | "unchecked";
 
 const MAX_TYPED = 8;
-/** Who echoed before may be held up once or twice. */
+/** Who echoed before may be held up, twice. */
+const HELD_UP_MS = 1500;
 const MAX_SILENT = 3;
 /** Something else came than what was typed: it is over once nothing came for this long. */
 const DAMAGED_MS = 100;
@@ -37,7 +38,7 @@ const PATIENCE_MS = { none: 600, partial: 500, damaged: DAMAGED_MS, whole: 0 };
  * A line end is answered at once; one that is not was lost. A bootloader may take an empty line for the last command
  * again: nothing is hasty there.
  */
-const ENTER_MS = { "ctrl-c": 3000, "ctrl-u": 1000, escape: 3000 };
+const ENTER_MS = { "ctrl-c": 3000, "ctrl-u": 1000, "ctrl-e-u": 3000, escape: 3000 };
 const MAX_ENTERS = 3;
 const MAX_LATE = 2;
 /** Longer lines are typed and compared in pieces where the far side shows only part of a line. */
@@ -94,14 +95,14 @@ export async function typeLine(
   }
   const { characterDelayMs } = console;
   try {
-    for (let typed = 1; ; typed++) {
+    for (let typed = 1, silent = 0; ; typed++) {
       console.characterDelayMs = Math.max(characterDelayMs, typed < 3 ? 0 : 2 * (typed - 2));
       const began = console.received;
       const echo = await typePieces(console, line, side, options);
       if (echo === "whole") {
         [side.odd, side.hasEchoed] = [0, true];
         if (await endLine(console, discard, options)) return "checked";
-      } else if (echo === "silent" && (!side.hasEchoed || typed === MAX_SILENT)) {
+      } else if (echo === "silent" && (!side.hasEchoed || ++silent === MAX_SILENT)) {
         await console.endLine();
         return isBlind(console, line, side, log);
       }
@@ -171,8 +172,10 @@ async function typePieces(
       if (!side.scrolls) return false;
       return compareEcho(shown, piece) === "whole" || showsEnd(shown, typed, piece.length + 1);
     };
-    const patience = (): number =>
-      PATIENCE_MS[compareEcho(console.textSince(from), typed, prompts)];
+    const patience = (): number => {
+      const echo = compareEcho(console.textSince(from), typed, prompts);
+      return echo === "none" && side.hasEchoed ? HELD_UP_MS : PATIENCE_MS[echo];
+    };
     if (await becomes(console, isWhole, patience, signal)) continue;
     const all = console.textSince(from);
     if (compareEcho(all, typed, prompts) === "none") return "silent";
@@ -209,8 +212,19 @@ async function endLine(
   return true;
 }
 
-/** Control characters: XON, in case the line was stopped; to the line's end; forget all before it. */
-const DISCARDING = { "ctrl-c": "\x03", "ctrl-u": "\x11\x05\x15", escape: "\x1b" } as const;
+/** Ctrl-E and Ctrl-U: to the line's end, forget all before it. */
+const KILL_LINE = "\x05\x15";
+
+function discardingKeys(discard: Discard, shown: string): string {
+  if (discard === "ctrl-c") return "\x03";
+  if (discard === "escape") return "\x1b";
+  if (discard === "ctrl-e-u") return KILL_LINE;
+  // After a line end a shell may have begun a new line of an open quote, which only Ctrl-C leaves.
+  if (shown.includes("\n")) return "\x03";
+  // A terminal that says nothing may have been stopped: Ctrl-Q, which makes some take the next character as it is.
+  return shown === "" ? `\x11${KILL_LINE}${KILL_LINE}` : KILL_LINE;
+}
+
 const MAX_DISCARDS = 4;
 
 /** Has the far side forget what was typed; false when it says nothing to that. */
@@ -220,8 +234,7 @@ async function discardLine(
   discard: Discard,
   { signal }: TypingOptions,
 ): Promise<boolean> {
-  // After a line end a shell may have begun a new line of an open quote, which only Ctrl-C leaves.
-  const keys = discard === "ctrl-u" && shown.includes("\n") ? "\x03" : DISCARDING[discard];
+  const keys = discardingKeys(discard, shown);
   let isAnswer = false;
   for (let typed = 1; typed <= MAX_DISCARDS && !isAnswer; typed++) {
     const from = console.received;

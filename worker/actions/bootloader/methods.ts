@@ -41,15 +41,25 @@ const METHODS = {
     discard: "ctrl-c",
   },
   depthcharge: { prompt: "dpch:", finalMessage: "Starting kernel" },
-  grub: { interruptPrompt: "for a command-line", interruptCharacter: "c", prompt: "grub>" },
-  "grub-efi": { interruptPrompt: "for a command-line", interruptCharacter: "c", prompt: "grub>" },
+  grub: {
+    interruptPrompt: "for a command-line",
+    interruptCharacter: "c",
+    prompt: "grub>",
+    discard: "ctrl-e-u",
+  },
+  "grub-efi": {
+    interruptPrompt: "for a command-line",
+    interruptCharacter: "c",
+    prompt: "grub>",
+    discard: "ctrl-e-u",
+  },
   ipxe: {
     interruptPrompt: "Press Ctrl-B for the iPXE command line",
     interruptControl: ["b"],
     prompt: "iPXE>",
     discard: "ctrl-c",
   },
-  uefi: { prompt: "Shell>", lineEnd: "\r\n" },
+  uefi: { prompt: "Shell>", lineEnd: "\r\n", discard: "escape" },
   "uefi-menu": { prompt: "Shell>" },
 } as const satisfies Record<string, Defaults>;
 
