@@ -64,6 +64,7 @@ describe.skipIf(lacksForShells()).each(DUT_SHELLS)("the test shell under %s", (s
   test("takes no signal of its tests' that is torn: its words may be anybody's", async () => {
     const torn = [
       "<LAVA_SIGNAL_TESTREFERENCE one facpufreq: CPU0: freq 1200000 kHz > max",
+      "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=t\u{fffd}o RESULT=pass>",
       "<LAVA_SIGNAL_TESTSET START grofirmware: loading <brcm/brcmfmac43430-sdio.txt>",
     ];
     const ran = await runOnShell({
@@ -75,7 +76,7 @@ describe.skipIf(lacksForShells()).each(DUT_SHELLS)("the test shell under %s", (s
     expect(ran.results.some((one) => "set" in one)).toBe(false);
     expect(
       ran.messages.filter((text) => text.startsWith("a signal that is not whole")),
-    ).toHaveLength(2);
+    ).toHaveLength(3);
   });
 
   test("prints plain signals for what its sum can't hold, and where the journal is off", async () => {

@@ -16,12 +16,16 @@ export const isTrace = (lineBefore: string): boolean => /^\s*\++ \S/.test(lineBe
  * to a `>` of the kernel's: it must not end a job that a test's own one would.
  */
 export function hasItsWords(name: string, text: string): boolean {
+  if (GARBLED.test(text)) return false;
   const words = text.trim().split(/\s+/);
   if (name === "STARTRUN" || name === "ENDRUN") return words.length === 2;
   if (name === "TESTREFERENCE") return words.length === 3;
   if (name === "TESTSET") return words.length === (words[0] === "START" ? 2 : 1);
   return name !== "TESTCASE" || words.every((word) => word.includes("="));
 }
+
+/** Control characters other than a line's, and what stands for bytes that are no UTF-8. */
+const GARBLED = /[\0-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd]/;
 
 /** The case of a `TESTCASE` signal, checked; `problem` when it can't be a result. */
 export interface TestCase {
