@@ -29,6 +29,8 @@ const PANIC = `\r
 export function cutLine(cut: Cut | undefined, reset: () => void = () => {}): CutLine {
   let said = "";
   let isCut = false;
+  /** It was reset, and boots. */
+  let isReborn = false;
   const place = (): number => {
     if (!cut) return Infinity;
     const starts = said.matchAll(/<LAVA_SIGNAL_(?!RETRUNCODE)[^\n]*\n/g);
@@ -41,17 +43,21 @@ export function cutLine(cut: Cut | undefined, reset: () => void = () => {}): Cut
     wrap: (inner) => ({
       onData: (listener) => {
         inner.onData((bytes) => {
-          if (isCut) return cut?.how === "reset" ? listener(bytes) : undefined;
+          if (isCut && cut?.how !== "reset") return;
           const before = said.length;
-          said += Buffer.from(bytes).toString("latin1");
+          if (!isReborn) said += Buffer.from(bytes).toString("latin1");
+          if (isCut) {
+            isReborn ||= said.includes("Linux version");
+            return listener(bytes);
+          }
           const end = place();
           isCut = end <= said.length;
-          if (isCut) said = said.slice(0, end);
+          // A button takes a moment to be pressed: until then the DUT goes on.
+          if (isCut && cut?.how === "reset") reset();
+          else if (isCut) said = said.slice(0, end);
           if (said.length > before) listener(Buffer.from(said.slice(before), "latin1"));
-          if (!isCut) return;
-          if (cut?.how === "panic") listener(Buffer.from(PANIC));
-          if (cut?.how === "closed") void inner.close();
-          if (cut?.how === "reset") reset();
+          if (isCut && cut?.how === "panic") listener(Buffer.from(PANIC));
+          if (isCut && cut?.how === "closed") void inner.close();
         });
       },
       onEnd: (listener) => inner.onEnd(listener),

@@ -73,6 +73,7 @@ const TYPES: Readonly<Record<RunKind, string>> = {
 
 /** Of a DUT that is alive, a run never takes this long. */
 const ALIVE_SECONDS = 180;
+/** Of one that falls silent, or boots again: a shell comes to that place in this time, a guest in three times that. */
 const SILENT_SECONDS = 20;
 
 /** The kind of a seed's run: seven of ten are plain. */
@@ -95,7 +96,7 @@ export async function noisyRun(options: NoisyRun): Promise<NoisyRan> {
     const line = cutLine(cut, () => used.reset?.());
     const ran = await runSuite(folder, suite, used, {
       journal,
-      seconds: kind === "silent" || kind === "reset" ? SILENT_SECONDS : ALIVE_SECONDS,
+      seconds: isWaitedFor(kind) ? SILENT_SECONDS * (dut ? 3 : 1) : ALIVE_SECONDS,
       open: async () => {
         const inner = line.wrap(await used.open());
         const noise = typicalNoise(seed, factor);
@@ -107,9 +108,13 @@ export async function noisyRun(options: NoisyRun): Promise<NoisyRan> {
     const scored = score(truth, recordsOf(ran, suite), ran.outcome, saidLost(ran, line.said()));
     return { ...scored, seed, kind, log: logOf(ran) };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    // What a DUT that lost its terminal still runs may write for a moment.
+    await rm(folder, { recursive: true, force: true, maxRetries: 20 });
   }
 }
+
+/** Only the end of its time ends it. */
+const isWaitedFor = (kind: RunKind): boolean => kind === "silent" || kind === "reset";
 
 function cutOf(seed: number, kind: RunKind): Cut | undefined {
   if (kind === "plain" || kind === "raise") return undefined;
