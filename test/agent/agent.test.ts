@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { jobDirectory } from "../../worker/host/job-directory.ts";
 import { systemClock, type Clock } from "../../worker/agent/clock.ts";
@@ -203,6 +204,19 @@ describe("cancel", () => {
     await bench.untilJobs((names) => names.length === 0);
     expect(bench.processesOf(1)).toEqual([]);
   });
+});
+
+test("a job that is to be forgotten while its files go is told of as gone: the control plane waits for that", async () => {
+  const job = submit(1, { log: 1 }, { wait: "on" }, { result: "pass" });
+  bench.start(plane.url);
+  await plane.until(() => job.lines.length === 1);
+  const pile = path.join(jobDirectory(bench.workDir, 1).root, "pile");
+  mkdirSync(pile);
+  // They take longer to remove than a few syncs.
+  for (let n = 0; n < 20_000; n++) writeFileSync(path.join(pile, String(n)), "");
+  bench.go(1, "on");
+  await plane.finished(1);
+  await plane.until(() => plane.syncs.at(-1)?.runners.length === 0);
 });
 
 describe("a runner that dies", () => {

@@ -53,9 +53,12 @@ export class JobKeeper {
     return this.#state === "running" && !readRunner(this.#job.dir.runner);
   }
 
-  /** Whether the control plane knows the job's end from us, and so that nothing of it is left here. */
+  /**
+   * Whether the control plane knows the job's end from us, and so that nothing of it is left here. One that wants it to be
+   * forgotten waits to hear that it is: it may send the job again.
+   */
   get isDelivered(): boolean {
-    return this.#isDelivered;
+    return this.#isDelivered && !this.#isForgotten;
   }
 
   set isWatched(watched: boolean) {
