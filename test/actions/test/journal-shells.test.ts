@@ -61,6 +61,15 @@ describe.skipIf(lacksForShells()).each(DUT_SHELLS)("the test shell under %s", (s
     expect(found.slice(1, -2).toSorted()).toEqual(expected);
   });
 
+  test("is not to be interrupted by noise where it may be asked in the middle of tests", async () => {
+    const look = "if stty -a | grep -q -e '-isig'; then echo deaf; else echo hears; fi";
+    const ran = await runOnShell({ shell, steps: [[look]] });
+    expect(ran.outcome.result).toBe("pass");
+    const isAsked = ran.messages.some((text) => text.includes("<LAVA_JOURNAL STARTS POLLS>"));
+    expect(isAsked).toBe(shell !== "dash");
+    expect(ran.messages).toContain(isAsked ? "deaf" : "hears");
+  });
+
   test("takes no signal of its tests' that is torn: its words may be anybody's", async () => {
     const torn = [
       "<LAVA_SIGNAL_TESTREFERENCE one facpufreq: CPU0: freq 1200000 kHz > max",

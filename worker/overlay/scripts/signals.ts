@@ -6,7 +6,7 @@ export const signalScripts: Readonly<Record<string, string>> = {
 dir=\${1:-/lava}
 dir=\${dir%/}
 lava=$(dirname "$dir")
-kernel_log=
+kernel_log= terminal=
 finish() {
   trap - EXIT INT TERM
   # After signals in the kernel's log the end goes there too, or it could overtake them.
@@ -14,6 +14,7 @@ finish() {
   signal "<LAVA_TEST_RUNNER EXIT>"
   handshake ENDS
   [ ! -d "$LAVA_JOURNAL" ] || j_say DONE
+  [ -z "$terminal" ] || stty "$terminal"
   exit 0
 }
 start_journal() {
@@ -42,6 +43,10 @@ if [ "$(printf 'x\n' | (read -t 0 && IFS= read -t 1 -r word && echo "$word") 2>/
 fi
 export LAVA_JOURNAL LAVA_JOURNAL_POLLS
 handshake "STARTS\${LAVA_JOURNAL_POLLS:+ POLLS}"
+# What the runner asks in the middle of a definition may arrive as a Ctrl-C, which would end the tests.
+if [ -n "$LAVA_JOURNAL_POLLS" ] && [ -t 0 ] && terminal=$(stty -g 2>/dev/null); then
+  stty -isig -ixon eof undef 2>/dev/null || stty -isig -ixon
+fi
 
 PATH="$lava/bin:$PATH"
 SHELL=\${SHELL:-/bin/sh}
