@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startLossyWire } from "../support/lossy-wire.ts";
 import { methodPage, type MethodPage } from "../support/method-page.ts";
 import { pageOnBed } from "../support/page-on-bed.ts";
 import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
@@ -24,20 +25,27 @@ type Start = (folder: string, say: (line: string) => void) => Promise<PcBed>;
 const patient = (job: string): string =>
   job.replace(/^timeouts:\n/m, "timeouts:\n  actions: {bootloader-interrupt: {minutes: 4}}\n");
 
-/** The page's job on the bed, with its files; `edit` changes the job. */
+/** What is typed loses a character behind each of these. */
+const LOSES_BEHIND = ["insmod li", "linux (tf", "dhcp n", "kernel tf", "ifconfig -", "tftp 10.0"];
+
+/** The page's job on the bed, with its files, over a wire that loses characters; `edit` changes the job. */
 async function runPage(
   start: Start,
   page: MethodPage,
   edit = (job: string): string => job,
 ): Promise<BedRan> {
   const bed = await start(folder, () => {});
+  const dictionary = pageOnBed(page.dictionary, bed);
+  const [, port = ""] = /connection_command = '.*:(\d+)'/.exec(dictionary) ?? [];
+  const wire = await startLossyWire(Number(port), LOSES_BEHIND);
   try {
     return await runOnBed({
       job: patient(edit(page.job.replaceAll("http://files.example.com/", bed.files))),
-      dictionary: pageOnBed(page.dictionary, bed),
+      dictionary: dictionary.replace(`:${port}'`, `:${wire.port}'`),
       dispatcher: bed.dispatcher,
     });
   } finally {
+    await wire.close();
     await bed.close();
   }
 }

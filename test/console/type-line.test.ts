@@ -72,7 +72,6 @@ async function typeInNoise(
   const warning = (text: string): void => void (again += Number(text.includes("typing it again")));
   const { signal } = new AbortController();
   const wait = { signal, log: { warning, debug: () => {} }, timeoutSeconds: 60, nudges: true };
-  await expectPrompt(console, prompts, wait);
   for (let n = 1; n <= LINES; n++) {
     const typing = { ...wait, discard: "ctrl-u", prompts: [prompts.prompt] } as const;
     await typeLine(console, `echo ${lineOf(n)} >> ran`, typing);
