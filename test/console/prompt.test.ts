@@ -131,6 +131,15 @@ describe("a prompt", () => {
     expect((await wait).name).toBe("prompt");
   });
 
+  test("of an idle shell that a message hides wholly is asked for, too", async () => {
+    const dut = fakeDut();
+    dut.say("ro\u0013t@dut:~# audit: type=1400\r\n");
+    const wait = expectPrompt(dut.console, PROMPTS, dut.options({ nudges: "idle", nudgeMs: 30 }));
+    await expect.poll(() => dut.typed).toEqual(["\n"]);
+    dut.say("root@dut:~# ");
+    expect((await wait).name).toBe("prompt");
+  });
+
   test("may reach over several lines, and stand before the end of the connection", async () => {
     const dut = fakeDut();
     dut.say("text\r\nready\r\n> ");

@@ -16,8 +16,11 @@ export interface PromptOptions {
   readonly patienceMs?: number;
   /** Leaves what was found to be found again. */
   readonly keepMatch?: boolean;
-  /** Types an empty line when the last line may be what is left of a prompt: for shells and logins. */
-  readonly nudges?: boolean;
+  /**
+   * Types an empty line when the last line may be what is left of a prompt: for shells and logins. `idle`: also when it
+   * has ended, as the far side is known to have nothing else to do than to show one.
+   */
+  readonly nudges?: boolean | "idle";
   /** After so many milliseconds of silence. */
   readonly nudgeMs?: number;
 }
@@ -148,7 +151,8 @@ export class PromptWait {
     const { nudges = false, nudgeMs = NUDGE_MS } = this.#options;
     const silent = this.#console.silentMs;
     const early = this.#early;
-    const mayNudge = nudges && this.#isUnfinished && this.#nudges < MAX_NUDGES;
+    const isLeft = this.#isUnfinished || nudges === "idle";
+    const mayNudge = nudges && isLeft && this.#nudges < MAX_NUDGES;
     return [
       this.#damaged ? silentMs / 4 - silent : Infinity,
       early ? silentMs - silent : Infinity,
@@ -173,7 +177,7 @@ export class PromptWait {
     }
     if (nudgeMs <= 0) {
       this.#nudges += 1;
-      log.warning("the last line has not ended and is no prompt: typing an empty line");
+      log.warning("what came last is no prompt: typing an empty line");
       void this.#console.sendLine("").catch(() => {});
     }
     return undefined;

@@ -80,7 +80,7 @@ export async function exitCode(shell: Shell, command: string): Promise<number | 
     if (found.name === "code") {
       const code = Number(found.match[1]);
       if (shell.prompts.length > 0)
-        await expectPrompt(console, prompts, { ...shell, nudges: true });
+        await expectPrompt(console, prompts, { ...shell, nudges: "idle" });
       if (code === 0 || seen.has(code)) return code;
       seen.add(code);
     }
