@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { journalSum } from "../../worker/actions/test/journal-lines.ts";
 import { definitionTest } from "../../worker/actions/test/test-shell.ts";
 import { Console } from "../../worker/console/console.ts";
 import { processTransport } from "../../worker/drivers/process-transport.ts";
@@ -264,6 +265,24 @@ ${ended}`,
       ["x", "fail"],
       ["b", "fail"],
     ]);
+  });
+
+  test("whose DUT goes away tells what came torn, also behind entries that it gave again", async () => {
+    const line = (number: number, text: string): string =>
+      `${text} ~9.${number}.${journalSum(`9.${number} ${text}`)}~`;
+    const result = "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>";
+    const ran = await runTests(
+      `${line(0, "<LAVA_JOURNAL STARTS>")}
+${line(1, started)}
+${line(3, "<LAVA_SIGNAL_TESTSET STOP>")}
+<LAVA_SIGNAL_TEST[   12.345678] usb 1-1: new device
+CASE TEST_CASE_ID=b RESULT=pass> ~9.4.1-2
+${line(2, result)}`,
+      { expectExit: false },
+    );
+    expect(cases(ran)).toMatchObject([{ case: "a", result: "pass" }]);
+    const journal = cases(ran, "lava").find((record) => record["case"] === "test-journal");
+    expect(journal).toMatchObject({ result: "fail", extra: { lost: "4-" } });
   });
 
   test("whose DUT goes away is the lab's fault, and what arrived stands", async () => {

@@ -61,6 +61,11 @@ export class Journal<Parsed> {
     return this.#polls;
   }
 
+  /** The last entry that the DUT is known to have; 0 for none. */
+  get last(): number {
+    return this.#last;
+  }
+
   /** The first entry that was not delivered. */
   get next(): number {
     return this.#next;

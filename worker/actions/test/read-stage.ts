@@ -15,7 +15,7 @@ interface Reading {
   /** Called for everything that shows that the test shell lives. */
   readonly alive: (logLine: number) => void;
   readonly lost: number[];
-  /** Where, on the console, the last intact line of the journal ended. */
+  /** Where, on the console, the last intact line of the journal ended that was not asked for. */
   intactUpTo: number;
   /** All tests have run, and all that the DUT had to say of them is here. */
   isOver: boolean;
@@ -78,7 +78,7 @@ export async function readStage(
 /** Whether the DUT went away after it began to print one more entry, or printed one that nothing intact has followed. */
 function hasTornEnd({ console, journal, isOver, intactUpTo }: Reading): boolean {
   if (journal.id === undefined || isOver) return false;
-  const unknown = console.textSince(intactUpTo).replace(OF_TESTS, "");
+  const unknown = console.textSince(intactUpTo).replace(JOURNALLED, "").replace(OF_TESTS, "");
   return new RegExp(`<LAVA|LAVA_S|_SIGNAL_|\\b${journal.id}\\.\\d+\\.`).test(unknown);
 }
 
@@ -115,7 +115,8 @@ async function heard(reading: Reading, found: Match<string>): Promise<void> {
   const word = line && journalWord(line);
   if (line) {
     alive(logLine);
-    reading.intactUpTo = console.consumed;
+    // What was asked for comes behind what may have been torn.
+    if (word || line.number > journal.last) reading.intactUpTo = console.consumed;
   }
   if (line && word) {
     const { deliveries, answer } = journal.told(word, line);
@@ -162,7 +163,12 @@ async function type(reading: Reading, text: string): Promise<void> {
   const { console, typed } = reading;
   if (typed?.text === text && performance.now() - typed.at < AGAIN_MS) return;
   reading.typed = { text, at: performance.now() };
-  await console.sendLine(text);
+  try {
+    await console.sendLine(text);
+  } catch (error) {
+    // A connection that closed still has to be read to its end.
+    if (isOfTheJob(error)) throw error;
+  }
 }
 
 function deliver(reading: Reading, deliveries: readonly Delivery<Parsed>[]): void {
