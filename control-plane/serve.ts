@@ -61,8 +61,9 @@ export async function serve({
     throw error;
   }
   const rounds: Rounds = {};
+  const upSince = realSystem.now();
   const ticking = setInterval(() => {
-    tick(lab.deps, rounds)
+    tick(lab.deps, rounds, upSince)
       .then(() => lab.removeExpired())
       .catch((error: unknown) => realSystem.log("tick failed", { error: String(error) }));
   }, TICK_MS);

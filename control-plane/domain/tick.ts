@@ -23,19 +23,20 @@ export interface Rounds {
 /**
  * Sweeps what no event announces: silent workers, leases, queue time-outs. Called every minute or more often. It
  * also goes round the device types and workers, a few at a time, in case an event was lost. In a closed lab it does
- * nothing: nobody can be heard of there.
+ * nothing: nobody can be heard of there. `upSince`, in ms: nobody can have been heard of before; a lease begins then at the
+ * earliest, as a control plane that was away is not its workers' silence.
  */
-export async function tick(deps: Deps, rounds: Rounds = {}): Promise<void> {
+export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promise<void> {
   if (await findClosed(deps)) return;
   const now = deps.system.now();
   const due = { to: `${new Date(now).toISOString()}~` };
   for await (const { data } of queryAll<WorkerRecord>(deps, "i2", "attention", due)) {
-    await attend(deps, data.name, now);
+    await attend(deps, data.name, { now, upSince });
   }
   await endQueueTimeouts(deps, now);
   await goRound<WorkerRecord>(deps, rounds, "workers", async ({ name, attend_at }) => {
     // One that says when to look at it was found above. An older version writes workers that don't.
-    if (attend_at === undefined) await attend(deps, name, now);
+    if (attend_at === undefined) await attend(deps, name, { now, upSince });
   });
   await goRound<DeviceTypeRecord>(deps, rounds, "deviceTypes", ({ name }) =>
     requestLostPass(deps, name),
@@ -73,13 +74,18 @@ async function requestLostPass(deps: Deps, deviceType: string): Promise<void> {
  * Does what a worker's silence asks for, if it is silent, and says when to look again: when it would become silent,
  * then when the lease of its jobs ends, then no more.
  */
-async function attend(deps: Deps, name: string, now: number): Promise<void> {
+async function attend(
+  deps: Deps,
+  name: string,
+  { now, upSince }: { now: number; upSince: number },
+): Promise<void> {
   await retrying(async () => {
     const item = await deps.table.get<WorkerRecord>(workerKey(name));
     const { last_sync, silent_after } = item?.data ?? {};
     if (!item || last_sync === undefined || silent_after === undefined) return;
     const isSilent = Date.parse(silent_after) <= now;
-    const leaseEnds = Date.parse(last_sync) + deps.settings.jobLeaseSeconds * 1000;
+    const heardOf = Math.max(Date.parse(last_sync), upSince);
+    const leaseEnds = heardOf + deps.settings.jobLeaseSeconds * 1000;
     const isOver = isSilent && leaseEnds <= now;
     if (isOver) await takeBackJobs(deps, name);
     const before = item.data;

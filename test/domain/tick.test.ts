@@ -85,6 +85,19 @@ describe("a job whose worker is silent past the lease", () => {
     expect((await lab.job(id)).state).toBe("Running");
   });
 
+  test("is not taken back when it was the control plane that was away: then its lease begins anew", async () => {
+    lab.pass(3600);
+    const upSince = lab.deps.system.now();
+    const later = async (seconds: number) => {
+      lab.pass(seconds);
+      await tick(lab.deps, {}, upSince);
+      return (await lab.job(id)).state;
+    };
+    expect(await later(10)).toBe("Running");
+    expect(await later(589)).toBe("Running");
+    expect(await later(1)).toBe("Finished");
+  });
+
   test("ends as the lab's fault, and its device is held until the worker is heard of", async () => {
     await sweep(600);
     expect(await lab.job(id)).toMatchObject({
