@@ -208,7 +208,7 @@ function truthOf(suite: Suite, kind: RunKind, said: string, isCut: boolean): Tru
   return { reported, outcome: TYPES[kind] };
 }
 
-/** The whole line of a signal has left the DUT. */
+/** All words of a signal have left the DUT. */
 const hasSaid = (said: string, { definition, case: name }: ExpectedResult): boolean =>
   new RegExp(`<LAVA_SIGNAL_TEST(CASE TEST_CASE_ID=|REFERENCE )${name} [^\n]*\n`).test(
     partOf(said, definition),
@@ -241,8 +241,9 @@ function saidLost({ results }: Ran, said: string): SaidLost {
   const isListed = numbersIn(String(lost));
   const isLost = (number: number): boolean => isListed(number) || number > Number(unknown_after);
   const some = (words: string, within = said): boolean => {
-    const entries = new RegExp(`${words}[^\n]*> ~\\d+\\.(\\d+)\\.[\\d-]+~`, "g");
-    return [...within.matchAll(entries)].some((entry) => isLost(Number(entry.at(-1))));
+    const entries = new RegExp(`${words}[^\n>]*>(?: ~\\d+\\.(\\d+)\\.[\\d-]+~)?`, "g");
+    // One that was cut in its tail is the last.
+    return [...within.matchAll(entries)].some(([, number]) => isLost(Number(number ?? Infinity)));
   };
   return {
     result: ({ definition, case: name }) =>
