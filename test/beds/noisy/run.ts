@@ -210,7 +210,7 @@ function truthOf(suite: Suite, kind: RunKind, said: string, isCut: boolean): Tru
 
 /** All words of a signal have left the DUT. */
 const hasSaid = (said: string, { definition, case: name }: ExpectedResult): boolean =>
-  new RegExp(`<LAVA_SIGNAL_TEST(CASE TEST_CASE_ID=|REFERENCE )${name} [^\n]*\n`).test(
+  new RegExp(`<LAVA_SIGNAL_TEST(CASE TEST_CASE_ID=|REFERENCE )${name} [^\n>]*>`).test(
     partOf(said, definition),
   );
 
@@ -223,7 +223,7 @@ function partOf(said: string, definition: string): string {
 }
 
 const hasEnded = (said: string, run: string): boolean =>
-  new RegExp(`<LAVA_SIGNAL_ENDRUN ${run} [^\n]*\n`).test(said);
+  new RegExp(`<LAVA_SIGNAL_ENDRUN ${run} [^\n>]*>`).test(said);
 
 /** Records of the suite: cases, and the runs of its definitions. */
 function recordsOf({ results }: Ran, { definitions }: Suite): Record<string, unknown>[] {
