@@ -126,7 +126,7 @@ describe("a prompt", () => {
     const dut = fakeDut();
     dut.say("roo");
     const wait = expectPrompt(dut.console, PROMPTS, dut.options({ nudges: true, nudgeMs: 30 }));
-    await expect.poll(() => dut.typed).toEqual(["\n"]);
+    await expect.poll(() => dut.typed).toContain("\n");
     dut.say("\r\nroot@dut:~# ");
     expect((await wait).name).toBe("prompt");
   });
@@ -135,7 +135,7 @@ describe("a prompt", () => {
     const dut = fakeDut();
     dut.say("ro\u0013t@dut:~# audit: type=1400\r\n");
     const wait = expectPrompt(dut.console, PROMPTS, dut.options({ nudges: "idle", nudgeMs: 30 }));
-    await expect.poll(() => dut.typed).toEqual(["\n"]);
+    await expect.poll(() => dut.typed).toContain("\n");
     dut.say("root@dut:~# ");
     expect((await wait).name).toBe("prompt");
   });
