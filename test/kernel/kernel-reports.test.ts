@@ -471,6 +471,8 @@ describe("a kernel's report", () => {
     "[  104.201377] Kernell panic - not syncing: oh",
     "[  104.201377] Kernel panic - n\u{fffd}ot syncing: oh",
     "el panic - not syncing: oh",
+    "nic - not syncing: oh",
+    "- not syncing: oh",
     "[  104.203519] ---[ end Kernel panic - \u{fffd}not syncing: oh ]---",
   ])("of a panic is known by what noise has left of its words: %s", (line) => {
     expect(reportsIn([line])).toMatchObject([{ kind: "panic" }]);

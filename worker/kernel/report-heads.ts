@@ -30,7 +30,7 @@ export const REPORT_HEADS: readonly ReportHead[] = [
   {
     kind: "panic",
     // Nothing comes after it that would tell: it is known by either half of its words, should noise have hit the other.
-    start: /^(?:Kernel panic - |\w{1,8} panic - not syncing)/,
+    start: /^(?:Kernel panic - |(?:\w{1,8} )?\w{0,8} ?- not syncing: )/,
     end: /^---\[ end Kernel panic|^Rebooting in \d+ seconds/,
   },
   { kind: "kasan", start: /^BUG: KASAN: /, end: RULE },
@@ -110,4 +110,4 @@ export const START_OF_SYSTEM = /^(?:U-Boot SPL 20\d\d|Linux version \d)/;
  * Stands in every line that `REPORT_HEADS`, `PANIC_END` or `START_OF_SYSTEM` may fit. Lines without it cost no more than this.
  */
 export const MAY_BE_HEAD =
-  /cut here|BUG|WARNING:|INFO:|UBSAN:|Kernel panic| panic - not syncing|Oops|Internal error|Unable to|nhandled fault|nsufficient stack|SError|Bad mode|\[#|LOCKUP|invoked oom|list_(?:add|del) |refcount_t:|kmemleak:|Linux version|U-Boot SPL/;
+  /cut here|BUG|WARNING:|INFO:|UBSAN:|Kernel panic|- not syncing|Oops|Internal error|Unable to|nhandled fault|nsufficient stack|SError|Bad mode|\[#|LOCKUP|invoked oom|list_(?:add|del) |refcount_t:|kmemleak:|Linux version|U-Boot SPL/;
