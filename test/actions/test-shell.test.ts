@@ -267,23 +267,28 @@ ${ended}`,
     ]);
   });
 
-  test("whose DUT goes away tells what came torn, also behind entries that it gave again", async () => {
-    const line = (number: number, text: string): string =>
-      `${text} ~9.${number}.${journalSum(`9.${number} ${text}`)}~`;
-    const result = "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>";
-    const ran = await runTests(
-      `${line(0, "<LAVA_JOURNAL STARTS>")}
+  test.each([
+    "<LAVA_SIGNAL_TEST[   12.345678] usb 1-1: new device\nCASE TEST_CASE_ID=b RESULT=pass> ~9.4.1-2",
+    "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=b RRESULT=pass> ~9.4.1-2~",
+  ])(
+    "whose DUT goes away tells what came torn, also behind entries that it gave again: %s",
+    async (torn) => {
+      const line = (number: number, text: string): string =>
+        `${text} ~9.${number}.${journalSum(`9.${number} ${text}`)}~`;
+      const result = "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>";
+      const ran = await runTests(
+        `${line(0, "<LAVA_JOURNAL STARTS>")}
 ${line(1, started)}
 ${line(3, "<LAVA_SIGNAL_TESTSET STOP>")}
-<LAVA_SIGNAL_TEST[   12.345678] usb 1-1: new device
-CASE TEST_CASE_ID=b RESULT=pass> ~9.4.1-2
+${torn}
 ${line(2, result)}`,
-      { expectExit: false },
-    );
-    expect(cases(ran)).toMatchObject([{ case: "a", result: "pass" }]);
-    const journal = cases(ran, "lava").find((record) => record["case"] === "test-journal");
-    expect(journal).toMatchObject({ result: "fail", extra: { lost: "4-" } });
-  });
+        { expectExit: false },
+      );
+      expect(cases(ran)).toMatchObject([{ case: "a", result: "pass" }]);
+      const journal = cases(ran, "lava").find((record) => record["case"] === "test-journal");
+      expect(journal).toMatchObject({ result: "fail", extra: { lost: "4-" } });
+    },
+  );
 
   test("whose DUT goes away is the lab's fault, and what arrived stands", async () => {
     const ran = await runTests(`${started}\n<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>`, {

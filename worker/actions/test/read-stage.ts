@@ -78,8 +78,16 @@ export async function readStage(
 /** Whether the DUT went away after it began to print one more entry, or printed one that nothing intact has followed. */
 function hasTornEnd({ console, journal, isOver, intactUpTo }: Reading): boolean {
   if (journal.id === undefined || isOver) return false;
-  const unknown = console.textSince(intactUpTo).replace(JOURNALLED, "").replace(OF_TESTS, "");
+  const unknown = console
+    .textSince(intactUpTo)
+    .replace(JOURNALLED, (line) => (isIntact(line) ? "" : line))
+    .replace(OF_TESTS, "");
   return new RegExp(`<LAVA|LAVA_S|_SIGNAL_|\\b${journal.id}\\.\\d+\\.`).test(unknown);
+}
+
+function isIntact(line: string): boolean {
+  const [found] = line.matchAll(JOURNALLED);
+  return found !== undefined && journalLine(found) !== undefined;
 }
 
 /** What tests have printed themselves, and traces of it. */
