@@ -34,7 +34,7 @@ export function runScript(
     "set +x",
     ...(delay === undefined ? [] : [`export CHARACTER_DELAY=${delay}`]),
     ...(options.kmsg ? ["# USE_KMSG", "export KMSG=true"] : []),
-    mark("STARTRUN", " --wait"),
+    mark("STARTRUN", definition.parse?.pattern ? " --wait" : ""),
     "set -x",
     ...words(definition.run?.steps).map(runStep),
     "set +x",

@@ -110,6 +110,34 @@ describe.skipIf(lacksForShells()).each(DUT_SHELLS)("the test shell under %s", (s
     expect(record).toMatchObject({ definition: "0_t0", result: "pass", set: "s" });
     const line = ran.records[Number(record?.["starttc"])]?.msg;
     expect(line).toMatch(/^<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass> ~\d+\.3\.[\d-]+~$/);
-    expect(ran.messages.filter((text) => text.startsWith("#LAVA_JOURNAL"))).toHaveLength(4);
+    // At the start and at the end: one definition needs no other.
+    expect(ran.messages.filter((text) => text.startsWith("#LAVA_JOURNAL"))).toHaveLength(2);
+  });
+
+  test("goes on, and comes to its end, when its journal is taken away", async () => {
+    const ran = await runOnShell({
+      shell,
+      steps: [
+        ["lava-test-case a --result pass", 'rm -rf "$LAVA_JOURNAL"'],
+        ["lava-test-case b --result pass"],
+      ],
+    });
+    expect(ran.outcome, ran.messages.join("\n")).toEqual({ result: "pass" });
+    expect(verdicts(ran, "0_t0")).toEqual(["a pass"]);
+    expect(verdicts(ran, "1_t1")).toEqual(["b pass"]);
+  });
+
+  test("goes on without the lab when somebody who runs it by hand says so", async () => {
+    const byHand = [
+      "mkdir -p own/t",
+      'echo "$PWD/own/t" >own/lava-test-runner.conf',
+      "echo 'echo by hand' >own/t/run.sh",
+      'printf "off\\n" | LAVA_JOURNAL= lava-test-runner "$PWD/own"',
+    ];
+    const ran = await runOnShell({ shell, steps: [byHand] });
+    expect(ran.outcome, ran.messages.join("\n")).toEqual({ result: "pass" });
+    expect(ran.messages).toContain("by hand");
+    // Its own end is not awaited.
+    expect(ran.messages.filter((text) => text.startsWith("<LAVA_JOURNAL ENDS>"))).toHaveLength(1);
   });
 });

@@ -13,7 +13,7 @@ finish() {
   KMSG=$kernel_log
   signal "<LAVA_TEST_RUNNER EXIT>"
   handshake ENDS
-  [ ! -d "$LAVA_JOURNAL" ] || j_say DONE
+  case $LAVA_JOURNAL in */*) j_say DONE 2>/dev/null ;; esac
   [ -z "$terminal" ] || stty "$terminal"
   exit 0
 }
@@ -26,7 +26,7 @@ start_journal() {
     id=$((id + 1))
   done
   LAVA_JOURNAL="$dir/journal-$id"
-  { : >"$LAVA_JOURNAL/entries" && echo 100000001 >"$LAVA_JOURNAL/next"; } 2>/dev/null || return 1
+  { true >"$LAVA_JOURNAL/entries" && echo 100000001 >"$LAVA_JOURNAL/next"; } 2>/dev/null || return 1
   # Tests may report as other users.
   chmod 777 "$LAVA_JOURNAL" && chmod 666 "$LAVA_JOURNAL/entries" "$LAVA_JOURNAL/next"
 }
@@ -38,9 +38,8 @@ if [ "$LAVA_JOURNAL" = off ] || ! start_journal; then
 fi
 LAVA_JOURNAL_POLLS=
 # A shell that can see, without waiting, whether something was typed, and takes nothing by looking.
-if [ "$(printf 'x\n' | (read -t 0 && IFS= read -t 1 -r word && echo "$word") 2>/dev/null)" = x ]; then
-  LAVA_JOURNAL_POLLS=1
-fi
+j_sees() { read -t 0 && IFS= read -t 1 -r word && echo "$word"; }
+if [ "$(j_sees 2>/dev/null <"$LAVA_JOURNAL/next")" = 100000001 ]; then LAVA_JOURNAL_POLLS=1; fi
 export LAVA_JOURNAL LAVA_JOURNAL_POLLS
 handshake "STARTS\${LAVA_JOURNAL_POLLS:+ POLLS}"
 # What the runner asks in the middle of a definition may arrive as a Ctrl-C, which would end the tests.
@@ -56,8 +55,11 @@ list="$dir/lava-test-runner.conf-$(date +%s)"
 # Renamed, so that a DUT that reboots and starts the runner again doesn't repeat its tests.
 mv "$dir/lava-test-runner.conf" "$list" || exit 1
 
+ran=
 while read -r test <&3; do
   [ -n "$test" ] || continue
+  [ -z "$ran" ] || handshake HOLDS
+  ran=true
   results="$dir/results/$(basename "$test")-$(date +%s)"
   mkdir -p "$results"
   KMSG=
@@ -68,17 +70,15 @@ while read -r test <&3; do
     echo "$code" >"$results/install_return_code"
     if [ "$code" -ne 0 ]; then
       signal "<LAVA_TEST_RUNNER INSTALL_FAIL>"
-      handshake HOLDS
       continue
     fi
   fi
   lava-test-shell --output_dir "$results" "$SHELL" -e "$test/run.sh" 3<&-
-  handshake HOLDS
 done 3<"$list"
 `,
 
   "lava-signal": `${signal}${handshake}
-# For run.sh. What a definition starts with must be known before its tests print results in their own words.
+# For run.sh. With --wait it is known to have started before it prints results that only its own pattern finds.
 signal "$1"
 [ "$2" != --wait ] || handshake HOLDS
 exit 0
