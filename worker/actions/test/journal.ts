@@ -29,6 +29,10 @@ type Waiting<Parsed> =
 
 /** More is not kept for the sake of an entry that doesn't come. */
 const MAX_WAITING = 5_000;
+/** An entry that is further ahead of those that are here was not said by the journal: a test can print what it likes. */
+const MAX_AHEAD = 100_000;
+/** Of those that were asked for, so many are compared with what may be their copies. */
+const MAX_LATE = 1_000;
 /** Copies of an entry that was asked for may come for so many entries more. */
 const COPIES_UP_TO = 20;
 /** An entry that was asked for so often is not in the DUT's journal. */
@@ -46,6 +50,9 @@ export class Journal<Parsed> {
   /** The last entry that the DUT is known to have: what comes of those before it was asked for. */
   #last = 0;
   readonly #entries = new Map<number, Entry | "lost">();
+  /** Those up to the last one that are neither here nor lost, in their order. */
+  readonly #missing = new Set<number>();
+  #lastMissing = 0;
   #waiting: Waiting<Parsed>[] = [];
   /** The last entries that were asked for: more copies of them may come. */
   #late: (Entry & { readonly copiesUpTo: number })[] = [];
@@ -72,27 +79,33 @@ export class Journal<Parsed> {
   }
 
   /** Entries that the DUT has and we have not. */
-  get missing(): number[] {
-    const missing: number[] = [];
-    for (let number = this.#next; number <= this.#last; number++) {
-      if (!this.#entries.has(number)) missing.push(number);
-    }
-    return missing;
+  get missing(): ReadonlySet<number> {
+    return this.#missing;
+  }
+
+  /** The last entry that is, or was, missing while others are. */
+  get lastMissing(): number | undefined {
+    return this.#missing.size > 0 ? this.#lastMissing : undefined;
   }
 
   /** An intact entry. */
   entry({ id, number, text }: JournalLine, logLine: number): Delivery<Parsed>[] {
     // Something of an earlier stage, left in the background, reports too.
-    if (id !== this.#id) return this.candidate({ text, logLine, isAlone: true, hasTail: false });
-    if (number < this.#next || this.#entries.has(number)) return [];
+    if (id !== this.#id || number >= this.#next + MAX_AHEAD) {
+      return this.candidate({ text, logLine, isAlone: true, hasTail: false });
+    }
     const entry = { number, text, logLine };
-    this.#entries.set(number, entry);
-    if (number <= this.#last) {
-      this.#late.push({ ...entry, copiesUpTo: this.#last + COPIES_UP_TO });
-    } else {
+    if (number > this.#last) {
+      this.#known(number - 1);
       this.#last = number;
       this.#waiting.push({ kind: "upTo", number, isEntry: true });
+    } else {
+      if (!this.#missing.has(number)) return [];
+      this.#late.push({ ...entry, copiesUpTo: this.#last + COPIES_UP_TO });
+      if (this.#late.length > MAX_LATE) this.#late.shift();
     }
+    this.#missing.delete(number);
+    this.#entries.set(number, entry);
     const deliveries = this.#bounded(this.#settle());
     if (this.#waiting.length === 0) {
       this.#late = this.#late.filter(({ copiesUpTo }) => copiesUpTo >= this.#last);
@@ -122,19 +135,18 @@ export class Journal<Parsed> {
       this.#id ??= id;
       this.#polls = word === "STARTS POLLS";
     }
-    if (id !== this.#id || word === "DONE") return { deliveries: [], answer: undefined };
-    this.#last = Math.max(this.#last, number);
+    const isOurs = id === this.#id && number < this.#next + MAX_AHEAD;
+    if (!isOurs || word === "DONE") return { deliveries: [], answer: undefined };
+    this.#known(number);
     this.#waiting.push({ kind: "upTo", number: this.#last, isEntry: false });
-    for (const one of this.missing) {
-      if ((this.#asked.get(one) ?? 0) >= MAX_ASKED) this.#entries.set(one, "lost");
-    }
+    for (const [one, times] of this.#asked) if (times >= MAX_ASKED) this.#lose(one);
     const deliveries = this.#settle();
     return { deliveries, answer: this.want() ?? journalOk(id, number) };
   }
 
   /** The line that asks for what is missing; undefined when nothing is. */
   want(): string | undefined {
-    const wanted = this.missing.slice(0, MAX_WANTED);
+    const wanted = [...this.#missing].slice(0, MAX_WANTED);
     if (wanted.length === 0 || this.#id === undefined) return undefined;
     for (const number of wanted) this.#asked.set(number, (this.#asked.get(number) ?? 0) + 1);
     return journalWant(this.#id, wanted);
@@ -156,8 +168,18 @@ export class Journal<Parsed> {
   }
 
   #giveUp(): Delivery<Parsed>[] {
-    for (const number of this.missing) this.#entries.set(number, "lost");
+    for (const number of this.#missing) this.#lose(number);
     return this.#settle();
+  }
+
+  /** The DUT has entries up to this one. */
+  #known(last: number): void {
+    if (this.#last < last) this.#lastMissing = last;
+    while (this.#last < last) this.#missing.add(++this.#last);
+  }
+
+  #lose(number: number): void {
+    if (this.#missing.delete(number)) this.#entries.set(number, "lost");
   }
 
   /** What can be delivered: all up to the last place before which nothing is missing. */

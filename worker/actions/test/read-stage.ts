@@ -68,7 +68,7 @@ export async function readStage(
   } finally {
     const isTorn = hasTornEnd(reading);
     deliverRest(reading);
-    const lost = ranges(reading.lost.toSorted((one, other) => one - other));
+    const lost = lostRanges(reading.lost);
     const andMore = isTorn ? [`${reading.journal.next}-`] : [];
     const all = [lost, ...andMore].filter((range) => range !== "").join();
     if (all !== "") reportLost(reading, all);
@@ -130,7 +130,7 @@ async function heard(reading: Reading, found: Match<string>): Promise<void> {
     const { deliveries, answer } = journal.told(word, line);
     deliver(reading, deliveries);
     if (answer !== undefined) await type(reading, answer);
-    if (word === "ENDS" && journal.missing.length === 0) reading.isOver = true;
+    if (word === "ENDS" && journal.missing.size === 0) reading.isOver = true;
     if (word === "DONE" && reading.isOver) reading.hasLeft = true;
   } else if (line) {
     deliver(reading, journal.entry(line, logLine));
@@ -155,7 +155,7 @@ function candidateOf({ name, match, lineBefore, logLine }: Match<string>) {
 /** Asks once for what is missing in the middle of a definition, where somebody looks for questions then. */
 async function askForGap(reading: Reading): Promise<void> {
   const { journal, gap } = reading;
-  const upTo = journal.polls ? (journal.missing.at(-1) ?? 0) : 0;
+  const upTo = journal.polls ? (journal.lastMissing ?? 0) : 0;
   if (upTo <= reading.askedUpTo) reading.gap = undefined;
   else if (gap === undefined) reading.gap = { since: performance.now(), upTo };
   else if (performance.now() - gap.since >= LATE_MS) {
@@ -187,7 +187,7 @@ function deliver(reading: Reading, deliveries: readonly Delivery<Parsed>[]): voi
         reader.parsed(one.parsed.match, one.parsed.logLine);
         break;
       case "lost":
-        lost.push(one.number);
+        if (lost.length < MAX_LOST) lost.push(one.number);
         reader.signalLost();
         break;
       case "dropped":
@@ -231,6 +231,17 @@ function deliverRest(reading: Reading): void {
       context.log.error(JobFailure.from(error).message);
     }
   }
+}
+
+/** Numbers that are named; nobody reads more. */
+const MAX_LOST = 10_000;
+const MAX_LOST_CHARS = 1000;
+
+function lostRanges(lost: readonly number[]): string {
+  const sorted = lost.toSorted((one, other) => one - other);
+  const text = ranges(sorted, MAX_LOST_CHARS);
+  const isAll = lost.length < MAX_LOST && text.endsWith(String(sorted.at(-1) ?? ""));
+  return isAll ? text : `${text},...`;
 }
 
 function reportLost({ context }: Reading, lost: string): void {
