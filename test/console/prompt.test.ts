@@ -84,12 +84,15 @@ describe("a prompt", () => {
     expect(dut.warnings.join()).toContain("stands in the midst of the output");
   });
 
-  test("that is a message is taken after a while from a DUT that never falls silent", async () => {
+  test.each([
+    ["after a while", { patienceMs: 50 }],
+    ["when half of the time has gone", { timeoutSeconds: 2 }],
+  ])("that is a message is taken %s from a DUT that never falls silent", async (_when, more) => {
     const dut = fakeDut();
     const chatter = setInterval(() => dut.say("tick\r\n"), 3);
     try {
       dut.say("root@dut:~# was here\r\n");
-      const options = dut.options({ silentMs: 60_000, patienceMs: 50 });
+      const options = { ...dut.options({ silentMs: 60_000 }), ...more };
       expect((await expectPrompt(dut.console, PROMPTS, options)).name).toBe("prompt");
     } finally {
       clearInterval(chatter);
@@ -129,6 +132,28 @@ describe("a prompt", () => {
     await expect.poll(() => dut.typed).toContain("\n");
     dut.say("\r\nroot@dut:~# ");
     expect((await wait).name).toBe("prompt");
+  });
+
+  test("whose place a progress bar or a question has is not asked for", async () => {
+    const dut = fakeDut();
+    const options = dut.options({ nudges: true, nudgeMs: 10 });
+    dut.say("root@dut:~# ");
+    await expectPrompt(dut.console, PROMPTS, options);
+    dut.say("45% [=====      ]");
+    expect(await new PromptWait(dut.console, PROMPTS, options).within(0.1)).toBeUndefined();
+    expect(dut.typed).toEqual([]);
+  });
+
+  test("that counts at the end only is never taken in the midst", async () => {
+    const greeting = "Last failed login: Sat Nov 21 on ttyS0\r\n";
+    const more = { onlyAtEnd: "login", silentMs: 10 };
+    const { match } = await found([greeting, "root@dut:~# "], more);
+    expect(match?.name).toBe("prompt");
+  });
+
+  test("is looked for without delay in what a board prints that is nothing but line ends", async () => {
+    const { match } = await found(["\r\n".repeat(20_000), "dut login: "]);
+    expect(match?.name).toBe("login");
   });
 
   test("of an idle shell that a message hides wholly is asked for, too", async () => {

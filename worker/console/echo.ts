@@ -35,8 +35,8 @@ export function compareEcho(said: string, line: string, prompts: readonly RegExp
 
 const PART_CHARS = 5;
 
-/** Whether some characters in a row, of a short line half of it, came back. */
-function hasPartOf(text: string, line: string): boolean {
+/** Whether some characters in a row of a line, of a short one half of it, stand in a text. */
+export function hasPartOf(text: string, line: string): boolean {
   const size = Math.min(PART_CHARS, Math.ceil(line.length / 2));
   for (let at = 0; at + size <= line.length; at++) {
     if (text.includes(line.slice(at, at + size))) return true;

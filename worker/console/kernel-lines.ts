@@ -11,9 +11,11 @@ const KERNEL_LINE =
  */
 export const withoutKernelLines = (text: string): string => text.replace(KERNEL_LINE, "");
 
+/** Nothing that repeats may stand in it twice in a row: a DUT that prints nothing but line ends would be searched for ever. */
+const BROKEN_BY_KERNEL = new RegExp(`(?:\\r{0,2}\\n){1,2}(?:${KERNEL_LINE.source})`, "g");
+
 /** The same without the line ends that stand before kernel messages: what a message that begins a line of its own has cut in two. */
-export const joinedLines = (text: string): string =>
-  text.replace(new RegExp(`\\s*\\n\\s*(?:${KERNEL_LINE.source})`, "g"), "");
+export const joinedLines = (text: string): string => text.replace(BROKEN_BY_KERNEL, "");
 
 /** Whether what follows `before` in the same line is a kernel message's. */
 export const isKernelLine = (before: string): boolean => withoutKernelLines(before) !== before;

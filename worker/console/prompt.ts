@@ -1,4 +1,5 @@
 import type { Console, Match } from "./console.ts";
+import { hasPartOf } from "./echo.ts";
 import { isKernelLine, joinedLines, withoutKernelLines } from "./kernel-lines.ts";
 import { isDamagedPrompt, lastPromptOf, rememberPrompt } from "./prompt-likeness.ts";
 import { lastLine, plainText } from "./terminal-text.ts";
@@ -12,12 +13,14 @@ export interface PromptOptions {
   readonly quietMs?: number;
   /** A prompt in the midst of the output is taken when nothing came for this long (milliseconds), a damaged one after a quarter of it. */
   readonly silentMs?: number;
-  /** Or when this long has gone since, milliseconds: a DUT may never fall silent. */
+  /** Or when this long has gone since, milliseconds, half of the wait at most (unless that is shorter than a second): a DUT may never fall silent. */
   readonly patienceMs?: number;
+  /** Name of one that counts at the end of the output only. */
+  readonly onlyAtEnd?: string;
   /** Leaves what was found to be found again. */
   readonly keepMatch?: boolean;
   /**
-   * Types an empty line when the last line may be what is left of a prompt: for shells and logins. `idle`: also when it
+   * Types an empty line when the last line may be what is left of the prompt before: for shells and logins. `idle`: also when it
    * has ended, as the far side is known to have nothing else to do than to show one.
    */
   readonly nudges?: boolean | "idle";
@@ -30,8 +33,13 @@ export type PromptMatch = Match<string>;
 
 /** Long enough that what a board prints in one go is one go, short enough that nobody notices. */
 const QUIET_MS = 20;
+/** What shows the very prompt that was shown before, alone in its line, has come to its end. */
+const KNOWN_QUIET_MS = 2;
+/** So much of what came last is looked at. */
+const LOOK_CHARS = 32 * 1024;
 const SILENT_MS = 2000;
 const PATIENCE_MS = 30_000;
+const MIN_PATIENCE_MS = 1000;
 /** A line that has not ended and is no prompt may be what is left of one: an empty line has it shown again. */
 const NUDGE_MS = 5000;
 const MAX_NUDGES = 3;
@@ -70,6 +78,7 @@ export class PromptWait {
   /** What the damaged one at the end would be. */
   #damaged: PromptMatch | undefined;
   #isUnfinished = false;
+  #patienceMs = 0;
   #nudges = 0;
 
   constructor(console: Console, prompts: Patterns, options: PromptOptions) {
@@ -83,6 +92,8 @@ export class PromptWait {
   async within(seconds: number): Promise<PromptMatch | undefined> {
     const { keepMatch = false } = this.#options;
     const deadline = performance.now() + seconds * 1000;
+    const halfMs = Math.max(seconds * 500, MIN_PATIENCE_MS);
+    this.#patienceMs = Math.min(this.#options.patienceMs ?? PATIENCE_MS, halfMs);
     for (;;) {
       const left = deadline - performance.now();
       const other = await this.#listen(Math.min(left, ...this.#doubtsMs()));
@@ -98,39 +109,53 @@ export class PromptWait {
 
   /** Until something comes and is over, or the time is; what is no prompt is returned. */
   async #listen(ms: number): Promise<PromptMatch | undefined> {
-    const { signal, others = {}, keepMatch = false, quietMs = QUIET_MS } = this.#options;
+    const { signal, others = {}, keepMatch = false, onlyAtEnd } = this.#options;
     const found = await this.#console.tryExpect<string>(
       this.#early ? others : { ...others, ...this.#prompts },
       {
         timeoutSeconds: Math.max(0, ms) / 1000,
         signal,
         keepMatch,
-        quiet: { ms: quietMs, since: this.#judged },
+        quiet: { ms: this.#quietMs(), since: this.#judged },
       },
     );
     if (!found || Object.hasOwn(others, found.name)) return found;
-    if (!isKernelLine(found.lineBefore) || SENTENCE.test(found.match[0])) {
+    const isOutput = !isKernelLine(found.lineBefore) || SENTENCE.test(found.match[0]);
+    if (isOutput && found.name !== onlyAtEnd) {
       this.#early = { match: found, since: performance.now() };
     }
     return undefined;
   }
 
+  /** Nothing more must come for so long. */
+  #quietMs(): number {
+    const { quietMs } = this.#options;
+    if (quietMs !== undefined) return quietMs;
+    const known = lastPromptOf(this.#console, this.#prompts);
+    if (known === "") return QUIET_MS;
+    const end = this.#console.textSince(this.#console.received - 2 * known.length);
+    return lastLine(plainText(end)) === known ? KNOWN_QUIET_MS : QUIET_MS;
+  }
+
   /** The prompt at the end of what has come, when that is news and the DUT is quiet. */
   #judge(): PromptMatch | undefined {
-    const { quietMs = QUIET_MS } = this.#options;
     const console = this.#console;
-    const isQuiet = console.silentMs >= quietMs || !console.isOpen;
+    const isQuiet = console.silentMs >= this.#quietMs() || !console.isOpen;
     if (console.received === this.#judged || !isQuiet) return undefined;
     this.#judged = console.received;
     // The end of the connection has ended the last line.
-    const all = console.textSince(this.#begin).slice(0, console.isOpen ? undefined : -1);
+    const begin = Math.max(this.#begin, console.received - LOOK_CHARS);
+    const all = console.textSince(begin).slice(0, console.isOpen ? undefined : -1);
     const text = withoutKernelLines(all);
     const found = promptAtEnd(text, this.#prompts);
     if (found) {
       rememberPrompt(console, this.#prompts, lastLine(plainText(text)));
       return { ...found, logLine: console.lastLogLine };
     }
-    this.#isUnfinished = lastLine(plainText(text)).trim() !== "";
+    const shown = lastLine(plainText(text)).trim();
+    const before = lastPromptOf(console, this.#prompts).trim();
+    // A progress bar, or a question, is not answered.
+    this.#isUnfinished = shown !== "" && (before === "" || hasPartOf(shown, before));
     this.#damaged = this.#findDamaged(all, plainText(text));
     return undefined;
   }
@@ -147,8 +172,7 @@ export class PromptWait {
 
   /** Milliseconds until each of the doubts is resolved when nothing more comes. */
   #doubtsMs(): number[] {
-    const { silentMs = SILENT_MS, patienceMs = PATIENCE_MS } = this.#options;
-    const { nudges = false, nudgeMs = NUDGE_MS } = this.#options;
+    const { silentMs = SILENT_MS, nudges = false, nudgeMs = NUDGE_MS } = this.#options;
     const silent = this.#console.silentMs;
     const early = this.#early;
     const isLeft = this.#isUnfinished || nudges === "idle";
@@ -156,7 +180,7 @@ export class PromptWait {
     return [
       this.#damaged ? silentMs / 4 - silent : Infinity,
       early ? silentMs - silent : Infinity,
-      early ? patienceMs - (performance.now() - early.since) : Infinity,
+      early ? this.#patienceMs - (performance.now() - early.since) : Infinity,
       mayNudge ? nudgeMs * 2 ** this.#nudges - silent : Infinity,
     ];
   }

@@ -9,7 +9,6 @@ import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { forcePrompt } from "./force-prompt.ts";
 import { KERNEL_PATTERNS, kindOf, type KernelPattern } from "./kernel-patterns.ts";
-import { promptPatterns } from "./prompt-patterns.ts";
 
 export interface KernelMessage {
   kind: string;
@@ -22,16 +21,14 @@ const FAILURE = "failure_message";
 export class KernelWatch {
   readonly #context: RunContext;
   readonly #block: BootBlock;
-  readonly #prompts: readonly string[];
   readonly #messages: KernelMessage[] = [];
   readonly #started = Date.now();
   #reports: KernelReports | undefined;
   #failed = false;
 
-  constructor(context: RunContext, block: BootBlock, prompts: readonly string[]) {
+  constructor(context: RunContext, block: BootBlock) {
     this.#context = context;
     this.#block = block;
-    this.#prompts = prompts;
   }
 
   /** What the kernel had to say so far. */
@@ -42,21 +39,23 @@ export class KernelWatch {
   /**
    * As `expectPrompt`, for the time that the action has, with prompts forced; `others` count wherever they stand.
    *
+   * @param options `nudges`: a login or a shell is there, not a board that may take an empty line for something else.
    * @throws JobFailure Job for a kernel that died, or said what the job names as its failure.
    */
   async expect(
     console: Console,
     wanted: Record<string, RegExp>,
-    others: Record<string, RegExp> = {},
+    others: Record<string, RegExp>,
+    { nudges }: { readonly nudges: boolean },
   ): Promise<Match<string>> {
     this.#reports = kernelReportsOf(console);
     // For the tests that follow, too.
     this.#reports.isIgnoring = this.#isIgnoring;
     const { signal, log } = this.#context;
     const all = { ...others, ...this.#kernelPatterns(), ...this.#failurePattern() };
-    const wait = new PromptWait(console, wanted, { signal, log, others: all, nudges: true });
+    const wait = new PromptWait(console, wanted, { signal, log, others: all, nudges });
     const found = await forcePrompt(this.#context, console, "login-action", (seconds) =>
-      this.#tryExpect(console, wait, seconds),
+      this.#tryExpect(console, wait, wanted, seconds),
     );
     if (found) return found;
     throw console.timedOut({ ...wanted, ...others }, this.#context.timeoutSeconds);
@@ -85,6 +84,7 @@ export class KernelWatch {
   async #tryExpect(
     console: Console,
     wait: PromptWait,
+    wanted: Record<string, RegExp>,
     seconds: number,
   ): Promise<Match<string> | undefined> {
     const ends = Date.now() + seconds * 1000;
@@ -95,7 +95,7 @@ export class KernelWatch {
       if (found.name === FAILURE) this.#fail("custom-error", found.match[0], found);
       const kernel = KERNEL_PATTERNS.find(({ name }) => name === found.name);
       if (!kernel) return found;
-      const prompt = await this.#readMessage(console, kernel, found);
+      const prompt = await this.#readMessage(console, kernel, found, wanted);
       if (prompt) return prompt;
     }
   }
@@ -105,9 +105,9 @@ export class KernelWatch {
     console: Console,
     { name, end, fatal }: KernelPattern,
     start: Match<string>,
+    prompts: Record<string, RegExp>,
   ): Promise<Match<string> | undefined> {
     const { signal, timeoutSeconds, log } = this.#context;
-    const prompts = promptPatterns(this.#prompts);
     const head = start.lineBefore + start.match[0];
     let rest: Match<string>;
     try {

@@ -10,6 +10,8 @@ import { promptPatterns } from "./prompt-patterns.ts";
 
 /** A prompt counts as "the kernel said nothing" when this long nothing came after it. */
 const SILENCE_MS = 1000;
+/** In the midst of what a firmware prints it is hardly one: the firmware may only be busy. */
+const MIDST_SILENCE_MS = 10_000;
 
 /**
  * Waits for the kernel's banner (DISPATCHER.md 8, step 1), so that what a firmware prints is not taken for
@@ -30,7 +32,10 @@ export async function awaitKernelStart(
   const errors = errorMessages(block.method, context.job);
   const others = { banner: pythonRegex(banner), panic: PANIC, ...errorPatterns(errors) };
   const wanted = promptPatterns([...prompts, ...loginPrompt(block)]);
-  const wait = { signal, log, others, keepMatch: true, quietMs: SILENCE_MS, timeoutSeconds };
+  const wait = {
+    ...{ signal, log, others, keepMatch: true, timeoutSeconds },
+    ...{ quietMs: SILENCE_MS, silentMs: MIDST_SILENCE_MS, patienceMs: Infinity },
+  };
   log.info(`Waiting for the kernel's start: ${banner}`);
   const found = await expectPrompt(console, wanted, wait);
   const failure = errorFailure(found, errors);

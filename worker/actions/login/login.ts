@@ -35,7 +35,7 @@ export function loginSteps(
       needs: [consoleSlot],
       gives: [promptsSlot],
       ...(kernelStart ? { run: (context) => awaitKernelStart(context, block, prompts) } : {}),
-      steps: [loginAction(block, prompts)],
+      steps: [loginAction(block, prompts, { nudges: hasShell || alwaysShell })],
     },
     ...(hasShell || alwaysShell
       ? [expectShell, ...overlayUnpackSteps(block), exportDeviceEnv]
@@ -43,13 +43,14 @@ export function loginSteps(
   ];
 }
 
-function loginAction(block: BootBlock, prompts: string[]): Action {
+/** `nudges`: the prompt is a shell's. */
+function loginAction(block: BootBlock, prompts: string[], options: { nudges: boolean }): Action {
   return {
     name: "login-action",
     needs: [consoleSlot],
     gives: [promptsSlot],
     validate: async ({ log }) => checkLogin(block, prompts, log),
-    run: (context) => logIn(context, block, prompts),
+    run: (context) => logIn(context, block, prompts, options),
   };
 }
 
@@ -71,17 +72,24 @@ async function checkLogin(
   }
 }
 
-async function logIn(context: RunContext, block: BootBlock, prompts: string[]): Promise<void> {
+async function logIn(
+  context: RunContext,
+  block: BootBlock,
+  prompts: string[],
+  { nudges }: { nudges: boolean },
+): Promise<void> {
   const console = context.connection.take(consoleSlot);
   const login = block.auto_login;
-  const watch = new KernelWatch(context, block, prompts);
+  const watch = new KernelWatch(context, block);
   context.connection.put(promptsSlot, prompts);
   try {
     const first = {
       ...promptPatterns(prompts),
       ...(login ? { login: pythonRegex(login.login_prompt) } : {}),
     };
-    const { match } = await watch.expect(console, first, login ? { incorrect: INCORRECT } : {});
+    const others = login ? { incorrect: INCORRECT } : {};
+    const wait = { nudges: nudges || login !== undefined };
+    const { match } = await watch.expect(console, first, others, wait);
     if (login) await typeLogin(context, console, login, prompts);
     const { messages } = watch;
     context.record(messages.length > 0 ? { extra: messages } : { success: match[0] });

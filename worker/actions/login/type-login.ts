@@ -56,7 +56,8 @@ async function typeOnce(
   name: RegExp,
 ): Promise<PromptMatch | undefined> {
   const shell = promptPatterns(prompts);
-  const wait = { timeoutSeconds, signal, log, nudges: true };
+  // In the midst of what greets a user it is about earlier logins: `Last failed login: ...`.
+  const wait = { timeoutSeconds, signal, log, nudges: true, onlyAtEnd: "login" };
   // As LAVA: whatever matched before, the name is typed now.
   const before = [name, ...Object.values(shell)];
   await typeLine(console, login.username, { discard: "ctrl-u", log, signal, prompts: before });

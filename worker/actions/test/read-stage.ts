@@ -91,7 +91,7 @@ function isIntact(line: string): boolean {
 }
 
 /** What tests have printed themselves, and traces of it. */
-const OF_TESTS = /^(?:\s*\++ .*|<LAVA_SIGNAL_\S+ [^<>\r\n]*>\r*)$/gm;
+const OF_TESTS = /^(?:[ \t]*\++ .*|<LAVA_SIGNAL_\S+ [^<>\r\n]*>\r*)$/gm;
 
 /** Told by a signal, or the end of the job's time. */
 const isOfTheJob = (error: unknown): boolean =>
