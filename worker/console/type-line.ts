@@ -1,6 +1,7 @@
 import type { Console } from "./console.ts";
 import { compareEcho, showsEnd } from "./echo.ts";
 import { withoutKernelLines } from "./kernel-lines.ts";
+import { lastLine, plainText } from "./terminal-text.ts";
 
 export interface TypingOptions {
   /**
@@ -34,10 +35,7 @@ const DAMAGED_MS = 100;
  * on, or has lost its end.
  */
 const PATIENCE_MS = { none: 600, partial: 500, damaged: DAMAGED_MS, whole: 0 };
-/**
- * A line end is answered at once; one that is not was lost. A bootloader may take an empty line for the last command
- * again: nothing is hasty there.
- */
+/** A line end is answered at once; one that is not was lost, or the far side is held up. */
 const ENTER_MS = { "ctrl-c": 3000, "ctrl-u": 1000, "ctrl-e-u": 3000, escape: 3000 };
 const MAX_ENTERS = 3;
 const MAX_LATE = 2;
@@ -88,8 +86,9 @@ export async function typeLine(
 ): Promise<Typed> {
   const { discard, log } = options;
   const side = discard && farSide(console, discard);
-  if (!discard || !side || side.isSilent || side.odd > 1 || !isComparable(line)) {
-    if (side && isComparable(line)) watchEcho(console, line, side);
+  const isSecret = SECRET.test(lastLine(plainText(console.textSince(console.received - 200))));
+  if (!discard || !side || side.isSilent || side.odd > 1 || isSecret || !isComparable(line)) {
+    if (side && !isSecret && isComparable(line)) watchEcho(console, line, side);
     await console.sendLine(line);
     return "unchecked";
   }
@@ -126,6 +125,9 @@ export async function typeLine(
   await console.endLine();
   return "unchecked";
 }
+
+/** What asks for a line that nobody shall see. */
+const SECRET = /(?:pass(?:word|phrase|code)|\bPIN)\b[^:]{0,60}:\s*$/i;
 
 /** Text that comes back as it was typed: no control characters, nothing that looks like a kernel's message. */
 const isComparable = (line: string): boolean =>
@@ -192,11 +194,14 @@ function inPieces(line: string): string[] {
   return pieces;
 }
 
-/** Ends the line; false when that came to the far side as something else. */
+/**
+ * Ends the line; false when that came to the far side as something else. U-Boot takes an empty line for the last command
+ * again, so a second end has a space before it where the far side may be one: behind a command it means nothing.
+ */
 async function endLine(
   console: Console,
   discard: Discard,
-  { signal, keepsEcho = false, log }: TypingOptions,
+  { signal, keepsEcho = false, onlyKnown = false, log }: TypingOptions,
 ): Promise<boolean> {
   if (!keepsEcho) console.skip();
   const from = console.received;
@@ -204,9 +209,10 @@ async function endLine(
   const isAnswered = (): boolean => /[\r\n]/.test(answer());
   for (let typed = 1; typed <= MAX_ENTERS; typed++) {
     if (typed > 1) log.warning("nothing answered the end of the line: typing it again");
+    if (typed > 1 && (discard === "ctrl-c" || onlyKnown)) await console.send(" ", { shownAs: "" });
     await console.endLine();
     if (await becomes(console, isAnswered, () => typed * ENTER_MS[discard], signal)) return true;
-    if (answer() !== "") return false;
+    if (answer().trim() !== "") return false;
   }
   log.warning("nothing answers the end of a line; going on");
   return true;
