@@ -292,6 +292,22 @@ ${line(2, result)}`,
     },
   );
 
+  test("whose beginning is lost when its DUT goes away loses its results, and says so", async () => {
+    const line = (number: number, text: string): string =>
+      `${text} ~9.${number}.${journalSum(`9.${number} ${text}`)}~`;
+    const printed = [
+      line(0, "<LAVA_JOURNAL STARTS>"),
+      line(1, started),
+      line(2, "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>"),
+      line(3, ended),
+      line(5, "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=b RESULT=pass>"),
+    ];
+    const ran = await runTests(printed.join("\n"), { expectExit: false });
+    expect(cases(ran).map((record) => record["case"])).toEqual(["a"]);
+    const journal = cases(ran, "lava").find((record) => record["case"] === "test-journal");
+    expect(journal).toMatchObject({ extra: { lost: "4-5" } });
+  });
+
   test("whose DUT goes away is the lab's fault, and what arrived stands", async () => {
     const ran = await runTests(`${started}\n<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>`, {
       expectExit: false,

@@ -14,7 +14,7 @@ import {
 } from "../../../worker/pipeline/job-slots.ts";
 import { literalRegex } from "../../../worker/console/python-regex.ts";
 import { aJobContext, run, type Ran } from "../../support/plan-of.ts";
-import { cutLine, type Cut } from "./cut-line.ts";
+import { cutLine, type Cut, type CutLine } from "./cut-line.ts";
 import type { NoiseRates } from "./noise.ts";
 import { noisyTransport, typicalNoise } from "./noisy-transport.ts";
 import { plainStage } from "./plain-matcher.ts";
@@ -104,7 +104,7 @@ export async function noisyRun(options: NoisyRun): Promise<NoisyRan> {
       },
     });
     used.left?.(!line.isCut() && ran.outcome.result === "pass");
-    const truth = truthOf(suite, kind, line.said(), line.isCut());
+    const truth = truthOf(suite, kind, line, ran);
     const scored = score(truth, recordsOf(ran, suite), ran.outcome, saidLost(ran, line.said()));
     return { ...scored, seed, kind, log: logOf(ran) };
   } finally {
@@ -196,16 +196,25 @@ function runSuite(
   return run({ name: "block", steps: [overlay, connect, test] }, { job });
 }
 
-/** What a DUT reported of its suite: all, or what it had said when it died. */
-function truthOf(suite: Suite, kind: RunKind, said: string, isCut: boolean): Truth {
-  if (!isCut) return { reported: suite.expected, outcome: kind === "raise" ? "Test" : "pass" };
+/**
+ * What a DUT reported of its suite: all, or what it had said when it died. A job that fails where it should not has its
+ * results counted the same way: what never ran was not lost.
+ */
+function truthOf(suite: Suite, kind: RunKind, line: CutLine, { outcome }: Ran): Truth {
+  const right = kind === "raise" ? "Test" : "pass";
+  const isRight = (outcome.result === "pass" ? "pass" : outcome.error_type) === right;
+  const wanted = line.isCut() ? TYPES[kind] : right;
+  if (!line.isCut() && (isRight || outcome.result === "pass")) {
+    return { reported: suite.expected, outcome: wanted };
+  }
+  const said = line.said();
   const reported = suite.expected.flatMap((one): ExpectedResult[] => {
     if (one.definition !== "lava") return hasSaid(said, one) ? [one] : [];
     if (!said.includes(`<LAVA_SIGNAL_STARTRUN ${one.case} `)) return [];
     const isOver = hasEnded(said, one.case);
     return [{ ...one, result: isOver ? "pass" : "fail" }];
   });
-  return { reported, outcome: TYPES[kind] };
+  return { reported, outcome: wanted };
 }
 
 /** All words of a signal have left the DUT. */

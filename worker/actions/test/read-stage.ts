@@ -223,12 +223,14 @@ function deliverSignal(reading: Reading, text: string, logLine: number, isEntry:
 
 /** However the stage ends: what arrived stands, and can't end it in another way. */
 function deliverRest(reading: Reading): void {
-  const { journal, context } = reading;
+  const { journal, context, lost } = reading;
   for (const one of journal.close()) {
     try {
       deliver(reading, [one]);
     } catch (error) {
       context.log.error(JobFailure.from(error).message);
+      // Of a run whose beginning is lost, say.
+      if (one.kind === "signal" && one.number !== undefined) lost.push(one.number);
     }
   }
 }

@@ -84,9 +84,10 @@ export class SignalReader {
     this.#record(checkTestCase(found, fixups), logLine);
   }
 
-  /** A signal is lost, nobody knows which: whether a set has begun or ended since is not guessed. */
+  /** A signal is lost, nobody knows which: whether a set or a run has begun or ended since is not guessed. */
   signalLost(): void {
     if (this.#run) this.#run.set = undefined;
+    else this.#reported = undefined;
   }
 
   installFailed(): void {
@@ -135,13 +136,13 @@ export class SignalReader {
   }
 
   #testCase(words: string[], logLine: number): void {
-    if (!this.#reported) {
-      throw new JobFailure(
-        "Test",
-        `a test case was reported before any test run: ${words.join(" ")}`,
-      );
-    }
-    this.#record(readTestCase(words, this.#reported.definition.fixupdict), logLine);
+    this.#record(readTestCase(words, this.#reportedRun(words).definition.fixupdict), logLine);
+  }
+
+  #reportedRun(words: readonly string[]): TestRun {
+    if (this.#reported) return this.#reported;
+    const text = `a test case was reported before any test run: ${words.join(" ")}`;
+    throw new JobFailure("Test", text);
   }
 
   #record(found: TestCase | Error, logLine: number): void {
@@ -160,7 +161,7 @@ export class SignalReader {
     if (words.length !== 3 || !name || !result || !reference) {
       throw new JobFailure("Test", `TESTREFERENCE wants 3 words, found ${words.length}`);
     }
-    this.#reported?.reference(name, result, reference);
+    this.#reportedRun(words).reference(name, result, reference);
   }
 }
 
