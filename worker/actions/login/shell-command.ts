@@ -41,10 +41,19 @@ export async function runOnDut(
   throw new JobFailure("Job", `'${command}' failed with return code ${code}!`);
 }
 
-/** Types a command and waits for the prompt after it, whatever it returns. */
-export async function runInShell(shell: Shell, command: string): Promise<void> {
+/**
+ * Types a command and waits for the prompt after it, whatever it returns.
+ *
+ * @param options `isBrief`: it reads nothing and soon ends, so that a prompt which does not come is asked for.
+ */
+export async function runInShell(
+  shell: Shell,
+  command: string,
+  { isBrief = false } = {},
+): Promise<void> {
   await typeInShell(shell, command);
-  await expectPrompt(shell.console, promptPatterns(shell.prompts), { ...shell, nudges: true });
+  const wait = { ...shell, nudges: isBrief ? ("idle" as const) : true };
+  await expectPrompt(shell.console, promptPatterns(shell.prompts), wait);
 }
 
 /** Types a line in a shell, as far as its echo shows whole and once. */

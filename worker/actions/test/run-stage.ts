@@ -88,7 +88,7 @@ async function prepareShell(
 ): Promise<void> {
   const exporting = `export SHELL=${overlay.shell}`;
   for (const line of ["#", ...mountCommands, ...moreCommands, exporting]) {
-    await runInShell(shell, line);
+    await runInShell(shell, line, { isBrief: true });
   }
   const sourcing = `. ${overlay.lavaDir}/environment`;
   const status = await exitCode({ ...shell, timeoutSeconds: 15 }, sourcing);
