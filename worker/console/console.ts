@@ -1,12 +1,20 @@
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Evidence } from "#protocol/failure.ts";
 import type { LogLevel } from "#protocol/log-record.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
-import { arm, findFirst, firstSources, sourcesOf, type Armed } from "./armed.ts";
+import { arm, findFirst, type Armed } from "./armed.ts";
 import { SeenText } from "./seen-text.ts";
 import { Transcript } from "./transcript.ts";
 import type { Transport } from "./transport.ts";
+import {
+  closedFailure,
+  explain,
+  inWords,
+  lastWords,
+  timedOutFailure,
+  type Death,
+  type Situation,
+} from "./wait-failures.ts";
 
 /** Of what a DUT said last, in a message. */
 const LAST_WORDS_CHARS = 300;
@@ -32,13 +40,6 @@ export interface ExpectOptions {
   readonly inLine?: boolean | readonly string[];
   /** Gives up early (`tryExpect`): once something came behind offset `since` and nothing more for `ms`, or the end. */
   readonly quiet?: { readonly ms: number; readonly since: number };
-}
-
-/** What a kernel said when it died: in its own words, what that was recognised by, the line of the log. */
-export interface Death {
-  readonly message: string;
-  readonly pattern: string;
-  readonly firstLine: number;
 }
 
 export interface Match<Name extends string> {
@@ -175,11 +176,7 @@ export class Console {
 
   /** The failure of a wait whose time is over: what was awaited, and what came last instead. */
   timedOut(patterns: Readonly<Record<string, RegExp>>, seconds: number): JobFailure {
-    const after = `${Number(seconds.toFixed(1))} s`;
-    const message = `wait for prompt timed out after ${after}: ${this.#situation(patterns)}`;
-    const failure = new JobFailure("Job", message, { evidence: this.#evidence(patterns) });
-    if (this.isSilent) failure.blameSilence();
-    return failure;
+    return timedOutFailure(this.#situation(), patterns, seconds);
   }
 
   /** As `expect`, with undefined when the time is over. */
@@ -194,8 +191,9 @@ export class Console {
     const look = (): Match<Name> | undefined => (early ??= this.#find(armed, options));
     for (;;) {
       if (signal.aborted) {
-        this.#log("debug", `waited in vain: ${this.#situation(patterns)}`);
-        this.#explain(signal.reason, patterns);
+        const situation = this.#situation();
+        this.#log("debug", `waited in vain: ${inWords(situation, patterns)}`);
+        explain(signal.reason, situation, patterns);
         signal.throwIfAborted();
       }
       const match = look();
@@ -203,7 +201,8 @@ export class Console {
       const quietMs = this.#quietMs(options.quiet);
       if (quietMs <= 0) return undefined;
       if (this.#ended !== undefined) {
-        throw this.#closed(this.#ended + this.#lastWords());
+        const situation = this.#situation();
+        throw closedFailure(situation, this.#ended + lastWords(situation));
       }
       const left = deadline - Date.now();
       if (left <= 0) return undefined;
@@ -220,7 +219,7 @@ export class Console {
   /** Types; the log has it, or what it is `shownAs`: nothing for an empty text. */
   async send(text: string, { shownAs = text } = {}): Promise<void> {
     if (this.#ended !== undefined) {
-      throw this.#closed(this.#ended);
+      throw closedFailure(this.#situation(), this.#ended);
     }
     if (shownAs !== "" || text === "") this.#log("input", shownAs.replace(/[\r\n]+$/, ""));
     const typist = ++this.#typist;
@@ -259,44 +258,14 @@ export class Console {
     this.#transcript.flush();
   }
 
-  #closed(why: string, cause?: unknown): JobFailure {
-    const message = `Connection closed: ${why}`;
-    const death = this.#death();
-    if (death) {
-      const evidence = { pattern: death.pattern, line: death.firstLine };
-      return new JobFailure("Job", `${death.message} (then: ${message})`, { cause, evidence });
-    }
-    return new JobFailure("Infrastructure", message, { cause, evidence: this.#evidence({}) });
-  }
-
-  #death(): Death | undefined {
+  #situation(): Situation {
     const death = this.causeOfDeath();
-    return death && death.firstLine > this.#restartLine ? death : undefined;
-  }
-
-  /** The time-out of whoever waits says nothing about the DUT: the one who waited for it does. */
-  #explain(reason: unknown, patterns: Readonly<Record<string, RegExp>>): void {
-    if (!(reason instanceof JobFailure) || reason.type === "Canceled") return;
-    const death = this.#death();
-    if (death) reason.shownBy({ pattern: death.pattern, line: death.firstLine });
-    reason.shownBy(this.#evidence(patterns));
-    if (this.isSilent) reason.blameSilence();
-  }
-
-  /** What was awaited, and the last line that came. */
-  #evidence(patterns: Readonly<Record<string, RegExp>>): Evidence {
-    const pattern = firstSources(patterns).join(" | ");
-    const line = this.#lastLogLine;
-    return { ...(pattern ? { pattern } : {}), ...(line === undefined ? {} : { line }) };
-  }
-
-  #situation(patterns: Readonly<Record<string, RegExp>>): string {
-    return `awaited ${sourcesOf(patterns)}${this.#lastWords() || "; nothing came"}`;
-  }
-
-  #lastWords(): string {
-    const tail = this.#seen.tail(LAST_WORDS_CHARS).trim();
-    return tail === "" ? "" : `; what came last: ${JSON.stringify(tail)}`;
+    return {
+      tail: this.#seen.tail(LAST_WORDS_CHARS),
+      lastLogLine: this.#lastLogLine,
+      isSilent: this.isSilent,
+      death: death && death.firstLine > this.#restartLine ? death : undefined,
+    };
   }
 
   async #write(text: string): Promise<void> {
@@ -304,7 +273,7 @@ export class Console {
       await this.#transport.write(Buffer.from(text, "utf8"));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw this.#closed(why, cause);
+      throw closedFailure(this.#situation(), why, cause);
     }
   }
 
