@@ -473,6 +473,8 @@ describe("a kernel's report", () => {
     "el panic - not syncing: oh",
     "nic - not syncing: oh",
     "- not syncing: oh",
+    "201377] Kernel panic - not syncing: oh",
+    "9] ---[ end Kernel panic - not syncing: oh ]---",
     "[  104.203519] ---[ end Kernel panic - \u{fffd}not syncing: oh ]---",
   ])("of a panic is known by what noise has left of its words: %s", (line) => {
     expect(reportsIn([line])).toMatchObject([{ kind: "panic" }]);

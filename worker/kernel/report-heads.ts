@@ -29,8 +29,9 @@ export const REPORT_HEADS: readonly ReportHead[] = [
   { kind: "unknown", start: /^-{4,}\[ cut here \]-/, end: TRACE_END, role: "frame" },
   {
     kind: "panic",
-    // Nothing comes after it that would tell: it is known by either half of its words, should noise have hit the other.
-    start: /^(?:Kernel panic - |(?:\w{1,8} )?\w{0,8} ?- not syncing: )/,
+    // Nothing comes after it that would tell: it is known by either half of its words, or behind what is
+    // left of its stamp, should noise have hit the rest.
+    start: /^(?:[\d. ]{0,14}\] )?(?:Kernel panic - |(?:\w{1,8} )?\w{0,8} ?- not syncing: )/,
     end: /^---\[ end Kernel panic|^Rebooting in \d+ seconds/,
   },
   { kind: "kasan", start: /^BUG: KASAN: /, end: RULE },
@@ -101,7 +102,7 @@ export const REPORT_HEADS: readonly ReportHead[] = [
 ];
 
 /** The last line of a panic whose first one was lost. */
-export const PANIC_END = /^---\[ end Kernel panic/;
+export const PANIC_END = /^(?:[\d. ]{0,14}\] )?---\[ end Kernel panic/;
 
 /** A system starts from its beginning. */
 export const START_OF_SYSTEM = /^(?:U-Boot SPL 20\d\d|Linux version \d)/;
