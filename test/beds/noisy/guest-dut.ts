@@ -71,11 +71,13 @@ export async function startGuestDut(
     resultsDir: "/run/lava-%s",
     prompt: PROMPT,
     place: async ({ root }) => void execFileSync("tar", ["-C", root, "-czf", archive, "."]),
-    open: async () => {
+    ready: async () => {
       if (mustReset) await pressed(board.hardReset);
       if (mustReset) await line.until("Linux version");
       mustReset = true;
       await line.untilPrompt();
+    },
+    open: async () => {
       const fetch = `wget -q -O /tmp/overlay ${url}overlay.tar.gz && tar xzf /tmp/overlay -C /`;
       const again = "udhcpc -i eth0 -n -q -t 2 -T 1 -s /bin/dhcp-script";
       line.type(`set +m; rm -rf /run/lava-*; until ${fetch}; do ${again}; done; echo all''set`);

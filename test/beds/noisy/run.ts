@@ -46,6 +46,8 @@ export interface NoisyDut {
   /** Where the overlay is to be on it; with %s for the job's number. */
   readonly resultsDir: string;
   readonly prompt: string;
+  /** Has it boot to its prompt, where it must: nobody's time but its own counts for that. */
+  ready?(): Promise<void>;
   /** Puts the overlay there. */
   place(overlay: Overlay): Promise<void>;
   readonly open: () => Promise<Transport>;
@@ -94,6 +96,7 @@ export async function noisyRun(options: NoisyRun): Promise<NoisyRan> {
     const cut = cutOf(seed, kind);
     const used = dut ?? hostDut(folder, seed);
     const line = cutLine(cut, () => used.reset?.());
+    await used.ready?.();
     const ran = await runSuite(folder, suite, used, {
       journal,
       seconds: isWaitedFor(kind) ? SILENT_SECONDS * (dut ? 3 : 1) : ALIVE_SECONDS,
