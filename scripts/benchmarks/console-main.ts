@@ -46,6 +46,7 @@ async function allRuns(journal: boolean): Promise<Score> {
   const one = async (seed: number, dut?: NoisyDut): Promise<void> => {
     const ran = await noisyRun({ seed, factor, journal, ...(dut && { dut }) });
     total = sum(total, ran);
+    if (total.runs % 100 === 0) console.error(`${total.runs} runs ...`);
     if (journal && ran.problems.length > 0) tell(ran, dut !== undefined);
   };
   const onGuest = async (): Promise<void> => {
