@@ -25,6 +25,8 @@ export type Discard = "ctrl-c" | "ctrl-u" | "ctrl-e-u" | "escape";
 export type Typed = "checked" | "unchecked";
 
 const MAX_TYPED = 8;
+/** Of who has shown that it echoes: what comes back is noise then, and a line that is ended half would do harm. */
+const MAX_TYPED_KNOWN = 40;
 /** Who echoed before may be held up, twice. */
 const HELD_UP_MS = 1500;
 const MAX_SILENT = 3;
@@ -105,7 +107,8 @@ export async function typeLine(
         await console.endLine();
         return isBlind(console, line, side, log);
       }
-      if (typed === MAX_TYPED || (options.onlyKnown && !side.hasEchoed)) break;
+      const most = side.hasEchoed ? MAX_TYPED_KNOWN : MAX_TYPED;
+      if (typed === most || (options.onlyKnown && !side.hasEchoed)) break;
       log.warning("the echo differs from what was typed: discarding the line, typing it again");
       const shown = console.textSince(began);
       const isDiscarded = await discardLine(console, shown, discard, options);

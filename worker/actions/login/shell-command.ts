@@ -68,7 +68,7 @@ export async function typeInShell(
 // The spelling is LAVA's (DISPATCHER.md 14). The echo of what asks for it has no digits.
 const RETURN_CODE = /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g;
 const ASK = 'printf "<LAVA_SIGNAL_RETRUNCODE $lava_code>\\n"';
-const MAX_ASKED = 5;
+const MAX_ASKED = 20;
 /** A command may print what looks like a prompt and work on in silence for as long. */
 const SILENT_MS = 10_000;
 
