@@ -26,15 +26,17 @@ const methodTests = [
   "test/actions/{boot,bootloader,connection,flashers,login}/**/*.test.ts",
   "test/actions/{bootloader*,fastboot*,qemu-boot,services*}.test.ts",
   "test/actions/power/**/*.test.ts",
+  "test/actions/{interactive,test-shell-ends}.test.ts",
   "test/actions/test/journal-shells.test.ts",
   "test/console/type-line.test.ts",
   "test/deploy/**/*.test.ts",
   "test/drivers/**/*.test.ts",
+  "test/golden/corpus-plans.test.ts",
   "test/host/{download-remote,iso9660}.test.ts",
   "test/overlay/{ext4-edit,helper-scripts,sparse-image,uimage}.test.ts",
-  "test/pipeline/whose-fault.test.ts",
+  "test/pipeline/{run-job,whose-fault}.test.ts",
   "test/services/**/*.test.ts",
-  "test/doctor.test.ts",
+  "test/{doctor,run-plan-command,runner}.test.ts",
 ];
 
 const root = path.resolve(import.meta.dirname, "..");
