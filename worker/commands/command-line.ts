@@ -1,0 +1,29 @@
+import { parseArgs, type ParseArgsConfig } from "node:util";
+
+/** What was typed is wrong: exit code 2. */
+export class UsageError extends Error {}
+
+/** Options and positionals of a command. Throws `UsageError` with what Node.js says of them. */
+export function parse<T extends NonNullable<ParseArgsConfig["options"]>>(
+  args: string[],
+  options: T,
+) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/** The value of an option that must be there. */
+export function required(values: Record<string, unknown>, name: string): string {
+  const value = values[name];
+  if (typeof value !== "string" || value === "") throw new UsageError(`--${name} is missing`);
+  return value;
+}
+
+/** Prints to standard output, for exit code 0. */
+export function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}

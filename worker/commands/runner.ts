@@ -1,0 +1,11 @@
+import { jobDirectoryAt } from "../host/job-directory.ts";
+import { claimRunner } from "../host/runner-claim.ts";
+import { UsageError } from "./command-line.ts";
+
+/** Internal: what the agent starts for each job. Does nothing when the job has a runner already. */
+export async function runner([folder]: string[]): Promise<number> {
+  if (!folder) throw new UsageError("runner: expected a job's folder");
+  if (!claimRunner(jobDirectoryAt(folder).runner)) return 0;
+  const { runJobDirectory } = await import("../runner.ts");
+  return runJobDirectory(folder);
+}
