@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 const checks = [
   ["format", "oxfmt", "--check"],
@@ -15,16 +16,20 @@ const projects = process.argv.includes("--fast")
   ? ["fast"]
   : ["fast", "methods", "cloud", "slow", "beds", "cloud-slow"];
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** Said again at the end: who reads only the last lines of a long run wants to know what failed. */
+const failures = [];
 const scratch = mkdtempSync(path.join(tmpdir(), "pumice-tests-"));
 
 for (const [name, command, ...args] of checks) {
   const { status } = run(command, args);
   total[status === 0 ? "passed" : "failed"] += 1;
+  if (status !== 0) failures.push(name);
   console.log(`${status === 0 ? "ok" : "FAILED"}: ${name}`);
 }
 for (const project of projects) count(project);
 rmSync(scratch, { recursive: true });
 
+for (const failure of failures) console.log(`FAILED: ${failure}`);
 const skipped = total.skipped ? `, ${total.skipped} skipped` : "";
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = total.failed ? 1 : 0;
@@ -44,12 +49,27 @@ function count(project) {
     total.passed += counted.numPassedTests;
     total.failed += counted.numFailedTests;
     total.skipped += counted.numPendingTests + counted.numTodoTests;
+    failures.push(...failedTests(counted).map((failed) => `${project}: ${failed}`));
     // A file that can't be loaded, or an error outside of any test, fails no test but the run.
-    if (status !== 0 && counted.numFailedTests === 0) total.failed += 1;
+    if (status !== 0 && counted.numFailedTests === 0) {
+      total.failed += 1;
+      failures.push(`${project}: outside of its tests`);
+    }
   } catch {
-    console.log(`FAILED: vitest left no report of the ${project} tests`);
+    failures.push(`${project}: vitest left no report`);
     total.failed += 1;
   }
+}
+
+function failedTests({ testResults }) {
+  return testResults.flatMap(({ name: file, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === "failed")
+      .map(({ fullName, failureMessages }) => {
+        const why = stripVTControlCharacters(failureMessages.join("\n")).slice(0, 2000);
+        return `${path.relative(process.cwd(), file)}: ${fullName}\n${why}`;
+      }),
+  );
 }
 
 function run(command, args) {
