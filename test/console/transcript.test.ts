@@ -17,6 +17,14 @@ test("only the ESC of a control sequence is left out", () => {
   expect(transcribe("\u001b[1;32mok\u001b[0m\u0007\n")).toEqual(["[1;32mok[0m\u0007"]);
 });
 
+test("who listens to lines hears them as a person reads them", () => {
+  const plain: string[] = [];
+  const transcript = new Transcript((_, shown) => plain.push(shown) - 1);
+  const said = "---[\u001b]0;title\u0007 end\u0000 Kernel\u001b[1m panic\ufffd\r\nand\r\n\u001b[0";
+  for (const piece of [...said, "mso on\tthen\n"]) transcript.add(piece);
+  expect(plain).toEqual(["---[ end Kernel panic", "and", "so on\tthen"]);
+});
+
 test("a line that never ends is logged in pieces that fit a record, and nothing of it is lost", () => {
   const noise = "\u0000".repeat(100_000);
   const lines = transcribe(noise.slice(0, 70_000), noise.slice(70_000));

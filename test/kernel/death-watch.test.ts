@@ -45,6 +45,20 @@ describe("a kernel that panicked during the tests", () => {
     watch.close();
   });
 
+  test("is dead when all that tells has terminal sequences and other messages in it", () => {
+    const { console, say } = talkingConsole();
+    const watch = watchForDeath(console, never);
+    say(
+      "a test",
+      "[  104.201377] Kern\u0000el pa[ 3631.869644][    T1] macb eth0: Link is Up - 1Gbps",
+    );
+    say("[  104.203519] ---[\u001b]0;title\u0007 end Kernel panic - not syncing: on purpose ]---");
+    expect(watch.hasDied).toBe(true);
+    vi.advanceTimersByTime(31_000);
+    expect(watch.signal.reason).toMatchObject({ type: "Job" });
+    watch.close();
+  });
+
   test("is dead although the kernel itself talks on", () => {
     const { console, say } = talkingConsole();
     const watch = watchForDeath(console, never);

@@ -474,7 +474,9 @@ describe("a kernel's report", () => {
     "nic - not syncing: oh",
     "- not syncing: oh",
     "201377] Kernel panic - not syncing: oh",
+    "[  104.201377] Kernel panic -[ 3631.869644][    T1] macb ff0e0000.ethernet eth0: Link is Up",
     "9] ---[ end Kernel panic - not syncing: oh ]---",
+    "[  104.203519] --[ end Kernl panic - not syncing: oh ]---",
     "[  104.203519] ---[ end Kernel panic - \u{fffd}not syncing: oh ]---",
   ])("of a panic is known by what noise has left of its words: %s", (line) => {
     expect(reportsIn([line])).toMatchObject([{ kind: "panic" }]);

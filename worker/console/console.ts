@@ -87,9 +87,9 @@ export class Console {
   constructor(transport: Transport, options: ConsoleOptions) {
     this.#transport = transport;
     this.#log = options.log;
-    this.#transcript = new Transcript((line) => {
+    this.#transcript = new Transcript((line, plain) => {
       this.#lastLogLine = this.#log("target", line);
-      for (const watch of this.#lineWatchers) watch(line, this.#lastLogLine);
+      for (const watch of this.#lineWatchers) watch(plain, this.#lastLogLine);
       return this.#lastLogLine;
     });
     transport.onData((bytes) => {
@@ -152,7 +152,10 @@ export class Console {
     this.#transcript.forget(this.#seen.end);
   }
 
-  /** Shows each line as it ends, with its number in the log, whoever waits for what; ends with what is returned. */
+  /**
+   * Shows each line as it ends, without terminal sequences and control characters, with its number in the log, whoever
+   * waits for what; ends with what is returned.
+   */
   watchLines(watch: (line: string, logLine: number) => void): () => void {
     this.#lineWatchers.add(watch);
     return () => void this.#lineWatchers.delete(watch);

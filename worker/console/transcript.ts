@@ -1,3 +1,5 @@
+import { ESCAPE, hasNoText, plainText } from "./terminal-text.ts";
+
 /**
  * A line that never ends is logged in pieces of this size, so that memory stays bounded; even when each
  * character is escaped in the log (`\u0000`), a piece is not longer than a record may be.
@@ -5,29 +7,28 @@
 const MAX_LINE_CHARS = 16_000;
 /** Forgotten lines are removed together, when there are this many of them. */
 const MANY_LINES = 1024;
-const ESCAPE = "\u001b";
 const CARRIAGE_RETURN = 13;
 
 /**
  * Logs what the DUT says line by line (DISPATCHER.md 7.2): lines end with `\r\r\n`, `\r\n` or `\n`; an
- * unfinished one is kept until it ends or `flush`. ESC characters are left out.
+ * unfinished one is kept until it ends or `flush`. ESC characters are left out; `plain` is what a person reads of the line.
  */
 export class Transcript {
-  readonly #log: (line: string) => number;
+  readonly #log: (line: string, plain: string) => number;
   #partial = "";
-  #mayEscape = false;
+  #isPlain = true;
   #offset = 0;
   /** Of each line that was logged: the offset of its end, in characters from the first one, and its number. */
   #ends: number[] = [];
   #numbers: number[] = [];
   #forgotten = 0;
 
-  constructor(log: (line: string) => number) {
+  constructor(log: (line: string, plain: string) => number) {
     this.#log = log;
   }
 
   add(text: string): void {
-    this.#mayEscape ||= text.includes(ESCAPE);
+    this.#isPlain &&= !hasNoText(text);
     let begin = 0;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", begin)) {
       const line = this.#partial + text.slice(begin, end);
@@ -36,7 +37,7 @@ export class Transcript {
       begin = end + 1;
     }
     this.#partial = this.#writePieces(this.#partial + text.slice(begin));
-    this.#mayEscape &&= this.#partial !== "";
+    this.#isPlain ||= this.#partial === "";
   }
 
   flush(): void {
@@ -76,7 +77,10 @@ export class Transcript {
     let { length } = line;
     for (let n = 0; n < 2 && line.charCodeAt(length - 1) === CARRIAGE_RETURN; n++) length--;
     const text = length === line.length ? line : line.slice(0, length);
-    this.#numbers.push(this.#log(this.#mayEscape ? text.replaceAll(ESCAPE, "") : text));
+    const [logged, plain] = this.#isPlain
+      ? [text, text]
+      : [text.replaceAll(ESCAPE, ""), plainText(text)];
+    this.#numbers.push(this.#log(logged, plain));
     this.#ends.push(this.#offset);
   }
 }

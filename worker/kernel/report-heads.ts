@@ -31,8 +31,8 @@ export const REPORT_HEADS: readonly ReportHead[] = [
     kind: "panic",
     // Nothing comes after it that would tell: it is known by either half of its words, or behind what is
     // left of its stamp, should noise have hit the rest.
-    start: /^(?:[\d. ]{0,14}\] )?(?:Kernel panic - |(?:\w{1,8} )?\w{0,8} ?- not syncing: )/,
-    end: /^---\[ end Kernel panic|^Rebooting in \d+ seconds/,
+    start: /^(?:[\d. ]{0,14}\] )?(?:Kernel panic -(?: |$)|(?:\w{1,8} )?\w{0,8} ?- not syncing: )/,
+    end: /^-{0,4}\[? ?end (?:Kernel panic|[\w ]{0,14}- not syncing: )|^Rebooting in \d+ seconds/,
   },
   { kind: "kasan", start: /^BUG: KASAN: /, end: RULE },
   { kind: "kcsan", start: /^BUG: KCSAN: /, end: RULE },
@@ -102,7 +102,8 @@ export const REPORT_HEADS: readonly ReportHead[] = [
 ];
 
 /** The last line of a panic whose first one was lost. */
-export const PANIC_END = /^(?:[\d. ]{0,14}\] )?---\[ end Kernel panic/;
+export const PANIC_END =
+  /^(?:[\d. ]{0,14}\] )?-{0,4}\[? ?end (?:Kernel panic|[\w ]{0,14}- not syncing: )/;
 
 /** A system starts from its beginning. */
 export const START_OF_SYSTEM = /^(?:U-Boot SPL 20\d\d|Linux version \d)/;
