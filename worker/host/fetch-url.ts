@@ -6,6 +6,8 @@ import { JobFailure } from "../pipeline/job-failure.ts";
 export interface UrlRequest {
   readonly method: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
+  /** Headers of our own (Range, If-None-Match ...): unlike those of the job they follow a redirect to another host. */
+  readonly conditions?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   /** First pause between tries, doubled each time; 100 ms when not given. */
   readonly backoffMs?: number | undefined;
@@ -73,14 +75,22 @@ async function followRedirects(url: string, request: UrlRequest): Promise<http.I
   throw new JobFailure("Infrastructure", `'${url}' redirects more than ${MAX_REDIRECTS} times`);
 }
 
-function send(url: URL, { method, headers, signal }: UrlRequest): Promise<http.IncomingMessage> {
+function send(
+  url: URL,
+  { method, headers, conditions, signal }: UrlRequest,
+): Promise<http.IncomingMessage> {
   signal?.throwIfAborted();
   const { request } = url.protocol === "https:" ? https : http;
   return new Promise((resolve, reject) => {
     const sent = request(url, {
       method,
       // No encoding: sizes and checksums are those of the file.
-      headers: { "user-agent": "pumice-worker", "accept-encoding": "identity", ...headers },
+      headers: {
+        "user-agent": "pumice-worker",
+        "accept-encoding": "identity",
+        ...headers,
+        ...conditions,
+      },
       ...(signal ? { signal } : {}),
       agent: false,
     });
