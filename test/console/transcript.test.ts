@@ -21,7 +21,7 @@ test("who listens to lines hears them as a person reads them", () => {
   const plain: string[] = [];
   const transcript = new Transcript((_, shown) => plain.push(shown) - 1);
   const said = "---[\u001b]0;title\u0007 end\u0000 Kernel\u001b[1m panic\ufffd\r\nand\r\n\u001b[0";
-  for (const piece of [...said, "mso on\tthen\n"]) transcript.add(piece);
+  for (const piece of [...said.split(/(?<=.)/s), "mso on\tthen\n"]) transcript.add(piece);
   expect(plain).toEqual(["---[ end Kernel panic", "and", "so on\tthen"]);
 });
 
