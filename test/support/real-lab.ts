@@ -55,8 +55,15 @@ export interface RealLab {
 export async function realLab({
   devices = 1,
   workerRuntime = process.execPath,
+  worker: command,
   plane: given,
-}: { devices?: number; workerRuntime?: string; plane?: CloudPlane } = {}): Promise<RealLab> {
+}: {
+  devices?: number;
+  workerRuntime?: string;
+  /** Another worker than that of `dist/`: its program and what comes before `start`. */
+  worker?: readonly [program: string, ...args: string[]];
+  plane?: CloudPlane;
+} = {}): Promise<RealLab> {
   const dir = mkdtempSync(path.join(tmpdir(), "pumice-lab-"));
   const dataDir = path.join(dir, "data");
   const workDir = path.join(dir, "worker");
@@ -65,7 +72,9 @@ export async function realLab({
 
   async function startAgent(): Promise<void> {
     const args = ["start", "--url", plane.url(), "--token-file", tokenFile, "--work-dir", workDir];
-    agent = start(workerRuntime, "pumice-worker.cjs", args);
+    agent = command
+      ? spawn(command[0], [...command.slice(1), ...args], { stdio: ["ignore", "pipe", "pipe"] })
+      : start(workerRuntime, "pumice-worker.cjs", args);
     await until(
       async () => (await api<{ state: string }>("GET", "/workers/bench")).state === "Online",
     );
