@@ -88,8 +88,12 @@ export class Journal<Parsed> {
     return this.#missing.size > 0 ? this.#lastMissing : undefined;
   }
 
-  /** An intact entry. */
-  entry({ id, number, text }: JournalLine, logLine: number): Delivery<Parsed>[] {
+  /** An intact entry; what stands before one that was mended may be pieces of it. */
+  entry(
+    { id, number, text }: JournalLine,
+    logLine: number,
+    { isMended = false } = {},
+  ): Delivery<Parsed>[] {
     // Something of an earlier stage, left in the background, reports too.
     if (id !== this.#id || number >= this.#next + MAX_AHEAD) {
       return this.candidate({ text, logLine, isAlone: true, hasTail: false });
@@ -99,10 +103,10 @@ export class Journal<Parsed> {
       this.#known(number - 1);
       this.#last = number;
       this.#waiting.push({ kind: "upTo", number, isEntry: true });
+      if (isMended) this.#remember(entry);
     } else {
       if (!this.#missing.has(number)) return [];
-      this.#late.push({ ...entry, copiesUpTo: this.#last + COPIES_UP_TO });
-      if (this.#late.length > MAX_LATE) this.#late.shift();
+      this.#remember(entry);
     }
     this.#missing.delete(number);
     this.#entries.set(number, entry);
@@ -111,6 +115,12 @@ export class Journal<Parsed> {
       this.#late = this.#late.filter(({ copiesUpTo }) => copiesUpTo >= this.#last);
     }
     return deliveries;
+  }
+
+  /** Something that came may be a damaged copy of this one. */
+  #remember(entry: Entry): void {
+    this.#late.push({ ...entry, copiesUpTo: this.#last + COPIES_UP_TO });
+    if (this.#late.length > MAX_LATE) this.#late.shift();
   }
 
   /** What may be a signal of a test's own. */

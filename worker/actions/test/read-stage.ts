@@ -1,8 +1,9 @@
 import type { Console, Match } from "../../console/console.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { JOURNALLED, journalLine, journalWord, ranges } from "./journal-lines.ts";
+import { JOURNALLED, journalLine, journalWord, ranges, type JournalLine } from "./journal-lines.ts";
 import { Journal, type Delivery } from "./journal.ts";
+import { MENDED_CHARS, mendedLine, TAIL_END } from "./mended-line.ts";
 import type { SignalReader } from "./signal-reader.ts";
 import { hasItsWords, isTrace, SIGNAL } from "./signal-words.ts";
 
@@ -103,6 +104,7 @@ async function readOn(reading: Reading): Promise<void> {
   const patterns: Record<string, RegExp> = {
     journalled: JOURNALLED,
     candidate: CANDIDATE,
+    ...(reading.journal.id === undefined ? {} : { tail: TAIL_END }),
     ...(pattern ? { pattern } : {}),
   };
   // Only the action's own time-out, through its signal, ends this wait.
@@ -119,7 +121,9 @@ async function heard(reading: Reading, found: Match<string>): Promise<void> {
   const { journal, context, alive, console } = reading;
   const { match, logLine, lineBefore } = found;
   if (found.name === "pattern") return deliver(reading, journal.parsed({ match, logLine }));
-  const line = found.name === "journalled" ? journalLine(match) : undefined;
+  const isMended = found.name === "tail";
+  const line = isMended ? mendedTail(console) : intactLine(found);
+  if (isMended && !line) return;
   const word = line && journalWord(line);
   if (line) {
     alive(logLine);
@@ -133,12 +137,20 @@ async function heard(reading: Reading, found: Match<string>): Promise<void> {
     if (word === "ENDS" && journal.missing.size === 0) reading.isOver = true;
     if (word === "DONE" && reading.isOver) reading.hasLeft = true;
   } else if (line) {
-    deliver(reading, journal.entry(line, logLine));
+    deliver(reading, journal.entry(line, logLine, { isMended }));
   } else if (isTrace(lineBefore)) {
     context.log.debug(`a shell's trace of a signal, not counted: ${match[0]}`);
   } else {
     deliver(reading, journal.candidate(candidateOf(found)));
   }
+}
+
+const intactLine = ({ name, match }: Match<string>): JournalLine | undefined =>
+  name === "journalled" ? journalLine(match) : undefined;
+
+function mendedTail(console: Console): JournalLine | undefined {
+  const from = console.consumed - MENDED_CHARS;
+  return mendedLine(console.textSince(from).slice(0, console.consumed - Math.max(from, 0)));
 }
 
 function candidateOf({ name, match, lineBefore, logLine }: Match<string>) {
