@@ -1,30 +1,17 @@
 // Bundles the two programs into dist/: pumice.mjs (Node.js 24) and pumice-worker.cjs (Node.js 20 or
-// later, Bun). The worker is CommonJS because a single executable application needs that form.
+// later, Bun).
 // Beside them the cloud's control plane: lambda/ and lambda.zip.
 import { build } from "esbuild";
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildClient } from "./build-client.mjs";
 import { bundleLambda } from "./bundle-lambda.mjs";
+import { bundleWorker } from "./bundle-worker.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 const dist = path.join(root, "dist");
 // Built beside, then moved file by file: whoever reads meanwhile finds the old file or the new one, whole.
 const fresh = path.join(root, `dist.${process.pid}`);
-
-const serialAddons = path.join(root, "node_modules/@serialport/bindings-cpp/prebuilds");
-/** A native addon is no part of a bundle: serialport's is looked for beside it, in prebuilds/. */
-const addonsBeside = {
-  name: "addons beside the bundle",
-  setup({ onLoad }) {
-    onLoad({ filter: /bindings-cpp\/dist\/serialport-bindings\.js$/ }, async ({ path: file }) => {
-      const text = await readFile(file, "utf8");
-      const contents = text.replace(/\(__dirname, ["']\.\.\/["']\)/, "(__dirname)");
-      if (contents === text) throw new Error(`${file} is not as expected`);
-      return { contents, loader: "js" };
-    });
-  },
-};
 
 await mkdir(fresh, { recursive: true });
 try {
@@ -46,18 +33,10 @@ try {
         js: '#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
       },
     }),
-    build({
-      ...common("worker/main.ts", "pumice-worker.cjs"),
-      format: "cjs",
-      target: "node20",
-      banner: { js: "#!/usr/bin/env node" },
-      plugins: [addonsBeside],
+    bundleWorker({
+      outfile: path.join(fresh, "pumice-worker.cjs"),
+      banner: "#!/usr/bin/env node",
     }),
-    ...["linux-x64", "linux-arm64", "linux-arm"].map((platform) =>
-      cp(path.join(serialAddons, platform), path.join(fresh, "prebuilds", platform), {
-        recursive: true,
-      }),
-    ),
   ]);
   await writeFile(path.join(fresh, ".stamp"), "");
   await replaceFolder(path.join(fresh, "lambda"), path.join(dist, "lambda"));

@@ -35,7 +35,7 @@ find_node() {
 need_bundle() {
   if [ ! -e "$ROOT/dist/.stamp" ] || [ -n "$(find "$ROOT/control-plane" "$ROOT/worker" "$ROOT/device-templates" \
     "$ROOT/docs/job.schema.json" "$ROOT/scripts/zip.mjs" "$ROOT/scripts/no-credential-provider.mjs" "$ROOT/package-lock.json" \
-    "$ROOT/scripts/bundle.mjs" "$ROOT/scripts/bundle-lambda.mjs" "$ROOT/scripts/build-client.mjs" \
+    "$ROOT/scripts/bundle.mjs" "$ROOT/scripts/bundle-worker.ts" "$ROOT/scripts/bundle-lambda.mjs" "$ROOT/scripts/build-client.mjs" \
     -newer "$ROOT/dist/.stamp" -type f -print -quit)" ]; then
     "$NODE" "$ROOT/scripts/bundle.mjs" >&2 || die "bundling failed: see above"
   fi

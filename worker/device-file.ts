@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { SourceProblem } from "#protocol/api.ts";
 import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
 import { renderDevice } from "#templates/render-device.ts";
+import { readTemplate } from "./host/read-template.ts";
+import { stockTemplate } from "./stock-template.ts";
 
 export interface DeviceFile {
   /** The configuration as YAML; undefined when there are problems. */
@@ -25,7 +26,7 @@ export function readDeviceFile(
   const { text, problems } = renderDevice({
     name: path.basename(file),
     dictionary: source,
-    loader: (name) => findTemplate(name, [...folders, stockFolder()]),
+    loader: (name) => findTemplate(name, folders),
     context,
   });
   if (problems.length === 0) return checked(text);
@@ -45,24 +46,11 @@ function checked(text: string): DeviceFile {
   return { text: configuration && text, problems };
 }
 
-/** Beside the program, where the bundle has them, else at the top of the sources. */
-function stockFolder(): string {
-  const beside = path.dirname(path.resolve(process.argv[1] ?? "."));
-  const folders = [beside, path.dirname(beside)].map((folder) =>
-    path.join(folder, "device-templates"),
-  );
-  return folders.find((folder) => existsSync(folder)) ?? folders[0] ?? "";
-}
-
 /** Whoever renders has made sure that a template's name is no path. */
 function findTemplate(name: string, folders: readonly string[]): string | undefined {
   for (const folder of folders) {
-    try {
-      return readFileSync(path.join(folder, name), "utf8");
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EISDIR") throw error;
-    }
+    const text = readTemplate(path.join(folder, name));
+    if (text !== undefined) return text;
   }
-  return undefined;
+  return stockTemplate(name);
 }

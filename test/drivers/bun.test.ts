@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync } from "node:fs";
 import path from "node:path";
+import { asyncGetBaudRate } from "@serialport/bindings-cpp/dist/load-bindings.js";
 import { afterEach, describe, expect, test } from "vitest";
 import { Console } from "../../worker/console/console.ts";
 import { processTransport } from "../../worker/drivers/process-transport.ts";
@@ -59,6 +60,21 @@ describe.skipIf(!existsSync(bun))("under Bun", () => {
     await lab.sendLine(text);
     const { before } = await dut.expect({ end: /9\n/g }, soon);
     expect(`${before}9`.trimStart()).toBe(text);
+  });
+
+  test("a serial port has any speed, does not hang up at its end, and is its opener's alone", async () => {
+    const pair = await startSerialPair();
+    closing.push(() => pair.close());
+    await connectedByBun(`serial://${pair.lab}?baud=250000&stop=2&flow=rtscts`);
+    const stty = execFileSync("stty", ["-a", "-F", pair.lab], { encoding: "utf8" });
+    for (const setting of [" cstopb", " crtscts", "-hupcl", "-echo"]) {
+      expect(stty).toContain(setting);
+    }
+    // stty(1) knows the usual speeds only.
+    const port = openSync(pair.lab, constants.O_RDONLY | constants.O_NOCTTY);
+    closing.push(async () => closeSync(port));
+    expect(await asyncGetBaudRate(port)).toMatchObject({ baudRate: 250_000 });
+    await expect(connectedByBun(`serial://${pair.lab}`)).rejects.toThrow(/Cannot lock port/);
   });
 
   test("a telnet console is negotiated", async () => {

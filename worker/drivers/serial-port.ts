@@ -16,3 +16,20 @@ export interface OpenPort {
   write(bytes: Buffer): Promise<void>;
   close(): Promise<void>;
 }
+
+/** The line's settings as the package `@serialport/bindings-cpp` wants them. */
+export function serialSettings(target: SerialTarget) {
+  const { path, baudRate, dataBits, parity, stopBits, flow } = target;
+  return {
+    path,
+    baudRate,
+    dataBits,
+    parity,
+    stopBits,
+    rtscts: flow === "rtscts",
+    xon: flow === "xonxoff",
+    xoff: flow === "xonxoff",
+    // DTR falls when a port is hung up at its end, and resets some boards.
+    hupcl: false,
+  };
+}

@@ -1,7 +1,7 @@
 import type { Transport } from "../console/transport.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { bunSerialPort, isBun } from "./bun-serial.ts";
-import type { OpenPort, SerialTarget } from "./serial-port.ts";
+import { serialSettings, type OpenPort, type SerialTarget } from "./serial-port.ts";
 
 /**
  * A port is read at most this often: at 115200 baud each byte would wake the worker, which costs 10 % of a core and so
@@ -60,21 +60,9 @@ async function opened(target: SerialTarget): Promise<OpenPort> {
 }
 
 async function nodeSerialPort(target: SerialTarget): Promise<OpenPort> {
-  const { path, baudRate, dataBits, parity, stopBits, flow } = target;
   // A worker without the native module starts, and works with everything but serial ports.
-  const { SerialPort } = await import("serialport");
-  const port = await SerialPort.binding.open({
-    path,
-    baudRate,
-    dataBits,
-    parity,
-    stopBits,
-    rtscts: flow === "rtscts",
-    xon: flow === "xonxoff",
-    xoff: flow === "xonxoff",
-    // DTR falls when a port is hung up at its end, and resets some boards.
-    hupcl: false,
-  });
+  const { LinuxBinding } = await import("@serialport/bindings-cpp");
+  const port = await LinuxBinding.open(serialSettings(target));
   return {
     read: async (buffer) => (await port.read(buffer, 0, buffer.length)).bytesRead,
     write: (bytes) => port.write(bytes),

@@ -17,7 +17,7 @@ let plug: Server;
 let address: string;
 let state = "OFF";
 beforeAll(async () => {
-  program = await workerProgram({ external: ["serialport"] });
+  program = await workerProgram();
   plug = createServer((request, response) => {
     const words = new URL(request.url ?? "", "http://plug").searchParams.get("cmnd") ?? "";
     state = / (On|Off)$/.exec(words)?.[1]?.toUpperCase() ?? state;
