@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { labName, tagName } from "#protocol/lab.ts";
+import { versionSchema } from "#protocol/release.ts";
 import {
   deviceHealthSchema,
   deviceStateSchema,
@@ -17,11 +18,13 @@ import {
   chunkKey,
   namedKey,
   resultsKey,
+  signerKey,
   textKey,
   textVersionKey,
   workerSettingsKey,
   type TextKind,
 } from "./keys.ts";
+import { releaseItem, type ReleaseRecord } from "./releases.ts";
 import { tokenItem, type TokenRecord } from "./tokens.ts";
 import { workerItem, type WorkerRecord } from "./worker-record.ts";
 
@@ -81,6 +84,12 @@ const chunkSchema = v.looseObject({
   count: whole,
   bytes: whole,
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+});
+const releaseSchema = v.looseObject({
+  version: versionSchema,
+  manifest: v.string(),
+  signature: v.string(),
+  files: v.array(v.looseObject({ platform: v.string(), bytes: whole, sha256: v.string() })),
 });
 const textSchema = v.looseObject({
   name: v.string(),
@@ -160,6 +169,18 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
       (data: { name: string }) => ({ key: namedKey(list, data.name), data }),
     ),
   ),
+  kind("release", /^releases$/, /./, releaseSchema, (data: ReleaseRecord) =>
+    // Its files stay where they are: it is added again, which is quick where they are there already.
+    releaseItem({ ...data, ready: false }),
+  ),
+  kind(
+    "release key",
+    /^release-keys$/,
+    /./,
+    v.looseObject({ id: v.string(), pem: v.string() }),
+    (data: { id: string }) => ({ key: signerKey(data.id), data }),
+  ),
+  kind("roll-out", /^rollout$/, /./, v.any(), asIs, false),
   // The secret, the first start, who applies, whether it is closed: true of one place.
   kind("lab", /^lab$/, /./, v.any(), asIs, false),
 ];

@@ -29,6 +29,9 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | texts that go with each job to a worker    | main  | worker#NAME         | settings                   |
  * | all workers                                | i1    | workers             | NAME                       |
  * | workers whose silence the tick looks at    | i2    | attention           | ATTEND_AT#NAME             |
+ * | releases of the worker                     | main  | releases            | VERSION                    |
+ * | keys that may have signed one              | main  | release-keys        | ID                         |
+ * | the roll-out                               | main  | rollout             | rollout                    |
  * | one device type                            | main  | device-type#TYPE    | device-type                |
  * | all device types                           | i1    | device-types        | TYPE                       |
  * | one token                                  | main  | token#ID            | token                      |
@@ -113,6 +116,9 @@ export const namedKey = (list: "aliases" | "tags" | "groups", name: string): Key
   partition: list,
   sort: name,
 });
+export const releaseKey = (version: string): Key => ({ partition: "releases", sort: version });
+export const signerKey = (id: string): Key => ({ partition: "release-keys", sort: id });
+export const rolloutKey: Key = { partition: "rollout", sort: "rollout" };
 export const applyKey: Key = { partition: "lab", sort: "apply" };
 export const setupKey: Key = { partition: "lab", sort: "setup" };
 export const closedKey: Key = { partition: "lab", sort: "closed" };
@@ -173,3 +179,7 @@ export const definitionBlob = (id: number): string => `${jobBlobs(id)}definition
 /** A chunk's place names its content, so that a late upload cannot damage one that was committed. */
 export const chunkBlob = (id: number, firstLine: number, sha256: string): string =>
   `${jobBlobs(id)}log/${padded(firstLine)}-${sha256.slice(0, 16)}.jsonl.gz`;
+
+/** The place names the content: what is there under it is what was announced. A `+` of a version is no character of keys. */
+export const releaseBlob = (version: string, platform: string, sha256: string): string =>
+  `releases/${version.replaceAll("+", "=")}/${platform}-${sha256.slice(0, 16)}.gz`;

@@ -1,5 +1,4 @@
 import {
-  WORKER_PROTOCOL,
   type QueueWait,
   type RunnerReport,
   type SyncRequest,
@@ -19,6 +18,14 @@ import { requireWorker, type Principal } from "./principal.ts";
 import { leaveWorker } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
 import {
+  isServed,
+  makeOffer,
+  protocolNotice,
+  wantedVersion,
+  type Wanted,
+} from "./upgrade-offer.ts";
+import { without } from "./without.ts";
+import {
   deviceTypesOfWorker,
   getWorkerItem,
   readAssignments,
@@ -36,6 +43,7 @@ interface Plan {
   forget: number[];
   watched: number[];
   due: number[];
+  wanted?: Wanted | undefined;
 }
 
 /**
@@ -52,10 +60,11 @@ export async function sync(
 ): Promise<SyncResponse> {
   const { name, tokenId } = requireWorker(principal);
   const runners: Runners = new Map(request.runners.map(({ job_id, state }) => [job_id, state]));
-  const takesJobs = request.protocol === WORKER_PROTOCOL;
+  const takesJobs = isServed(request.protocol);
   // Before the look at the table: a ring from now on reaches who waits there.
   const [wait] = await Promise.all([grantWait(deps, name, request), takeNews(deps, name, runners)]);
-  await heardOf(deps, name, request, takesJobs, wait?.sync_seconds ?? request.wait_seconds);
+  await stopForRollback(deps, name, request);
+  let worker = await heardOf(deps, name, request, wait?.sync_seconds ?? request.wait_seconds);
 
   const deadline = deps.system.now() + request.wait_seconds * 1000;
   const listener = deps.signals.listen(`worker/${name}`);
@@ -63,14 +72,16 @@ export async function sync(
     for (;;) {
       const plan = await makePlan(deps, name, runners);
       if (!takesJobs) plan.start = [];
+      plan.wanted = await wantedVersion(deps, worker, request);
       const seen = digest(deps, plan);
       const left = deadline - deps.system.now();
       const isNews = seen !== request.seen;
-      if (wait) return { ...(await answer(deps, plan, seen)), wait };
+      if (wait) return { ...(await answer(deps, plan, seen, request)), wait };
       if (isNews || left <= 0 || !(await listener.rung(left, signal))) {
-        return await answer(deps, plan, seen);
+        return await answer(deps, plan, seen, request);
       }
       await requireValid(deps, tokenId);
+      worker = (await getWorkerItem(deps, name)).data;
     }
   } finally {
     listener.close();
@@ -106,28 +117,39 @@ async function requireValid(deps: Deps, tokenId: string): Promise<void> {
 async function heardOf(
   deps: Deps,
   name: string,
-  { version }: SyncRequest,
-  takesJobs: boolean,
+  { version, protocol, platform, by_hand, upgrade }: SyncRequest,
   quietSeconds: number,
-): Promise<void> {
-  const cameOnline = await retrying(async () => {
+): Promise<WorkerRecord> {
+  const { worker, cameOnline } = await retrying(async () => {
     const item = await getWorkerItem(deps, name);
     const now = deps.system.now();
     const silentAfter = now + (quietSeconds + deps.settings.workerSilentSeconds) * 1000;
     const silent_after = new Date(silentAfter).toISOString();
     const worker: WorkerRecord = {
-      ...item.data,
-      state: takesJobs ? "Online" : "Offline",
+      ...without(item.data, "platform", "by_hand", "upgrade"),
+      state: isServed(protocol) ? "Online" : "Offline",
       version,
+      protocol,
+      ...(platform === undefined ? {} : { platform }),
+      ...(by_hand === undefined ? {} : { by_hand }),
+      ...(upgrade === undefined ? {} : { upgrade }),
       last_sync: new Date(now).toISOString(),
       silent_after,
       attend_at: attendAt(item.data.attend_at, now + quietSeconds * 1000, silent_after),
     };
     await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
-    return worker.state === "Online" && item.data.state !== "Online";
+    return { worker, cameOnline: worker.state === "Online" && item.data.state !== "Online" };
   });
-  if (!cameOnline) return;
-  for (const type of await deviceTypesOfWorker(deps, name)) await deps.signals.requestPass(type);
+  const types = cameOnline ? await deviceTypesOfWorker(deps, name) : [];
+  for (const type of types) await deps.signals.requestPass(type);
+  return worker;
+}
+
+/** Before it is noted, so that it is not lost with us in between. */
+async function stopForRollback(deps: Deps, name: string, { upgrade }: SyncRequest): Promise<void> {
+  if (upgrade?.state !== "rolled_back") return;
+  const { stopFailedRollout } = await import("./rollout.ts");
+  await stopFailedRollout(deps, name, upgrade.id, upgrade.reason ?? "it gave no reason");
 }
 
 /**
@@ -193,7 +215,7 @@ async function makePlan(deps: Deps, name: string, runners: Runners): Promise<Pla
     if (job?.state === "Running" && !runner) plan.lost.push(job);
     if (job?.state === "Running" && runner && (await isWatched(deps, id))) plan.watched.push(id);
     if (job?.state === "Canceling" || job?.state === "Finished") {
-      if (runner === "running") plan.cancel.push(id);
+      if (runner === "running" && !mayEnd(job)) plan.cancel.push(id);
       if (!runner) plan.due.push(id);
     }
   }
@@ -203,22 +225,44 @@ async function makePlan(deps: Deps, name: string, runners: Runners): Promise<Pla
   return plan;
 }
 
+/** What was taken back from a silent worker runs on there: its true end replaces the assumed one. */
+const mayEnd = ({ taken_back, health }: JobRecord): boolean =>
+  taken_back === true && health !== "Canceled";
+
 function digest(deps: Deps, { start, lost, ...ids }: Plan): string {
   const idsOf = (jobs: JobRecord[]) => jobs.map(({ id }) => id);
   const text = JSON.stringify({ start: idsOf(start), lost: idsOf(lost), ...ids });
   return deps.system.hash(text).slice(0, 32);
 }
 
-async function answer(deps: Deps, plan: Plan, seen: string): Promise<SyncResponse> {
-  const { cancel, forget, watched } = plan;
+async function answer(
+  deps: Deps,
+  plan: Plan,
+  seen: string,
+  { platform, protocol, version }: SyncRequest,
+): Promise<SyncResponse> {
+  const { cancel, forget, watched, wanted } = plan;
+  const upgrade = wanted && (await makeOffer(deps, wanted, platform));
+  const notice = protocolNotice(protocol, version);
   return {
     start: plan.start.length === 0 ? [] : await makeTickets(deps, plan.start),
-    lost: plan.lost.map((job) => ({ job_id: job.id, token: jobToken(deps, job) })),
+    lost: await describeLost(deps, plan.lost),
     cancel,
     forget,
     watched,
     seen,
+    ...(upgrade === undefined ? {} : { upgrade }),
+    ...(notice === undefined ? {} : { notice }),
   };
+}
+
+/** With their tickets, as far as those can be made: their devices are to be switched off. */
+async function describeLost(deps: Deps, jobs: readonly JobRecord[]): Promise<SyncResponse["lost"]> {
+  const tickets = jobs.length === 0 ? [] : await makeTickets(deps, jobs);
+  return jobs.map((job) => {
+    const ticket = tickets.find(({ job_id }) => job_id === job.id);
+    return { job_id: job.id, token: jobToken(deps, job), ...(ticket ? { ticket } : {}) };
+  });
 }
 
 /** Loaded when there is one: a function that starts for an idle worker's sync never renders a device. */

@@ -1,5 +1,6 @@
 import type { LabWorker } from "#protocol/lab.ts";
 import type { WorkerHealth, WorkerState } from "#protocol/states.ts";
+import type { UpgradeReport } from "#protocol/worker-api.ts";
 import type { Item, NewItem, Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
@@ -15,6 +16,15 @@ export interface WorkerRecord {
   description: string;
   job_limit: number;
   version?: string;
+  /** Of the worker API, as it said last. */
+  protocol?: number;
+  /** What its file is made for, when it can upgrade itself; else `by_hand` says why not. */
+  platform?: string;
+  by_hand?: string;
+  /** What it said last of an upgrade. */
+  upgrade?: UpgradeReport;
+  /** The version that it shall have; the id is that of the offer. */
+  pin?: { id: string; version: string };
   last_sync?: string;
   /** When it counts as silent unless it is heard of before: its long poll is proof of life while it lasts. */
   silent_after?: string;

@@ -12,6 +12,7 @@ import { namedPage, type PageRequest } from "./named-page.ts";
 import { leaveWorker } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
 import { makeToken, workerTokenIds } from "./tokens.ts";
+import { protocolNotice } from "./upgrade-offer.ts";
 import {
   devicesOfWorker,
   deviceTypesOfWorker,
@@ -186,8 +187,11 @@ async function leaveJobs(deps: Deps, name: string): Promise<void> {
 
 async function workerView(deps: Deps, record: WorkerRecord): Promise<WorkerView> {
   const devices = await devicesOfWorker(deps, record.name);
+  const { protocol, version = "" } = record;
+  const notice = protocol === undefined ? undefined : protocolNotice(protocol, version);
   return {
     ...without(record, "silent_after", "attend_at"),
     devices: devices.map(({ hostname }) => hostname),
+    ...(notice === undefined ? {} : { notice }),
   };
 }

@@ -17,6 +17,7 @@ import { openPrincipal } from "./open-principal.ts";
 import { principalOf } from "./principal-of.ts";
 import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
+import { releaseRoutes } from "./releases.ts";
 import { schemaRoutes } from "./schemas.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { workerRoutes } from "./workers.ts";
@@ -53,6 +54,7 @@ export function createApp(deps: Deps): Hono<Env> {
     labListRoutes,
     labRoutes,
     workerRoutes,
+    releaseRoutes,
     tokenRoutes,
     backupRoutes,
   ]) {

@@ -10,6 +10,7 @@ import {
   workerHealthSchema,
   workerStateSchema,
 } from "./states.ts";
+import { upgradeReportSchema } from "./worker-api.ts";
 
 /** Shapes of the HTTP API under `/api/v1`. Times are ISO 8601 in UTC, ids integers, lists paged by cursor. */
 
@@ -201,6 +202,16 @@ export const workerViewSchema = v.object({
   /** Most jobs at a time; 0: no limit. */
   job_limit: v.number(),
   devices: v.array(v.string()),
+  platform: v.optional(v.string()),
+  /** Version of the worker protocol that it speaks. */
+  protocol: v.optional(v.number()),
+  /** The version that an administrator wants it to have, whatever is rolled out. */
+  pin: v.optional(v.object({ id: v.string(), version: v.string() })),
+  upgrade: v.optional(upgradeReportSchema),
+  /** Why it can't upgrade itself. */
+  by_hand: v.optional(v.string()),
+  /** What somebody should do about it, such as why it gets no new jobs. */
+  notice: v.optional(v.string()),
 });
 export type WorkerView = v.InferOutput<typeof workerViewSchema>;
 export const workerListSchema = v.object({

@@ -6,6 +6,8 @@ export { MAX_CHUNK_BYTES, MAX_CHUNK_RECORDS };
 
 /** The worker protocol's version; the control plane serves a window of them (DESIGN.md 5). */
 export const WORKER_PROTOCOL = 1;
+/** The oldest that the control plane serves. */
+export const OLDEST_WORKER_PROTOCOL: number = 1;
 
 const jobId = v.pipe(v.number(), v.integer(), v.minValue(1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -16,6 +18,18 @@ export const runnerReportSchema = v.object({
   state: v.picklist(["running", "finished"]),
 });
 export type RunnerReport = v.InferOutput<typeof runnerReportSchema>;
+
+/** What a worker tells of the upgrade that it was offered. `state` is a text: a newer worker may know more of them. */
+export const upgradeReportSchema = v.object({
+  /** Of the offer. */
+  id: v.pipe(v.string(), v.maxLength(100)),
+  version: v.pipe(v.string(), v.maxLength(100)),
+  /** `downloading`, `waiting` (to be told once more, then it swaps), `failed`, `rolled_back`. */
+  state: v.pipe(v.string(), v.maxLength(20)),
+  reason: v.optional(v.pipe(v.string(), v.maxLength(2000))),
+  percent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
+});
+export type UpgradeReport = v.InferOutput<typeof upgradeReportSchema>;
 
 /**
  * `POST /api/v1/worker/sync` (worker token): the agent's only loop. The answer is level-triggered:
@@ -35,6 +49,11 @@ export const syncRequestSchema = v.object({
   waits: v.optional(v.pipe(v.array(v.string()), v.maxLength(10))),
   /** Digest from the last answer: an answer equal to it is "nothing to do" and is held back. */
   seen: v.optional(v.pipe(v.string(), v.maxLength(100))),
+  /** What its file is made for (`linux-arm64`), when it can upgrade itself. */
+  platform: v.optional(v.pipe(v.string(), v.maxLength(40))),
+  /** Why it can't, for people; absent too in workers that know of no upgrades. */
+  by_hand: v.optional(v.pipe(v.string(), v.maxLength(500))),
+  upgrade: v.optional(upgradeReportSchema),
 });
 export type SyncRequest = v.InferOutput<typeof syncRequestSchema>;
 
@@ -70,11 +89,29 @@ export const queueWaitSchema = v.object({
 });
 export type QueueWait = v.InferOutput<typeof queueWaitSchema>;
 
+/** Another version that the worker shall become. It checks all of it: the server is not trusted with what it runs. */
+export const upgradeOfferSchema = v.object({
+  /** Another one for each time that somebody asked for it: what failed is tried again then only. */
+  id: v.string(),
+  version: v.string(),
+  /** An administrator wants this very version, be it older than the worker's own. */
+  pinned: v.boolean(),
+  /** The exact text, and its signature in base64. */
+  manifest: v.string(),
+  signature: v.string(),
+  /** Absolute, or relative to the control plane: gzip of the platform's file. Good for an hour, another in each answer. */
+  url: v.string(),
+  /** Of the gzip. */
+  bytes: count,
+  sha256: v.string(),
+});
+export type UpgradeOffer = v.InferOutput<typeof upgradeOfferSchema>;
+
 export const syncResponseSchema = v.object({
   /** Jobs to start; repeated until the agent reports a runner for each. */
   start: v.array(ticketSchema),
-  /** Running jobs that the agent doesn't know any more: their runner is lost, report them as such. */
-  lost: v.array(v.object({ job_id: jobId, token: v.string() })),
+  /** Running jobs that the agent doesn't know any more: their runner is lost, report them as such. `ticket`: to switch the device off. */
+  lost: v.array(v.object({ job_id: jobId, token: v.string(), ticket: v.optional(ticketSchema) })),
   /** Jobs whose runner must be stopped; repeated until it is gone. */
   cancel: v.array(jobId),
   /** Jobs of which the control plane wants nothing more: delete their files. */
@@ -85,6 +122,9 @@ export const syncResponseSchema = v.object({
   seen: v.string(),
   /** Where to wait before the next sync, when the agent said that it can. */
   wait: v.optional(queueWaitSchema),
+  upgrade: v.optional(upgradeOfferSchema),
+  /** For the worker's own log: why it gets no jobs. */
+  notice: v.optional(v.string()),
 });
 export type SyncResponse = v.InferOutput<typeof syncResponseSchema>;
 

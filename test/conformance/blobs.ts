@@ -8,7 +8,7 @@ export interface BlobsUnderTest {
   send: (
     request: SignedRequest,
     body?: Uint8Array,
-  ) => Promise<{ status: number; body: Uint8Array }>;
+  ) => Promise<{ status: number; body: Uint8Array; headers: Headers }>;
   /** Lets time pass. */
   pass: (seconds: number) => void;
 }
@@ -102,5 +102,36 @@ export function blobsConformance(make: () => Promise<BlobsUnderTest>): void {
   test("a signed GET of a blob that is gone says so", async () => {
     const { blobs, send } = await make();
     expect((await send(await blobs.signGet("a/1", 60))).status).toBe(404);
+  });
+
+  test("a part of a blob is sent, as long as it is the same blob", async () => {
+    const { blobs, send } = await make();
+    await blobs.put("a/1", bytes("0123456789"));
+    const get = await blobs.signGet("a/1", 60);
+    const part = async (headers: Record<string, string>) => {
+      const answer = await send({ ...get, headers: { ...get.headers, ...headers } });
+      return [answer.status, new TextDecoder().decode(answer.body), answer.headers] as const;
+    };
+    const etag = (await send(get)).headers.get("etag") ?? "";
+    expect(etag).toMatch(/^"/);
+    const [status, text, headers] = await part({ range: "bytes=4-", "if-range": etag });
+    expect([status, text]).toEqual([206, "456789"]);
+    expect(headers.get("content-range")).toBe("bytes 4-9/10");
+    expect((await part({ range: "bytes=0-3" })).slice(0, 2)).toEqual([206, "0123"]);
+    expect((await part({ range: "bytes=10-" }))[0]).toBe(416);
+    await blobs.put("a/1", bytes("another one"));
+    expect((await part({ range: "bytes=4-", "if-range": etag })).slice(0, 2)).toEqual([
+      200,
+      "another one",
+    ]);
+  });
+
+  test("a blob that is removed is gone; removing it again does nothing", async () => {
+    const { blobs } = await make();
+    await blobs.put("a/1", bytes("x"));
+    await blobs.remove("a/1");
+    await blobs.remove("a/1");
+    expect(await blobs.sizeBytes("a/1")).toBeUndefined();
+    await expect(blobs.remove("../x")).rejects.toThrow(/key/);
   });
 }

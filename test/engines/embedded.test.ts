@@ -65,7 +65,8 @@ describe("blobs on disk", () => {
         const response = await blobs.serve(
           new Request(address, { method, headers, body: (body ?? null) as BodyInit | null }),
         );
-        return { status: response.status, body: await response.bytes() };
+        const { status, headers: answered } = response;
+        return { status, headers: answered, body: await response.bytes() };
       },
     };
   });

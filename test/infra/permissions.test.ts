@@ -53,6 +53,9 @@ describe("what each function may do", () => {
       lists([arnOf("Table"), ...indexes(1, 2, 3, 4)]),
       allow("Backup", ["dynamodb:Scan"], arnOf("Table")),
       allow("Blobs", ["s3:GetObject", "s3:PutObject"], { "Fn::Sub": "${Blobs.Arn}/jobs/*" }),
+      allow("Releases", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], {
+        "Fn::Sub": "${Blobs.Arn}/releases/*",
+      }),
       allow("KnowAbsentBlobs", ["s3:ListBucket"], arnOf("Blobs")),
       allow("AskForPasses", ["sqs:SendMessage"], arnOf("Passes")),
       allow(
@@ -108,7 +111,9 @@ describe("what each function may do", () => {
         .flatMap((node) => Object.values(node))
         .filter((text): text is string => typeof text === "string" && text.includes("*")),
     );
-    expect(new Set(wild)).toEqual(new Set(["${Blobs.Arn}/jobs/*", WORKERS_QUEUES["Fn::Sub"]]));
+    expect(new Set(wild)).toEqual(
+      new Set(["${Blobs.Arn}/jobs/*", "${Blobs.Arn}/releases/*", WORKERS_QUEUES["Fn::Sub"]]),
+    );
   });
 
   test("each function has its own role, and only Lambda may take it", () => {

@@ -21,7 +21,7 @@ export function openBlobs(place: AwsPlace, system: Pick<System, "now" | "hash">)
   const base = bucketUrl(place);
   const urlOf = (key: string) => new URL(`${base}/${requireKey(key)}`);
 
-  async function send(method: "GET" | "HEAD" | "PUT", key: string, body?: Uint8Array) {
+  async function send(method: "DELETE" | "GET" | "HEAD" | "PUT", key: string, body?: Uint8Array) {
     const headers = body ? putHeaders(body.length, system.hash(body)) : {};
     const url = await sign({
       method,
@@ -68,6 +68,10 @@ export function openBlobs(place: AwsPlace, system: Pick<System, "now" | "hash">)
     async signGet(key, expiresInSeconds) {
       const url = await sign({ method: "GET", url: urlOf(key), expiresInSeconds, at: at() });
       return { url, method: "GET", headers: {} };
+    },
+    async remove(key) {
+      const answer = await send("DELETE", key);
+      if (!answer.ok && answer.status !== 404) throw await refusal(answer, `DELETE ${key}`);
     },
   };
 }

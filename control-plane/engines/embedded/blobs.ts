@@ -60,13 +60,14 @@ export function openBlobs(
       segments(key);
       return signedGet(secret, system.now(), key, expiresInSeconds);
     },
+    remove: async (key) => rm(fileOf(key), { force: true }),
     async serve(request) {
       if (request.method !== "GET" && request.method !== "PUT") {
         return new Response("only GET and PUT\n", { status: 405, headers: { allow: "GET, PUT" } });
       }
       const permit = verify(secret, system.now(), request.method, new URL(request.url));
       if (!permit) return new Response("the link is not valid (any more)\n", { status: 403 });
-      if (permit.method === "GET") return sendFile(fileOf(permit.key));
+      if (permit.method === "GET") return sendFile(fileOf(permit.key), request.headers);
       const { body } = request;
       let problem: string | undefined;
       await store(permit.key, async (file) => {
@@ -112,19 +113,51 @@ async function receive(
 /** Up to this size a stream costs more than it saves; nearly all log chunks are smaller. */
 const SMALL_BYTES = 256 * 1024;
 
-async function sendFile(file: string): Promise<Response> {
+async function sendFile(file: string, asked: Headers): Promise<Response> {
   const found = await unlessMissing(stat(file));
   if (!found?.isFile()) return new Response("no such file\n", { status: 404 });
+  // A blob that is written again is another file.
+  const etag = `"${found.ino.toString(36)}-${found.size.toString(36)}-${found.mtimeMs.toString(36)}"`;
+  const part = partOf(asked, found.size, etag);
+  const headers = {
+    "content-type": "application/octet-stream",
+    "x-content-type-options": "nosniff",
+    "content-disposition": "attachment",
+    "accept-ranges": "bytes",
+    etag,
+  };
+  if (part === "none") {
+    const range = { ...headers, "content-range": `bytes */${found.size}` };
+    return new Response("there is no such part\n", { status: 416, headers: range });
+  }
+  const { start, end } = part ?? { start: 0, end: found.size - 1 };
   const bytes = found.size <= SMALL_BYTES ? await readFile(file) : undefined;
-  const stream = () => Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>;
-  return new Response(bytes ?? stream(), {
+  const stream = () =>
+    Readable.toWeb(createReadStream(file, { start, end })) as ReadableStream<Uint8Array>;
+  return new Response(bytes?.subarray(start, end + 1) ?? stream(), {
+    status: part ? 206 : 200,
     headers: {
-      "content-type": "application/octet-stream",
-      "content-length": String(bytes?.length ?? found.size),
-      "x-content-type-options": "nosniff",
-      "content-disposition": "attachment",
+      ...headers,
+      "content-length": String(end + 1 - start),
+      ...(part ? { "content-range": `bytes ${start}-${end}/${found.size}` } : {}),
     },
   });
+}
+
+/** The one part that was asked for (RFC 9110 14.2); undefined for the whole file, `none` for what lies beyond it. */
+function partOf(
+  asked: Headers,
+  size: number,
+  etag: string,
+): { start: number; end: number } | "none" | undefined {
+  const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(asked.get("range") ?? "") ?? [];
+  if (first === "" && last === "") return undefined;
+  const condition = asked.get("if-range");
+  if (condition !== null && condition !== etag) return undefined;
+  const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === "" || last === "" ? size - 1 : Math.min(Number(last), size - 1);
+  if (start >= size || (first === "" && Number(last) === 0)) return "none";
+  return end < start ? undefined : { start, end };
 }
 
 /** A rename is on the disk only when its folder is. */
