@@ -1,7 +1,7 @@
-import http from "node:http";
-import https from "node:https";
+import type http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { JobFailure } from "../pipeline/job-failure.ts";
+import { openNetwork, type Network } from "./network/network.ts";
 
 export interface UrlRequest {
   readonly method: "GET" | "HEAD";
@@ -68,34 +68,45 @@ async function followRedirects(url: string, request: UrlRequest): Promise<http.I
         `'${at.href}' redirects to '${location}': no web address`,
       );
     }
-    // The job gave its headers (often a token) for the host it named, not for any other.
-    if (next.host !== at.host) headers = {};
+    // The job gave its headers (often a token) for the host it named, not for any other, nor for all to read.
+    if (next.origin !== at.origin && !isUpgrade(at, next)) headers = {};
     at = next;
   }
   throw new JobFailure("Infrastructure", `'${url}' redirects more than ${MAX_REDIRECTS} times`);
 }
 
-function send(
-  url: URL,
-  { method, headers, conditions, signal }: UrlRequest,
-): Promise<http.IncomingMessage> {
+/** The same host, now by TLS. */
+const isUpgrade = (from: URL, to: URL): boolean =>
+  from.protocol === "http:" && to.protocol === "https:" && from.host === to.host;
+
+/** Made at the first request: it is the environment then that counts (settings are put into it at the start). */
+let network: Network | undefined;
+
+function send(url: URL, { method, headers, signal }: UrlRequest): Promise<http.IncomingMessage> {
   signal?.throwIfAborted();
-  const { request } = url.protocol === "https:" ? https : http;
+  const ways = (network ??= openNetwork({ keepAlive: false, env: process.env }));
+  const sent = ways.request(url, {
+    method,
+    // No encoding: sizes and checksums are those of the file.
+    headers: { "user-agent": "pumice-worker", "accept-encoding": "identity", ...headers },
+    ...(signal ? { signal } : {}),
+  });
   return new Promise((resolve, reject) => {
-    const sent = request(url, {
-      method,
-      // No encoding: sizes and checksums are those of the file.
-      headers: {
-        "user-agent": "pumice-worker",
-        "accept-encoding": "identity",
-        ...headers,
-        ...conditions,
-      },
-      ...(signal ? { signal } : {}),
-      agent: false,
+    // A request whose connection is still being made says nothing of its end.
+    const aborted = (): void => reject(signal?.reason as Error);
+    signal?.addEventListener("abort", aborted, { once: true });
+    const settled = (): void => signal?.removeEventListener("abort", aborted);
+    sent.on("response", (answer) => {
+      settled();
+      const refused = ways.proxyRefusal(url, answer.statusCode ?? 0);
+      if (refused === undefined) return resolve(answer);
+      answer.destroy();
+      reject(new JobFailure("Infrastructure", `Unable to get '${url.href}': ${refused}`));
     });
-    sent.on("response", resolve);
-    sent.on("error", reject);
+    sent.on("error", (error) => {
+      settled();
+      reject(error);
+    });
     sent.end();
   });
 }

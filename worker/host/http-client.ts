@@ -1,5 +1,5 @@
-import http from "node:http";
-import https from "node:https";
+import type http from "node:http";
+import { openNetwork, type Network, type NetworkOptions } from "./network/network.ts";
 
 /** An answer that isn't a success, or (status 0) none at all. `message` names the request and the reason. */
 export class HttpError extends Error {
@@ -48,21 +48,28 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface HttpClientOptions {
+  /** Proxies, authorities and the pin for the base; without it requests go straight (a switch in the lab's network). */
+  readonly env?: NetworkOptions["env"];
+  /** Told what each answer of the base says the time is (its `Date`), milliseconds since 1970, whole seconds. */
+  readonly onServerTime?: (ms: number) => void;
+}
+
 /** A small HTTP client with kept-alive connections below one base URL. Concurrent requests are fine. */
 export class HttpClient {
   readonly #base: URL;
-  readonly #agents = {
-    "http:": new http.Agent({ keepAlive: true }),
-    "https:": new https.Agent({ keepAlive: true }),
-  };
+  readonly #network: Network;
+  readonly #onServerTime: HttpClientOptions["onServerTime"];
 
-  /** Throws when the URL is not http or https. A path in it is kept as a prefix. */
-  constructor(baseUrl: string) {
+  /** Throws when the URL is not http or https, or the pin is none. A path in it is kept as a prefix. */
+  constructor(baseUrl: string, { env = {}, onServerTime }: HttpClientOptions = {}) {
     this.#base = new URL(baseUrl);
     if (this.#base.protocol !== "http:" && this.#base.protocol !== "https:") {
       throw new Error(`${baseUrl}: expected a URL that begins with http:// or https://`);
     }
     if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
+    this.#network = openNetwork({ keepAlive: true, env, pinnedOrigin: this.#base.origin });
+    this.#onServerTime = onServerTime;
   }
 
   /**
@@ -83,7 +90,7 @@ export class HttpClient {
 
   /** Closes idle connections. */
   close(): void {
-    for (const agent of Object.values(this.#agents)) agent.destroy();
+    this.#network.close();
   }
 
   #exchange(request: HttpRequest): Promise<unknown> {
@@ -97,14 +104,18 @@ export class HttpClient {
     if (request.method !== "GET") headers["content-length"] = body?.byteLength ?? 0;
     if (request.token !== undefined && !absolute) headers.authorization = `Bearer ${request.token}`;
     Object.assign(headers, request.headers);
-    const secure = url.protocol === "https:";
-    const options = {
-      method: request.method,
-      headers,
-      agent: this.#agents[secure ? "https:" : "http:"],
-    };
-    const sent = (secure ? https : http).request(url, options);
-    return settle(sent, request, `${request.method} ${url.origin}${url.pathname}`, body);
+    const sent = this.#network.request(url, { method: request.method, headers });
+    const name = `${request.method} ${url.origin}${url.pathname}`;
+    return settle(sent, request, name, body, (answer) => {
+      if (url.origin === this.#base.origin) this.#tellTime(answer);
+      return this.#network.proxyRefusal(url, answer.statusCode ?? 0);
+    });
+  }
+
+  #tellTime({ headers: { date, age } }: http.IncomingMessage): void {
+    // What a cache answers was said before.
+    const ms = age === undefined ? Date.parse(date ?? "") : NaN;
+    if (Number.isFinite(ms)) this.#onServerTime?.(ms);
   }
 }
 
@@ -117,6 +128,7 @@ function settle(
   request: HttpRequest,
   name: string,
   body: Uint8Array | undefined,
+  look: (answer: http.IncomingMessage) => string | undefined,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let answered = false;
@@ -141,7 +153,8 @@ function settle(
     });
     sent.on("response", (response) => {
       answered = true;
-      readAnswer(response, request, name).then((answer) => {
+      const proxyRefusal = look(response);
+      readAnswer(response, request, name, proxyRefusal).then((answer) => {
         finish();
         resolve(answer);
       }, fail);
@@ -154,6 +167,7 @@ async function readAnswer(
   response: http.IncomingMessage,
   { method, maxAnswerBytes: maxBytes = 1024 * 1024, answer }: HttpRequest,
   name: string,
+  proxyRefusal: string | undefined,
 ): Promise<unknown> {
   const parts: Buffer[] = [];
   let size = 0;
@@ -180,6 +194,7 @@ async function readAnswer(
     }
     return body;
   }
+  if (proxyRefusal !== undefined) throw new HttpError(`${name}: ${proxyRefusal}`, { status });
   throw new HttpError(`${name}: ${status} ${reasonOf(body, text, response)}`.trimEnd(), {
     status,
     body,
