@@ -1,5 +1,7 @@
 import { VERSION } from "#protocol/version.ts";
 import { print, UsageError } from "./commands/command-line.ts";
+import { cleanUp } from "./commands/clean-up.ts";
+import { cache } from "./commands/cache.ts";
 import { doctor } from "./commands/doctor.ts";
 import { power } from "./commands/power.ts";
 import { run } from "./commands/run.ts";
@@ -37,6 +39,9 @@ const HELP = `pumice-worker: runs jobs on the devices of this machine.
       do about what is missing. Exits 0 when nothing is.
         --settings FILE     the worker's settings (dispatcher_ip, tftp_dir, nfs_root ...), YAML
 
+  pumice-worker cache [list|clean] [--work-dir DIR] [--json]
+      Lists the downloads that are kept for the next job, or removes them. Those under way stay.
+
   pumice-worker --help | --version
 `;
 
@@ -44,8 +49,10 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   start,
   run,
   runner,
+  "clean-up": cleanUp,
   doctor,
   power,
+  cache,
 };
 
 async function main([command = "", ...args]: string[]): Promise<number> {

@@ -52,7 +52,7 @@ export function plan(job: JobContext): ReturnType<typeof planJob> {
 }
 
 /** Values of the job's `secrets`, however deep (`rclone_env` is a mapping): they must not be in the log. */
-const secretsOf = ({ definition }: JobContext): string[] => textsIn(definition.secrets);
+export const secretsOf = ({ definition }: JobContext): string[] => textsIn(definition.secrets);
 
 function textsIn(value: unknown): string[] {
   if (typeof value === "string" || typeof value === "number") return [String(value)];

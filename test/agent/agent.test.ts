@@ -233,9 +233,9 @@ describe("a runner that dies", () => {
     const said = messages(job);
     expect(said.slice(0, 3)).toEqual(["line-0", "line-1", "line-2"]);
     expect(said[3]).toMatch(/ended by SIGKILL without a result[^]*Segmentation fault/);
-    expect(said[4]).toMatchObject({ case: "job", result: "fail", error_type: "Bug" });
+    expect(said[4]).toMatchObject({ case: "job", result: "fail", error_type: "Infrastructure" });
     expect(said).toHaveLength(5);
-    expect(job.finish).toMatchObject({ result: "fail", error_type: "Bug", lines: 5 });
+    expect(job.finish).toMatchObject({ result: "fail", error_type: "Infrastructure", lines: 5 });
   });
 
   test("leaves no process behind", async () => {
@@ -273,7 +273,8 @@ describe("a runner that dies", () => {
     expect(messages(job)[0]).toBe("earlier");
     expect(messages(job)[1]).toMatch(/no trace of this job/);
     expect(messages(job)).toHaveLength(3);
-    expect(job.finish).toMatchObject({ result: "fail", error_type: "Bug", lines: 3 });
+    expect(job.finish).toMatchObject({ result: "fail", error_type: "Infrastructure", lines: 3 });
+    expect(job.finish?.error_msg).toMatch(/nothing is known of its device, which may still be on/);
   });
 });
 

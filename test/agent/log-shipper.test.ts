@@ -45,6 +45,7 @@ function shipper(
     controlPlane: new ControlPlane(http, () => plane.token),
     clock,
     workDir: dir,
+    cleanUpCommand: () => ["unused"],
     runnerCommand: () => ["false"],
     log: () => {},
     changed: () => {},

@@ -129,7 +129,7 @@ test("a job is canceled, its device is free for the next", async () => {
   expectWhole(await follow(next));
 });
 
-test("a job whose files are gone ends Incomplete as a Bug, and says so in its log", async () => {
+test("a job whose files are gone ends Incomplete as the lab's fault, and says so in its log", async () => {
   agent = bench.startProcess(serving.url);
   const id = await submit();
   await follow(id, 10);
@@ -141,7 +141,7 @@ test("a job whose files are gone ends Incomplete as a Bug, and says so in its lo
   expect(records.at(-2)?.msg).toMatch(/no trace/);
   expect(await api<JobView>(`/jobs/${id}`)).toMatchObject({
     health: "Incomplete",
-    error_type: "Bug",
+    error_type: "Infrastructure",
   });
 });
 

@@ -129,15 +129,18 @@ describe("a job whose worker is silent past the lease", () => {
     expect((await lab.sync(worker, runner("finished"))).forget).toEqual([id]);
   });
 
-  test("that comes back running is stopped, and stays the lab's fault", async () => {
+  test("that comes back running runs on, and ends as it truly ends", async () => {
     await sweep(600);
-    expect((await lab.sync(worker, runner("running"))).cancel).toEqual([id]);
-    await lab.finish(id, token, { result: "fail", error_type: "Canceled", lines: 1 });
-    expect(await lab.job(id)).toMatchObject({
-      health: "Incomplete",
-      error_type: "Infrastructure",
-    });
-    expect(await device()).toMatchObject({ state: "Idle", health: "Unknown" });
+    const answer = await lab.sync(worker, runner("running"));
+    expect(answer).toMatchObject({ cancel: [], forget: [], lost: [] });
+    expect(await lab.job(id)).toMatchObject({ state: "Finished", health: "Incomplete" });
+    expect(await device()).toMatchObject({ current_job: id });
+    await lab.ship(id, token, 1, [{ lvl: "info", msg: "two" }]);
+    await sweep(60);
+    await lab.sync(worker, runner("running"));
+    await lab.finish(id, token, { result: "pass", lines: 2 });
+    expect(await lab.job(id)).toMatchObject({ health: "Complete", log_lines: 2 });
+    expect(await device()).toMatchObject({ state: "Idle", health: "Good" });
   });
 
   test("and that was being canceled is Canceled", async () => {

@@ -36,15 +36,13 @@ export class AgentBench {
   ): AgentHandle & { ended: Promise<void> } {
     const stop = new AbortController();
     const log: string[] = [];
-    const runnerCommand = (folder: string): [string, ...string[]] => [
-      command,
-      this.#program,
-      "runner",
-      folder,
-    ];
+    const program = (name: string) => {
+      return (folder: string): [string, ...string[]] => [command, this.#program, name, folder];
+    };
+    const commands = { runnerCommand: program("runner"), cleanUpCommand: program("clean-up") };
     const { tokenFile, workDir } = this;
     const ended = runAgent(
-      { url, tokenFile, workDir, runnerCommand, log: (line) => log.push(line), clock },
+      { url, tokenFile, workDir, ...commands, log: (line) => log.push(line), clock },
       stop.signal,
     );
     const handle = {

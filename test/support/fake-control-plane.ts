@@ -248,7 +248,7 @@ function ticketOf(id: number, { definition }: FakeJob): SyncResponse["start"][nu
     token: `token-${id}`,
     definition,
     device: "",
-    device_hostname: "qemu-01",
+    device_hostname: `qemu-0${id}`,
     device_type: "qemu",
     dispatcher: "",
     env_dut: "",

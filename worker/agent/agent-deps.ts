@@ -10,8 +10,8 @@ export interface AgentDeps {
   readonly runnerCommand: (jobFolder: string) => [command: string, ...args: string[]];
   /** Told of each job before its runner begins, also of those that an earlier agent left. */
   readonly jobBegins?: ((ticket: { readonly job_id: number }) => void) | undefined;
-  /** Told of a job whose runner ended without a result, by its `scratch`: removes what isn't its process nor its file. */
-  readonly runnerDied?: ((scratch: string) => Promise<void>) | undefined;
+  /** Command line of the program that switches off what the killed runner of a folder's job left on. */
+  readonly cleanUpCommand: (jobFolder: string) => [command: string, ...args: string[]];
   /** One line for the person who looks after the worker. */
   readonly log: (line: string) => void;
   /** Something changed that the control plane should hear of, or may know more of: sync at once. */

@@ -16,8 +16,8 @@ export interface AgentOptions {
   readonly runnerCommand: (jobFolder: string) => [command: string, ...args: string[]];
   /** Told of each job before its runner begins. */
   readonly jobBegins?: ((ticket: { readonly job_id: number }) => void) | undefined;
-  /** Told of a job whose runner ended without a result, by its `scratch`. */
-  readonly runnerDied?: ((scratch: string) => Promise<void>) | undefined;
+  /** Command line of the program that switches off what the killed runner of a folder's job left on. */
+  readonly cleanUpCommand: (jobFolder: string) => [command: string, ...args: string[]];
   readonly log: (line: string) => void;
   readonly clock?: Clock;
 }
@@ -27,9 +27,9 @@ export interface AgentOptions {
  * cannot begin: no token, a URL that is none, a work folder that another agent has or nobody may write to.
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { url, runnerCommand, jobBegins, runnerDied, log, clock = systemClock } = options;
+  const { url, runnerCommand, cleanUpCommand, jobBegins, log, clock = systemClock } = options;
   let token = readToken(options.tokenFile);
-  const http = new HttpClient(url);
+  const http = new HttpClient(url, { env: process.env });
   mkdirSync(options.workDir, { recursive: true, mode: 0o700 });
   // One name, so that the next agent finds by it what this one's runners started.
   const workDir = realpathSync(options.workDir);
@@ -43,8 +43,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       clock,
       workDir,
       runnerCommand,
+      cleanUpCommand,
       jobBegins,
-      runnerDied,
       log,
       changed,
     };

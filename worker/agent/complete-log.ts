@@ -44,6 +44,21 @@ export function completeLog(dir: JobDirectory, now: number, ending: Ending): Run
   }
 }
 
+/**
+ * Cuts a half-written record off, so that more can be appended. True when the log has its final record: then nothing is to
+ * follow.
+ */
+export function cutHalfRecord(dir: JobDirectory): boolean {
+  const file = openSync(dir.log, "a+", 0o600);
+  try {
+    const { end, lines, last } = survey(file);
+    ftruncateSync(file, end);
+    return finalResult(last, lines) !== undefined;
+  } finally {
+    closeSync(file);
+  }
+}
+
 function endingRecords(now: number, { errorType, message }: Ending) {
   const dt = timestamp(now);
   const msg = {

@@ -1,14 +1,16 @@
-import { existsSync, watch, type FSWatcher } from "node:fs";
+import { watch, type FSWatcher } from "node:fs";
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { RunnerReport } from "#protocol/worker-api.ts";
 import type { JobDirectory } from "../host/job-directory.ts";
 import { removeTree } from "../host/remove-tree.ts";
-import { readRunner } from "../host/runner-claim.ts";
+import { isClaimed } from "../host/runner-claim.ts";
+import { hasResult } from "../host/runner-result.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Backoff } from "./backoff.ts";
 import { Bell } from "./bell.ts";
-import { completeLog } from "./complete-log.ts";
+import { cleanUpAfter } from "./clean-up.ts";
+import { completeLog, cutHalfRecord } from "./complete-log.ts";
 import { finishJob, finishRequest } from "./finish.ts";
 import { LogShipper } from "./log-shipper.ts";
 import { RunnerProcess } from "./runner-process.ts";
@@ -20,6 +22,9 @@ export interface KeptJob {
   readonly dir: JobDirectory;
   /** What the control plane calls the first line of the folder's log. */
   readonly firstLine: number;
+  /** How to switch its device off; undefined when its ticket was lost. */
+  readonly device?: string | undefined;
+  readonly hostname?: string | undefined;
 }
 
 /** Sees one job through: runner, log, finish, and at last nothing of it is left on this machine. */
@@ -29,19 +34,21 @@ export class JobKeeper {
   readonly #runner: RunnerProcess;
   readonly #shipper: LogShipper;
   readonly #retry = new Bell();
+  readonly #onFree: () => void;
   /** Aborted when the control plane wants nothing more of the job, or the agent stops. */
   #delivery = new AbortController();
   #state: RunnerReport["state"] = "running";
   #isForgotten = false;
   #isDelivered = false;
 
-  /** `isNew`: the ticket was written just now. */
-  constructor(deps: AgentDeps, job: KeptJob, isNew: boolean) {
+  /** `isNew`: the ticket was written just now. `onFree`: told when the device is not used any more. */
+  constructor(deps: AgentDeps, job: KeptJob, isNew: boolean, onFree: () => void) {
     this.#deps = deps;
+    this.#onFree = onFree;
     this.#job = job;
     this.#runner = new RunnerProcess(deps, job.dir);
     this.#shipper = new LogShipper(deps, { ...job, file: job.dir.log }, isNew, this.#retry);
-    if (existsSync(job.dir.result)) this.#state = "finished";
+    if (hasResult(job.dir.result)) this.#state = "finished";
   }
 
   get report(): RunnerReport {
@@ -50,7 +57,12 @@ export class JobKeeper {
 
   /** Whether the job has a ticket and nothing more: whether it may start is the control plane's to say. */
   get isUnclaimed(): boolean {
-    return this.#state === "running" && !readRunner(this.#job.dir.runner);
+    return this.#state === "running" && !isClaimed(this.#job.dir.runner);
+  }
+
+  /** Whether the job may still use the device. */
+  holds(hostname: string): boolean {
+    return this.#state === "running" && this.#job.hostname === hostname;
   }
 
   /**
@@ -117,30 +129,47 @@ export class JobKeeper {
       await this.#runner.hasResultOrDied(signal);
       if (signal.aborted) return;
     }
-    if (existsSync(dir.result)) {
+    if (hasResult(dir.result)) {
       this.#shipper.end();
       await this.#runner.sweep();
     } else {
-      await this.#runner.sweep();
-      await this.#deps.runnerDied?.(dir.scratch);
-      await removeTree(dir.scratch).catch(() => {});
-      if (!this.#isForgotten) this.#completeLog();
+      await this.#afterDeath(signal);
+      if (signal.aborted) return;
       this.#shipper.end();
     }
     if (this.#state === "running") this.#deps.log(`job ${id}: its runner has ended`);
     this.#state = "finished";
+    this.#onFree();
     // A job that ended by itself is reported by its finish; of one that was stopped we may have nothing to deliver.
     if (this.#runner.isCanceled) this.#deps.changed();
   }
 
-  #completeLog(): void {
-    const { dir, id } = this.#job;
-    const message = this.#runner.describeDeath();
+  /**
+   * Ends what a runner left on that has no result, then its log. The device is off before the control plane hears of the
+   * end, and gives it to another job.
+   */
+  async #afterDeath(signal: AbortSignal): Promise<void> {
+    const { dir, id, device } = this.#job;
+    await this.#runner.sweep();
+    let problem: string | undefined;
+    // The last thing that a runner does before its result is to say its end.
+    const isOver = cutHalfRecord(dir);
+    if (!isOver && !this.isUnclaimed) {
+      problem =
+        device === undefined
+          ? "nothing is known of its device, which may still be on"
+          : await cleanUpAfter(this.#deps, dir, signal);
+      if (signal.aborted) return;
+      await this.#runner.sweep();
+    }
+    await removeTree(dir.scratch).catch(() => {});
+    if (this.#isForgotten) return;
     const ending = this.#runner.isCanceled
       ? ({ errorType: "Canceled", message: "the job was canceled" } as const)
-      : ({ errorType: "Bug", message } as const);
+      : this.#runner.explainDeath();
+    const message = problem ? `${ending.message}; ${problem}` : ending.message;
     this.#deps.log(`job ${id}: ${message}`);
-    completeLog(dir, this.#deps.clock.now(), ending);
+    completeLog(dir, this.#deps.clock.now(), { ...ending, message });
   }
 
   async #deliver(firstRun: Promise<number | undefined>): Promise<void> {

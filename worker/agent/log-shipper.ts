@@ -172,7 +172,7 @@ export class LogShipper {
   async #ship(file: FileHandle, chunk: LogChunk, signal: AbortSignal): Promise<void> {
     const { first_line, count } = chunk.commit;
     try {
-      const next = await this.#send(chunk, signal);
+      const next = await this.#send(file, chunk, signal);
       this.#position = next === chunk.next.line ? chunk.next : await this.#seek(file, next);
       this.#maxRecords = MAX_CHUNK_RECORDS;
       if (!this.#isWatched) {
@@ -188,25 +188,32 @@ export class LogShipper {
         this.#maxRecords = Math.ceil(count / 2);
         return;
       } else {
-        await this.#shipReplacement(chunk, error, signal);
+        await this.#shipReplacement(file, chunk, error, signal);
       }
     }
     this.#worked();
   }
 
-  async #send({ commit, body }: LogChunk, signal: AbortSignal): Promise<number> {
+  /** What the control plane has the disk keeps too: lines are counted from there after a power cut. */
+  async #send(file: FileHandle, chunk: LogChunk, signal: AbortSignal): Promise<number> {
+    const { commit, body } = chunk;
     const { controlPlane } = this.#deps;
     const { first_line, bytes, sha256 } = commit;
     const place = await controlPlane.logUpload(this.#log, { first_line, bytes, sha256 }, signal);
-    await controlPlane.put(place, body, signal);
+    await Promise.all([controlPlane.put(place, body, signal), file.datasync()]);
     return controlPlane.logCommit(this.#log, commit, signal);
   }
 
-  async #shipReplacement(refused: LogChunk, error: HttpError, signal: AbortSignal): Promise<void> {
+  async #shipReplacement(
+    file: FileHandle,
+    refused: LogChunk,
+    error: HttpError,
+    signal: AbortSignal,
+  ): Promise<void> {
     const line = refused.commit.first_line;
     this.#deps.log(`job ${this.#log.id}: line ${line} of its log is refused: ${error.message}`);
     const other = await replacement(refused, this.#deps.clock.now(), error.message);
-    await this.#send(other, signal);
+    await this.#send(file, other, signal);
     this.#position = other.next;
   }
 

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
 import type { JobDirectory } from "../host/job-directory.ts";
 import {
   findDescendants,
@@ -9,17 +9,21 @@ import {
   signalProcess,
   type ProcessIdentity,
 } from "../host/process-table.ts";
-import { readRunner } from "../host/runner-claim.ts";
+import { isLost, readRunner } from "../host/runner-claim.ts";
+import { hasResult } from "../host/runner-result.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Bell } from "./bell.ts";
+import type { Ending } from "./complete-log.ts";
+import { explainDeath } from "./runner-death.ts";
 
 /** Names the job's folder in the environment of its runner and of all that the runner starts. */
-const JOB_VARIABLE = "PUMICE_JOB_DIR";
+export const JOB_VARIABLE = "PUMICE_JOB_DIR";
 const CHECK_MS = 1000;
 const REMIND_AFTER_MS = 60_000;
 const KILL_AFTER_MS = 120_000;
 /** Between a runner's result and its end: it has nothing left to do. */
 const LEAVE_MS = 5000;
+const NO_TRACE = "the worker has no trace of this job: its files are gone";
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
 /** The runner of one job: started here or by an agent before, it outlives us either way. */
@@ -79,7 +83,7 @@ export class RunnerProcess {
   /** Waits until there is a result or no runner any more, or `signal` is aborted. */
   async hasResultOrDied(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", this.#bell.ring);
-    while (!signal.aborted && !existsSync(this.#dir.result) && this.#isRunning()) {
+    while (!signal.aborted && !hasResult(this.#dir.result) && this.#isRunning()) {
       this.#escalate();
       this.#boundOutput();
       await this.#bell.wait(this.#deps.clock, CHECK_MS);
@@ -103,17 +107,14 @@ export class RunnerProcess {
     );
   }
 
-  /** How a runner ended that left no result, with the last of what it printed. */
-  describeDeath(): string {
-    if (this.#startError) return `the runner could not be started: ${this.#startError.message}`;
-    const { exitCode, signalCode } = this.#child ?? {};
-    const how = signalCode
-      ? ` by ${signalCode}`
-      : typeof exitCode === "number"
-        ? ` with exit code ${exitCode}`
-        : "";
+  /** Why there is no result. */
+  explainDeath(): Ending {
+    const { exitCode, signalCode: signal } = this.#child ?? {};
+    const startError = this.#startError;
+    const runner = readRunner(this.#dir.runner);
+    const stoppedFor = isLost(this.#dir.runner) ? NO_TRACE : undefined;
     const printed = this.#lastOutput();
-    return `the runner ended${how} without a result${printed ? `; it printed:\n${printed}` : ""}`;
+    return explainDeath({ startError, stoppedFor, exitCode, signal, runner, printed });
   }
 
   #failed(error: Error): void {

@@ -1,12 +1,12 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
 import type { RunnerReport, SyncResponse, Ticket } from "#protocol/worker-api.ts";
-import { readJsonFile, writeFileAtomic } from "../host/atomic-file.ts";
+import { readJsonFile, syncFolder, writeFileAtomic } from "../host/atomic-file.ts";
 import { jobDirectory } from "../host/job-directory.ts";
 import { mountsIn } from "../host/remove-tree.ts";
+import { claimForNobody, isClaimed } from "../host/runner-claim.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Backoff } from "./backoff.ts";
-import { completeLog } from "./complete-log.ts";
 import { JobKeeper } from "./job-keeper.ts";
 
 /** What the agent itself reads of a ticket. The folder of a lost job has no more than this. */
@@ -15,6 +15,8 @@ interface AgentTicket {
   readonly token: string;
   /** Lines that the control plane had before this folder's log began. */
   readonly first_line?: number;
+  readonly device?: string;
+  readonly device_hostname?: string;
 }
 
 type LostJob = SyncResponse["lost"][number];
@@ -25,6 +27,10 @@ export class Supervisor {
   readonly #signal: AbortSignal;
   readonly #keepers = new Map<number, JobKeeper>();
   readonly #running = new Map<number, Promise<void>>();
+  /** Jobs that ran, by their folders, but whose tickets a disk has spoilt: the control plane may send those again. */
+  readonly #withoutTicket = new Set<number>();
+  /** Somebody waits for a device that a job of before still has. */
+  #isPutOff = false;
 
   /** Adopts the jobs whose folders it finds. When `signal` is aborted, runners go on without us. */
   constructor(deps: AgentDeps, signal: AbortSignal) {
@@ -40,10 +46,12 @@ export class Supervisor {
 
   /** Does what an answer of sync says. Doing it twice changes nothing. */
   apply(answer: SyncResponse): void {
+    this.#isPutOff = false;
     for (const id of answer.forget) this.#keepers.get(id)?.forget();
     for (const id of answer.cancel) this.#keepers.get(id)?.cancel();
     for (const ticket of answer.start) this.#start(ticket);
     for (const job of answer.lost) this.#reportLost(job);
+    this.#discardUnwanted(answer);
     const watched = new Set(answer.watched);
     for (const [id, keeper] of this.#keepers) {
       keeper.isWatched = watched.has(id);
@@ -68,13 +76,23 @@ export class Supervisor {
       const dir = jobDirectory(this.#deps.workDir, id);
       const ticket = readJsonFile(dir.ticket) as AgentTicket | undefined;
       if (String(id) !== name || ticket?.job_id !== id || !ticket.token) {
-        this.#discard(path.join(this.#deps.workDir, "jobs", name));
+        if (String(id) === name && isClaimed(dir.runner)) this.#withoutTicket.add(id);
+        else this.#discard(path.join(this.#deps.workDir, "jobs", name));
         continue;
       }
       const keeper = this.#add(ticket, false);
       this.#deps.log(`job ${id}: adopted, ${keeper.report.state}`);
       if (!keeper.isUnclaimed) this.#keep(id, keeper);
     }
+  }
+
+  /** Nobody wants what has no ticket, unless the control plane has said so by now. */
+  #discardUnwanted({ start, lost }: SyncResponse): void {
+    const wanted = new Set([...start, ...lost].map(({ job_id }) => job_id));
+    for (const id of this.#withoutTicket) {
+      if (!wanted.has(id)) this.#discard(jobDirectory(this.#deps.workDir, id).root);
+    }
+    this.#withoutTicket.clear();
   }
 
   /** What is mounted there is not ours to empty. */
@@ -86,6 +104,12 @@ export class Supervisor {
 
   #start(ticket: Ticket): void {
     if (this.#keepers.has(ticket.job_id)) return;
+    const { device_hostname: device } = ticket;
+    if ([...this.#keepers.values()].some((keeper) => keeper.holds(device))) {
+      if (!this.#isPutOff) this.#deps.log(`job ${ticket.job_id}: waits until ${device} is free`);
+      this.#isPutOff = true;
+      return;
+    }
     try {
       this.#writeTicket(ticket);
     } catch (error) {
@@ -100,13 +124,16 @@ export class Supervisor {
     const dir = jobDirectory(this.#deps.workDir, ticket.job_id);
     mkdirSync(dir.root, { recursive: true, mode: 0o700 });
     writeFileAtomic(dir.ticket, JSON.stringify(ticket));
+    syncFolder(path.dirname(dir.root));
   }
 
   #add(ticket: AgentTicket, isNew: boolean): JobKeeper {
     const { job_id: id, token, first_line: firstLine = 0 } = ticket;
+    const { device, device_hostname: hostname } = ticket;
     const dir = jobDirectory(this.#deps.workDir, id);
     this.#deps.jobBegins?.(ticket);
-    const keeper = new JobKeeper(this.#deps, { id, token, dir, firstLine }, isNew);
+    const job = { id, token, dir, firstLine, device, hostname };
+    const keeper = new JobKeeper(this.#deps, job, isNew, () => this.#freed());
     this.#keepers.set(id, keeper);
     return keeper;
   }
@@ -119,6 +146,10 @@ export class Supervisor {
       if (!keeper.isDelivered) this.#deps.changed();
     });
     this.#running.set(id, kept);
+  }
+
+  #freed(): void {
+    if (this.#isPutOff) this.#deps.changed();
   }
 
   /** A disk that is full or broken may be mended; what it holds of the job is all there is. */
@@ -134,10 +165,11 @@ export class Supervisor {
     }
   }
 
-  #reportLost({ job_id: id, token }: LostJob): void {
+  #reportLost(lost: LostJob): void {
+    const { job_id: id } = lost;
     if (this.#keepers.has(id) || this.#running.has(id)) return;
     this.#deps.log(`job ${id}: the control plane takes it for running, it is reported as lost`);
-    const reported = this.#makeLostFolder(id, token).finally(() => {
+    const reported = this.#makeLostFolder(lost).finally(() => {
       this.#running.delete(id);
       const keeper = this.#keepers.get(id);
       if (keeper) this.#keep(id, keeper);
@@ -147,21 +179,23 @@ export class Supervisor {
   }
 
   /**
-   * Makes the folder of a job that has ended: the rest is as for any other. All of it is on disk before the
-   * ticket, so an agent that is killed here doesn't append to the log twice.
+   * Makes the folder of a job whose runner is gone: the rest is as for any other. A log that is there still is the job's; the
+   * lines of one that isn't begin where the control plane's end.
    */
-  async #makeLostFolder(id: number, token: string): Promise<void> {
+  async #makeLostFolder({ job_id: id, token, ticket }: LostJob): Promise<void> {
     const backoff = new Backoff(this.#deps.clock);
+    const dir = jobDirectory(this.#deps.workDir, id);
     while (!this.#signal.aborted) {
       try {
-        const first_line = await this.#deps.controlPlane.logTail({ id, token }, this.#signal);
-        const dir = jobDirectory(this.#deps.workDir, id);
+        const hasLog = (statSync(dir.log, { throwIfNoEntry: false })?.size ?? 0) > 0;
+        const first_line = hasLog
+          ? 0
+          : await this.#deps.controlPlane.logTail({ id, token }, this.#signal);
         mkdirSync(dir.root, { recursive: true, mode: 0o700 });
-        writeFileSync(dir.log, "", { mode: 0o600 });
-        const message = "the worker has no trace of this job: its files are gone";
-        completeLog(dir, this.#deps.clock.now(), { errorType: "Bug", message });
-        this.#writeTicket({ job_id: id, token, first_line });
-        this.#add({ job_id: id, token, first_line }, false);
+        if (!existsSync(dir.runner)) claimForNobody(dir.runner);
+        const known = { ...ticket, job_id: id, token, first_line };
+        this.#writeTicket(known);
+        this.#add(known, false);
         return;
       } catch (error) {
         if (this.#signal.aborted) return;

@@ -28,11 +28,10 @@ export async function start(args: string[]): Promise<number> {
   };
   log(`pumice-worker ${VERSION}, control plane ${url}, work folder ${workDir}`);
   const runnerCommand = (folder: string) => rerunCommand(["runner", folder]);
+  const cleanUpCommand = (folder: string) => rerunCommand(["clean-up", folder]);
   const { tftpForJobs } = await import("../services/agent-tftp.ts");
   const jobBegins = tftpForJobs(workDir, log);
-  const { removeJobContainers } = await import("../drivers/container-leftovers.ts");
-  const runnerDied = (scratch: string): Promise<void> => removeJobContainers(scratch, log);
-  const options = { url, tokenFile, workDir, runnerCommand, jobBegins, runnerDied, log };
+  const options = { url, tokenFile, workDir, runnerCommand, cleanUpCommand, jobBegins, log };
   await runAgent(options, stop.signal);
   log("stopped; running jobs go on");
   return 0;

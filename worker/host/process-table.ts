@@ -18,6 +18,10 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
 export const isAlive = (process: ProcessIdentity): boolean =>
   identityOf(process.pid)?.started === process.started;
 
+/** Whether it was started since this machine was: if not, the machine has been started anew meanwhile. */
+export const isOfThisBoot = ({ started }: ProcessIdentity): boolean =>
+  started.endsWith(`@${bootId()}`);
+
 /** Sends a signal unless that process has gone, whoever may have its pid now. False when it has gone. */
 export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): boolean {
   return isAlive(target) && kill(target.pid, signal);

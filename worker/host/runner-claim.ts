@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { createFileAtomic, readJsonFile } from "./atomic-file.ts";
 import { identityOf, type ProcessIdentity } from "./process-table.ts";
 
@@ -12,9 +13,20 @@ export function claimRunner(file: string): boolean {
   return createFileAtomic(file, JSON.stringify(self));
 }
 
-/** The process that claimed the job, running or not; undefined before. */
+/** Claims a job of which there is no trace: nobody is to run it any more. */
+export const claimForNobody = (file: string): boolean =>
+  createFileAtomic(file, JSON.stringify({ lost: true }));
+
+/** Whether there was no trace of the job left when its folder was made. */
+export const isLost = (file: string): boolean =>
+  (readJsonFile(file) as { lost?: unknown } | null | undefined)?.lost === true;
+
+/** Whether a process has claimed the job, also one whose claim can't be read any more. */
+export const isClaimed = (file: string): boolean => existsSync(file);
+
+/** The process that claimed the job, running or not; undefined before, and when a disk has spoilt the claim. */
 export function readRunner(file: string): ProcessIdentity | undefined {
-  const content = readJsonFile(file) as Partial<ProcessIdentity> | undefined;
+  const content = readJsonFile(file) as Partial<ProcessIdentity> | null | undefined;
   if (typeof content?.pid !== "number" || typeof content.started !== "string") return undefined;
   return { pid: content.pid, started: content.started };
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { endingEntries, errorTypeSchema } from "#protocol/failure.ts";
+import { readJsonFile } from "./atomic-file.ts";
 
 /** How a runner ended: the content of `result.json`. */
 export const runnerResultSchema = v.object({
@@ -11,3 +12,9 @@ export const runnerResultSchema = v.object({
   lines: v.number(),
 });
 export type RunnerResult = v.InferOutput<typeof runnerResultSchema>;
+
+/** Whether the runner has left its result. One that a power cut has emptied or cut is none: the log knows the end. */
+export const hasResult = (file: string): boolean => {
+  const content = readJsonFile(file);
+  return typeof content === "object" && content !== null && "result" in content;
+};
