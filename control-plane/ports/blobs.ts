@@ -26,7 +26,7 @@ export interface Blobs {
   sizeBytes(key: string): Promise<number | undefined>;
   /** A request that whoever has it may make until it expires: exactly these bytes under exactly this key. */
   signPut(request: SignedPut): Promise<SignedRequest>;
-  /** Whoever has it may ask for a part (`Range`, `If-Range`): a strong `etag` says which content it is of. */
+  /** Whoever has it may ask for a part, by `Range`. */
   signGet(key: string, expiresInSeconds: number): Promise<SignedRequest>;
   /** Removes a blob; again does nothing. */
   remove(key: string): Promise<void>;

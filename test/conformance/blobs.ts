@@ -104,26 +104,18 @@ export function blobsConformance(make: () => Promise<BlobsUnderTest>): void {
     expect((await send(await blobs.signGet("a/1", 60))).status).toBe(404);
   });
 
-  test("a part of a blob is sent, as long as it is the same blob", async () => {
+  test("a part of a blob is sent to who asks for it", async () => {
     const { blobs, send } = await make();
     await blobs.put("a/1", bytes("0123456789"));
     const get = await blobs.signGet("a/1", 60);
-    const part = async (headers: Record<string, string>) => {
-      const answer = await send({ ...get, headers: { ...get.headers, ...headers } });
-      return [answer.status, new TextDecoder().decode(answer.body), answer.headers] as const;
+    const part = async (range: string) => {
+      const { status, body, headers } = await send({ ...get, headers: { ...get.headers, range } });
+      return [status, new TextDecoder().decode(body), headers.get("content-range")];
     };
-    const etag = (await send(get)).headers.get("etag") ?? "";
-    expect(etag).toMatch(/^"/);
-    const [status, text, headers] = await part({ range: "bytes=4-", "if-range": etag });
-    expect([status, text]).toEqual([206, "456789"]);
-    expect(headers.get("content-range")).toBe("bytes 4-9/10");
-    expect((await part({ range: "bytes=0-3" })).slice(0, 2)).toEqual([206, "0123"]);
-    expect((await part({ range: "bytes=10-" }))[0]).toBe(416);
-    await blobs.put("a/1", bytes("another one"));
-    expect((await part({ range: "bytes=4-", "if-range": etag })).slice(0, 2)).toEqual([
-      200,
-      "another one",
-    ]);
+    expect(await part("bytes=4-")).toEqual([206, "456789", "bytes 4-9/10"]);
+    expect(await part("bytes=0-3")).toEqual([206, "0123", "bytes 0-3/10"]);
+    expect(await part("bytes=-2")).toEqual([206, "89", "bytes 8-9/10"]);
+    expect((await part("bytes=10-"))[0]).toBe(416);
   });
 
   test("a blob that is removed is gone; removing it again does nothing", async () => {

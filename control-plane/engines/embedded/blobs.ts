@@ -116,15 +116,12 @@ const SMALL_BYTES = 256 * 1024;
 async function sendFile(file: string, asked: Headers): Promise<Response> {
   const found = await unlessMissing(stat(file));
   if (!found?.isFile()) return new Response("no such file\n", { status: 404 });
-  // A blob that is written again is another file.
-  const etag = `"${found.ino.toString(36)}-${found.size.toString(36)}-${found.mtimeMs.toString(36)}"`;
-  const part = partOf(asked, found.size, etag);
+  const part = partOf(asked.get("range") ?? "", found.size);
   const headers = {
     "content-type": "application/octet-stream",
     "x-content-type-options": "nosniff",
     "content-disposition": "attachment",
     "accept-ranges": "bytes",
-    etag,
   };
   if (part === "none") {
     const range = { ...headers, "content-range": `bytes */${found.size}` };
@@ -145,15 +142,9 @@ async function sendFile(file: string, asked: Headers): Promise<Response> {
 }
 
 /** The one part that was asked for (RFC 9110 14.2); undefined for the whole file, `none` for what lies beyond it. */
-function partOf(
-  asked: Headers,
-  size: number,
-  etag: string,
-): { start: number; end: number } | "none" | undefined {
-  const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(asked.get("range") ?? "") ?? [];
+function partOf(range: string, size: number): { start: number; end: number } | "none" | undefined {
+  const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(range) ?? [];
   if (first === "" && last === "") return undefined;
-  const condition = asked.get("if-range");
-  if (condition !== null && condition !== etag) return undefined;
   const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === "" || last === "" ? size - 1 : Math.min(Number(last), size - 1);
   if (start >= size || (first === "" && Number(last) === 0)) return "none";
