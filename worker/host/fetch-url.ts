@@ -82,13 +82,21 @@ const isUpgrade = (from: URL, to: URL): boolean =>
 /** Made at the first request: it is the environment then that counts (settings are put into it at the start). */
 let network: Network | undefined;
 
-function send(url: URL, { method, headers, signal }: UrlRequest): Promise<http.IncomingMessage> {
+function send(
+  url: URL,
+  { method, headers, conditions, signal }: UrlRequest,
+): Promise<http.IncomingMessage> {
   signal?.throwIfAborted();
   const ways = (network ??= openNetwork({ keepAlive: false, env: process.env }));
   const sent = ways.request(url, {
     method,
     // No encoding: sizes and checksums are those of the file.
-    headers: { "user-agent": "pumice-worker", "accept-encoding": "identity", ...headers },
+    headers: {
+      "user-agent": "pumice-worker",
+      "accept-encoding": "identity",
+      ...headers,
+      ...conditions,
+    },
     ...(signal ? { signal } : {}),
   });
   return new Promise((resolve, reject) => {
