@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -14,7 +15,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LAUNCHER } from "../../worker/install/launcher.ts";
-import { layoutOf, layoutOfSelf, type Layout } from "../../worker/install/layout.ts";
+import { installedLayout, layoutOf, type Layout } from "../../worker/install/layout.ts";
 
 /** Shells that are `/bin/sh` somewhere; those that are here. */
 const SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]].filter(([shell = ""]) =>
@@ -38,95 +39,111 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("%s", (_
   });
   afterEach(() => rmSync(path.dirname(layout.dir), { recursive: true }));
 
-  const launch = (): string => {
+  /** Its output; what it left running (the watchdog of a trial) is ended. */
+  const launch = async (): Promise<string> => {
     const [command = "", ...args] = shell;
-    const stdio = ["ignore", "pipe", "ignore"] as const;
     const all = [...args, layout.launch, "--name", "x y"];
-    return execFileSync(command, all, { encoding: "utf8", stdio: [...stdio] }).trim();
+    const agent = spawn(command, all, { detached: true, stdio: ["ignore", "pipe", "ignore"] });
+    const said: Buffer[] = [];
+    agent.stdout.on("data", (data: Buffer) => said.push(data));
+    const closed = once(agent, "close");
+    const [code] = (await once(agent, "exit")) as [number];
+    try {
+      process.kill(-agent.pid!, "SIGKILL");
+    } catch (error) {
+      expect(error).toMatchObject({ code: "ESRCH" });
+    }
+    await closed;
+    return code === 0 ? Buffer.concat(said).toString().trim() : `exit ${code}`;
   };
   const trial = (text: string): void => writeFileSync(layout.trial, text);
   const read = (file: string): string | undefined =>
     existsSync(file) ? readFileSync(file, "utf8") : undefined;
 
-  it("starts the current version, with what it was given", () => {
-    expect(launch()).toBe("2.0: start --name x y");
+  it("starts the current version, with what it was given", async () => {
+    expect(await launch()).toBe("2.0: start --name x y");
     expect(read(layout.trial)).toBeUndefined();
   });
 
-  it("tries a new version three times, then goes back to the one before, for good", () => {
+  it("tries a new version three times, then goes back to the one before, for good", async () => {
     trial("2.0\n0\n");
-    expect([launch(), launch(), launch()]).toEqual(Array(3).fill("2.0: start --name x y"));
+    expect([await launch(), await launch(), await launch()]).toEqual(
+      Array(3).fill("2.0: start --name x y"),
+    );
     expect(read(layout.trial)).toBe("2.0\n3\n");
-    expect(launch()).toMatch(/^1\.0: start/);
-    expect(read(layout.rolledBack)).toBe("2.0\n");
+    expect(await launch()).toMatch(/^1\.0: start/);
+    expect(read(layout.rolledBack)).toMatch(/^2\.0\n\w.*\n$/);
     expect(read(layout.trial)).toBeUndefined();
     expect(readlinkSync(layout.current)).toBe(layout.fileOf("1.0"));
-    expect(launch()).toMatch(/^1\.0: start/);
+    expect(await launch()).toMatch(/^1\.0: start/);
   });
 
-  it("keeps a version that reached its control plane", () => {
-    trial("2.0\n3\n");
-    writeFileSync(layout.confirmed, "2.0\n");
-    expect(launch()).toMatch(/^2\.0/);
+  it("goes back from a version that hangs, and ends it", async () => {
+    const file = path.join(layout.dir, layout.fileOf("2.0"));
+    writeFileSync(file, "#!/bin/sh\necho up\nexec sleep 1000\n");
+    trial("2.0\n1\n");
+    const [command = "", ...args] = shell;
+    const agent = spawn(command, [...args, layout.launch], {
+      stdio: ["ignore", "pipe", "ignore"],
+      env: { ...process.env, PUMICE_UPGRADE_WATCHDOG_SECONDS: "0.2" },
+    });
+    expect(await once(agent, "exit")).toEqual([null, "SIGKILL"]);
+    expect(readlinkSync(layout.current)).toBe(layout.fileOf("1.0"));
+    expect(read(layout.rolledBack)).toMatch(/^2\.0\nit runs, but/);
     expect(read(layout.trial)).toBeUndefined();
   });
 
-  it("takes the confirmation of another version for none", () => {
-    trial("2.0\n3\n");
-    writeFileSync(layout.confirmed, "1.0\n");
-    expect(launch()).toMatch(/^1\.0/);
-  });
-
-  it("leaves alone a trial of what does not run any more", () => {
+  it("leaves alone a trial of what does not run any more", async () => {
     trial("3.0\n9\n");
-    expect(launch()).toMatch(/^2\.0/);
+    expect(await launch()).toMatch(/^2\.0/);
     expect(existsSync(layout.rolledBack)).toBe(false);
   });
 
   it.each(["2.0\n", "2.0\nmany\n", "2.0\n99999\n", "2.0\n$(reboot)\n"])(
     "counts a torn trial (%j) from the beginning",
-    (text) => {
+    async (text) => {
       trial(text);
-      expect(launch()).toMatch(/^2\.0/);
+      expect(await launch()).toMatch(/^2\.0/);
       expect(read(layout.trial)).toBe("2.0\n1\n");
     },
   );
 
-  it("starts what there is when a trial is empty, or has nothing to go back to", () => {
+  it("starts what there is when a trial is empty, or has nothing to go back to", async () => {
     trial("");
-    expect(launch()).toMatch(/^2\.0/);
+    expect(await launch()).toMatch(/^2\.0/);
     trial("2.0\n3\n");
     rmSync(layout.previous);
-    expect(launch()).toMatch(/^2\.0/);
+    expect(await launch()).toMatch(/^2\.0/);
   });
 
-  it("goes back at once from a file that is not there or may not be run", () => {
+  it("goes back at once from a file that is not there or may not be run", async () => {
     chmodSync(path.join(layout.dir, layout.fileOf("2.0")), 0o644);
-    expect(launch()).toMatch(/^1\.0/);
-    expect(read(layout.rolledBack)).toBe("2.0\n");
-    expect(launch()).toMatch(/^1\.0/);
+    expect(await launch()).toMatch(/^1\.0/);
+    expect(read(layout.rolledBack)).toMatch(/^2\.0\n\w.*\n$/);
+    expect(await launch()).toMatch(/^1\.0/);
   });
 
-  it("ends what a power cut left half done of going back", () => {
+  it("ends what a power cut left half done of going back", async () => {
     trial("2.0\n3\n");
     writeFileSync(layout.rolledBack, "2.0\n");
     symlinkSync(layout.fileOf("1.0"), `${layout.current}.new`);
-    expect(launch()).toMatch(/^1\.0/);
+    expect(await launch()).toMatch(/^1\.0/);
     expect(existsSync(`${layout.current}.new`)).toBe(false);
   });
 
-  it("goes back on a version that ends at once, however it ends", () => {
+  it("goes back on a version that ends at once, however it ends", async () => {
     writeFileSync(path.join(layout.dir, layout.fileOf("2.0")), "\x7fELF nonsense");
     trial("2.0\n0\n");
-    for (let n = 0; n < 3; n++) expect(launch).toThrow();
-    expect(launch()).toMatch(/^1\.0/);
+    for (let n = 0; n < 3; n++) expect(await launch()).toMatch(/^exit 1\d\d$|^exit 2$/);
+    expect(await launch()).toMatch(/^1\.0/);
   });
 
-  it("is found by the version that runs from it, and by no other file", () => {
+  it("tells the version where it is installed", async () => {
     const file = path.join(layout.dir, layout.fileOf("2.0"));
-    expect(layoutOfSelf(file)?.dir).toBe(layout.dir);
-    expect(layoutOfSelf("/usr/local/bin/pumice-worker")).toBeUndefined();
-    rmSync(layout.launch);
-    expect(layoutOfSelf(file)).toBeUndefined();
+    writeFileSync(file, '#!/bin/sh\necho "$PUMICE_INSTALL_DIR"\n');
+    expect(installedLayout({ PUMICE_INSTALL_DIR: await launch() })).toMatchObject({
+      dir: layout.dir,
+    });
+    expect(installedLayout({})).toBeUndefined();
   });
 });

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import path from "node:path";
 
 /** Where an installed worker keeps its versions, and what says which of them runs (docs/install.md). */
@@ -9,11 +8,9 @@ export interface Layout {
   /** Symbolic links to a version's file. */
   readonly current: string;
   readonly previous: string;
-  /** Two lines: the version that is being tried, and how often it was started. */
+  /** Two lines: the version that is being tried, and how often it was started. The agent removes it at its first sync. */
   readonly trial: string;
-  /** One line: the version that has reached its control plane. */
-  readonly confirmed: string;
-  /** One line: the version that was given up. */
+  /** Two lines: the version that was given up, and why. */
   readonly rolledBack: string;
   /** The script that the service manager starts. */
   readonly launch: string;
@@ -28,16 +25,13 @@ export function layoutOf(dir: string): Layout {
     current: at("current"),
     previous: at("previous"),
     trial: at("trial"),
-    confirmed: at("confirmed"),
     rolledBack: at("rolled-back"),
     launch: at("launch"),
   };
 }
 
-/** The layout in which this program was installed; undefined when it is just a file somewhere. */
-export function layoutOfSelf(executable = process.execPath): Layout | undefined {
-  const dir = path.resolve(executable, "../../..");
-  const isVersion = path.dirname(path.dirname(executable)) === path.join(dir, "versions");
-  const layout = layoutOf(dir);
-  return isVersion && existsSync(layout.launch) ? layout : undefined;
+/** The layout from which the launcher started this program; undefined when it runs as a file of its own. */
+export function installedLayout(env: NodeJS.ProcessEnv = process.env): Layout | undefined {
+  const dir = env["PUMICE_INSTALL_DIR"];
+  return dir ? layoutOf(dir) : undefined;
 }
