@@ -46,8 +46,8 @@ const hasConnections = ({ job: { device } }: RunContext): boolean =>
 
 async function lastWords({ slotsOf, signal }: RunContext, namespace: string): Promise<void> {
   const console = slotsOf(namespace).find(consoleSlot);
-  const ends = Date.now() + LAST_WORDS_SECONDS * 1000;
-  while (console?.isOpen && Date.now() < ends) {
+  const ends = performance.now() + LAST_WORDS_SECONDS * 1000;
+  while (console?.isOpen && performance.now() < ends) {
     const { received } = console;
     const wait = { timeoutSeconds: SILENCE_SECONDS, signal };
     await console.tryExpect({ never: /(?!)/g }, wait).catch(() => signal.throwIfAborted());

@@ -188,7 +188,7 @@ export class Console {
     options: ExpectOptions,
   ): Promise<Match<Name> | undefined> {
     const { timeoutSeconds, signal } = options;
-    const deadline = Date.now() + timeoutSeconds * 1000;
+    const deadline = performance.now() + timeoutSeconds * 1000;
     let early: Match<Name> | undefined;
     const armed = arm(patterns, options.inLine);
     const look = (): Match<Name> | undefined => (early ??= this.#find(armed, options));
@@ -207,7 +207,7 @@ export class Console {
         const situation = this.#situation();
         throw closedFailure(situation, this.#ended + lastWords(situation));
       }
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0) return undefined;
       await this.#more(Math.min(left, quietMs), signal, look);
     }

@@ -88,16 +88,25 @@ export class HttpClient {
     }
   }
 
+  /**
+   * The answer to a GET, whatever its status, its body not yet read: the caller reads or destroys it, and watches that it
+   * goes on. No token, no redirect. `timeoutMs`: until it begins. Throws `HttpError` with status 0, or the signal's reason.
+   */
+  open(request: Pick<HttpRequest, "url" | "headers" | "timeoutMs" | "signal">) {
+    const url = this.#urlOf(request.url);
+    const headers = { "accept-encoding": "identity", ...request.headers };
+    const sent = this.#network.request(url, { method: "GET", headers });
+    return answerTo(sent, request, `GET ${url.origin}${url.pathname}`);
+  }
+
   /** Closes idle connections. */
   close(): void {
     this.#network.close();
   }
 
   #exchange(request: HttpRequest): Promise<unknown> {
-    const absolute = /^https?:\/\//i.test(request.url);
-    const url = absolute
-      ? new URL(request.url)
-      : new URL(this.#base.href + request.url.replace(/^\/+/, ""));
+    const absolute = isAbsolute(request.url);
+    const url = this.#urlOf(request.url);
     const body = request.json === undefined ? request.bytes : Buffer.from(toJson(request.json));
     const headers: Record<string, string | number> = { accept: "application/json" };
     if (request.json !== undefined) headers["content-type"] = "application/json";
@@ -112,6 +121,10 @@ export class HttpClient {
     });
   }
 
+  #urlOf(url: string): URL {
+    return new URL(isAbsolute(url) ? url : this.#base.href + url.replace(/^\/+/, ""));
+  }
+
   #tellTime({ headers: { date, age } }: http.IncomingMessage): void {
     // What a cache answers was said before.
     const ms = age === undefined ? Date.parse(date ?? "") : NaN;
@@ -120,6 +133,39 @@ export class HttpClient {
 }
 
 class StaleConnection extends HttpError {}
+
+const isAbsolute = (url: string): boolean => /^https?:\/\//i.test(url);
+
+function answerTo(
+  sent: http.ClientRequest,
+  { timeoutMs, signal }: Pick<HttpRequest, "timeoutMs" | "signal">,
+  name: string,
+): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      finish();
+      reject(error as Error);
+      sent.destroy();
+    };
+    const late = `${name}: no answer within ${timeoutMs / 1000} s`;
+    const timer = setTimeout(() => fail(new HttpError(late, { status: 0 })), timeoutMs);
+    const aborted = (): void => fail(signal?.reason);
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", aborted);
+    };
+    if (signal?.aborted) return aborted();
+    signal?.addEventListener("abort", aborted, { once: true });
+    sent.on("error", (error: NodeJS.ErrnoException) => {
+      fail(new HttpError(`${name}: ${error.code ?? error.message}`, { status: 0 }, error));
+    });
+    sent.on("response", (answer) => {
+      finish();
+      resolve(answer);
+    });
+    sent.end();
+  });
+}
 
 const toJson = (value: unknown): string => JSON.stringify(value);
 
@@ -198,7 +244,7 @@ async function readAnswer(
   throw new HttpError(`${name}: ${status} ${reasonOf(body, text, response)}`.trimEnd(), {
     status,
     body,
-    retryAfterSeconds: retryAfter(response.headers["retry-after"]),
+    retryAfterSeconds: retryAfter(response.headers),
     challenge: response.headers["www-authenticate"],
   });
 }
@@ -219,9 +265,11 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Seconds, from either form of RFC 9110 10.2.3. */
-function retryAfter(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
+/** Seconds, from either form of RFC 9110 10.2.3; a date is meant by the server's clock. */
+function retryAfter(headers: http.IncomingHttpHeaders): number | undefined {
+  const { "retry-after": text, date } = headers;
+  if (text === undefined) return undefined;
+  const now = date === undefined ? Date.now() : Date.parse(date);
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - now) / 1000;
   return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
 }

@@ -20,7 +20,7 @@ export async function withKernelWatch(
   run: (watch: Pick<DeathWatch, "signal" | "alive">) => Promise<void>,
 ): Promise<void> {
   const watch = watchForDeath(console, context.signal);
-  const started = Date.now();
+  const started = performance.now();
   let result = "pass";
   try {
     await run(watch);
@@ -42,7 +42,7 @@ export async function withKernelRecord(
   console: Console | undefined,
   run: () => Promise<void>,
 ): Promise<void> {
-  const started = Date.now();
+  const started = performance.now();
   try {
     await run();
   } finally {
@@ -62,7 +62,7 @@ function recordReports(
     definition: "lava",
     case: "kernel-messages",
     level,
-    duration: ((Date.now() - started) / 1000).toFixed(2),
+    duration: ((performance.now() - started) / 1000).toFixed(2),
     result,
     extra: reportsAsExtra(taken),
   });

@@ -6,7 +6,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export interface Deadline {
   /** Aborted when the deadline passes or an outer one is; the reason is the failure to report. */
   readonly signal: AbortSignal;
-  /** Milliseconds since 1970. */
+  /** As `performance.now()`: nobody who sets the clock moves it. */
   readonly atMs: number;
   /** While something inside has its own deadline, only that one counts, so that the innermost is blamed. */
   suspend(): void;
@@ -21,18 +21,18 @@ export function startDeadline(
   outer: { signal: AbortSignal; atMs: number },
   failure: (elapsedSeconds: number) => JobFailure,
 ): Deadline {
-  const started = Date.now();
+  const started = performance.now();
   const atMs = Math.min(started + seconds * 1000, outer.atMs);
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const expire = (): void => {
-    // A timer may fire a little before its time, by the wall clock.
-    const elapsed = (Date.now() - started) / 1000 + 0.01;
+    // A timer may fire a little before its time.
+    const elapsed = (performance.now() - started) / 1000 + 0.01;
     controller.abort(failure(Math.trunc(elapsed)));
   };
   const follow = (): void => controller.abort(outer.signal.reason);
   const resume = (): void => {
-    const left = atMs - Date.now();
+    const left = atMs - performance.now();
     if (left <= 0) expire();
     else timer = setTimeout(expire, Math.min(left, MAX_TIMER_MS));
   };

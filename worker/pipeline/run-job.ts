@@ -71,7 +71,7 @@ async function validate(
   const { recorder } = run;
   const seconds = timeoutSeconds(run.job.definition.timeouts.job);
   const deadline = jobDeadline(seconds, cancel);
-  const started = Date.now();
+  const started = performance.now();
   recorder.info(`start: 0 validate`);
   let failure: JobFailure | undefined;
   let actions: PlannedAction[] = [];
@@ -87,7 +87,7 @@ async function validate(
   } finally {
     deadline.clear();
   }
-  const elapsed = clockTime((Date.now() - started) / 1000);
+  const elapsed = clockTime((performance.now() - started) / 1000);
   recorder.info(`end: 0 validate (duration ${elapsed})`);
   const result = failure ? "fail" : "pass";
   recorder.result({ definition: "lava", case: "validate", result });

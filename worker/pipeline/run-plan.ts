@@ -71,7 +71,7 @@ export async function runAction(
   run.activeNamespace = action.activeNamespace ?? planned.connectionNamespace;
   if (!level.includes(".")) setPace(run, planned);
   const say = level.includes(".") ? recorder.debug : recorder.info;
-  const started = Date.now();
+  const started = performance.now();
   const data: Record<string, unknown> = {};
   say(`start: ${level} ${action.name} (timeout ${clockTime(timeoutSeconds)}) [${namespace}]`);
   const deadline = startDeadline(timeoutSeconds, outer, (elapsed) =>
@@ -94,7 +94,7 @@ export async function runAction(
     isOver = true;
     deadline.clear();
   }
-  const seconds = (Date.now() - started) / 1000;
+  const seconds = (performance.now() - started) / 1000;
   say(`end: ${level} ${action.name} (duration ${clockTime(seconds)}) [${namespace}]`);
   if (failure) data["fail"] = failure.message;
   if (Object.keys(data).length > 0) {
@@ -246,7 +246,7 @@ function checkTimeLeft(
 }
 
 const hasTimeLeft = ({ intervalSeconds }: PlannedAction, { atMs }: Deadline): boolean =>
-  Date.now() + intervalSeconds * 1000 < atMs;
+  performance.now() + intervalSeconds * 1000 < atMs;
 
 async function pause(
   run: Run,

@@ -110,7 +110,7 @@ const RETRY_SECONDS = 1;
 /** A console server may be busy or restarting: it is asked for as long as the action has time. */
 async function patiently(context: RunContext, wanted: DeviceConnection): Promise<Transport> {
   const { signal, log, timeoutSeconds } = context;
-  const ends = Date.now() + timeoutSeconds * 1000;
+  const ends = performance.now() + timeoutSeconds * 1000;
   for (let attempt = 1; ; attempt++) {
     try {
       return await openTransport(wanted.name, wanted.target, signal);
@@ -118,7 +118,7 @@ async function patiently(context: RunContext, wanted: DeviceConnection): Promise
       signal.throwIfAborted();
       const { type, message } = JobFailure.from(error);
       // With time left to say why, instead of "timed out".
-      const isLate = Date.now() + 2 * RETRY_SECONDS * 1000 > ends;
+      const isLate = performance.now() + 2 * RETRY_SECONDS * 1000 > ends;
       if (isLate) throw new JobFailure(type, `${message} (tried ${attempt} times)`);
       if (attempt === 1) log.warning(`${message}; trying again for ${timeoutSeconds} s`);
     }

@@ -14,8 +14,9 @@ export async function forcePrompt<T>(
   actionName: string,
   tryExpect: (seconds: number) => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  const ends = Date.now() + timeoutSeconds * 1000;
-  const part = (divisor: number): number => Math.max(0.05, (ends - Date.now()) / 1000 / divisor);
+  const ends = performance.now() + timeoutSeconds * 1000;
+  const part = (divisor: number): number =>
+    Math.max(0.05, (ends - performance.now()) / 1000 / divisor);
   let found = await tryExpect(part(2));
   for (let n = 1; n <= FORCED_PROMPTS && found === undefined; n++) {
     log.warning(`${actionName}: no prompt yet. Sending '#' and a newline`);

@@ -22,7 +22,7 @@ export class KernelWatch {
   readonly #context: RunContext;
   readonly #block: BootBlock;
   readonly #messages: KernelMessage[] = [];
-  readonly #started = Date.now();
+  readonly #started = performance.now();
   #reports: KernelReports | undefined;
   #failed = false;
 
@@ -75,7 +75,7 @@ export class KernelWatch {
       definition: "lava",
       case: "kernel-messages",
       level,
-      duration: ((Date.now() - this.#started) / 1000).toFixed(2),
+      duration: ((performance.now() - this.#started) / 1000).toFixed(2),
       result: this.#failed ? "fail" : "pass",
       extra: { extra: this.#messages, ...reports },
     });
@@ -87,9 +87,9 @@ export class KernelWatch {
     wanted: Record<string, RegExp>,
     seconds: number,
   ): Promise<Match<string> | undefined> {
-    const ends = Date.now() + seconds * 1000;
+    const ends = performance.now() + seconds * 1000;
     for (;;) {
-      const left = (ends - Date.now()) / 1000;
+      const left = (ends - performance.now()) / 1000;
       const found = await wait.within(left);
       if (!found) return undefined;
       if (found.name === FAILURE) this.#fail("custom-error", found.match[0], found);

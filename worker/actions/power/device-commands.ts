@@ -52,7 +52,7 @@ async function run(
     log.debug(`>> ${line}`);
   };
   log.debug(`Calling: ${redacted(JSON.stringify(argv))}`);
-  const started = Date.now();
+  const started = performance.now();
   const fail = (why: string, cause?: unknown): never => {
     throw new JobFailure("Infrastructure", `${onFailure}: '${shown}' failed: ${why}`, { cause });
   };
@@ -64,7 +64,7 @@ async function run(
     return;
   }
   const { status } = await runCommand(argv, { signal, ...where, onLine: say });
-  log.debug(`Returned ${status} in ${Math.round((Date.now() - started) / 1000)} seconds`);
+  log.debug(`Returned ${status} in ${Math.round((performance.now() - started) / 1000)} seconds`);
   if (status !== 0) fail(`exit code ${status}${last && `; it said last: ${redacted(last)}`}`);
 }
 

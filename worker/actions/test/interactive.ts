@@ -57,7 +57,7 @@ async function runScript(
   const suite = `${stage}_${script.name}`;
   const records = new SuiteRecords(suite, script.expected, context);
   const substitutions: Substitutions = knownSubstitutions(context);
-  const started = Date.now();
+  const started = performance.now();
   let result = "fail";
   log.info(`interactive script ${script.name}`);
   try {
@@ -67,7 +67,7 @@ async function runScript(
     result = "pass";
   } finally {
     records.reportMissing();
-    const duration = ((Date.now() - started) / 1000).toFixed(2);
+    const duration = ((performance.now() - started) / 1000).toFixed(2);
     log.result({ definition: "lava", namespace, case: suite, level, duration, result });
   }
 }

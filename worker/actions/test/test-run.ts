@@ -14,7 +14,7 @@ export class TestRun {
   readonly definition: OverlayDefinition;
   readonly #log: ActionLog;
   readonly #suite: SuiteRecords;
-  readonly #started = Date.now();
+  readonly #started = performance.now();
   readonly #starts = new Map<string, number>();
   readonly #ends = new Map<string, number>();
   set: string | undefined;
@@ -94,6 +94,6 @@ export class TestRun {
   }
 
   #seconds(): string {
-    return ((Date.now() - this.#started) / 1000).toFixed(2);
+    return ((performance.now() - this.#started) / 1000).toFixed(2);
   }
 }

@@ -33,13 +33,13 @@ export async function runTool(
     log.debug(`>> ${line}`);
   };
   log.debug(`Calling: ${JSON.stringify(argv)}`);
-  const started = Date.now();
+  const started = performance.now();
   const { status, output } = await runCommand(argv, {
     signal,
     onLine,
     ...(cwd === undefined ? {} : { cwd }),
   });
-  log.debug(`Returned ${status} in ${Math.round((Date.now() - started) / 1000)} seconds`);
+  log.debug(`Returned ${status} in ${Math.round((performance.now() - started) / 1000)} seconds`);
   if (status === 0 && bad === undefined) return output;
   const why = status === 0 ? "it said" : `exit code ${status}, it said last`;
   throw new JobFailure(failure, `${program} failed: ${why} '${bad ?? last}'`);
