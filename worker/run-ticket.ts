@@ -18,6 +18,8 @@ export interface RunTicketOptions {
   readonly scratch: string;
   /** Folder that the agent's TFTP server serves. */
   readonly tftpRoot?: string;
+  /** Folder where downloads are kept for other jobs. */
+  readonly cacheFolder?: string;
   /** Takes each record of the log, a line of JSON without its newline. */
   readonly sink: (line: string, record: LogRecord) => void;
   readonly signals: JobSignals;
@@ -25,12 +27,12 @@ export interface RunTicketOptions {
 
 /** Runs a job from its ticket to its last record. Throws only when the sink does. */
 export async function runTicket(ticket: Ticket, options: RunTicketOptions): Promise<RunnerResult> {
-  const { scratch, tftpRoot, sink, signals } = options;
+  const { scratch, tftpRoot, cacheFolder, sink, signals } = options;
   boundRegexCost();
   let recorder = makeRecorder({ sink, secrets: [ticket.token] });
   let outcome: JobOutcome;
   try {
-    const job = { ...readTicket(ticket, scratch), tftpRoot };
+    const job = { ...readTicket(ticket, scratch), tftpRoot, cacheFolder };
     recorder = makeRecorder({ sink, secrets: [ticket.token, ...secretsOf(job)] });
     await mkdir(scratch, { recursive: true, mode: 0o700 });
     outcome = await runJob(job, () => plan(job), recorder, signals);

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Ticket } from "#protocol/worker-api.ts";
+import { cacheFolder } from "./cache/cache-settings.ts";
 import { writeFileAtomic } from "./host/atomic-file.ts";
 import { jobDirectoryAt, tftpRoot } from "./host/job-directory.ts";
 import { cancelSignals } from "./host/cancel-signals.ts";
@@ -15,11 +16,13 @@ import { runTicket } from "./run-ticket.ts";
 export async function runJobDirectory(folder: string): Promise<number> {
   const files = jobDirectoryAt(path.resolve(folder));
   const ticket = JSON.parse(readFileSync(files.ticket, "utf8")) as Ticket;
+  const workDir = path.resolve(files.root, "../..");
   const spool = openSpool(files.log);
   enter(files.scratch);
   const result = await runTicket(ticket, {
     scratch: files.scratch,
-    tftpRoot: tftpRoot(path.resolve(files.root, "../..")),
+    tftpRoot: tftpRoot(workDir),
+    cacheFolder: cacheFolder(workDir),
     sink: (line) => spool.append(line),
     signals: cancelSignals(),
   });

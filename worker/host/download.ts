@@ -3,9 +3,13 @@ import { constants, createReadStream } from "node:fs";
 import { access, rename, rm, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { isCached, openCached } from "../cache/cached-download.ts";
+import type { DownloadCache } from "../cache/make-room.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { isRemote, openRemote, probeRemote, type RcloneAccess } from "./download-remote.ts";
+import type { Source, Sums, WantedSums } from "./download-source.ts";
 import { fetchUrl } from "./fetch-url.ts";
+import { fromWeb, openWebFile } from "./web-file.ts";
 import { unpackTo, unpackZip, type Compression } from "./unpack.ts";
 
 export interface Download {
@@ -15,18 +19,16 @@ export interface Download {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly compression?: Compression | "zip" | undefined;
   /** Of the bytes as downloaded, before decompression. */
-  readonly checksums?: Checksums | undefined;
+  readonly checksums?: WantedSums | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly backoffMs?: number | undefined;
   readonly rclone?: RcloneAccess | undefined;
   /** Each piece that came: bytes so far, and of how many when the server said so. */
   readonly onProgress?: (received: number, total: number | undefined) => void;
-}
-
-export interface Checksums {
-  readonly md5?: string | undefined;
-  readonly sha256?: string | undefined;
-  readonly sha512?: string | undefined;
+  /** What a person who waits wants to know beside that: from where it comes, why it waits. */
+  readonly onNote?: (text: string) => void;
+  /** Where files of web servers are kept for other jobs. */
+  readonly cache?: DownloadCache | undefined;
 }
 
 export interface Downloaded {
@@ -45,7 +47,13 @@ export async function download(request: Download): Promise<Downloaded> {
   const { target, compression } = request;
   const zip = compression === "zip" ? `${target}.zip` : undefined;
   try {
-    const downloaded = await fetchInto(zip ?? target, request);
+    let downloaded = await fetchInto(zip ?? target, request);
+    // Cached bytes were wrong and are forgotten: now it's the server's word.
+    for (let left = 2; downloaded === "again" && left > 0; left--) {
+      const cache = left === 1 ? undefined : request.cache;
+      downloaded = await fetchInto(zip ?? target, { ...request, cache });
+    }
+    if (downloaded === "again") throw new Error("bytes of no cache were wrong");
     if (zip !== undefined) await unpackZip(zip, `${target}.part`);
     if (zip !== undefined) await rename(`${target}.part`, target);
     return downloaded;
@@ -68,6 +76,8 @@ export async function probeDownload(request: Omit<Download, "target">): Promise<
   const { url, headers = {}, signal, backoffMs } = request;
   if (url.startsWith("file://")) return void (await localFile(url));
   if (isRemote(url)) return probeRemote(request);
+  const wanted = plain(request.checksums);
+  if (request.cache && isCached({ ...request, cache: request.cache, wanted })) return;
   for (const method of ["HEAD", "GET"] as const) {
     const answer = await fetchUrl(url, { method, headers, signal, backoffMs });
     answer.destroy();
@@ -85,76 +95,108 @@ export async function probeDownload(request: Omit<Download, "target">): Promise<
 const isServerTrouble = (status: number): boolean =>
   status >= 500 || status === 408 || status === 429;
 
-async function fetchInto(target: string, request: Download): Promise<Downloaded> {
-  const { url, compression, signal, checksums = {} } = request;
+async function fetchInto(target: string, request: Download): Promise<Downloaded | "again"> {
   const source = await openSource(request);
-  const hashes = {
-    md5: createHash("md5"),
-    sha256: createHash("sha256"),
-    sha512: createHash("sha512"),
-  };
-  const wanted = (["md5", "sha512"] as const).filter((algorithm) => checksums[algorithm]);
-  let received = 0;
+  try {
+    const { sums, sizeBytes } = await written(target, source, request);
+    await source.kept(sums, sizeBytes);
+    return { sizeBytes, sha256: sums.sha256 };
+  } catch (error) {
+    if (await source.failed(error)) return "again";
+    throw error;
+  }
+}
+
+/** Decompresses the bytes into a file; @throws JobFailure Job when they are others than said. */
+async function written(
+  target: string,
+  source: Source,
+  request: Download,
+): Promise<{ sums: Sums; sizeBytes: number }> {
+  const { compression, signal } = request;
+  const wanted = plain(request.checksums);
+  const hashes = ALGORITHMS.filter((name) => name === "sha256" || wanted[name]).map(
+    (name) => [name, createHash(name)] as const,
+  );
+  let sizeBytes = 0;
   let broken: unknown;
   async function* tapped(): AsyncGenerator<Buffer> {
     try {
-      for await (const chunk of source.stream as AsyncIterable<Buffer>) {
-        received += chunk.length;
-        hashes.sha256.update(chunk);
-        for (const algorithm of wanted) hashes[algorithm].update(chunk);
-        request.onProgress?.(received, source.sizeBytes);
+      for await (const chunk of source.chunks) {
+        sizeBytes += chunk.length;
+        for (const [, hash] of hashes) hash.update(chunk);
+        request.onProgress?.(sizeBytes, source.sizeBytes);
         yield chunk;
       }
     } catch (error) {
       broken = error;
       throw error;
     }
-    if (source.sizeBytes !== undefined && received !== source.sizeBytes) {
-      broken = new Error(`it ended after ${received} of ${source.sizeBytes} bytes`);
+    if (source.sizeBytes !== undefined && sizeBytes !== source.sizeBytes) {
+      broken = new Error(`it ended after ${sizeBytes} of ${source.sizeBytes} bytes`);
       throw broken;
     }
   }
   const { input, done } = unpackTo(target, compression === "zip" ? undefined : compression, signal);
   const fed = pipeline(tapped, input, signal ? { signal } : {});
   const ends = await Promise.allSettled([done, fed]);
-  source.stream.destroy();
   signal?.throwIfAborted();
   if (broken) throw broken;
   for (const end of ends) if (end.status === "rejected") throw end.reason;
-  const sha256 = hashes.sha256.digest("hex");
-  for (const [algorithm, expected] of Object.entries(checksums)) {
-    if (!expected) continue;
-    const actual =
-      algorithm === "sha256" ? sha256 : hashes[algorithm as "md5" | "sha512"].digest("hex");
-    if (actual === expected.trim().toLowerCase()) continue;
+  const sums = Object.fromEntries(hashes.map(([name, hash]) => [name, hash.digest("hex")]));
+  checkSums(sums, { sha256: source.sha256, ...wanted }, request);
+  return { sums: { ...sums, sha256: sums["sha256"] ?? "" }, sizeBytes };
+}
+
+const ALGORITHMS = ["md5", "sha256", "sha512"] as const;
+
+function checkSums(
+  sums: Readonly<Record<string, string>>,
+  expected: WantedSums,
+  { url }: Download,
+): void {
+  for (const name of ALGORITHMS) {
+    const sum = expected[name];
+    if (!sum || sums[name] === sum) continue;
     throw new JobFailure(
       "Job",
-      `${algorithm} for '${url}' does not match. Expected ${expected}, got ${actual}`,
+      `${name} for '${url}' does not match. Expected ${sum}, got ${sums[name]}`,
     );
   }
-  return { sizeBytes: received, sha256 };
 }
 
-interface Source {
-  readonly stream: Readable;
-  readonly sizeBytes: number | undefined;
-}
+/** Without the blanks and capitals that a job may write. */
+const plain = (sums: WantedSums = {}): WantedSums =>
+  Object.fromEntries(
+    ALGORITHMS.flatMap((name) => {
+      const sum = sums[name]?.trim().toLowerCase();
+      return sum ? [[name, sum]] : [];
+    }),
+  );
 
 async function openSource(request: Download): Promise<Source> {
-  const { url, headers = {}, signal, backoffMs } = request;
+  const { url, cache } = request;
   if (url.startsWith("file://")) {
     const file = await localFile(url);
-    return { stream: createReadStream(file.path), sizeBytes: file.sizeBytes };
+    return uncached(createReadStream(file.path), file.sizeBytes);
   }
-  if (isRemote(url)) return openRemote(request);
-  const stream = await fetchUrl(url, { method: "GET", headers, signal, backoffMs });
-  if (stream.statusCode !== 200) {
-    stream.destroy();
-    throw new JobFailure("Infrastructure", `Unable to download '${url}': ${stream.statusCode}`);
+  if (isRemote(url)) {
+    const { stream, sizeBytes } = await openRemote(request);
+    return uncached(stream, sizeBytes);
   }
-  const length = stream.headers["content-length"];
-  return { stream, sizeBytes: length === undefined ? undefined : Number(length) };
+  if (cache) return openCached({ ...request, cache, wanted: plain(request.checksums) });
+  return fromWeb(await openWebFile(request));
 }
+
+const uncached = (stream: Readable, sizeBytes: number | undefined): Source => ({
+  chunks: stream as AsyncIterable<Buffer>,
+  sizeBytes,
+  kept: async () => {},
+  failed: async () => {
+    stream.destroy();
+    return false;
+  },
+});
 
 /** A `file://` URL's path is taken as it stands: nothing in it is decoded (DISPATCHER.md 11.1). */
 async function localFile(url: string): Promise<{ path: string; sizeBytes: number }> {

@@ -19,6 +19,8 @@ export interface JobContext {
   readonly scratch: string;
   /** Folder that the agent's TFTP server serves; undefined when the job runs without an agent. */
   readonly tftpRoot?: string | undefined;
+  /** Folder of the worker's cache of downloads (cache-settings.ts); undefined when the job runs without an agent. */
+  readonly cacheFolder?: string | undefined;
 }
 
 export interface ActionLog {

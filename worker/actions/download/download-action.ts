@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
+import { downloadCache } from "../../cache/cache-settings.ts";
 import { download, probeDownload, type Download } from "../../host/download.ts";
 import { remoteTool } from "../../host/download-remote.ts";
 import { downloadsFolder } from "../../host/job-folders.ts";
@@ -60,7 +61,8 @@ function downloadLeaf(artifact: Artifact, into: Slot<string>): Action {
       if (source["archive"] === "tar") requireTool("tar");
       // What an earlier action will have downloaded can't be there yet.
       if (request.url.startsWith("downloads://")) return;
-      await probeDownload({ ...request, ...(await access(request, job)), signal });
+      const cache = cacheFor(artifact, job);
+      await probeDownload({ ...request, ...(await access(request, job)), cache, signal });
     },
     run: (context) => fetchArtifact(context, artifact, into),
   };
@@ -85,7 +87,13 @@ async function fetchArtifact(
     return slots.put(into, isTar ? await unpacked(target, context) : target);
   }
   log.info(`downloading ${request.url}`);
-  const more = { target, signal, onProgress: progressLines(log) };
+  const more = {
+    target,
+    signal,
+    onProgress: progressLines(log),
+    onNote: log.debug,
+    cache: cacheFor(artifact, job),
+  };
   const done = await download({ ...request, ...(await access(request, job)), ...more });
   log.debug(`${label}: ${done.sizeBytes} bytes, sha256 ${done.sha256}`);
   slots.put(into, isTar ? await unpacked(target, context) : target);
@@ -97,6 +105,15 @@ async function fetchArtifact(
     ...(checked.length > 0 ? { success: Object.fromEntries(checked) } : {}),
   });
 }
+
+/** The worker's cache, unless the job doesn't want it (JOB.md 5.1). */
+const cacheFor = (
+  { source }: Artifact,
+  { cacheFolder, dispatcher }: RunContext["job"],
+): Download["cache"] =>
+  cacheFolder === undefined || source["use_cache"] === false
+    ? undefined
+    : downloadCache(cacheFolder, dispatcher);
 
 const access = async (
   { url }: DownloadRequest,
