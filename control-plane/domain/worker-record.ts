@@ -30,6 +30,18 @@ export interface WorkerRecord {
   silent_after?: string;
   /** When the tick has to look at it; absent once there is nothing left to be done about its silence. */
   attend_at?: string;
+  enrolment?: EnrolmentRecord;
+}
+
+/** A code by which a board may become this worker, once. Of the code only a hash is kept, in the worker's record. */
+export interface EnrolmentRecord {
+  hash: string;
+  /** Who made the code. */
+  user: string;
+  expires: string;
+  /** The token that was registered by it, and when. */
+  token_id?: string;
+  used?: string;
 }
 
 /** The jobs that hold a device of a worker: what it is told by sync, and what counts for its limit. */

@@ -4,6 +4,7 @@ import type { DeviceHealth, WorkerHealth } from "#protocol/states.ts";
 import { TableConflict } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
+import { enrolmentView } from "./enrol.ts";
 import { deviceItem, getDeviceItem } from "./device-record.ts";
 import { findJobItem } from "./job-record.ts";
 import { assignmentsKey, tokenKey, workerKey, workerSettingsKey } from "./keys.ts";
@@ -190,7 +191,8 @@ async function workerView(deps: Deps, record: WorkerRecord): Promise<WorkerView>
   const { protocol, version = "" } = record;
   const notice = protocol === undefined ? undefined : protocolNotice(protocol, version);
   return {
-    ...without(record, "silent_after", "attend_at"),
+    ...without(record, "silent_after", "attend_at", "enrolment"),
+    ...enrolmentView(deps, record),
     devices: devices.map(({ hostname }) => hostname),
     ...(notice === undefined ? {} : { notice }),
   };

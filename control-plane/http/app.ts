@@ -7,6 +7,7 @@ import { backupRoutes } from "./backup.ts";
 import { deviceTextRoutes } from "./device-texts.ts";
 import { deviceTypeRoutes } from "./device-types.ts";
 import { deviceRoutes } from "./devices.ts";
+import { enrolRoutes } from "./enrol.ts";
 import { jobLogRoutes } from "./job-log.ts";
 import { jobReportRoutes } from "./job-reports.ts";
 import { jobRoutes } from "./jobs.ts";
@@ -36,6 +37,7 @@ export function createApp(deps: Deps): Hono<Env> {
   app.get(`${API}/health`, (c) =>
     c.json({ status: "ok", version: VERSION, engine: deps.settings.engine }),
   );
+  app.route(API, enrolRoutes(deps));
   app.use(`${API}/*`, async (c, next) => {
     const isBackup = c.req.path.startsWith(`${API}/backup/`);
     const find = isBackup ? principalOf : openPrincipal;

@@ -1,7 +1,9 @@
 import { addWorkerSchema } from "#protocol/api.ts";
-import { labWorkerSchema } from "#protocol/lab.ts";
+import { newEnrolmentSchema } from "#protocol/enrol.ts";
+import { labName, labWorkerSchema } from "#protocol/lab.ts";
 import { syncRequestSchema } from "#protocol/worker-api.ts";
 import type { Deps } from "../domain/deps.ts";
+import { makeEnrolment } from "../domain/enrol.ts";
 import { requireAdmin, requireWorker } from "../domain/principal.ts";
 import { sync } from "../domain/sync.ts";
 import {
@@ -40,6 +42,12 @@ export function workerRoutes(deps: Deps) {
   app.delete("/workers/:name", async (c) => {
     await removeWorker(deps, c.var.principal, c.req.param("name"));
     return c.body(null, 204);
+  });
+  app.post("/workers/:name/enrolment", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const request = await readJson(c.req.raw, newEnrolmentSchema);
+    const name = parse(labName, c.req.param("name"), "name");
+    return c.json(await makeEnrolment(deps, principal, name, request), 201);
   });
   app.post("/worker/sync", async (c) => {
     const principal = requireWorker(c.var.principal);

@@ -212,6 +212,10 @@ export const workerViewSchema = v.object({
   by_hand: v.optional(v.string()),
   /** What somebody should do about it, such as why it gets no new jobs. */
   notice: v.optional(v.string()),
+  /** When a board became this worker by a one-time code. */
+  enrolled: v.optional(time),
+  /** Until when a code is good that no board has used yet. */
+  enrolment_expires: v.optional(time),
 });
 export type WorkerView = v.InferOutput<typeof workerViewSchema>;
 export const workerListSchema = v.object({
