@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -14,7 +15,7 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { cacheKey } from "../../worker/cache/cache-folder.ts";
-import { cleanCache, describeCache } from "../../worker/cache/describe-cache.ts";
+import { cleanCache, describeCache } from "../../worker/cache/show-cache.ts";
 import { downloadCache } from "../../worker/cache/cache-settings.ts";
 import { download, probeDownload, type Download } from "../../worker/host/download.ts";
 import { type FileServer, fileServer } from "../support/file-server.ts";
@@ -294,6 +295,17 @@ describe("the size of the cache", () => {
   test("shrinks when the disk is nearly full", async () => {
     await use("/a");
     await use("/b", { reserveBytes: 2 ** 60 });
+    expect(cached()).toEqual([]);
+  });
+
+  test("is nothing when a job's own files fill the disk", async () => {
+    await use("/a");
+    const full = path.join(dir, "full");
+    symlinkSync("/dev/full", full);
+    await expect(fetched("/b", { target: full })).rejects.toMatchObject({
+      type: "Infrastructure",
+      message: expect.stringContaining("the worker's disk is full") as string,
+    });
     expect(cached()).toEqual([]);
   });
 

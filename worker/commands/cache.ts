@@ -1,6 +1,6 @@
 import path from "node:path";
 import { cacheFolder, downloadCache } from "../cache/cache-settings.ts";
-import { cleanCache, describeCache } from "../cache/describe-cache.ts";
+import { cleanCache, describeCache } from "../cache/show-cache.ts";
 import { exportSettings, readWorkerSettings } from "../host/settings-file.ts";
 import { parse, print, UsageError } from "./command-line.ts";
 import { defaultWorkDir } from "./default-work-dir.ts";

@@ -4,6 +4,7 @@ import { access, rename, rm, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { isCached, openCached } from "../cache/cached-download.ts";
+import { cleanCache } from "../cache/show-cache.ts";
 import type { DownloadCache } from "../cache/make-room.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { isRemote, openRemote, probeRemote, type RcloneAccess } from "./download-remote.ts";
@@ -47,13 +48,7 @@ export async function download(request: Download): Promise<Downloaded> {
   const { target, compression } = request;
   const zip = compression === "zip" ? `${target}.zip` : undefined;
   try {
-    let downloaded = await fetchInto(zip ?? target, request);
-    // Cached bytes were wrong and are forgotten: now it's the server's word.
-    for (let left = 2; downloaded === "again" && left > 0; left--) {
-      const cache = left === 1 ? undefined : request.cache;
-      downloaded = await fetchInto(zip ?? target, { ...request, cache });
-    }
-    if (downloaded === "again") throw new Error("bytes of no cache were wrong");
+    const downloaded = await fetchInto(zip ?? target, request);
     if (zip !== undefined) await unpackZip(zip, `${target}.part`);
     if (zip !== undefined) await rename(`${target}.part`, target);
     return downloaded;
@@ -95,7 +90,23 @@ export async function probeDownload(request: Omit<Download, "target">): Promise<
 const isServerTrouble = (status: number): boolean =>
   status >= 500 || status === 408 || status === 429;
 
-async function fetchInto(target: string, request: Download): Promise<Downloaded | "again"> {
+/** Again when cached bytes were wrong, which are forgotten then, or when the cache has room that the job needs. */
+async function fetchInto(target: string, request: Download): Promise<Downloaded> {
+  for (const cache of [request.cache, request.cache]) {
+    try {
+      const done = await fetchOnce(target, { ...request, cache });
+      if (done !== "again") return done;
+    } catch (error) {
+      const isFull = (error as NodeJS.ErrnoException).code === "ENOSPC";
+      if (!isFull || !cache || cleanCache(cache.folder).bytes === 0) throw error;
+    }
+  }
+  const done = await fetchOnce(target, { ...request, cache: undefined });
+  if (done === "again") throw new Error("the bytes of no cache were wrong");
+  return done;
+}
+
+async function fetchOnce(target: string, request: Download): Promise<Downloaded | "again"> {
   const source = await openSource(request);
   try {
     const { sums, sizeBytes } = await written(target, source, request);
