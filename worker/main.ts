@@ -3,6 +3,7 @@ import { print, UsageError } from "./commands/command-line.ts";
 import { cleanUp } from "./commands/clean-up.ts";
 import { cache } from "./commands/cache.ts";
 import { doctor } from "./commands/doctor.ts";
+import { enrol } from "./commands/enrol.ts";
 import { power } from "./commands/power.ts";
 import { run } from "./commands/run.ts";
 import { runner } from "./commands/runner.ts";
@@ -10,9 +11,14 @@ import { start } from "./commands/start.ts";
 
 const HELP = `pumice-worker: runs jobs on the devices of this machine.
 
-  pumice-worker start --url URL --token-file FILE [--work-dir DIR] [--name NAME]
+  pumice-worker enrol URL CODE [--settings FILE]
+      Makes this machine the worker for which "pumice workers enrol" printed URL and CODE: gets a token and
+      writes it and the settings (/etc/pumice-worker, or ~/.config/pumice-worker for a user).
+
+  pumice-worker start [--url URL --token-file FILE] [--work-dir DIR] [--name NAME]
       Takes jobs from the control plane at URL until it is stopped (SIGTERM, Ctrl-C). Running jobs go
       on without it; the next start takes them over.
+      Options come before the environment (PUMICE_URL ...), and that before the settings file.
         --token-file FILE   the token that "pumice workers add" printed
         --work-dir DIR      where jobs live; default $PUMICE_WORK_DIR, then /var/lib/pumice-worker
                             (when it may be written to), then ~/.local/share/pumice-worker
@@ -52,6 +58,7 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   "clean-up": cleanUp,
   doctor,
   power,
+  enrol,
   cache,
 };
 

@@ -3,8 +3,8 @@ import { labName } from "./lab.ts";
 
 /*
  * A board gets its worker's token by a one-time code: `WORKER:SECRET`, or `WORKER:SECRET:PIN` for a lab whose certificate no
- * public authority has signed. SECRET and PIN have 140 bits each, in letters that are not mistaken for each other.
- * The server never sends a token: the board makes one and registers its hash.
+ * public authority has signed. SECRET has 140 bits, in letters that are not mistaken for each other; PIN is the SHA-256 of
+ * the certificate's public key (SPKI), base64url. The server never sends a token: the board makes one and registers its hash.
  */
 
 /** `POST /api/v1/workers/NAME/enrolment` (admin): makes a code; the one before is worth nothing any more. */
@@ -56,28 +56,26 @@ export const readable = (hex: string): string =>
     return LETTERS[(bits >> (7 - (bit & 3))) & 31];
   }).join("");
 
-/** A code as people get it: groups of four letters. */
-export const codeOf = (worker: string, ...parts: string[]): string =>
-  [worker, ...parts.map((part) => part.replace(/.{4}(?=.)/g, "$&-"))].join(":");
+/** A code as people get it: the secret in groups of four letters. */
+export const codeOf = (worker: string, secret: string): string =>
+  `${worker}:${secret.replace(/.{4}(?=.)/g, "$&-")}`;
 
 export interface ReadCode {
   readonly worker: string;
   readonly secret: string;
-  /** `readable` of the server's key's hash. */
   readonly pin?: string;
 }
 
-/** What a code says, however it was typed: small letters, other groups, O for 0. Undefined for what is none. */
+/** What a code says, however its secret was typed: small letters, other groups, O for 0. Undefined for what is none. */
 export function readCode(code: string): ReadCode | undefined {
-  const [worker = "", ...parts] = code.trim().split(":");
-  const [secret, pin] = parts.map(asTyped);
-  const isGood = v.is(labName, worker) && parts.length <= 2 && isPart(secret);
-  if (!isGood || (pin !== undefined && !isPart(pin))) return undefined;
+  const [worker = "", typed = "", pin, more] = code.trim().split(":");
+  const secret = typed
+    .toUpperCase()
+    .replace(/[\s-]/g, "")
+    .replaceAll("O", "0")
+    .replace(/[IL]/g, "1");
+  const isSecret = secret.length === LENGTH && /^[0-9A-HJKMNP-TV-Z]*$/.test(secret);
+  const isPin = pin === undefined || /^[\w-]{43}$/.test(pin);
+  if (!v.is(labName, worker) || !isSecret || !isPin || more !== undefined) return undefined;
   return { worker, secret, ...(pin === undefined ? {} : { pin }) };
 }
-
-const asTyped = (part: string): string =>
-  part.toUpperCase().replace(/[\s-]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
-
-const isPart = (part: string | undefined): part is string =>
-  part?.length === LENGTH && [...part].every((letter) => LETTERS.includes(letter));

@@ -1,7 +1,8 @@
 import path from "node:path";
 import { VERSION } from "#protocol/version.ts";
 import { rerunCommand } from "../host/self.ts";
-import { parse, required } from "./command-line.ts";
+import { exportSettings, readWorkerSettings, type WorkerSettings } from "../host/settings-file.ts";
+import { parse, UsageError } from "./command-line.ts";
 import { defaultWorkDir } from "./default-work-dir.ts";
 
 /** `pumice-worker start`: the agent, until it is stopped. */
@@ -12,10 +13,14 @@ export async function start(args: string[]): Promise<number> {
     "work-dir": { type: "string" },
     name: { type: "string" },
   });
-  const url = required(values, "url");
-  const tokenFile = required(values, "token-file");
+  const settings = readWorkerSettings();
+  exportSettings(settings);
+  const { url, tokenFile } = controlPlaneOf(values, settings);
+  // The pin is that of this URL, for the runners too.
+  process.env["PUMICE_URL"] = url;
   const workDir = path.resolve(values["work-dir"] ?? defaultWorkDir());
-  const prefix = values.name ? `${values.name} ` : "";
+  const name = values.name ?? settings.values.PUMICE_NAME?.value;
+  const prefix = name ? `${name} ` : "";
   const { runAgent } = await import("../agent/agent.ts");
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -27,6 +32,7 @@ export async function start(args: string[]): Promise<number> {
     process.stderr.write(`${new Date().toISOString()} ${prefix}${line}\n`);
   };
   log(`pumice-worker ${VERSION}, control plane ${url}, work folder ${workDir}`);
+  for (const line of settings.unknown) log(`${line}: no such setting`);
   const runnerCommand = (folder: string) => rerunCommand(["runner", folder]);
   const cleanUpCommand = (folder: string) => rerunCommand(["clean-up", folder]);
   const { tftpForJobs } = await import("../services/agent-tftp.ts");
@@ -35,4 +41,18 @@ export async function start(args: string[]): Promise<number> {
   await runAgent(options, stop.signal);
   log("stopped; running jobs go on");
   return 0;
+}
+
+/** Options first, then the settings, whose environment beats their file. */
+function controlPlaneOf(
+  values: { url?: string; "token-file"?: string },
+  { values: { PUMICE_URL, PUMICE_TOKEN_FILE }, file }: WorkerSettings,
+): { url: string; tokenFile: string } {
+  const url = values.url || PUMICE_URL?.value;
+  const tokenFile = values["token-file"] || PUMICE_TOKEN_FILE?.value;
+  if (url && tokenFile) return { url, tokenFile };
+  const missing = url ? "--token-file" : "--url";
+  throw new UsageError(
+    `${missing} is missing, and ${file} doesn't say it: enrol this machine by "pumice-worker enrol URL CODE", or give both options`,
+  );
 }
