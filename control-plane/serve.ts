@@ -1,6 +1,7 @@
 import { createAdaptorServer } from "@hono/node-server";
 import { once } from "node:events";
 import type { Server } from "node:http";
+import https from "node:https";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import type { Hono } from "hono";
@@ -16,13 +17,14 @@ import { createApp } from "./http/app.ts";
 import type { Env } from "./http/route.ts";
 import type { System } from "./ports/system.ts";
 import { stockTemplates } from "./stock-templates.ts";
+import { makeTlsRefresh, readTlsPair, type TlsFiles } from "./tls-files.ts";
 import { uiApp } from "./ui/app.tsx";
 
 const TICK_MS = 10_000;
 const CLOSE_MS = 5_000;
 
 export interface Serving {
-  /** `http://HOST:PORT` with the port that was taken. */
+  /** `http://HOST:PORT`, or `https://`, with the port that was taken. */
   readonly url: string;
   /** Answers what is waiting, then stops. */
   close(): Promise<void>;
@@ -36,13 +38,17 @@ export async function serve({
   dataDir,
   listen,
   retentionDays = 0,
+  tls,
 }: {
   dataDir: string;
   listen: string;
   /** Days that jobs are kept after their end; 0: for ever. */
   retentionDays?: number;
+  /** Serves https:// by these, and again by them when they are renewed. */
+  tls?: TlsFiles | undefined;
 }): Promise<Serving> {
   const { host, port } = parseListen(listen);
+  const pair = tls && readTlsPair(tls);
   const lab = await openLab({ dataDir, settings: { retentionDays } });
   const inHand = new Set<Promise<Response>>();
   const handle = async (request: Request): Promise<Response> => {
@@ -50,7 +56,13 @@ export async function serve({
     inHand.add(answer);
     return answer.finally(() => inHand.delete(answer));
   };
-  const server = createAdaptorServer({ fetch: handle }) as Server;
+  const server = createAdaptorServer(
+    pair
+      ? { fetch: handle, createServer: https.createServer, serverOptions: pair }
+      : { fetch: handle },
+  ) as Server;
+  const refreshTls =
+    tls && pair && makeTlsRefresh(server as https.Server, tls, pair, realSystem.log);
   // Longer than a long poll's pause, so that no request meets a connection that is just being closed.
   server.keepAliveTimeout = 75_000;
   try {
@@ -63,13 +75,14 @@ export async function serve({
   const rounds: Rounds = {};
   const upSince = realSystem.now();
   const ticking = setInterval(() => {
+    refreshTls?.();
     tick(lab.deps, rounds, upSince)
       .then(() => lab.removeExpired())
       .catch((error: unknown) => realSystem.log("tick failed", { error: String(error) }));
   }, TICK_MS);
   let closing: Promise<void> | undefined;
   return {
-    url: urlOf(server.address() as AddressInfo),
+    url: urlOf(pair ? "https" : "http", server.address() as AddressInfo),
     close: () => (closing ??= stop(lab, server, ticking, inHand)),
   };
 }
@@ -178,7 +191,7 @@ function parseListen(listen: string): { host: string; port: number } {
   return { host: found[1].replace(/^\[|\]$/g, ""), port };
 }
 
-function urlOf({ address, family, port }: AddressInfo): string {
-  if (address === "0.0.0.0" || address === "::") return `http://127.0.0.1:${port}`;
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+function urlOf(scheme: string, { address, family, port }: AddressInfo): string {
+  if (address === "0.0.0.0" || address === "::") return `${scheme}://127.0.0.1:${port}`;
+  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import path from "node:path";
-import { argumentsOf, textOf, UsageError, type Command } from "./command.ts";
+import { argumentsOf, textOf, UsageError, type Command, type Context } from "./command.ts";
 
 export const serveCommand: Command = {
   usage: "serve",
@@ -10,11 +10,15 @@ export const serveCommand: Command = {
     data: { type: "string" },
     listen: { type: "string" },
     "retention-days": { type: "string" },
+    "tls-cert": { type: "string" },
+    "tls-key": { type: "string" },
   },
   help: [
     "--data DIR          where it keeps everything; made when it is new",
     "--listen HOST:PORT  default 127.0.0.1:8400; port 0 takes a free one",
     "--retention-days N  forget jobs, with logs and results, N days after their end; default: keep all",
+    "--tls-cert FILE     serve https://: the certificate, PEM, with those between it and its authority",
+    "--tls-key FILE      its key, PEM; both are read again when they are renewed",
   ],
   run: async (context) => {
     argumentsOf(context);
@@ -25,7 +29,7 @@ export const serveCommand: Command = {
     const { serve } = await import("../serve.ts");
     const listen = textOf(context.values, "listen") ?? "127.0.0.1:8400";
     const retentionDays = daysOf(textOf(context.values, "retention-days"));
-    const serving = await serve({ dataDir, listen, retentionDays });
+    const serving = await serve({ dataDir, listen, retentionDays, tls: tlsOf(context) });
     context.terminal.say(`Pumice serves at ${serving.url} `);
     context.terminal.say(
       `Data: ${dataDir}; the administrator's token: ${path.join(dataDir, "admin-token")}`,
@@ -36,6 +40,14 @@ export const serveCommand: Command = {
     return 0;
   },
 };
+
+function tlsOf({ values }: Context): { cert: string; key: string } | undefined {
+  const cert = textOf(values, "tls-cert");
+  const key = textOf(values, "tls-key");
+  if (cert && key) return { cert: path.resolve(cert), key: path.resolve(key) };
+  if (!cert && !key) return undefined;
+  throw new UsageError("--tls-cert and --tls-key go together");
+}
 
 function daysOf(text: string | undefined): number {
   if (text === undefined) return 0;
