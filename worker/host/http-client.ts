@@ -92,7 +92,10 @@ export class HttpClient {
    * The answer to a GET, whatever its status, its body not yet read: the caller reads or destroys it, and watches that it
    * goes on. No token, no redirect. `timeoutMs`: until it begins. Throws `HttpError` with status 0, or the signal's reason.
    */
-  open(request: Pick<HttpRequest, "url" | "headers" | "timeoutMs" | "signal">) {
+  async open(
+    request: Pick<HttpRequest, "url" | "headers" | "timeoutMs" | "signal">,
+  ): Promise<http.IncomingMessage> {
+    request.signal?.throwIfAborted();
     const url = this.#urlOf(request.url);
     const headers = { "accept-encoding": "identity", ...request.headers };
     const sent = this.#network.request(url, { method: "GET", headers });
@@ -154,7 +157,6 @@ function answerTo(
       clearTimeout(timer);
       signal?.removeEventListener("abort", aborted);
     };
-    if (signal?.aborted) return aborted();
     signal?.addEventListener("abort", aborted, { once: true });
     sent.on("error", (error: NodeJS.ErrnoException) => {
       fail(new HttpError(`${name}: ${error.code ?? error.message}`, { status: 0 }, error));
