@@ -19,16 +19,17 @@ export const serveCommand: Command = {
     "--retention-days N  forget jobs, with logs and results, N days after their end; default: keep all",
     "--tls-cert FILE     serve https://: the certificate, PEM, with those between it and its authority",
     "--tls-key FILE      its key, PEM; both are read again when they are renewed",
+    "Each may be set in the environment instead: PUMICE_DATA, PUMICE_LISTEN, PUMICE_RETENTION_DAYS, PUMICE_TLS_CERT ...",
   ],
   run: async (context) => {
     argumentsOf(context);
-    const data = textOf(context.values, "data");
+    const data = settingOf(context, "data");
     if (!data) throw new UsageError("--data is missing: say where the lab keeps its data");
     const dataDir = path.resolve(data);
     // Only this command needs the server's code.
     const { serve } = await import("../serve.ts");
-    const listen = textOf(context.values, "listen") ?? "127.0.0.1:8400";
-    const retentionDays = daysOf(textOf(context.values, "retention-days"));
+    const listen = settingOf(context, "listen") ?? "127.0.0.1:8400";
+    const retentionDays = daysOf(settingOf(context, "retention-days"));
     const serving = await serve({ dataDir, listen, retentionDays, tls: tlsOf(context) });
     context.terminal.say(`Pumice serves at ${serving.url} `);
     context.terminal.say(
@@ -41,9 +42,13 @@ export const serveCommand: Command = {
   },
 };
 
-function tlsOf({ values }: Context): { cert: string; key: string } | undefined {
-  const cert = textOf(values, "tls-cert");
-  const key = textOf(values, "tls-key");
+/** An option, or the environment's word for it, as containers have it: `--tls-cert`, `PUMICE_TLS_CERT`. */
+const settingOf = ({ values, env }: Context, name: string): string | undefined =>
+  textOf(values, name) ?? (env[`PUMICE_${name.toUpperCase().replaceAll("-", "_")}`] || undefined);
+
+function tlsOf(context: Context): { cert: string; key: string } | undefined {
+  const cert = settingOf(context, "tls-cert");
+  const key = settingOf(context, "tls-key");
   if (cert && key) return { cert: path.resolve(cert), key: path.resolve(key) };
   if (!cert && !key) return undefined;
   throw new UsageError("--tls-cert and --tls-key go together");
