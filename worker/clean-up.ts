@@ -6,6 +6,7 @@ import { finalize } from "./actions/finalize.ts";
 import { removeJobContainers } from "./drivers/container-leftovers.ts";
 import { jobDirectoryAt, tftpRoot } from "./host/job-directory.ts";
 import { removeTree } from "./host/remove-tree.ts";
+import { lastSegment } from "./host/log-segments.ts";
 import { openSpool } from "./host/spool.ts";
 import { readTicket } from "./job-context.ts";
 import type { JobContext } from "./pipeline/action.ts";
@@ -28,9 +29,9 @@ export async function cleanUpJobDirectory(folder: string): Promise<number> {
   const job = readJob(readFileSync(files.ticket, "utf8"), files.scratch);
   // What can't be read no runner could run either.
   if (!job) return 0;
-  const spool = openSpool(files.log);
+  const spool = openSpool(lastSegment(files.log).file);
   const recorder = makeRecorder({
-    sink: (line) => spool.append(line),
+    sink: (line) => void spool.append(line),
     secrets: [job.token, ...secretsOf(job)],
   });
   const signal = AbortSignal.timeout(LONGEST_SECONDS * 1000);
@@ -50,7 +51,7 @@ export async function cleanUpJobDirectory(folder: string): Promise<number> {
     }
   } finally {
     recorder.close();
-    spool.close();
+    await spool.close(signal);
   }
   return failed > 0 ? 1 : 0;
 }

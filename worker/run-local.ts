@@ -13,6 +13,7 @@ import { readTicket } from "./job-context.ts";
 import { logLine, resultTable } from "./local-output.ts";
 import { describePlan, planLines } from "./pipeline/describe-plan.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
+import { stopWhenFull } from "./disk-full.ts";
 import { plan, runTicket } from "./run-ticket.ts";
 
 export interface LocalFiles {
@@ -42,14 +43,15 @@ export async function runLocal({ outputDir, ...files }: LocalRun): Promise<numbe
   mkdirSync(output, { recursive: true });
   const logFile = path.join(output, "log.jsonl");
   rmSync(logFile, { force: true });
-  const spool = openSpool(logFile);
+  const { signals, onFull } = stopWhenFull(cancelSignals(), output);
+  const spool = openSpool(logFile, { onFull });
   const results: LogRecord[] = [];
   // Nobody reads any more (`| head`): the job goes on, its files are complete.
   process.stdout.on("error", () => {});
   try {
     const result = await runTicket(ticket, {
       scratch: path.join(temporary, "scratch"),
-      signals: cancelSignals(),
+      signals,
       sink: (line, record) => {
         spool.append(line);
         if (record.lvl === "results") results.push(record);
@@ -62,7 +64,7 @@ export async function runLocal({ outputDir, ...files }: LocalRun): Promise<numbe
     process.stdout.write(resultTable(results));
     return result.result === "pass" ? 0 : 1;
   } finally {
-    spool.close();
+    await spool.close(signals.cancel);
     await removeTree(temporary).catch((error: unknown) => {
       process.stderr.write(`${temporary} can't be removed: ${String(error)}\n`);
     });

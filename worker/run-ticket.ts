@@ -1,5 +1,4 @@
 import { mkdir } from "node:fs/promises";
-import type { LogRecord } from "#protocol/log-record.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { finalize } from "./actions/finalize.ts";
 import { boundRegexCost } from "./console/bound-regex-cost.ts";
@@ -9,7 +8,7 @@ import { readTicket } from "./job-context.ts";
 import type { JobContext } from "./pipeline/action.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
 import { planJob } from "./pipeline/plan.ts";
-import { makeRecorder } from "./pipeline/recorder.ts";
+import { makeRecorder, type RecorderOptions } from "./pipeline/recorder.ts";
 import { finishJob, runJob, type JobOutcome, type JobSignals } from "./pipeline/run-job.ts";
 import { strategies } from "./strategies.ts";
 
@@ -21,7 +20,7 @@ export interface RunTicketOptions {
   /** Folder where downloads are kept for other jobs. */
   readonly cacheFolder?: string;
   /** Takes each record of the log, a line of JSON without its newline. */
-  readonly sink: (line: string, record: LogRecord) => void;
+  readonly sink: RecorderOptions["sink"];
   readonly signals: JobSignals;
 }
 

@@ -4,9 +4,14 @@ import type { Ticket } from "#protocol/worker-api.ts";
 import { cacheFolder } from "./cache/cache-settings.ts";
 import { writeFileAtomic } from "./host/atomic-file.ts";
 import { jobDirectoryAt, tftpRoot } from "./host/job-directory.ts";
+import { boundedLog, logLimits } from "./host/bounded-log.ts";
 import { cancelSignals } from "./host/cancel-signals.ts";
 import { openSpool } from "./host/spool.ts";
+import { onceThereIsRoom, reserveRoom, stopWhenFull } from "./disk-full.ts";
 import { runTicket } from "./run-ticket.ts";
+
+/** Of which the delivered ones may be removed while the job runs. */
+const SEGMENT_BYTES = 4 * 1024 * 1024;
 
 /**
  * Runs the job of a job directory (job-directory.ts) whose ticket is there, and leaves its log and
@@ -17,17 +22,28 @@ export async function runJobDirectory(folder: string): Promise<number> {
   const files = jobDirectoryAt(path.resolve(folder));
   const ticket = JSON.parse(readFileSync(files.ticket, "utf8")) as Ticket;
   const workDir = path.resolve(files.root, "../..");
-  const spool = openSpool(files.log);
+  const { signals, onFull } = stopWhenFull(cancelSignals(), workDir);
+  const reserve = reserveRoom(files.reserve);
+  const spool = openSpool(files.log, {
+    segmentBytes: SEGMENT_BYTES,
+    onFull: (error) => {
+      reserve.release();
+      onFull(error);
+    },
+  });
+  const log = boundedLog(spool, files.log, logLimits());
   enter(files.scratch);
   const result = await runTicket(ticket, {
     scratch: files.scratch,
     tftpRoot: tftpRoot(workDir),
     cacheFolder: cacheFolder(workDir),
-    sink: (line) => spool.append(line),
-    signals: cancelSignals(),
+    sink: (line, record) => log.append(line, record),
+    signals,
   });
-  spool.close();
-  writeFileAtomic(files.result, JSON.stringify(result));
+  log.end();
+  await spool.close();
+  reserve.release();
+  await onceThereIsRoom(() => writeFileAtomic(files.result, JSON.stringify(result)));
   return result.result === "pass" ? 0 : 1;
 }
 

@@ -184,13 +184,13 @@ function counted(): CountedLog {
 function loggedToFile(): CountedLog {
   const folder = mkdtempSync(path.join(tmpdir(), "pumice-bench-"));
   const spool = openSpool(path.join(folder, "log"));
-  const sink = (line: string): void => spool.append(line);
+  const sink = (line: string): void => void spool.append(line);
   const recorder = makeRecorder({ sink, secrets: ["a-token-of-a-job", "-----KEY-----"] });
   return {
     write: (level, text) => recorder.write(level, text),
     lines: () => recorder.lines,
     close: () => {
-      spool.close();
+      void spool.close();
       rmSync(folder, { recursive: true });
     },
   };

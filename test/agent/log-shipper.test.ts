@@ -10,6 +10,7 @@ import { systemClock, type Clock } from "../../worker/agent/clock.ts";
 import { ControlPlane } from "../../worker/agent/control-plane.ts";
 import { LogShipper } from "../../worker/agent/log-shipper.ts";
 import { HttpClient } from "../../worker/host/http-client.ts";
+import { listSegments, segmentFile } from "../../worker/host/log-segments.ts";
 import { FakeControlPlane, type FakeJob, type Fault } from "../support/fake-control-plane.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
@@ -29,6 +30,7 @@ afterEach(async () => {
 
 /** Delays pass at once, but only when everything else that could happen has. */
 const hurried: Clock = {
+  ...systemClock,
   now: (() => {
     let now = 0;
     return () => (now += 10_000);
@@ -39,12 +41,18 @@ const hurried: Clock = {
 
 function shipper(
   file: string,
-  { isNew = true, clock = hurried, id = 1 }: { isNew?: boolean; clock?: Clock; id?: number } = {},
+  {
+    isNew = true,
+    clock = hurried,
+    id = 1,
+    keepBytes = 0,
+  }: { isNew?: boolean; clock?: Clock; id?: number; keepBytes?: number } = {},
 ) {
   const deps: AgentDeps = {
     controlPlane: new ControlPlane(http, () => plane.token),
     clock,
     workDir: dir,
+    limits: { keepBytes, minFreeBytes: 0 },
     cleanUpCommand: () => ["unused"],
     runnerCommand: () => ["false"],
     log: () => {},
@@ -69,12 +77,16 @@ const faults: fc.Arbitrary<Fault | undefined> = fc.oneof(
     { status: 502, body: "<html>" },
   ),
 );
-/** What happens to the log while it is shipped; `restart`: the agent is killed and another begins. */
+/**
+ * What happens to the log while it is shipped; `restart`: the agent is killed and another begins; `turn`: it goes on in another
+ * file, and what is delivered of those before is removed.
+ */
 const events = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: fc.record({ append: fc.array(fc.string(), { maxLength: 30 }) }) },
     fc.record({ half: fc.string({ minLength: 1 }) }),
     fc.constant("restart" as const),
+    fc.constant("turn" as const),
     { weight: 4, arbitrary: fc.constant("pause" as const) },
   ),
   { minLength: 1, maxLength: 16 },
@@ -85,6 +97,7 @@ test("under any faults and restarts the log arrives once and in order", async ()
   await fc.assert(
     fc.asyncProperty(events, fc.array(faults, { maxLength: 40 }), async (happens, bad) => {
       const file = path.join(dir, `log-${++id}`);
+      let end = file;
       const job = plane.submit(id, []);
       const queue = [...bad];
       plane.fault = () => queue.shift();
@@ -99,18 +112,21 @@ test("under any faults and restarts the log arrives once and in order", async ()
           current = shipper(file, { isNew: false, id });
           stop = new AbortController();
           running = current.shipper.run(stop.signal);
+        } else if (event === "turn") {
+          end = segmentFile(file, expected.length);
+          appendFileSync(end, "");
         } else if (event === "pause") {
           // Long enough for a request or two: what follows falls between a lost answer and its repetition.
           await systemClock.sleep(3);
         } else if ("half" in event) {
           const line = record(event.half);
-          appendFileSync(file, line.slice(0, 9));
+          appendFileSync(end, line.slice(0, 9));
           await systemClock.sleep(1);
-          appendFileSync(file, `${line.slice(9)}\n`);
+          appendFileSync(end, `${line.slice(9)}\n`);
           expected.push(line);
         } else {
           const lines = event.append.map((text) => record(text));
-          appendFileSync(file, lines.map((line) => `${line}\n`).join(""));
+          appendFileSync(end, lines.map((line) => `${line}\n`).join(""));
           expected.push(...lines);
         }
         current.shipper.poke();
@@ -118,6 +134,7 @@ test("under any faults and restarts the log arrives once and in order", async ()
       current.shipper.end();
       expect(await running).toBe(expected.length);
       expect(job.lines).toEqual(expected);
+      expect(listSegments(file)).toHaveLength(1);
     }),
     { numRuns: 100 },
   );
@@ -176,6 +193,54 @@ test("a log that the disk forgot in part goes on at the control plane's line", a
   one.end();
   expect(await one.run(new AbortController().signal)).toBe(2);
   expect(job.lines).toHaveLength(2);
+});
+
+describe("a log of several files", () => {
+  const lines = Array.from({ length: 30 }, (_, n) => record(`line ${n}`));
+  const whole = (some: string[]): string => some.map((line) => `${line}\n`).join("");
+  let file: string;
+  beforeEach(() => {
+    file = path.join(dir, "log");
+    for (const n of [0, 10, 20]) {
+      writeFileSync(segmentFile(file, n), whole(lines.slice(n, n + 10)));
+    }
+  });
+
+  test("keeps those that were delivered while there is room for them", async () => {
+    const job = plane.submit(1, []);
+    const { shipper: one } = shipper(file, { keepBytes: 1_000_000 });
+    one.end();
+    expect(await one.run(new AbortController().signal)).toBe(30);
+    expect(job.lines).toEqual(lines);
+    expect(listSegments(file).map(({ firstLine }) => firstLine)).toEqual([0, 10, 20]);
+  });
+
+  test("is taken up again where the control plane is, in whichever file that stands", async () => {
+    for (const known of [0, 9, 10, 11, 20, 29, 30]) {
+      const job = plane.submit(100 + known, []);
+      job.lines.push(...lines.slice(0, known));
+      const { shipper: one } = shipper(file, { isNew: false, id: 100 + known, keepBytes: 1e6 });
+      one.end();
+      expect(await one.run(new AbortController().signal)).toBe(30);
+      expect(job.lines).toEqual(lines);
+    }
+  });
+
+  test("that a control plane of a backup wants again has notes in place of what was removed", async () => {
+    rmSync(file);
+    const job = plane.submit(1, []);
+    job.lines.push(...lines.slice(0, 4));
+    const { shipper: one } = shipper(file, { isNew: false });
+    one.end();
+    expect(await one.run(new AbortController().signal)).toBe(30);
+    expect(job.lines.slice(4, 10)).toEqual(
+      Array.from({ length: 6 }, () => expect.stringMatching(/delivered before/)),
+    );
+    expect([...job.lines.slice(0, 4), ...job.lines.slice(10)]).toEqual([
+      ...lines.slice(0, 4),
+      ...lines.slice(10),
+    ]);
+  });
 });
 
 test("an aborted shipper returns undefined even while it waits out a long delay", async () => {

@@ -51,7 +51,7 @@ test.each(["telnet", "tcp"])(
     expect(lines).toBe((sent / BLOCK.length) * 1560 + 1);
     expect(usedMiB() - before).toBeLessThan(24);
     await console.close();
-    spool.close();
+    await spool.close();
     await server.close();
   },
 );

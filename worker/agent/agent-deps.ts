@@ -1,3 +1,4 @@
+import type { AgentLimits } from "./agent-limits.ts";
 import type { Clock } from "./clock.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
@@ -6,6 +7,7 @@ export interface AgentDeps {
   readonly controlPlane: ControlPlane;
   readonly clock: Clock;
   readonly workDir: string;
+  readonly limits: AgentLimits;
   /** Command line of the program that runs the job of a folder. */
   readonly runnerCommand: (jobFolder: string) => [command: string, ...args: string[]];
   /** Told of each job before its runner begins, also of those that an earlier agent left. */

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { HttpClient } from "../host/http-client.ts";
 import { lockWorkDir } from "../host/work-dir-lock.ts";
 import type { AgentDeps } from "./agent-deps.ts";
+import { agentLimits } from "./agent-limits.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -42,6 +43,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       controlPlane,
       clock,
       workDir,
+      limits: agentLimits(),
       runnerCommand,
       cleanUpCommand,
       jobBegins,

@@ -5,11 +5,13 @@ import {
   fsyncSync,
   openSync,
   readSync,
+  rmSync,
   writeSync,
 } from "node:fs";
 import type { ErrorType } from "#protocol/failure.ts";
 import { writeFileAtomic } from "../host/atomic-file.ts";
 import type { JobDirectory } from "../host/job-directory.ts";
+import { lastSegment } from "../host/log-segments.ts";
 import type { RunnerResult } from "../host/runner-result.ts";
 import { timestamp } from "./log-chunk.ts";
 
@@ -25,9 +27,13 @@ export interface Ending {
  * interrupted and repeated.
  */
 export function completeLog(dir: JobDirectory, now: number, ending: Ending): RunnerResult {
-  const file = openSync(dir.log, "a+", 0o600);
+  rmSync(dir.reserve, { force: true });
+  const segment = lastSegment(dir.log);
+  const file = openSync(segment.file, "a+", 0o600);
   try {
-    const { end, lines, last } = survey(file);
+    const found = survey(file);
+    const { end, last } = found;
+    const lines = segment.firstLine + found.lines;
     ftruncateSync(file, end);
     let result = finalResult(last, lines);
     if (!result) {
@@ -49,7 +55,7 @@ export function completeLog(dir: JobDirectory, now: number, ending: Ending): Run
  * follow.
  */
 export function cutHalfRecord(dir: JobDirectory): boolean {
-  const file = openSync(dir.log, "a+", 0o600);
+  const file = openSync(lastSegment(dir.log).file, "a+", 0o600);
   try {
     const { end, lines, last } = survey(file);
     ftruncateSync(file, end);

@@ -169,7 +169,7 @@ export class JobKeeper {
       : this.#runner.explainDeath();
     const message = problem ? `${ending.message}; ${problem}` : ending.message;
     this.#deps.log(`job ${id}: ${message}`);
-    completeLog(dir, this.#deps.clock.now(), { ...ending, message });
+    completeLog(dir, this.#deps.clock.wall(), { ...ending, message });
   }
 
   async #deliver(firstRun: Promise<number | undefined>): Promise<void> {
@@ -205,7 +205,7 @@ export class JobKeeper {
     try {
       const logName = path.basename(this.#job.dir.log);
       const watcher = watch(this.#job.dir.root, (_, name) => {
-        if (name !== logName) this.#runner.poke();
+        if (!name?.startsWith(logName)) this.#runner.poke();
         this.#shipper.poke();
       });
       watcher.on("error", () => watcher.close());

@@ -49,6 +49,13 @@ export function replacement(refused: LogChunk, now: number, reason: string): Pro
   return pack(Buffer.from(`${JSON.stringify(record)}\n`), 1, [], from, refused.next.offset);
 }
 
+/** Stand in for lines that were delivered once and are on no disk any more: the control plane is one of a backup. */
+export function fillers(from: LogPosition, count: number, now: number): Promise<LogChunk> {
+  const msg = "Pumice: this record was delivered before, and the worker has it no more";
+  const line = `${JSON.stringify({ dt: timestamp(now), lvl: "warning", msg } satisfies LogRecord)}\n`;
+  return pack(Buffer.from(line.repeat(count)), count, [], from, from.offset);
+}
+
 /** As `dt` of a log record. */
 export const timestamp = (now: number): string =>
   new Date(now).toISOString().replace("Z", "000+00:00");

@@ -1,4 +1,3 @@
-import { open, type FileHandle } from "node:fs/promises";
 import { MAX_CHUNK_RECORDS } from "#protocol/worker-api.ts";
 import { HttpError } from "../host/http-client.ts";
 import type { AgentDeps } from "./agent-deps.ts";
@@ -6,13 +5,14 @@ import { Backoff, isAboutJob } from "./backoff.ts";
 import { Bell } from "./bell.ts";
 import { expectedLine, type JobAccess } from "./control-plane.ts";
 import {
+  fillers,
   MAX_TEXT_BYTES,
   readChunk,
   replacement,
   type LogChunk,
   type LogPosition,
 } from "./log-chunk.ts";
-import { seekLine } from "./log-file.ts";
+import { LogFiles } from "./log-files.ts";
 
 /** How long new lines may lie about before they are shipped: each chunk is three requests. */
 const WATCHED_PATIENCE_MS = 50;
@@ -41,6 +41,8 @@ export class LogShipper {
   readonly #retry: Bell;
   readonly #backoff: Backoff;
   #position: LogPosition | undefined;
+  /** Lines from the position on that are on no disk any more. */
+  #missing = 0;
   /** Lines are looked for: a change of the file from now on is news. */
   #isLooking = false;
   #isWatched = false;
@@ -91,12 +93,12 @@ export class LogShipper {
   async run(signal: AbortSignal): Promise<number | undefined> {
     const wake = (): void => [this.#growth, this.#retry].forEach((bell) => bell.ring());
     signal.addEventListener("abort", wake);
-    let file: FileHandle | undefined;
+    let files: LogFiles | undefined;
     try {
       while (!signal.aborted) {
         try {
-          file ??= await open(this.#log.file, "a+", 0o600);
-          const done = await this.#step(file, signal);
+          files ??= await this.#open();
+          const done = await this.#step(files, signal);
           if (done !== undefined) return done;
         } catch (error) {
           if (!signal.aborted) await this.#afterFailure(error);
@@ -105,50 +107,90 @@ export class LogShipper {
       return undefined;
     } finally {
       signal.removeEventListener("abort", wake);
-      await file?.close();
+      await files?.close();
     }
   }
 
-  async #step(file: FileHandle, signal: AbortSignal): Promise<number | undefined> {
-    this.#position ??= await this.#locate(file, signal);
-    const isWhole = await this.#untilDue(file, this.#position.offset, signal);
-    if (signal.aborted) return undefined;
-    this.#isLooking = true;
-    const chunk = await readChunk(file, this.#position, this.#maxRecords);
-    if (chunk) {
-      this.#isLooking = false;
-      await this.#ship(file, chunk, signal);
+  /** A place was known in the file that was read last. */
+  async #open(): Promise<LogFiles> {
+    const files = await LogFiles.open(this.#log.file);
+    if (this.#position) this.#position = await this.#seek(files, this.#position.line);
+    return files;
+  }
+
+  async #step(files: LogFiles, signal: AbortSignal): Promise<number | undefined> {
+    this.#position ??= await this.#locate(files, signal);
+    if (this.#missing > 0) {
+      await this.#shipFillers(files, this.#position, signal);
       return undefined;
     }
-    if (isWhole) return this.#position.line;
+    const isWhole = await this.#untilDue(files, this.#position, signal);
+    if (signal.aborted) return undefined;
+    this.#isLooking = true;
+    const chunk = await readChunk(files.handle, this.#position, this.#maxRecords);
+    if (chunk) {
+      this.#isLooking = false;
+      await this.#ship(files, chunk, signal);
+      return undefined;
+    }
+    const { line } = this.#position;
+    if (await files.next(line - this.#log.firstLine)) {
+      this.#position = { line, offset: 0 };
+      this.#trim(files);
+      return undefined;
+    }
+    if (isWhole) return line;
     await this.#untilPoked();
     return undefined;
   }
 
-  async #locate(file: FileHandle, signal: AbortSignal): Promise<LogPosition> {
+  async #locate(files: LogFiles, signal: AbortSignal): Promise<LogPosition> {
     const line = await this.#deps.controlPlane.logTail(this.#log, signal);
-    return this.#seek(file, line);
+    return this.#seek(files, line);
   }
 
-  /** A line that the file doesn't have (a disk that forgot after a power cut) stands at its end. */
-  async #seek(file: FileHandle, line: number): Promise<LogPosition> {
+  /**
+   * A line that the disk doesn't have any more stands at the first that it has; one that it doesn't have yet (a disk
+   * that forgot after a power cut) at its end.
+   */
+  async #seek(files: LogFiles, line: number): Promise<LogPosition> {
     const { firstLine, id } = this.#log;
-    const found = await seekLine(file, line - firstLine);
-    if (found.line + firstLine < line) {
-      this.#deps.log(
-        `job ${id}: the control plane has ${line} lines of its log, the disk has fewer`,
-      );
+    const found = await files.goTo(line - firstLine);
+    const difference = found.line + firstLine - line;
+    this.#missing = Math.max(0, difference);
+    this.#trim(files);
+    if (difference !== 0) {
+      const has =
+        difference < 0 ? "the disk has fewer" : `the disk has them from ${line + difference} on`;
+      this.#deps.log(`job ${id}: the control plane has ${line} lines of its log, ${has}`);
     }
     return { line, offset: found.offset };
   }
 
+  #trim(files: LogFiles): void {
+    const { keepBytes, minFreeBytes } = this.#deps.limits;
+    files.trim(keepBytes, minFreeBytes);
+  }
+
+  async #shipFillers(files: LogFiles, from: LogPosition, signal: AbortSignal): Promise<void> {
+    const count = Math.min(this.#missing, MAX_CHUNK_RECORDS);
+    const chunk = await fillers(from, count, this.#deps.clock.wall());
+    const next = await this.#send(files, chunk, signal);
+    if (next !== chunk.next.line)
+      throw new Error(`line ${next} is the next of the log, not ${chunk.next.line}`);
+    this.#position = chunk.next;
+    this.#missing -= count;
+    this.#worked();
+  }
+
   /** Waits until there is enough, or for long enough. True when the log had ended before it looked. */
-  async #untilDue(file: FileHandle, offset: number, signal: AbortSignal): Promise<boolean> {
+  async #untilDue(files: LogFiles, from: LogPosition, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#deps;
+    const line = from.line - this.#log.firstLine;
     let since: number | undefined;
     while (!signal.aborted && !this.#isWhole) {
       this.#isLooking = true;
-      const pending = (await file.stat()).size - offset;
+      const pending = await files.pendingBytes(line, from.offset);
       if (pending <= 0) {
         await this.#untilPoked();
         continue;
@@ -169,11 +211,11 @@ export class LogShipper {
     this.#isLooking = false;
   }
 
-  async #ship(file: FileHandle, chunk: LogChunk, signal: AbortSignal): Promise<void> {
+  async #ship(files: LogFiles, chunk: LogChunk, signal: AbortSignal): Promise<void> {
     const { first_line, count } = chunk.commit;
     try {
-      const next = await this.#send(file, chunk, signal);
-      this.#position = next === chunk.next.line ? chunk.next : await this.#seek(file, next);
+      const next = await this.#send(files, chunk, signal);
+      this.#position = next === chunk.next.line ? chunk.next : await this.#seek(files, next);
       this.#maxRecords = MAX_CHUNK_RECORDS;
       if (!this.#isWatched) {
         this.#patienceMs = Math.min(LONGEST_PATIENCE_MS, this.#patienceMs * 2);
@@ -181,39 +223,39 @@ export class LogShipper {
     } catch (error) {
       const expected = expectedLine(error);
       if (expected !== undefined && expected !== first_line) {
-        this.#position = await this.#seek(file, expected);
+        this.#position = await this.#seek(files, expected);
       } else if (!isUnacceptable(error) || ++this.#refusals === 1) {
         throw error;
       } else if (count > 1) {
         this.#maxRecords = Math.ceil(count / 2);
         return;
       } else {
-        await this.#shipReplacement(file, chunk, error, signal);
+        await this.#shipReplacement(files, chunk, error, signal);
       }
     }
     this.#worked();
   }
 
   /** What the control plane has the disk keeps too: lines are counted from there after a power cut. */
-  async #send(file: FileHandle, chunk: LogChunk, signal: AbortSignal): Promise<number> {
+  async #send(files: LogFiles, chunk: LogChunk, signal: AbortSignal): Promise<number> {
     const { commit, body } = chunk;
     const { controlPlane } = this.#deps;
     const { first_line, bytes, sha256 } = commit;
     const place = await controlPlane.logUpload(this.#log, { first_line, bytes, sha256 }, signal);
-    await Promise.all([controlPlane.put(place, body, signal), file.datasync()]);
+    await Promise.all([controlPlane.put(place, body, signal), files.handle.datasync()]);
     return controlPlane.logCommit(this.#log, commit, signal);
   }
 
   async #shipReplacement(
-    file: FileHandle,
+    files: LogFiles,
     refused: LogChunk,
     error: HttpError,
     signal: AbortSignal,
   ): Promise<void> {
     const line = refused.commit.first_line;
     this.#deps.log(`job ${this.#log.id}: line ${line} of its log is refused: ${error.message}`);
-    const other = await replacement(refused, this.#deps.clock.now(), error.message);
-    await this.#send(file, other, signal);
+    const other = await replacement(refused, this.#deps.clock.wall(), error.message);
+    await this.#send(files, other, signal);
     this.#position = other.next;
   }
 

@@ -10,12 +10,17 @@ export interface JobDirectory {
   readonly ticket: string;
   /** Written by the runner's process before all else: `claimRunner` (called by main.ts) makes it the only one. */
   readonly runner: string;
-  /** Appended by the runner: one log record a line; a line without its newline is not yet a record. */
+  /**
+   * Appended by the runner: one log record a line; a line without its newline is not yet a record. A long one goes on in
+   * other files (log-segments.ts).
+   */
   readonly log: string;
   /** Written by the runner at its end, by rename: `RunnerResult` as JSON. Its presence says "finished". */
   readonly result: string;
   /** The runner's standard output and error: nothing, unless it breaks. Cut by the agent when it grows. */
   readonly output: string;
+  /** Made and removed by the runner: takes room that the job's last words have then, should the disk be full. */
+  readonly reserve: string;
   /** The runner's own files (downloads, overlay); the runner removes it at its end. */
   readonly scratch: string;
 }
@@ -35,6 +40,7 @@ export function jobDirectoryAt(root: string): JobDirectory {
     log: path.join(root, "log.jsonl"),
     result: path.join(root, "result.json"),
     output: path.join(root, "runner.out"),
+    reserve: path.join(root, "reserve"),
     scratch: path.join(root, "scratch"),
   };
 }

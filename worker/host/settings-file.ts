@@ -27,6 +27,11 @@ export const SETTING_NAMES = [
   "PUMICE_UPGRADE_KBPS",
   "PUMICE_CACHE_MB",
   "PUMICE_MAX_RSS",
+  /** Megabytes that the log of a job may have, and how much of it may wait on this disk to be delivered. */
+  "PUMICE_LOG_MB",
+  "PUMICE_SPOOL_MB",
+  /** No new jobs with less than this on the work folder's disk. */
+  "PUMICE_MIN_FREE_MB",
   "HTTPS_PROXY",
   "HTTP_PROXY",
   "ALL_PROXY",

@@ -1,39 +1,149 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, fsyncSync, openSync, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { segmentFile } from "./log-segments.ts";
 
 /** Lines wait this long for others to be written with; nobody who watches notices. */
 const GATHER_MS = 20;
 const GATHER_CHARS = 64 * 1024;
+/** A cut of the machine's power takes with it what came in the last seconds. */
+const SYNC_MS = 5000;
+/** Between attempts to write to a disk that was full. */
+const RETRY_MS = 1000;
+/** Once the disk is full, of what must not be lost this much is kept until there is room again. */
+const MOST_WAITING_CHARS = 1024 * 1024;
 
 export interface Spool {
-  append(line: string): void;
-  /** Everything is in the file when this returns. */
-  close(): void;
+  /** Whether the disk has been full. */
+  readonly isFull: boolean;
+  /** False when the line is not taken: of a disk that stays full, nobody knows how long, not all can wait. */
+  append(line: string): boolean;
+  /** Resolves when everything is in the file and that on the disk: of a full disk once there is room again, or not at all. */
+  close(giveUp?: AbortSignal): Promise<void>;
+}
+
+export interface SpoolOptions {
+  /** From this size on another file is begun (log-segments.ts), so that those in front can be removed once delivered. */
+  readonly segmentBytes?: number;
+  /** Called once, when the disk is full: from then on `append` only keeps what fits, and writes it when there is room. */
+  readonly onFull?: (error: Error) => void;
+  readonly retryMs?: number;
 }
 
 /**
  * A file that lines are appended to, several in one write. Writing is synchronous, so a flood from a DUT
  * waits for the disk instead of growing in memory.
  */
-export function openSpool(file: string): Spool {
-  const descriptor = openSync(file, "a", 0o600);
+export function openSpool(log: string, options: SpoolOptions = {}): Spool {
+  const { segmentBytes = Infinity, onFull, retryMs = RETRY_MS } = options;
+  const files = openFiles(log, segmentBytes);
+  let lines = 0;
   let waiting = "";
+  let waitingLines = 0;
+  /** What a full disk has taken only a part of. */
+  let rest = Buffer.alloc(0);
   let timer: NodeJS.Timeout | undefined;
+  let isFull = false;
+
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
-    let bytes = Buffer.from(waiting, "utf8");
+    try {
+      while (rest.length > 0 || waiting !== "") {
+        if (rest.length === 0) take();
+        rest = rest.subarray(files.write(rest));
+      }
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+      // Whoever is told may make some room.
+      timer = setTimeout(flush, isFull ? retryMs : 0);
+      if (isFull) return;
+      isFull = true;
+      onFull?.(error as Error);
+    }
+  };
+  const take = (): void => {
+    files.turn(lines - waitingLines);
+    rest = Buffer.from(waiting, "utf8");
     waiting = "";
-    while (bytes.length > 0) bytes = bytes.subarray(writeSync(descriptor, bytes));
+    waitingLines = 0;
   };
   return {
-    append: (line) => {
-      waiting += `${line}\n`;
-      if (waiting.length >= GATHER_CHARS) flush();
-      else timer ??= setTimeout(flush, GATHER_MS);
+    get isFull() {
+      return isFull;
     },
-    close: () => {
+    append: (line) => {
+      if (isFull && waiting.length > MOST_WAITING_CHARS) return false;
+      waiting += `${line}\n`;
+      lines += 1;
+      waitingLines += 1;
+      if (waiting.length >= GATHER_CHARS && !isFull) flush();
+      else timer ??= setTimeout(flush, isFull ? retryMs : GATHER_MS);
+      return true;
+    },
+    close: async (giveUp) => {
       flush();
+      while ((waiting !== "" || rest.length > 0) && !giveUp?.aborted) {
+        await sleep(retryMs);
+        flush();
+      }
+      clearTimeout(timer);
+      files.close();
+    },
+  };
+}
+
+/** The files that a log is written to, one after the other. */
+function openFiles(log: string, segmentBytes: number) {
+  let descriptor = openSync(log, "a", 0o600);
+  let bytes = 0;
+  let syncTimer: NodeJS.Timeout | undefined;
+  /** Of the file that is long enough. */
+  let synced: "begun" | "done" | undefined;
+  const sync = (): void => {
+    syncTimer = undefined;
+    // A disk that can't is noticed by what is written to it.
+    fdatasync(descriptor, () => {});
+  };
+  return {
+    /** Bytes that were written, not always all. */
+    write: (buffer: Buffer): number => {
+      const written = writeSync(descriptor, buffer);
+      bytes += written;
+      syncTimer ??= setTimeout(sync, SYNC_MS).unref();
+      if (bytes >= segmentBytes && synced === undefined) {
+        // In the background, as it may take long; what comes meanwhile is little.
+        synced = "begun";
+        fdatasync(descriptor, () => (synced = "done"));
+      }
+      return written;
+    },
+    /** Begins another file when this one is long enough: those before the last are whole, after a power cut too. */
+    turn: (firstLine: number): void => {
+      if (synced !== "done") return;
+      const next = openSync(segmentFile(log, firstLine), "a", 0o600);
+      syncNow(descriptor);
+      closeSync(descriptor);
+      descriptor = next;
+      bytes = 0;
+      synced = undefined;
+    },
+    close: (): void => {
+      clearTimeout(syncTimer);
+      syncNow(descriptor);
       closeSync(descriptor);
     },
   };
 }
+
+/** What is no file on a disk can't be synced, and needn't be. */
+function syncNow(descriptor: number): void {
+  try {
+    fsyncSync(descriptor);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw error;
+  }
+}
+
+/** What the system says when a disk, or a user's share of it, is full. */
+export const isNoRoom = (error: unknown): boolean =>
+  ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException | undefined)?.code ?? "");

@@ -11,8 +11,8 @@ export interface Recorder extends ActionLog {
 }
 
 export interface RecorderOptions {
-  /** Takes one record, a line of JSON without its newline. */
-  readonly sink: (line: string, record: LogRecord) => void;
+  /** Takes one record, a line of JSON without its newline. May say which number it has in the log, when not the next. */
+  readonly sink: (line: string, record: LogRecord) => number | void;
   /** Texts that must not be seen: each is replaced by `[MASKED]`. */
   readonly secrets?: readonly string[];
   /** Microseconds since 1970. */
@@ -37,8 +37,9 @@ export function makeRecorder(options: RecorderOptions): Recorder {
       record = { ...record, msg: shortened(record, line.length) };
       line = JSON.stringify(record);
     }
-    sink(line, record);
-    return lines++;
+    const number = sink(line, record) ?? lines;
+    lines = number + 1;
+    return number;
   }
 
   return {
