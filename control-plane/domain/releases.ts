@@ -60,7 +60,7 @@ export async function putRelease(
     ...(manifest.commit === undefined ? {} : { commit: manifest.commit }),
     manifest: request.manifest,
     signature: request.signature,
-    files: storedFiles(manifest, request.files),
+    files: await filesOf(deps, manifest, request, there?.data),
     added: there?.data.added ?? nowOf(deps),
     user: there?.data.user ?? user,
     ready: false,
@@ -147,6 +147,17 @@ async function verified(deps: Deps, { manifest, signature }: PutRelease): Promis
   } catch (cause) {
     throw new AppError("invalid", (cause as Error).message, { cause });
   }
+}
+
+/** Those which are there already, whole; another gzip of the same files must not take their place. */
+async function filesOf(
+  deps: Deps,
+  manifest: Manifest,
+  { files }: PutRelease,
+  there: ReleaseRecord | undefined,
+): Promise<ReleaseRecord["files"]> {
+  if (there?.ready && (await missingFiles(deps, there)).length === 0) return there.files;
+  return storedFiles(manifest, files);
 }
 
 function storedFiles(manifest: Manifest, stored: readonly StoredFile[]): ReleaseRecord["files"] {

@@ -1,4 +1,5 @@
 import type { WorkerView } from "#protocol/api.ts";
+import { upgradeText, workerNotices } from "#protocol/upgrade-text.ts";
 import { Page } from "./page.tsx";
 import { Status } from "./status.tsx";
 import { Ago } from "./time.tsx";
@@ -19,7 +20,7 @@ export function WorkersPage({ view, workers, nextCursor }: WorkersProps) {
         {workers.length === 0 ? (
           <div class="nothing">
             <p>This lab has no workers yet. An administrator adds one from a shell:</p>
-            <pre>pumice workers add NAME</pre>
+            <pre>pumice workers enrol NAME --add</pre>
           </div>
         ) : (
           <WorkersTable workers={workers} now={view.now} />
@@ -64,8 +65,16 @@ const WorkersTable = ({ workers, now }: { workers: WorkerView[]; now: number }) 
           <td>
             <Status value={worker.health} />
           </td>
-          <td>{worker.last_sync ? <Ago iso={worker.last_sync} now={now} /> : "never"}</td>
-          <td>{worker.version ?? ""}</td>
+          <td>
+            {worker.last_sync ? <Ago iso={worker.last_sync} now={now} /> : "never"}
+            {worker.enrolment_expires !== undefined && <small>waits for a board to enrol</small>}
+          </td>
+          <td>
+            {worker.version ?? ""}
+            {[upgradeText(worker), ...workerNotices(worker)].filter(Boolean).map((text) => (
+              <small>{text}</small>
+            ))}
+          </td>
           <td class="number">{worker.job_limit === 0 ? "none" : worker.job_limit}</td>
           <td class="tags">
             {worker.devices.map((name, n) => (

@@ -294,6 +294,11 @@ describe("the lab's pages", () => {
     expect(device).toContain(`/jobs/${id}`);
     expect(device).toContain("available_architectures");
     expect(await show("/workers")).toMatch(/bench.*Online/s);
+    const upgrade = { id: "1", version: "9.0.0", state: "failed", reason: HOSTILE };
+    await lab.sync(worker, [], { protocol: 99, by_hand: "no keys", upgrade });
+    const workers = await show("/workers");
+    expect(workers).toMatch(/9\.0\.0: failed.*gets no new jobs.*needs upgrades by hand: no keys/s);
+    expect(workers).toContain("upgrade to 9.0.0: &lt;script&gt;");
   });
 
   test("say what to do next when there are none", async () => {

@@ -22,6 +22,8 @@ export interface Place {
   readonly base: string;
   readonly dir: string;
   readonly signal: AbortSignal;
+  /** How long one exchange may take; two minutes when not given. */
+  readonly timeoutMs?: number;
 }
 
 /** Brings blobs into the folder, but those which are there. Throws `LinkExpired`, ClientError. */
@@ -80,7 +82,7 @@ export async function abreast<T, R>(
 
 /** No token goes with it: the link is all that is needed, and it may lead to a storage service. */
 async function request(
-  { base, signal }: Place,
+  { base, signal, timeoutMs = TIMEOUT_MS }: Place,
   url: string,
   init: RequestInit,
 ): Promise<Uint8Array> {
@@ -88,7 +90,7 @@ async function request(
   for (let attempt = 1; ; attempt++) {
     let problem: string;
     try {
-      const { answer, content } = await exchange(target, init, signal);
+      const { answer, content } = await exchange(target, init, { signal, timeoutMs });
       if (answer.ok) return content;
       problem = `it answered ${answer.status}`;
       if (answer.status === 403) throw new LinkExpired(`${target.host}: ${problem}`);
@@ -107,12 +109,16 @@ async function request(
 }
 
 /** Its own timer ends with it: there may be many thousands of these, and a signal's timer is kept to its end. */
-async function exchange(target: URL, init: RequestInit, signal: AbortSignal) {
+async function exchange(
+  target: URL,
+  init: RequestInit,
+  { signal, timeoutMs }: Required<Pick<Place, "signal" | "timeoutMs">>,
+) {
   signal.throwIfAborted();
   const stop = new AbortController();
   const abort = () => stop.abort(signal.reason);
-  const late = () => stop.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
-  const timer = setTimeout(late, TIMEOUT_MS);
+  const late = () => stop.abort(new Error(`no answer within ${timeoutMs / 1000} s`));
+  const timer = setTimeout(late, timeoutMs);
   signal.addEventListener("abort", abort);
   try {
     const answer = await fetch(target, { ...init, redirect: "error", signal: stop.signal });
