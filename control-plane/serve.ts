@@ -62,7 +62,11 @@ export async function serve({
       : { fetch: handle },
   ) as Server;
   const refreshTls =
-    tls && pair && makeTlsRefresh(server as https.Server, tls, pair, realSystem.log);
+    tls &&
+    pair &&
+    makeTlsRefresh(server as https.Server, tls, pair, (message, context) =>
+      realSystem.log(message, context),
+    );
   // Longer than a long poll's pause, so that no request meets a connection that is just being closed.
   server.keepAliveTimeout = 75_000;
   try {

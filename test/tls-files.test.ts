@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -73,7 +74,7 @@ test("a lab serves https:// by itself", async () => {
     const [answer] = (await once(
       https.get(`${serving.url}/api/v1/health`, { ca: readTlsPair(files).cert }),
       "response",
-    )) as [import("node:http").IncomingMessage];
+    )) as [IncomingMessage];
     expect(answer.statusCode).toBe(200);
     answer.resume();
   } finally {

@@ -6,6 +6,7 @@ import type {
   WorkerView,
 } from "#protocol/api.ts";
 import { DEVICE_HEALTHS } from "#protocol/states.ts";
+import { upgradeText, workerNotices } from "#protocol/upgrade-text.ts";
 import {
   argumentsOf,
   JSON_HELP,
@@ -16,6 +17,7 @@ import {
   type Command,
   type Context,
 } from "./command.ts";
+import { enrolCommand } from "./enrol-command.ts";
 import { printList } from "./print-list.ts";
 import { newPrivateFile } from "./private-file.ts";
 import { tellingProblems } from "./telling-problems.ts";
@@ -89,21 +91,43 @@ export const labCommands: readonly Command[] = [
     about: "list workers",
     options: JSON_OPTION,
     help: [JSON_HELP],
-    run: (context) =>
-      printList<WorkerView>(
+    run: async (context) => {
+      const notices: string[] = [];
+      const code = await printList<WorkerView>(
         context,
         "/workers",
         "workers",
-        ["WORKER", "STATE", "HEALTH", "LAST SYNC (UTC)", "VERSION", "DEVICES"],
-        (worker) => [
-          worker.name,
-          { text: worker.state, colour: worker.state === "Online" ? "green" : "red" },
-          worker.health,
-          worker.last_sync?.slice(0, 19).replace("T", " ") ?? "never",
-          worker.version ?? "",
-          worker.devices.join(", "),
-        ],
-      ),
+        ["WORKER", "STATE", "HEALTH", "LAST SYNC (UTC)", "VERSION", "UPGRADE", "DEVICES"],
+        (worker) => {
+          notices.push(...workerNotices(worker).map((text) => `${worker.name}: ${text}`));
+          return [
+            worker.name,
+            { text: worker.state, colour: worker.state === "Online" ? "green" : "red" },
+            worker.health,
+            worker.enrolment_expires === undefined
+              ? (worker.last_sync?.slice(0, 19).replace("T", " ") ?? "never")
+              : "waits for enrolment",
+            worker.version ?? "",
+            upgradeText(worker),
+            worker.devices.join(", "),
+          ];
+        },
+      );
+      for (const notice of notices) context.terminal.say(notice);
+      return code;
+    },
+  },
+  {
+    usage: "workers show NAME",
+    about: "print what is known of a worker, as JSON",
+    run: async (context) => {
+      const [name = ""] = argumentsOf(context, "NAME");
+      const where = `/workers/${encodeURIComponent(name)}`;
+      const worker = await context.client().json<WorkerView>("GET", where);
+      context.terminal.out(JSON.stringify(worker, undefined, 2));
+      for (const notice of workerNotices(worker)) context.terminal.say(`${name}: ${notice}`);
+      return 0;
+    },
   },
   {
     usage: "workers add NAME",
@@ -115,6 +139,7 @@ export const labCommands: readonly Command[] = [
     ],
     run: addWorker,
   },
+  enrolCommand,
   {
     usage: "workers remove NAME",
     about: "remove a worker; its token is dead at once",

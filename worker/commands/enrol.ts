@@ -54,7 +54,11 @@ async function enrolHere(url: string, code: ReadCode, file: string): Promise<str
   const tokenFile = path.join(path.dirname(file), "token");
   const draftFile = `${tokenFile}.enrolling`;
   const token = tokenFor(code, draftFile);
-  const answer = await register(url, code, token);
+  const answer = await register(url, code, token).catch((error: unknown) => {
+    if (!(error instanceof HttpError)) throw error;
+    if (error.status === 401) rmSync(draftFile, { force: true });
+    throw inWords(error, url);
+  });
   writePrivateFile(tokenFile, `${token}\n`);
   const keysFile = path.join(path.dirname(file), "release-keys.pem");
   if (answer.release_keys !== undefined) writePrivateFile(keysFile, answer.release_keys);
@@ -102,16 +106,17 @@ async function register(
   try {
     const request = { method: "POST", url: "api/v1/enrol", json, timeoutMs: TIMEOUT_MS } as const;
     return check(enrolAnswerSchema, await http.request(request), "the answer to enrol");
-  } catch (error) {
-    if (!(error instanceof HttpError)) throw error;
-    const { status, message } = error;
-    if (status === 404)
-      throw new Error(`${url} is no Pumice that knows codes: ${message}`, { cause: error });
-    const hint = status === 0 || status >= 500 ? "; the same line may be tried again" : "";
-    throw new Error(`${message}${hint}`, { cause: error });
   } finally {
     http.close();
   }
+}
+
+/** The command's own failure, which no stack explains. */
+function inWords(error: HttpError, url: string): Error {
+  const { status, message } = error;
+  if (status === 404) return new Error(`${url} is no Pumice that knows codes: ${message}`);
+  const hint = status === 0 || status >= 500 ? "; the same line may be tried again" : "";
+  return new Error(`${message}${hint}`, { cause: error });
 }
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
