@@ -12,6 +12,7 @@ import { exportCommand } from "./export-command.ts";
 import { importLavaCommand } from "./import-command.ts";
 import { jobCommands } from "./job-commands.ts";
 import { labCommands } from "./lab-commands.ts";
+import { releaseCommands } from "./release-commands.ts";
 import { renderCommand } from "./render-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
@@ -24,6 +25,7 @@ const commands: readonly Command[] = [
   ...jobCommands,
   ...labCommands,
   ...deviceCommands,
+  ...releaseCommands,
   applyCommand,
   exportCommand,
   ...backupCommands,
