@@ -60,7 +60,9 @@ export async function runDeploy(
     { ...standIn, family: "test" },
   ];
   const records: LogRecord[] = [];
-  const recorder = makeRecorder({ sink: (line) => records.push(JSON.parse(line) as LogRecord) });
+  const recorder = makeRecorder({
+    sink: (line) => void records.push(JSON.parse(line) as LogRecord),
+  });
   const names: string[] = [];
   const plan = () => {
     const planned = planJob(job, strategies, { name: "finalize" });

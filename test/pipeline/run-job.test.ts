@@ -122,7 +122,10 @@ describe("a job that fails", () => {
 
   test("shows no secret of the job", async () => {
     const records: string[] = [];
-    const recorder = makeRecorder({ sink: (line) => records.push(line), secrets: ["hunter2"] });
+    const recorder = makeRecorder({
+      sink: (line) => void records.push(line),
+      secrets: ["hunter2"],
+    });
     const evidence = { pattern: "password: hunter2" };
     const { evidence: shown } = finishJob(
       recorder,

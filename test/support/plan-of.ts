@@ -61,7 +61,9 @@ export async function run(
   }: { job?: JobContext; finalize?: Action; signals?: JobSignals } = {},
 ): Promise<Ran> {
   const records: LogRecord[] = [];
-  const recorder = makeRecorder({ sink: (line) => records.push(JSON.parse(line) as LogRecord) });
+  const recorder = makeRecorder({
+    sink: (line) => void records.push(JSON.parse(line) as LogRecord),
+  });
   const outcome = await runJob(job, () => planOf(job, block, finalize), recorder, signals);
   recorder.close();
   return {
