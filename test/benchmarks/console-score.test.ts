@@ -57,6 +57,27 @@ test("a job that ends in another way than the right one is misclassed", () => {
   expect(scored([one, two, run], nothingLost, outcome)).toMatchObject({ misclassed: 1 });
 });
 
+test("a job that says its line is too noisy is right where the noise was meant to be too much, and only there", () => {
+  const outcome = {
+    result: "fail",
+    error_type: "Infrastructure",
+    error_msg: "'#' can't be typed: this line is too noisy: of the last 20 times ...",
+  } as const;
+  const judged = (mayBeTooNoisy: boolean, ended: Parameters<typeof score>[2]) =>
+    score({ reported, outcome: "pass", mayBeTooNoisy }, [one, two, run], ended, nothingLost);
+  expect(judged(true, outcome)).toMatchObject({ misclassed: 0, too_noisy: 1, problems: [] });
+  expect(judged(false, outcome)).toMatchObject({ misclassed: 1, too_noisy: 0 });
+  expect(judged(true, { ...outcome, error_type: "Job" })).toMatchObject({ misclassed: 1 });
+  // What it does not say to be lost is.
+  const lost = score(
+    { reported, outcome: "pass", mayBeTooNoisy: true },
+    [one],
+    outcome,
+    nothingLost,
+  );
+  expect(lost).toMatchObject({ lost: 2, too_noisy: 1 });
+});
+
 test("figures of runs add up", () => {
   const some = { ...NO_RUNS, runs: 1, lost: 2, reported_lost: 1 };
   expect(sum(some, { ...some, invented: 3 })).toEqual({

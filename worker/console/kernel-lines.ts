@@ -1,3 +1,5 @@
+import { plainText } from "./terminal-text.ts";
+
 /**
  * What a kernel prints on a console on its own account, to the end of its line: `[   12.345678] usb 1-1: new`, with a level
  * before it or a caller behind it. It may begin anywhere, also in the midst of what a shell prints.
@@ -10,6 +12,10 @@ const KERNEL_LINE =
  * again. A message without time stamp and level can't be told from other text and stays.
  */
 export const withoutKernelLines = (text: string): string => text.replace(KERNEL_LINE, "");
+
+/** What a DUT has said as one line, whatever was printed into it, with nothing that is no text: for what can't be mistaken. */
+export const seamless = (text: string): string =>
+  withoutKernelLines(plainText(text)).replace(/[\r\n]+/g, "");
 
 /** Nothing that repeats may stand in it twice in a row: a DUT that prints nothing but line ends would be searched for ever. */
 const BROKEN_BY_KERNEL = new RegExp(`(?:\\r{0,2}\\n){1,2}(?:${KERNEL_LINE.source})`, "g");

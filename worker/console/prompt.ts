@@ -1,6 +1,6 @@
 import type { Console, Match } from "./console.ts";
 import { hasPartOf } from "./echo.ts";
-import { isKernelLine, joinedLines, withoutKernelLines } from "./kernel-lines.ts";
+import { isKernelLine, joinedLines, seamless, withoutKernelLines } from "./kernel-lines.ts";
 import { isDamagedPrompt, lastPromptOf, rememberPrompt } from "./prompt-likeness.ts";
 import { lastLine, plainText } from "./terminal-text.ts";
 
@@ -9,6 +9,8 @@ export interface PromptOptions {
   readonly log: { warning(text: string): void; debug(text: string): void };
   /** What counts at once, wherever it stands. */
   readonly others?: Readonly<Record<string, RegExp>>;
+  /** The others count also where messages were printed into them: they are such that nobody else says them. */
+  readonly mendsOthers?: boolean;
   /** How long nothing comes behind a prompt, milliseconds. */
   readonly quietMs?: number;
   /** A prompt in the midst of the output is taken when nothing came for this long (milliseconds), a damaged one after a quarter of it. */
@@ -152,6 +154,9 @@ export class PromptWait {
       rememberPrompt(console, this.#prompts, lastLine(plainText(text)));
       return { ...found, logLine: console.lastLogLine };
     }
+    const { mendsOthers = false, others = {} } = this.#options;
+    const mended = mendsOthers ? firstMatch(seamless(all), others) : undefined;
+    if (mended) return { ...mended, logLine: console.lastLogLine };
     const shown = lastLine(plainText(text)).trim();
     const before = lastPromptOf(console, this.#prompts).trim();
     // A progress bar, or a question, is not answered.

@@ -1,6 +1,7 @@
 import type { Console } from "./console.ts";
 import { compareEcho, showsEnd } from "./echo.ts";
 import { withoutKernelLines } from "./kernel-lines.ts";
+import { lineCameBack, tooNoisy } from "./line-noise.ts";
 import { lastLine, plainText } from "./terminal-text.ts";
 
 export interface TypingOptions {
@@ -29,7 +30,11 @@ const MAX_TYPED = 8;
 const MAX_TYPED_KNOWN = 40;
 /** Who echoed before may be held up, twice. */
 const HELD_UP_MS = 1500;
+/** Who is at the far side may echo in a way of its own from some time on, but in the same way then: fewer are as many echoes. */
+const MAX_ODD = 10;
 const MAX_SILENT = 3;
+/** Slower typing helps who is slow, not against noise. */
+const MAX_DELAY_MS = 10;
 /** Something else came than what was typed: it is over once nothing came for this long. */
 const DAMAGED_MS = 100;
 /**
@@ -79,7 +84,7 @@ function farSide(console: Console, discard: Discard): FarSide {
  * the wire is discarded and typed again, slower after the second time. A line end that nothing answers is typed again. Where
  * nothing is echoed, it types as LAVA does and says so once.
  *
- * @throws JobFailure Infrastructure when the connection ends.
+ * @throws JobFailure Infrastructure when the connection ends, and when the line is so noisy that nothing can be typed.
  */
 export async function typeLine(
   console: Console,
@@ -95,22 +100,28 @@ export async function typeLine(
     return "unchecked";
   }
   const { characterDelayMs } = console;
+  const echoes = new Set<string>();
   try {
     for (let typed = 1, silent = 0; ; typed++) {
-      console.characterDelayMs = Math.max(characterDelayMs, typed < 3 ? 0 : 2 * (typed - 2));
+      const slower = typed < 3 ? 0 : Math.min(2 * (typed - 2), MAX_DELAY_MS);
+      console.characterDelayMs = Math.max(characterDelayMs, slower);
       const began = console.received;
       const echo = await typePieces(console, line, side, options);
       if (echo === "whole") {
         [side.odd, side.hasEchoed] = [0, true];
-        if (await endLine(console, discard, options)) return "checked";
+        const isEnded = await endLine(console, discard, options);
+        lineCameBack(console, isEnded);
+        if (isEnded) return "checked";
       } else if (echo === "silent" && (!side.hasEchoed || ++silent === MAX_SILENT)) {
         await console.endLine();
         return isBlind(console, line, side, log);
       }
+      if (side.hasEchoed && echo === "damaged") lineCameBack(console, false);
       const most = side.hasEchoed ? MAX_TYPED_KNOWN : MAX_TYPED;
       if (typed === most || (options.onlyKnown && !side.hasEchoed)) break;
       log.warning("the echo differs from what was typed: discarding the line, typing it again");
       const shown = console.textSince(began);
+      echoes.add(plainText(withoutKernelLines(shown)));
       const isDiscarded = await discardLine(console, shown, discard, options);
       // What neither echoes nor edits its line is no terminal.
       if (!isDiscarded && !side.hasEchoed) {
@@ -121,6 +132,9 @@ export async function typeLine(
     }
   } finally {
     console.characterDelayMs = characterDelayMs;
+  }
+  if (side.hasEchoed && echoes.size > MAX_ODD) {
+    throw tooNoisy(console, `${JSON.stringify(line)} can't be typed`);
   }
   side.odd += 1;
   const further = side.odd > 1 ? ": echoes are not compared from here on" : "";

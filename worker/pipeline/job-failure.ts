@@ -34,9 +34,14 @@ export class JobFailure extends Error {
 
   /** The time was waited for a board that never said a word: that is the lab's fault, not the job's. */
   blameSilence(): void {
+    this.blameLine(SILENCE);
+  }
+
+  /** What was to be the job's fault is that of the line to the board, for this reason. */
+  blameLine(why: string): void {
     if (this.type !== "Job") return;
     this.type = "Infrastructure";
-    this.message += `: ${SILENCE}`;
+    this.message += `: ${why}`;
   }
 
   static from(error: unknown): JobFailure {

@@ -1,4 +1,6 @@
 import type { Console } from "../../console/console.ts";
+import { seamless } from "../../console/kernel-lines.ts";
+import { blamingNoise, noiseOn, tooNoisy } from "../../console/line-noise.ts";
 import { expectPrompt, PromptWait } from "../../console/prompt.ts";
 import { typeLine } from "../../console/type-line.ts";
 import type { RunContext } from "../../pipeline/action.ts";
@@ -53,7 +55,8 @@ export async function runInShell(
 ): Promise<void> {
   await typeInShell(shell, command);
   const wait = { ...shell, nudges: isBrief ? ("idle" as const) : true };
-  await expectPrompt(shell.console, promptPatterns(shell.prompts), wait);
+  const prompts = promptPatterns(shell.prompts);
+  await blamingNoise(shell.console, expectPrompt(shell.console, prompts, wait));
 }
 
 /** Types a line in a shell, as far as its echo shows whole and once. */
@@ -69,26 +72,51 @@ export async function typeInShell(
 const RETURN_CODE = /<LAVA_SIGNAL_RETRUNCODE (\d+)>/g;
 const ASK = 'printf "<LAVA_SIGNAL_RETRUNCODE $lava_code>\\n"';
 const MAX_ASKED = 20;
+/** An answer that did not come at all, on a noisy line. */
+const MAX_SILENT = 3;
 /** A command may print what looks like a prompt and work on in silence for as long. */
 const SILENT_MS = 10_000;
 
 /**
  * Types a command and says what it returned; undefined when no answer came. It is asked for again when the answer arrived
  * damaged, and when the command failed: a character that changed on the line must fail no job.
+ *
+ * @param options `isBrief`: as for `runInShell`.
+ * @throws JobFailure Infrastructure when no answer came and the line is too noisy for one.
  */
-export async function exitCode(shell: Shell, command: string): Promise<number | undefined> {
+export async function exitCode(
+  shell: Shell,
+  command: string,
+  { isBrief = false } = {},
+): Promise<number | undefined> {
+  const code = await blamingNoise(shell.console, askedCode(shell, command, isBrief));
+  if (code === undefined && noiseOn(shell.console) !== undefined) {
+    throw tooNoisy(shell.console, `no exit code of '${command}' arrived`);
+  }
+  return code;
+}
+
+async function askedCode(
+  shell: Shell,
+  command: string,
+  isBrief: boolean,
+): Promise<number | undefined> {
   const { console, timeoutSeconds } = shell;
   const prompts = promptPatterns(shell.prompts);
   const seen = new Set<number>();
   let line = `${command} ; lava_code=$? ; ${ASK}`;
   for (let asked = 1; ; asked++) {
     await typeInShell(shell, line);
-    const wait = { ...shell, others: { code: RETURN_CODE }, silentMs: SILENT_MS, nudges: true };
+    const since = console.consumed;
+    const others = { code: RETURN_CODE };
+    const nudges = isBrief ? ("idle" as const) : true;
+    const wait = { ...shell, others, mendsOthers: true, silentMs: SILENT_MS, nudges };
     const found = await new PromptWait(console, prompts, wait).within(timeoutSeconds);
-    if (!found) return undefined;
-    if (found.name === "code") {
-      const code = Number(found.match[1]);
-      if (shell.prompts.length > 0)
+    const isLost = isBrief && asked < MAX_SILENT && noiseOn(console) !== undefined;
+    if (!found && !isLost) return undefined;
+    const code = codeIn(console.textSince(since));
+    if (code !== undefined) {
+      if (shell.prompts.length > 0 && found?.name === "code")
         await expectPrompt(console, prompts, { ...shell, nudges: "idle" });
       if (code === 0 || seen.has(code)) return code;
       seen.add(code);
@@ -96,4 +124,10 @@ export async function exitCode(shell: Shell, command: string): Promise<number | 
     if (asked === MAX_ASKED) return [...seen].at(-1);
     line = ASK;
   }
+}
+
+function codeIn(text: string): number | undefined {
+  const code = new RegExp(RETURN_CODE.source);
+  const found = code.exec(text) ?? code.exec(seamless(text));
+  return found ? Number(found[1]) : undefined;
 }

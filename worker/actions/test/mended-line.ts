@@ -1,5 +1,4 @@
-import { withoutKernelLines } from "../../console/kernel-lines.ts";
-import { plainText } from "../../console/terminal-text.ts";
+import { seamless } from "../../console/kernel-lines.ts";
 import { JOURNALLED, journalLine, type JournalLine } from "./journal-lines.ts";
 
 /** Of what came before a tail's end, so much may belong to its line: an entry's longest text, and what was printed into it. */
@@ -13,7 +12,7 @@ export const TAIL_END = /~(?=[^~\n]*\n)/g;
  * sequences and control characters there: without those its sum is right. Undefined when it is damaged in another way.
  */
 export function mendedLine(said: string): JournalLine | undefined {
-  const text = withoutKernelLines(plainText(said)).replace(/[\r\n]+/g, "");
+  const text = seamless(said);
   const from = text.lastIndexOf("<LAVA_");
   if (from < 0) return undefined;
   JOURNALLED.lastIndex = from;

@@ -91,7 +91,7 @@ async function prepareShell(
     await runInShell(shell, line, { isBrief: true });
   }
   const sourcing = `. ${overlay.lavaDir}/environment`;
-  const status = await exitCode({ ...shell, timeoutSeconds: 15 }, sourcing);
+  const status = await exitCode({ ...shell, timeoutSeconds: 15 }, sourcing, { isBrief: true });
   if (status === undefined) {
     throw new JobFailure("Job", `Failed to check '${sourcing}' return code!`);
   }
