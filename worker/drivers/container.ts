@@ -3,6 +3,7 @@ import type { JobContext, RunContext } from "../pipeline/action.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { containerClient } from "./container-client.ts";
 import { checkImage } from "./container-image.ts";
+import { hostPath } from "./host-paths.ts";
 import { jobLabel } from "./container-leftovers.ts";
 
 /** A container as an action wants it; the client (docker or podman) and its own words are decided here. */
@@ -40,9 +41,9 @@ export function containerArgv(
 ): [string, ...string[]] {
   const { image, name, hostname, network, workdir, input } = options;
   const { mounts = [], devices = [], environment = {}, globalOptions = [] } = options;
+  const client = [containerClient(job), ...globalOptions] as const;
   return [
-    containerClient(job),
-    ...globalOptions,
+    ...client,
     "run",
     "--rm",
     "--init",
@@ -52,7 +53,7 @@ export function containerArgv(
     ...(network === undefined ? [] : [`--network=${network}`]),
     ...(input === undefined ? [] : ["--interactive"]),
     ...(input === "terminal" ? ["--tty"] : []),
-    ...mounts.map((mount) => `--mount=${mountText(mount)}`),
+    ...mounts.map((mount) => `--mount=${mountText(mount, hostPath(client, mount.source))}`),
     ...devices.map((device) => `--device=${device}`),
     ...Object.entries(environment).map(([key, value]) => `--env=${key}=${value}`),
     ...(workdir === undefined ? [] : [`--workdir=${workdir}`]),
@@ -127,7 +128,7 @@ export function deviceContainerOptions({
   return { globalOptions: words(global_options), options: words(options) };
 }
 
-function mountText({ source, target, isReadOnly = false }: ContainerMount): string {
+function mountText({ target, isReadOnly = false }: ContainerMount, source: string): string {
   for (const part of [source, target]) {
     if (/[,"\n]/.test(part)) {
       throw new JobFailure("Infrastructure", `${part} can't be mounted: it has a comma or a quote`);
