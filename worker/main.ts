@@ -4,6 +4,7 @@ import { cleanUp } from "./commands/clean-up.ts";
 import { cache } from "./commands/cache.ts";
 import { doctor } from "./commands/doctor.ts";
 import { enrol } from "./commands/enrol.ts";
+import { install } from "./commands/install.ts";
 import { power } from "./commands/power.ts";
 import { run } from "./commands/run.ts";
 import { runner } from "./commands/runner.ts";
@@ -15,6 +16,16 @@ const HELP = `pumice-worker: runs jobs on the devices of this machine.
       Makes this machine the worker for which "pumice workers enrol" printed URL and CODE: gets a token and
       writes it and the settings (/etc/pumice-worker, or ~/.config/pumice-worker for a user).
 
+  pumice-worker install [--user NAME] [--init systemd|openrc|runit] [--prefix DIR] [--root DIR]
+      Makes this machine run the worker as a service: copies this file to PREFIX/lib/pumice-worker, makes a
+      user, folders, udev rules and the service. Again: an upgrade. Not as root: a service of the user.
+        --prefix DIR        default /usr/local, for a user ~/.local
+        --root DIR          the machine's / is there: for an image
+        --file FILE         installs another file than this one, such as an image's of another processor
+        --dry-run           only says what it would do
+        --print             only prints the service's unit or script
+        --uninstall         removes what install made, and says what it leaves
+
   pumice-worker start [--url URL --token-file FILE] [--work-dir DIR] [--name NAME]
       Takes jobs from the control plane at URL until it is stopped (SIGTERM, Ctrl-C). Running jobs go
       on without it; the next start takes them over.
@@ -23,6 +34,7 @@ const HELP = `pumice-worker: runs jobs on the devices of this machine.
         --work-dir DIR      where jobs live; default $PUMICE_WORK_DIR, then /var/lib/pumice-worker
                             (when it may be written to), then ~/.local/share/pumice-worker
         --name NAME         put before each line of this program's own log
+        --max-rss MB        memory that this program and the runners of its jobs may take together
 
   pumice-worker run JOB.yaml --device DEVICE [--output DIR] [--dispatcher FILE] [--templates DIR]
       Runs one job here, without a control plane. Exits 0 when it is Complete, 1 when it isn't,
@@ -59,6 +71,7 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   doctor,
   power,
   enrol,
+  install,
   cache,
 };
 

@@ -71,7 +71,7 @@ export async function sync(
   try {
     for (;;) {
       const plan = await makePlan(deps, name, runners);
-      if (!takesJobs) plan.start = [];
+      if (!takesJobs || request.no_jobs !== undefined) plan.start = [];
       plan.wanted = await wantedVersion(deps, worker, request);
       const seen = digest(deps, plan);
       const left = deadline - deps.system.now();
@@ -117,33 +117,37 @@ async function requireValid(deps: Deps, tokenId: string): Promise<void> {
 async function heardOf(
   deps: Deps,
   name: string,
-  { version, protocol, platform, by_hand, upgrade }: SyncRequest,
+  { version, protocol, platform, by_hand, upgrade, no_jobs }: SyncRequest,
   quietSeconds: number,
 ): Promise<WorkerRecord> {
-  const { worker, cameOnline } = await retrying(async () => {
+  const { worker, isReady } = await retrying(async () => {
     const item = await getWorkerItem(deps, name);
     const now = deps.system.now();
     const silentAfter = now + (quietSeconds + deps.settings.workerSilentSeconds) * 1000;
     const silent_after = new Date(silentAfter).toISOString();
     const worker: WorkerRecord = {
-      ...without(item.data, "platform", "by_hand", "upgrade"),
+      ...without(item.data, "platform", "by_hand", "upgrade", "no_jobs"),
       state: isServed(protocol) ? "Online" : "Offline",
       version,
       protocol,
       ...(platform === undefined ? {} : { platform }),
       ...(by_hand === undefined ? {} : { by_hand }),
       ...(upgrade === undefined ? {} : { upgrade }),
+      ...(no_jobs === undefined ? {} : { no_jobs }),
       last_sync: new Date(now).toISOString(),
       silent_after,
       attend_at: attendAt(item.data.attend_at, now + quietSeconds * 1000, silent_after),
     };
     await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
-    return { worker, cameOnline: worker.state === "Online" && item.data.state !== "Online" };
+    return { worker, isReady: takesNewJobs(worker) && !takesNewJobs(item.data) };
   });
-  const types = cameOnline ? await deviceTypesOfWorker(deps, name) : [];
+  const types = isReady ? await deviceTypesOfWorker(deps, name) : [];
   for (const type of types) await deps.signals.requestPass(type);
   return worker;
 }
+
+const takesNewJobs = ({ state, no_jobs }: WorkerRecord): boolean =>
+  state === "Online" && no_jobs === undefined;
 
 /** Before it is noted, so that it is not lost with us in between. */
 async function stopForRollback(deps: Deps, name: string, { upgrade }: SyncRequest): Promise<void> {

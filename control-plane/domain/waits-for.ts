@@ -38,6 +38,8 @@ function unavailability(device: DeviceRecord, worker: WorkerRecord | undefined):
   if (device.health !== "Good" && device.health !== "Unknown") return `in health ${device.health}`;
   if (!worker) return `on worker ${device.worker}, which is gone`;
   if (!isSchedulable(worker)) {
+    const isBusy = worker.state === "Online" && worker.health === "Active";
+    if (isBusy) return `on worker ${worker.name}, which can't begin another job: ${worker.no_jobs}`;
     const state = worker.health === "Active" ? worker.state : `in ${worker.health}`;
     return `on worker ${worker.name}, which is ${state}`;
   }

@@ -28,6 +28,8 @@ export interface WorkerRecord {
   last_sync?: string;
   /** When it counts as silent unless it is heard of before: its long poll is proof of life while it lasts. */
   silent_after?: string;
+  /** Why it can't begin another job for now, as it says itself. */
+  no_jobs?: string;
   /** When the tick has to look at it; absent once there is nothing left to be done about its silence. */
   attend_at?: string;
   enrolment?: EnrolmentRecord;
@@ -77,7 +79,7 @@ export async function getWorkerItem(deps: Deps, name: string): Promise<Item<Work
 }
 
 export const isSchedulable = (worker: WorkerRecord): boolean =>
-  worker.state === "Online" && worker.health === "Active";
+  worker.state === "Online" && worker.health === "Active" && worker.no_jobs === undefined;
 
 /** Devices that belong to a worker. */
 export async function devicesOfWorker(deps: Deps, worker: string): Promise<DeviceRecord[]> {

@@ -188,10 +188,11 @@ async function leaveJobs(deps: Deps, name: string): Promise<void> {
 
 async function workerView(deps: Deps, record: WorkerRecord): Promise<WorkerView> {
   const devices = await devicesOfWorker(deps, record.name);
-  const { protocol, version = "" } = record;
-  const notice = protocol === undefined ? undefined : protocolNotice(protocol, version);
+  const { protocol, version = "", no_jobs } = record;
+  const outdated = protocol === undefined ? undefined : protocolNotice(protocol, version);
+  const notice = outdated ?? (no_jobs === undefined ? undefined : `gets no new jobs: ${no_jobs}`);
   return {
-    ...without(record, "silent_after", "attend_at", "enrolment"),
+    ...without(record, "silent_after", "attend_at", "enrolment", "no_jobs"),
     ...enrolmentView(deps, record),
     devices: devices.map(({ hostname }) => hostname),
     ...(notice === undefined ? {} : { notice }),

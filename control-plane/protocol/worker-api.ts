@@ -54,6 +54,8 @@ export const syncRequestSchema = v.object({
   /** Why it can't, for people; absent too in workers that know of no upgrades. */
   by_hand: v.optional(v.pipe(v.string(), v.maxLength(500))),
   upgrade: v.optional(upgradeReportSchema),
+  /** Why it can't begin another job for now (its disk is full, its memory in use), for people; what it runs goes on. */
+  no_jobs: v.optional(v.pipe(v.string(), v.maxLength(500))),
 });
 export type SyncRequest = v.InferOutput<typeof syncRequestSchema>;
 

@@ -58,10 +58,15 @@ export class AgentBench {
   }
 
   /** The program itself as a process of its own, to be killed. */
-  startProcess(url: string, runtime = process.execPath): ChildProcess {
+  startProcess(
+    url: string,
+    runtime = process.execPath,
+    env: Readonly<Record<string, string>> = {},
+  ): ChildProcess {
     const args = ["start", "--url", url, "--token-file", this.tokenFile, "--work-dir"];
     const child = spawn(runtime, [this.#program, ...args, this.workDir], {
       stdio: ["ignore", "ignore", process.env["AGENT_LOG"] ? "inherit" : "ignore"],
+      env: { ...process.env, ...env },
     });
     this.#processes.push(child);
     return child;

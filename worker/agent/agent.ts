@@ -57,6 +57,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         clock,
         log,
         reports: () => supervisor.reports(),
+        noJobs: () => supervisor.noJobs,
         apply: (answer) => supervisor.apply(answer),
         restored: () => supervisor.retryNow(),
         refreshToken: () => {

@@ -60,6 +60,17 @@ export class JobKeeper {
     return this.#state === "running" && !isClaimed(this.#job.dir.runner);
   }
 
+  /** Memory that its runner takes, in bytes. */
+  get memoryBytes(): number {
+    return this.#state === "running" ? this.#runner.memoryBytes : 0;
+  }
+
+  /** Ends the runner at once; the job ends as the lab's fault, for this reason. */
+  kill(reason: string): void {
+    this.#deps.log(`job ${this.#job.id}: ${reason}`);
+    this.#runner.kill(reason);
+  }
+
   /** Whether the job may still use the device. */
   holds(hostname: string): boolean {
     return this.#state === "running" && this.#job.hostname === hostname;

@@ -6,6 +6,7 @@ import {
   identityOf,
   isAlive,
   killNow,
+  memoryOf,
   signalProcess,
   type ProcessIdentity,
 } from "../host/process-table.ts";
@@ -37,6 +38,7 @@ export class RunnerProcess {
   #startError: Error | undefined;
   #cancelAsked: number | undefined;
   #reminded = false;
+  #killedFor: string | undefined;
 
   constructor(deps: AgentDeps, dir: JobDirectory) {
     this.#deps = deps;
@@ -45,6 +47,19 @@ export class RunnerProcess {
 
   /** Something changed in the job's folder. */
   poke = this.#bell.ring;
+
+  /** Memory that the runner itself takes, in bytes; not what it has started. */
+  get memoryBytes(): number {
+    const identity = this.#identity();
+    return identity && isAlive(identity) ? memoryOf(identity.pid) : 0;
+  }
+
+  /** Ends the runner at once, for a reason that its job's end will tell. */
+  kill(reason: string): void {
+    this.#killedFor ??= reason;
+    const identity = this.#identity();
+    if (identity) signalProcess(identity, "SIGKILL");
+  }
 
   get isCanceled(): boolean {
     return this.#cancelAsked !== undefined;
@@ -112,7 +127,7 @@ export class RunnerProcess {
     const { exitCode, signalCode: signal } = this.#child ?? {};
     const startError = this.#startError;
     const runner = readRunner(this.#dir.runner);
-    const stoppedFor = isLost(this.#dir.runner) ? NO_TRACE : undefined;
+    const stoppedFor = isLost(this.#dir.runner) ? NO_TRACE : this.#killedFor;
     const printed = this.#lastOutput();
     return explainDeath({ startError, stoppedFor, exitCode, signal, runner, printed });
   }

@@ -8,6 +8,7 @@ import { claimForNobody, isClaimed } from "../host/runner-claim.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Backoff } from "./backoff.ts";
 import { JobKeeper } from "./job-keeper.ts";
+import { Readiness } from "./readiness.ts";
 
 /** What the agent itself reads of a ticket. The folder of a lost job has no more than this. */
 interface AgentTicket {
@@ -32,12 +33,21 @@ export class Supervisor {
   /** Somebody waits for a device that a job of before still has. */
   #isPutOff = false;
 
+  readonly #readiness: Readiness;
+
   /** Adopts the jobs whose folders it finds. When `signal` is aborted, runners go on without us. */
   constructor(deps: AgentDeps, signal: AbortSignal) {
     this.#deps = deps;
     this.#signal = signal;
+    this.#readiness = new Readiness(deps, this.#keepers);
     mkdirSync(path.join(deps.workDir, "jobs"), { recursive: true, mode: 0o700 });
     this.#adopt();
+    void this.#readiness.watch(signal);
+  }
+
+  /** Why no other job can begin here now; undefined when one can. */
+  get noJobs(): string | undefined {
+    return this.#readiness.reason;
   }
 
   reports(): RunnerReport[] {
@@ -104,6 +114,8 @@ export class Supervisor {
 
   #start(ticket: Ticket): void {
     if (this.#keepers.has(ticket.job_id)) return;
+    // It is offered again once there is room.
+    if (this.noJobs !== undefined) return;
     const { device_hostname: device } = ticket;
     if ([...this.#keepers.values()].some((keeper) => keeper.holds(device))) {
       if (!this.#isPutOff) this.#deps.log(`job ${ticket.job_id}: waits until ${device} is free`);

@@ -27,6 +27,8 @@ export interface SyncLoopDeps {
   readonly log: (line: string) => void;
   /** What is said of the runners; asked anew for every request. */
   readonly reports: () => RunnerReport[];
+  /** Why no other job can begin here now; undefined when one can. */
+  readonly noJobs?: () => string | undefined;
   readonly apply: (answer: SyncResponse) => void;
   /** Called when the control plane answers again after it didn't. */
   readonly restored: () => void;
@@ -92,12 +94,14 @@ export class SyncLoop {
   }
 
   #question(deps: SyncLoopDeps, canWaitAtQueue: boolean): SyncRequest {
+    const noJobs = deps.noJobs?.();
     return {
       protocol: WORKER_PROTOCOL,
       version: VERSION,
       runners: deps.reports(),
       wait_seconds: WAIT_SECONDS,
       ...(canWaitAtQueue ? { waits: ["queue"] } : {}),
+      ...(noJobs === undefined ? {} : { no_jobs: noJobs.slice(0, 500) }),
       ...(this.#seen === undefined ? {} : { seen: this.#seen }),
     };
   }

@@ -1,9 +1,13 @@
 import path from "node:path";
 import { VERSION } from "#protocol/version.ts";
+import { megabytesOf } from "../host/megabytes.ts";
 import { rerunCommand } from "../host/self.ts";
 import { exportSettings, readWorkerSettings, type WorkerSettings } from "../host/settings-file.ts";
 import { parse, UsageError } from "./command-line.ts";
 import { defaultWorkDir } from "./default-work-dir.ts";
+
+/** An agent and a runner take about as much. */
+const LEAST_MB = 100;
 
 /** `pumice-worker start`: the agent, until it is stopped. */
 export async function start(args: string[]): Promise<number> {
@@ -12,9 +16,11 @@ export async function start(args: string[]): Promise<number> {
     "token-file": { type: "string" },
     "work-dir": { type: "string" },
     name: { type: "string" },
+    "max-rss": { type: "string" },
   });
   const settings = readWorkerSettings();
   exportSettings(settings);
+  setMaxRss(values["max-rss"]);
   const { url, tokenFile } = controlPlaneOf(values, settings);
   // The pin is that of this URL, for the runners too.
   process.env["PUMICE_URL"] = url;
@@ -41,6 +47,16 @@ export async function start(args: string[]): Promise<number> {
   await runAgent(options, stop.signal);
   log("stopped; running jobs go on");
   return 0;
+}
+
+/** For this agent, and the runners that it starts. */
+function setMaxRss(option: string | undefined): void {
+  const value = option ?? process.env["PUMICE_MAX_RSS"];
+  if (value === undefined || value === "") return;
+  if ((megabytesOf(value) ?? 0) < LEAST_MB) {
+    throw new UsageError(`--max-rss (PUMICE_MAX_RSS): expected megabytes, ${LEAST_MB} or more`);
+  }
+  process.env["PUMICE_MAX_RSS"] = value;
 }
 
 /** Options first, then the settings, whose environment beats their file. */

@@ -49,6 +49,19 @@ export function findDescendants(
     });
 }
 
+/** Memory of a process that is no file's, in bytes; 0 when it is gone. */
+export function memoryOf(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "latin1");
+    const kilobytes = ["RssAnon", "RssShmem"].map((name) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0),
+    );
+    return kilobytes.reduce((sum, one) => sum + one, 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
 /** Kills with SIGKILL; false when the process is gone or another user's. */
 export const killNow = (pid: number): boolean => kill(pid, "SIGKILL");
 
