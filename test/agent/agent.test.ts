@@ -40,6 +40,7 @@ const whole = (lines: number, final: object = { result: "pass" }): unknown[] => 
 function fastClock(): Clock {
   const start = systemClock.now();
   return {
+    ...systemClock,
     random: () => 0.5,
     now: () => start + (systemClock.now() - start) * 1000,
     sleep: (ms, signal) => systemClock.sleep(Math.max(1, ms / 1000), signal),
@@ -50,6 +51,7 @@ function fastClock(): Clock {
 function impatientClock(): Clock {
   let now = 0;
   return {
+    ...systemClock,
     random: () => 0.5,
     now: () => now,
     sleep: async (ms, signal) => {

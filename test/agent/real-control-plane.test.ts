@@ -7,6 +7,7 @@ import type { JobView, LogPage, SubmitResponse } from "#protocol/api.ts";
 import { serve, type Serving } from "../../control-plane/serve.ts";
 import { AgentBench, kill } from "../support/agent-bench.ts";
 import { agentProgram } from "../support/agent-program.ts";
+import { systemClock } from "../../worker/agent/clock.ts";
 import { aDeviceConfiguration, aJob } from "../support/builders.ts";
 
 let program: Awaited<ReturnType<typeof agentProgram>>;
@@ -166,8 +167,9 @@ test("a job that the lab has spoilt is run once more, by the same worker on its 
 
 test("a worker whose token is wrong says so and begins when the token is put right", async () => {
   writeFileSync(bench.tokenFile, "pumice_wrong");
-  const { log } = bench.start(serving.url, {
-    now: Date.now,
+  let log: string[] = [];
+  const agent = bench.start(serving.url, {
+    ...systemClock,
     random: () => 0,
     sleep: (ms, signal) => {
       // The long delay after a refusal: the moment for a person to act.
@@ -178,6 +180,7 @@ test("a worker whose token is wrong says so and begins when the token is put rig
       });
     },
   });
+  log = agent.log;
   const id = await submit();
   await follow(id, 10);
   expect(log[0]).toMatch(/refuses this worker's token/);

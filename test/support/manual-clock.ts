@@ -7,11 +7,27 @@ interface Sleeper {
 
 /** Time that only passes when the test says so. */
 export class ManualClock implements Clock {
+  #set = 0;
   #now = Date.parse("2026-03-01T12:00:00Z");
   readonly #sleepers = new Set<Sleeper>();
   readonly #waiting: (() => void)[] = [];
 
+  readonly #onSet = new Set<() => void>();
+
   now = (): number => this.#now;
+
+  wall = (): number => this.#now + this.#set;
+
+  onSet = (callback: () => void): (() => void) => {
+    this.#onSet.add(callback);
+    return () => this.#onSet.delete(callback);
+  };
+
+  /** Somebody sets the machine's clock ahead. */
+  set(ms: number): void {
+    this.#set += ms;
+    for (const callback of this.#onSet) callback();
+  }
 
   random = (): number => 0.5;
 

@@ -1,12 +1,15 @@
 import { mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { HttpClient } from "../host/http-client.ts";
 import { lockWorkDir } from "../host/work-dir-lock.ts";
+import { installedLayout } from "../install/layout.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { agentLimits } from "./agent-limits.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { ControlPlane } from "./control-plane.ts";
+import { watchServerClock } from "./server-clock.ts";
 import { Supervisor } from "./supervisor.ts";
 import { SyncLoop } from "./sync-loop.ts";
+import { Upgrader } from "./upgrader.ts";
 
 export interface AgentOptions {
   readonly url: string;
@@ -24,13 +27,14 @@ export interface AgentOptions {
 }
 
 /**
- * The worker's agent: runs until `signal` is aborted and leaves its runners running then. Throws when it
+ * The worker's agent: runs until `stopped` is aborted, or another version is to be started, and leaves its runners running then. Throws when it
  * cannot begin: no token, a URL that is none, a work folder that another agent has or nobody may write to.
  */
-export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+export async function runAgent(options: AgentOptions, stopped: AbortSignal): Promise<void> {
   const { url, runnerCommand, cleanUpCommand, jobBegins, log, clock = systemClock } = options;
   let token = readToken(options.tokenFile);
-  const http = new HttpClient(url, { env: process.env });
+  const serverClock = watchServerClock(log);
+  const http = new HttpClient(url, { env: process.env, onServerTime: serverClock.heard });
   mkdirSync(options.workDir, { recursive: true, mode: 0o700 });
   // One name, so that the next agent finds by it what this one's runners started.
   const workDir = realpathSync(options.workDir);
@@ -39,9 +43,15 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const controlPlane = new ControlPlane(http, () => token);
     const loop = new SyncLoop();
     const { changed } = loop;
+    const swapping = new AbortController();
+    const signal = AbortSignal.any([stopped, swapping.signal]);
+    const restart = (): void => swapping.abort();
+    const layout = installedLayout();
+    const upgrader = new Upgrader({ layout, http, clock, log, changed, restart }, signal);
     const deps: AgentDeps = {
       controlPlane,
-      clock,
+      // Logs are read beside those of other machines.
+      clock: { ...clock, wall: serverClock.wall },
       workDir,
       limits: agentLimits(),
       runnerCommand,
@@ -56,6 +66,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         controlPlane,
         clock,
         log,
+        upgrader,
         reports: () => supervisor.reports(),
         noJobs: () => supervisor.noJobs,
         apply: (answer) => supervisor.apply(answer),

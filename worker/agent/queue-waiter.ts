@@ -49,9 +49,7 @@ export class QueueWaiter {
   /** Whether to ask for a queue: false for a while after it was refused. */
   get isUsable(): boolean {
     if (!this.#pause) return true;
-    const passed = this.#deps.clock.now() - this.#pause.since;
-    // A clock that was put back says nothing of how long it has been.
-    return passed < 0 || passed >= this.#pause.ms;
+    return this.#deps.clock.now() - this.#pause.since >= this.#pause.ms;
   }
 
   /**
@@ -64,7 +62,6 @@ export class QueueWaiter {
     const deadline = clock.now() + ms;
     const due = new AbortController();
     const ended = AbortSignal.any([signal, due.signal]);
-    // Beside the deadline: a timer is not put off when the clock is put back.
     void clock.sleep(ms, ended).then(() => due.abort());
     try {
       while (!ended.aborted && clock.now() < deadline) {
@@ -94,7 +91,7 @@ export class QueueWaiter {
       this.#works();
       return true;
     }
-    const took = Math.max(0, clock.now() - asked);
+    const took = clock.now() - asked;
     if (!hasMessage && took < holdMs / 2) {
       // Not a queue's way: a portal in between, perhaps, that says 200 to everything.
       if (++this.#strikes >= MAX_STRIKES)

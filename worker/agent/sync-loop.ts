@@ -9,6 +9,7 @@ import { Backoff, isRefusal } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { QueueWaiter } from "./queue-waiter.ts";
+import type { Upgrader } from "./upgrader.ts";
 
 /**
  * How long an answer may be held back; below the 60 s after which many proxies cut a connection. As long is
@@ -34,6 +35,8 @@ export interface SyncLoopDeps {
   readonly restored: () => void;
   /** Called before the next attempt when our token was refused: it may have been replaced. */
   readonly refreshToken: () => void;
+  /** Asked for each request, and told of its answer or failure. */
+  readonly upgrader?: Pick<Upgrader, "question" | "isUrgent" | "answered" | "failed">;
 }
 
 /** The agent's only loop with the control plane: asks, does what it is told, waits, asks again. */
@@ -43,6 +46,7 @@ export class SyncLoop {
   #quick = 0;
   #seen: string | undefined;
   #lastError: string | undefined;
+  #notice: string | undefined;
 
   /** The reports have changed: the request that waits, or the wait, is given up for one that says so. */
   changed = (): void => this.#request?.abort();
@@ -61,8 +65,9 @@ export class SyncLoop {
         backoff.reset();
       } catch (error) {
         if (!current.aborted) {
+          deps.upgrader?.failed(error);
           this.#failed(deps, error);
-          await deps.clock.sleep(backoff.next(error), signal);
+          await this.#pause(deps, backoff.next(error), signal);
           if (isRefusal(error)) deps.refreshToken();
         }
       }
@@ -74,6 +79,17 @@ export class SyncLoop {
     signal.removeEventListener("abort", stop);
   }
 
+  /** A clock that was wrong fails certificates: once it is set, there is no reason to wait. */
+  async #pause({ clock, log }: SyncLoopDeps, ms: number, signal: AbortSignal): Promise<void> {
+    const set = new AbortController();
+    const stop = clock.onSet(() => {
+      log("this machine's clock was set, trying at once");
+      set.abort();
+    });
+    await clock.sleep(ms, AbortSignal.any([signal, set.signal]));
+    stop();
+  }
+
   /** One request and the wait before the next, which `changed` ends. */
   async #round(deps: SyncLoopDeps, queue: QueueWaiter, current: AbortSignal): Promise<void> {
     const began = deps.clock.now();
@@ -81,7 +97,9 @@ export class SyncLoop {
     const answer = await deps.controlPlane.sync(question, current);
     this.#answered(deps);
     this.#seen = answer.seen;
+    this.#say(deps, answer);
     deps.apply(answer);
+    deps.upgrader?.answered(answer.upgrade);
     const told = new Set(question.runners.map(({ job_id }) => job_id));
     // A job that has just begun is told of at once.
     const hasNews = deps.reports().some(({ job_id }) => !told.has(job_id));
@@ -101,9 +119,16 @@ export class SyncLoop {
       runners: deps.reports(),
       wait_seconds: WAIT_SECONDS,
       ...(canWaitAtQueue ? { waits: ["queue"] } : {}),
+      ...deps.upgrader?.question(),
       ...(noJobs === undefined ? {} : { no_jobs: noJobs.slice(0, 500) }),
-      ...(this.#seen === undefined ? {} : { seen: this.#seen }),
+      ...(this.#seen === undefined || deps.upgrader?.isUrgent ? {} : { seen: this.#seen }),
     };
+  }
+
+  /** Says once why we get no jobs. */
+  #say({ log }: SyncLoopDeps, { notice }: SyncResponse): void {
+    if (notice !== undefined && notice !== this.#notice) log(`this worker ${notice}`);
+    this.#notice = notice;
   }
 
   #answered({ log, restored }: SyncLoopDeps): void {

@@ -1,4 +1,5 @@
 import { MAX_RECORD_CHARS, type LogLevel, type LogRecord } from "#protocol/log-record.ts";
+import { wallClock } from "../host/server-time.ts";
 import type { ActionLog } from "./action.ts";
 
 export interface Recorder extends ActionLog {
@@ -21,7 +22,7 @@ export interface RecorderOptions {
 
 /** Writes log records in LAVA's form (DISPATCHER.md 7.1): a line of JSON each, keys in LAVA's order. */
 export function makeRecorder(options: RecorderOptions): Recorder {
-  const { sink, nowMicros = realMicros } = options;
+  const { sink, nowMicros = wallMicros() } = options;
   const mask = masking(options.secrets ?? []);
   const timestamp = timestamps();
   let lines = 0;
@@ -103,9 +104,12 @@ function timestamps(): (micros: number) => string {
   };
 }
 
-/** The wall clock with the performance counter's resolution; follows the clock when it is set anew. */
-function realMicros(): number {
-  const fine = (performance.timeOrigin + performance.now()) * 1000;
-  const coarse = Date.now() * 1000;
-  return Math.abs(fine - coarse) < 50_000 ? Math.trunc(fine) : coarse;
+/** The wall clock with the performance counter's resolution; follows the clock when it is set anew, but not to where it is far off. */
+function wallMicros(): () => number {
+  const wall = wallClock();
+  return () => {
+    const fine = (performance.timeOrigin + performance.now()) * 1000;
+    const coarse = wall() * 1000;
+    return Math.trunc(Math.abs(fine - coarse) < 50_000 ? fine : coarse);
+  };
 }
