@@ -1,0 +1,173 @@
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { WorkerView } from "#protocol/api.ts";
+import type { RolloutView } from "#protocol/release-api.ts";
+import { workerFileName } from "#protocol/release.ts";
+import { aSigner } from "../support/a-release.ts";
+import { cli } from "../support/cli-run.ts";
+import { installedWorker, type InstalledWorker } from "../support/installed-worker.ts";
+import { realLab, until, type RealLab } from "../support/real-lab.ts";
+import { counting, expectWholeLog, isTesting } from "../support/smoke-jobs.ts";
+import { brokenVersion, workerVersion } from "../support/worker-versions.ts";
+
+const signer = aSigner();
+let lab: RealLab;
+let worker: InstalledWorker;
+let files: string;
+beforeEach(async () => {
+  lab = await realLab({ devices: 1 });
+  // Its place is taken by one that is installed.
+  await lab.killAgent();
+  files = path.join(lab.dir, "files");
+  mkdirSync(files);
+  writeFileSync(path.join(lab.dir, "keys.pem"), signer.publicPem);
+  await lab.api("PUT", "/release-keys", { pem: signer.publicPem });
+});
+afterEach(async () => {
+  await worker.close();
+  await lab.close();
+});
+
+function install(version: string, file: string, env: NodeJS.ProcessEnv = {}): void {
+  worker = installedWorker(
+    path.join(realpathSync(lab.dir), "lib"),
+    { version, file },
+    [
+      "--url",
+      lab.url,
+      "--token-file",
+      path.join(lab.dir, "worker-token"),
+      "--work-dir",
+      lab.workDir,
+    ],
+    {
+      PUMICE_RELEASE_KEYS: path.join(lab.dir, "keys.pem"),
+      PUMICE_SETTINGS: path.join(lab.dir, "none.env"),
+      ...env,
+    },
+  );
+}
+
+/** As scripts/build leaves it, brought by the command line. */
+async function release(version: string, file: string): Promise<void> {
+  const dir = path.join(files, version);
+  mkdirSync(dir);
+  const name = workerFileName("linux-x64");
+  copyFileSync(file, path.join(dir, name));
+  const content = readFileSync(file);
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const platform = "linux-x64";
+  const manifest = JSON.stringify({
+    version,
+    protocol: 1,
+    files: [{ platform, name, bytes: content.length, sha256 }],
+  });
+  writeFileSync(path.join(dir, "manifest.json"), manifest);
+  writeFileSync(path.join(dir, "manifest.json.sig"), signer.sign(manifest));
+  expect(await pumice("releases", "add", dir)).toMatchObject({ code: 0 });
+}
+
+const pumice = (...args: string[]) =>
+  cli(args, { PUMICE_URL: lab.url, PUMICE_TOKEN: lab.adminToken });
+const view = () => lab.api<WorkerView>("GET", "/workers/bench");
+const hasVersion = (version: string) =>
+  until(async () => {
+    const { state, version: has } = await view();
+    return state === "Online" && has === version;
+  });
+const rollout = async () => (await lab.api<{ rollout: RolloutView }>("GET", "/rollout")).rollout;
+const start = async (version: string) => {
+  await until(async () => (await view()).platform === "linux-x64");
+  expect((await pumice("rollout", "start", version)).said).toBe("");
+};
+const versions = () => readdirSync(path.join(worker.layout.dir, "versions")).toSorted();
+
+describe.skipIf(process.arch !== "x64")("a worker that upgrades itself", () => {
+  test.each(["script", "single file"] as const)(
+    "(%s) changes its version under a running job, which is adopted and Complete, and keeps the old file meanwhile",
+    async (form) => {
+      const old = await workerVersion(files, "1.0.0", form);
+      install("1.0.0", old);
+      await release("1.1.0", await workerVersion(files, "1.1.0", form));
+      await hasVersion("1.0.0");
+      const id = await lab.submit(counting);
+      await lab.follow(id, isTesting);
+      await start("1.1.0");
+      await hasVersion("1.1.0");
+      expect((await lab.job(id)).state).toBe("Running");
+      expect((await lab.finished(id)).health).toBe("Complete");
+      expectWholeLog(await lab.follow(id), 60);
+      expect(worker.log.join("")).toContain(`job ${id}: adopted, running`);
+      expect(versions()).toEqual(["1.0.0", "1.1.0"]);
+      expect(await rollout()).toMatchObject({
+        active: true,
+        workers: [{ name: "bench", version: "1.1.0", state: "upgraded" }],
+      });
+      await release("1.2.0", await workerVersion(files, "1.2.0", form));
+      await start("1.2.0");
+      await hasVersion("1.2.0");
+      await until(() => versions().length === 2);
+      expect(versions()).toEqual(["1.1.0", "1.2.0"]);
+      const next = await lab.submit(counting);
+      expect((await lab.finished(next)).health).toBe("Complete");
+    },
+  );
+
+  test.each([
+    ["ends at once", "exit 7", /started 3 times/],
+    ["hangs", "exec sleep 1000", /has not reached its control plane/],
+  ])(
+    "goes back from a version that %s, says so, and the roll-out stops; its job goes on",
+    async (_, body, why) => {
+      install("1.0.0", await workerVersion(files, "1.0.0", "script"), {
+        PUMICE_UPGRADE_WATCHDOG_SECONDS: "1",
+      });
+      await release("2.0.0", brokenVersion(files, "2.0.0", body));
+      await hasVersion("1.0.0");
+      const id = await lab.submit(counting);
+      await lab.follow(id, isTesting);
+      await start("2.0.0");
+      await until(async () => (await view()).upgrade?.state === "rolled_back");
+      const stopped = await rollout();
+      expect(stopped).toMatchObject({
+        active: false,
+        reason: expect.stringMatching(/^worker bench went back to its old version/),
+        workers: [{ version: "1.0.0", state: "rolled_back", detail: expect.stringMatching(why) }],
+      });
+      expect((await lab.finished(id)).health).toBe("Complete");
+      expectWholeLog(await lab.follow(id), 60);
+      // The same roll-out does not come back to it; another version does.
+      await release("2.0.1", await workerVersion(files, "2.0.1", "script"));
+      expect((await pumice("rollout", "next")).out).toContain("goes on");
+      expect((await view()).version).toBe("1.0.0");
+      await start("2.0.1");
+      await hasVersion("2.0.1");
+    },
+  );
+
+  test("goes back by itself from a version whose agent runs but is not let in", async () => {
+    install("1.0.0", await workerVersion(files, "1.0.0", "script"), {
+      PUMICE_UPGRADE_CONFIRM_SECONDS: "2",
+    });
+    const good = await workerVersion(path.join(files, "good"), "3.0.0", "script");
+    const token = path.join(lab.dir, "another-token");
+    writeFileSync(token, "nonsense\n");
+    // Called as `start --url URL --token-file FILE ...`.
+    const body = `exec "${good}" "$1" "$2" "$3" "$4" "${token}" "$6" "$7"`;
+    await release("3.0.0", brokenVersion(files, "3.0.0", body));
+    await hasVersion("1.0.0");
+    await start("3.0.0");
+    await until(async () => (await view()).upgrade?.state === "rolled_back");
+    expect((await view()).upgrade?.reason).toMatch(/within 2 s: .*401/);
+    expect((await view()).version).toBe("1.0.0");
+  });
+});
