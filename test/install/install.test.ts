@@ -1,0 +1,239 @@
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { VERSION } from "#protocol/version.ts";
+import { workerProgram } from "../support/worker-program.ts";
+
+const has = (program: string): boolean =>
+  ["/usr/bin", "/usr/sbin", "/bin", "/sbin"].some((dir) => existsSync(path.join(dir, program)));
+
+let program: Awaited<ReturnType<typeof workerProgram>>;
+beforeAll(async () => {
+  program = await workerProgram();
+});
+afterAll(() => program.remove());
+
+let dir: string;
+let root: string;
+/** Stands for the single file. */
+let file: string;
+beforeEach(() => {
+  dir = mkdtempSync(path.join(tmpdir(), "install-"));
+  root = path.join(dir, "image");
+  mkdirSync(path.join(root, "etc"), { recursive: true });
+  writeFileSync(path.join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
+  writeFileSync(path.join(root, "etc/group"), "root:x:0:\ndialout:x:20:\nkvm:x:104:alice\n");
+  file = path.join(dir, "a file");
+  writeFileSync(file, "#!/bin/sh\necho one\n", { mode: 0o755 });
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function worker(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  const env = { PATH: process.env["PATH"], HOME: path.join(dir, "home") };
+  return spawnSync(process.execPath, [program.file, ...args], { encoding: "utf8", env });
+}
+const install = (...args: string[]) =>
+  worker("install", "--root", root, "--file", file, "--init", "systemd", ...args);
+const at = (name: string) => path.join(root, name);
+const read = (name: string) => readFileSync(at(name), "utf8");
+const LIB = "usr/local/lib/pumice-worker";
+const UNIT = "etc/systemd/system/pumice-worker.service";
+
+// Files are given to the worker's user.
+describe.skipIf(process.getuid?.() !== 0)("installing into an image", () => {
+  test("puts everything in its place, and the worker's things into its user's hands", () => {
+    const done = install();
+    expect([done.status, done.stderr]).toEqual([0, ""]);
+    const [, , uid = "", gid = "", , home] =
+      /^pumice-worker:.*$/m.exec(read("etc/passwd"))?.[0].split(":") ?? [];
+    expect(home).toBe("/var/lib/pumice-worker");
+    expect(read("etc/group")).toMatch(/^dialout:x:20:pumice-worker$/m);
+    expect(read("etc/group")).toMatch(/^kvm:x:104:alice,pumice-worker$/m);
+    const of = (name: string) => {
+      const { mode, uid: owner, gid: group } = statSync(at(name));
+      return [mode & 0o777, `${owner}:${group}`];
+    };
+    const [own, roots] = [`${uid}:${gid}`, "0:0"];
+    expect(of("var/lib/pumice-worker")).toEqual([0o700, own]);
+    expect(of("etc/pumice-worker")).toEqual([0o700, own]);
+    expect(of(LIB)).toEqual([0o755, own]);
+    expect(of(`${LIB}/versions/${VERSION}/pumice-worker`)).toEqual([0o755, roots]);
+    expect(of(`${LIB}/launch`)).toEqual([0o755, roots]);
+    expect(readlinkSync(at(`${LIB}/current`))).toBe(`versions/${VERSION}/pumice-worker`);
+    // What root runs is what root installed, whatever becomes of `current`.
+    const [bin, version] = [
+      "usr/local/bin/pumice-worker",
+      `${LIB}/versions/${VERSION}/pumice-worker`,
+    ];
+    expect(statSync(at(bin)).ino).toBe(statSync(at(version)).ino);
+    const wants = "etc/systemd/system/multi-user.target.wants/pumice-worker.service";
+    expect(readlinkSync(at(wants))).toBe("../pumice-worker.service");
+    expect(existsSync(at(wants))).toBe(true);
+    const launched = spawnSync("sh", [at(`${LIB}/launch`)], { encoding: "utf8" });
+    expect(launched.stdout).toBe("one\n");
+    expect(done.stdout).toContain("Next: /usr/local/bin/pumice-worker enrol URL CODE");
+  });
+
+  test("a second time changes nothing", () => {
+    install();
+    const again = install();
+    expect(again.status).toBe(0);
+    const steps = again.stdout.split("\n").filter((line) => /^(already|done):/.test(line));
+    expect(steps.length).toBeGreaterThan(10);
+    expect(steps.filter((line) => !line.startsWith("already:"))).toEqual([]);
+  });
+
+  test("with another file replaces the program, also while the old one runs", () => {
+    install();
+    writeFileSync(file, "#!/bin/sh\necho two\n");
+    expect(install().status).toBe(0);
+    for (const name of [`${LIB}/current`, "usr/local/bin/pumice-worker"]) {
+      expect(spawnSync(at(name), { encoding: "utf8" }).stdout).toBe("two\n");
+    }
+  });
+
+  test("over another version keeps that one at hand, and ends what was on trial", () => {
+    install();
+    const { link, unlink } = { link: at(`${LIB}/current`), unlink: rmSync };
+    mkdirSync(at(`${LIB}/versions/0.0.1`));
+    writeFileSync(at(`${LIB}/versions/0.0.1/pumice-worker`), "#!/bin/sh\n", { mode: 0o755 });
+    unlink(link);
+    spawnSync("ln", ["-s", "versions/0.0.1/pumice-worker", link]);
+    writeFileSync(at(`${LIB}/trial`), "0.0.1\n2\n");
+    expect(install().status).toBe(0);
+    expect(readlinkSync(at(`${LIB}/previous`))).toBe("versions/0.0.1/pumice-worker");
+    expect(readlinkSync(link)).toBe(`versions/${VERSION}/pumice-worker`);
+    expect(existsSync(at(`${LIB}/trial`))).toBe(false);
+  });
+
+  test("takes files that root wrote at enrolment to the worker's user", () => {
+    mkdirSync(at("etc/pumice-worker"));
+    writeFileSync(at("etc/pumice-worker/token"), "secret\n", { mode: 0o600 });
+    writeFileSync(at("etc/pumice-worker/worker.env"), "");
+    expect(install().stdout).not.toContain("Next:");
+    const { uid, mode } = statSync(at("etc/pumice-worker/token"));
+    expect([uid === 0, mode & 0o777]).toEqual([false, 0o600]);
+  });
+
+  test("says what it would do with --dry-run, and does nothing", () => {
+    const { stdout, status } = install("--dry-run");
+    expect(status).toBe(0);
+    expect(stdout).toContain("would make: system user pumice-worker");
+    expect(existsSync(at("usr"))).toBe(false);
+    expect(read("etc/passwd")).not.toContain("pumice");
+  });
+
+  test("is undone by --uninstall, which says what it leaves", () => {
+    install();
+    writeFileSync(at("etc/pumice-worker/worker.env"), "PUMICE_URL=https://lab\n");
+    const { stdout, status } = worker(
+      "install",
+      "--root",
+      root,
+      "--init",
+      "systemd",
+      "--uninstall",
+    );
+    expect(status).toBe(0);
+    for (const gone of [
+      LIB,
+      UNIT,
+      "usr/local/bin/pumice-worker",
+      "etc/udev/rules.d/60-pumice-worker.rules",
+    ])
+      expect([gone, existsSync(at(gone))]).toEqual([gone, false]);
+    expect(stdout).toMatch(/Left: .*etc\/pumice-worker \(settings and token\)/);
+    expect(stdout).toContain("Left: user pumice-worker");
+    expect(existsSync(at("etc/pumice-worker/worker.env"))).toBe(true);
+    expect(worker("install", "--root", root, "--uninstall").stdout).not.toContain("removed:");
+  });
+
+  test("keeps udev rules that somebody has changed", () => {
+    install();
+    const rules = at("etc/udev/rules.d/60-pumice-worker.rules");
+    writeFileSync(rules, "# mine\n");
+    install();
+    worker("install", "--root", root, "--uninstall");
+    expect(readFileSync(rules, "utf8")).toBe("# mine\n");
+  });
+
+  test("takes another user, prefix and place of the program", () => {
+    expect(install("--user", "lab", "--prefix", "/opt/pumice").status).toBe(0);
+    expect(read("etc/passwd")).toMatch(/^lab:/m);
+    expect(read(UNIT)).toContain("ExecStart=/opt/pumice/lib/pumice-worker/launch\n");
+    expect(read(UNIT)).toContain("User=lab\n");
+  });
+
+  test.skipIf(!has("systemd-analyze"))("writes a unit that systemd accepts", () => {
+    install();
+    // It looks for what the unit starts on this machine.
+    const unit = path.join(dir, "pumice-worker.service");
+    writeFileSync(unit, read(UNIT).replaceAll("/usr/local/lib", at("usr/local/lib")));
+    const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", unit], {
+      encoding: "utf8",
+    });
+    expect([status, `${stdout}${stderr}`]).toEqual([0, ""]);
+  });
+});
+
+describe("without systemd", () => {
+  test.each(["openrc", "runit"])("a script for %s is printed that sh can read", (init) => {
+    const { stdout, status } = worker("install", "--init", init, "--root", root, "--print");
+    expect(status).toBe(0);
+    const script = path.join(dir, "script");
+    writeFileSync(script, stdout);
+    expect(spawnSync("sh", ["-n", script], { encoding: "utf8" })).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    expect(stdout).toContain('"/usr/local/lib/pumice-worker/launch"');
+    expect(existsSync(at("usr"))).toBe(false);
+  });
+
+  test("runit's script waits for enrolment, then starts the launcher as the worker's user", () => {
+    const settings = path.join(dir, "worker.env");
+    const { stdout } = worker("install", "--init", "runit", "--root", root, "--print");
+    const script = path.join(dir, "run");
+    const bin = path.join(dir, "bin");
+    mkdirSync(bin);
+    for (const name of ["chpst", "sleep"]) {
+      writeFileSync(path.join(bin, name), `#!/bin/sh\necho ${name} "$@" "$PUMICE_SETTINGS"\n`);
+      chmodSync(path.join(bin, name), 0o755);
+    }
+    writeFileSync(script, stdout.replaceAll("/etc/pumice-worker/worker.env", settings));
+    const run = () =>
+      spawnSync("sh", [script], { encoding: "utf8", env: { PATH: `${bin}:/usr/bin:/bin` } }).stdout;
+    expect(run()).toBe("sleep 60 \n");
+    writeFileSync(settings, "");
+    const launch = "/usr/local/lib/pumice-worker/launch";
+    expect(run()).toBe(`chpst -u pumice-worker ${launch} ${settings}\n`);
+  });
+});
+
+test.each([
+  [["--init", "upstart"], "--init: expected systemd, openrc, runit"],
+  [["--user", "a b"], "--user: no name"],
+  [["--prefix", "/opt/a b"], "--prefix: expected a path"],
+  [["--root", "/none/at/all"], "--root: there is no"],
+  [["extra"], "expected options only"],
+])("install %j is refused", (args, text) => {
+  const { status, stderr } = worker("install", "--root", root, ...args);
+  expect([status, stderr]).toEqual([2, expect.stringContaining(text)]);
+});
+
+test("what a runtime runs as a script can't install itself", () => {
+  const { status, stderr } = worker("install", "--root", root);
+  expect([status, stderr]).toEqual([2, expect.stringContaining("no single file")]);
+});
