@@ -475,6 +475,8 @@ describe("a kernel's report", () => {
     "- not syncing: oh",
     "201377] Kernel panic - not syncing: oh",
     "[  104.201377] Kernel panic -[ 3631.869644][    T1] macb ff0e0000.ethernet eth0: Link is Up",
+    "201377] Kernel panic - not syncing: Attempted to[ 3514.226328] EXT4-fs (mmcblk0p2): re-mounted",
+    "el panic - not syncing: oh<0>[ 1127.854601] audit: type=1400",
     "9] ---[ end Kernel panic - not syncing: oh ]---",
     "[  104.203519] --[ end Kernl panic - not syncing: oh ]---",
     "[  104.203519] ---[ end Kernel panic - \u{fffd}not syncing: oh ]---",

@@ -18,24 +18,31 @@ const MAX_TEXTS = 8;
 const UNSTAMPED = /^(?:<\d{1,3}>)?(?:\[ {0,6}([TC]\d{1,9})\] ?)?/;
 
 /**
- * The kernel's texts on a line: a stamp may stand behind what another program was writing there. A line without
- * stamps is one text, which may be anybody's.
+ * The texts on a line: from each of the kernel's stamps on, and what another program, or a message that this one cut in two,
+ * was writing there before. What has no stamp may be anybody's.
  */
 export function kernelTexts(line: string): KernelText[] {
   const stamps: RegExpExecArray[] = [];
   for (const stamp of line.matchAll(STAMP)) {
     if (stamps.push(stamp) === MAX_TEXTS) break;
   }
-  if (stamps.length === 0) {
-    const prefix = UNSTAMPED.exec(line);
-    const text = line.slice(prefix?.[0].length ?? 0);
-    return [{ text, raw: line, seconds: undefined, caller: prefix?.[1] }];
-  }
-  return stamps.map((stamp, n) => {
+  const texts = stamps.map((stamp, n) => {
     const raw = line.slice(stamp.index, stamps[n + 1]?.index);
     const text = raw.slice(stamp[0].length);
     return { text, raw, seconds: Number(stamp[1]), caller: stamp[2] };
   });
+  const before = line.slice(0, stamps[0]?.index);
+  return stamps.length === 0 || before.trim() !== "" ? [unstamped(before), ...texts] : texts;
+}
+
+function unstamped(raw: string): KernelText {
+  const prefix = UNSTAMPED.exec(raw);
+  return {
+    text: raw.slice(prefix?.[0].length ?? 0),
+    raw,
+    seconds: undefined,
+    caller: prefix?.[1],
+  };
 }
 
 /** What stands in the dumps of registers, stacks and calls of arm, arm64, riscv and x86. */
