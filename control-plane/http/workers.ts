@@ -6,6 +6,7 @@ import type { Deps } from "../domain/deps.ts";
 import { makeEnrolment } from "../domain/enrol.ts";
 import { requireAdmin, requireWorker } from "../domain/principal.ts";
 import { sync } from "../domain/sync.ts";
+import { workerDevices } from "../domain/worker-devices.ts";
 import {
   addWorker,
   getWorker,
@@ -17,7 +18,7 @@ import {
 import { parse, readJson } from "./read-body.ts";
 import { pageQuery, routes } from "./route.ts";
 
-/** `/api/v1/workers`, and the one call that workers make: `/api/v1/worker/sync`. */
+/** `/api/v1/workers`, and what workers call: `/api/v1/worker/sync`, `/api/v1/worker/devices`. */
 export function workerRoutes(deps: Deps) {
   const app = routes();
   app.get("/workers", async (c) =>
@@ -49,6 +50,7 @@ export function workerRoutes(deps: Deps) {
     const name = parse(labName, c.req.param("name"), "name");
     return c.json(await makeEnrolment(deps, principal, name, request), 201);
   });
+  app.get("/worker/devices", async (c) => c.json(await workerDevices(deps, c.var.principal)));
   app.post("/worker/sync", async (c) => {
     const principal = requireWorker(c.var.principal);
     const request = await readJson(c.req.raw, syncRequestSchema);

@@ -91,6 +91,7 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["POST", "/workers", ["admin"], 201, { name: "new" }],
   ["PUT", "/workers/new", ["admin"], 200, { description: "new" }],
   ["GET", "/workers/new/settings", ["admin"], 200],
+  ["GET", "/worker/devices", ["worker"], 200],
   ["DELETE", "/workers/new", ["admin"], 204],
   [
     "POST",
