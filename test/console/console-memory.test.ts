@@ -3,6 +3,7 @@ import v8 from "node:v8";
 import vm from "node:vm";
 import { expect, test } from "vitest";
 import { Console } from "../../worker/console/console.ts";
+import { KernelReports } from "../../worker/kernel/kernel-reports.ts";
 import type { Transport } from "../../worker/console/transport.ts";
 
 const WARM_UP = 160;
@@ -58,6 +59,18 @@ async function countMatches(console: Console, said: RegExp, signal: AbortSignal)
 }
 
 /** Bytes, after all that can be is collected. */
+test("what a kernel reports keeps nothing of the text that it was part of", () => {
+  const reports = new KernelReports();
+  const before = heapInUse();
+  for (let n = 0; n < 300; n++) {
+    const head = `[  ${n + 100}.000000] kmemleak: 1 new suspected memory leak`;
+    const text = Buffer.from(`${"x".repeat(100_000)}\n${head}`).toString();
+    reports.add(text.slice(text.indexOf("\n") + 1), n);
+  }
+  reports.take();
+  expect(heapInUse() - before).toBeLessThan(4 * MB);
+});
+
 function heapInUse(): number {
   v8.setFlagsFromString("--expose-gc");
   (vm.runInNewContext("gc") as () => void)();

@@ -75,10 +75,8 @@ export class Console {
   /** Counts who begins to type: only the last one goes on. */
   #typist = 0;
 
-  /** Whoever listens to the kernel says here what killed it: a console that closes then is no fault of the lab's. */
+  /** Whoever listens to the kernel says here what killed it since the DUT's last start: a console that closes then is no fault of the lab's. */
   causeOfDeath: () => Death | undefined = () => undefined;
-  /** Lines of the log up to this one are from before the DUT's last start. */
-  #restartLine = -1;
 
   readonly #lineWatchers = new Set<(line: string, logLine: number) => void>();
 
@@ -118,7 +116,6 @@ export class Console {
   /** The DUT is powered on or reset now: it has said nothing yet. */
   restarts(): void {
     this.#hasSpoken = false;
-    this.#restartLine = this.#lastLogLine ?? -1;
   }
 
   /** Characters received so far: grows with everything the DUT says. */
@@ -262,12 +259,11 @@ export class Console {
   }
 
   #situation(): Situation {
-    const death = this.causeOfDeath();
     return {
       tail: this.#seen.tail(LAST_WORDS_CHARS),
       lastLogLine: this.#lastLogLine,
       isSilent: this.isSilent,
-      death: death && death.firstLine > this.#restartLine ? death : undefined,
+      death: this.causeOfDeath(),
     };
   }
 

@@ -1,4 +1,4 @@
-import { isDump, kernelTexts, SPEAKER, type KernelText } from "./kernel-text.ts";
+import { clipped, isDump, kernelTexts, SPEAKER, type KernelText } from "./kernel-text.ts";
 import { OpenReport, type KernelReport } from "./open-report.ts";
 import { MAY_BE_HEAD, PANIC_END, START_OF_SYSTEM } from "./report-heads.ts";
 import { REPORT_HEADS, type ReportHead } from "./report-heads.ts";
@@ -9,7 +9,6 @@ const MAX_IDLE_LINES = 300;
 const MAX_OPEN = 16;
 /** Reports that are kept until somebody takes them; of more, there is only a number. */
 const MAX_KEPT = 50;
-const MAX_BANNER_CHARS = 1000;
 
 export interface TakenReports {
   readonly reports: readonly KernelReport[];
@@ -113,7 +112,7 @@ export class KernelReports {
     const isKernel = text.text.startsWith("Linux");
     if (!this.testsRun) {
       this.#panic = undefined;
-      if (isKernel) this.#banner = text.text.slice(0, MAX_BANNER_CHARS);
+      if (isKernel) this.#banner = clipped(text.text);
       return;
     }
     this.#begin({ kind: RESET, start: START_OF_SYSTEM }, text, { logLine, cpu: undefined });

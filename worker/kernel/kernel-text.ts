@@ -67,3 +67,9 @@ export const isDump = (text: string): boolean => BODY_SHAPES.some((shape) => sha
 
 /** Who speaks in a dump: `CPU: 1 PID: 12 Comm: ...`. */
 export const SPEAKER = /^(?:CPU: |NMI backtrace for cpu )(\d+)/;
+
+const MAX_CHARS = 200;
+
+/** The beginning of a line, as a copy: a part of a long text would keep all of it in memory. */
+export const clipped = (text: string): string =>
+  Buffer.from(text.slice(0, MAX_CHARS).trimEnd(), "utf8").toString();

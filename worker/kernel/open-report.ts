@@ -1,4 +1,4 @@
-import { isDump, SPEAKER, type KernelText } from "./kernel-text.ts";
+import { clipped, isDump, SPEAKER, type KernelText } from "./kernel-text.ts";
 import type { ReportHead } from "./report-heads.ts";
 
 /** What a kernel in trouble said. */
@@ -21,7 +21,6 @@ export interface KernelReport {
 }
 
 const MAX_LINES = 100;
-const MAX_CHARS = 200;
 const MAX_OWN_LINES = 2000;
 /** A line or two stand between a cut and what it is about. */
 const MAX_WORDS = 3;
@@ -164,7 +163,3 @@ export class OpenReport {
 
 const CAUSES: ReadonlySet<string> = new Set(["oops", "fault", "bug", "list-corruption"]);
 const WORDS: ReadonlySet<string> = new Set(["list-corruption", "refcount"]);
-
-/** A copy: a part of a long text would keep all of it in memory. */
-const clipped = (text: string): string =>
-  Buffer.from(text.slice(0, MAX_CHARS).trimEnd(), "utf8").toString();

@@ -1,4 +1,4 @@
-import type { KernelText } from "./kernel-text.ts";
+import { clipped, type KernelText } from "./kernel-text.ts";
 
 const MAX_SEEN = 256;
 /** CPUs take their times before they queue for the log: so much they may be out of order. */
@@ -14,7 +14,7 @@ export class SeenHeads {
   /** Whether this line was seen before; from now on it was. Lines without a time are always new. */
   isRepeated({ text, seconds }: KernelText): boolean {
     if (seconds === undefined) return false;
-    const key = `${seconds} ${text}`;
+    const key = `${seconds} ${clipped(text)}`;
     if (this.#seen.has(key) || seconds <= this.#forgottenUntil) return true;
     this.#seen.add(key);
     this.#newest = Math.max(this.#newest, seconds);

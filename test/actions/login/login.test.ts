@@ -21,3 +21,12 @@ test("a service's warning, which looks like the beginning of a kernel's, hides n
   const { outcome, messages } = await logIn(`printf 'WARNING: no such group\\r\\n'; ${LOGIN}`);
   expect(outcome, messages.join("\n")).toEqual({ result: "pass" });
 });
+
+test("of a kernel that complains a lot before the login, the record says how much was left out", async () => {
+  const complains = `for n in $(seq 10 69); do printf "[   $n.000000] kmemleak: 1 new suspected memory leak\\r\\n"; done`;
+  const { outcome, results, messages } = await logIn(`${complains}; ${LOGIN}`);
+  expect(outcome, messages.join("\n")).toEqual({ result: "pass" });
+  const record = results.find((one) => one["case"] === "kernel-messages");
+  expect(record?.["extra"]).toMatchObject({ extra: [], omitted: 10 });
+  expect((record?.["extra"] as { reports: unknown[] }).reports).toHaveLength(50);
+});

@@ -69,15 +69,15 @@ export class KernelWatch {
     const { log, level } = this.#context;
     if (this.#isIgnoring) return;
     const taken = this.#reports?.take();
-    const reports =
-      taken && taken.reports.length > 0 ? { reports: reportsAsExtra(taken)["extra"] } : {};
+    const { extra: reports, ...omitted } = reportsAsExtra(taken ?? { reports: [], omitted: 0 });
+    const ours = taken && taken.reports.length > 0 ? { reports, ...omitted } : {};
     log.result({
       definition: "lava",
       case: "kernel-messages",
       level,
       duration: ((performance.now() - this.#started) / 1000).toFixed(2),
       result: this.#failed ? "fail" : "pass",
-      extra: { extra: this.#messages, ...reports },
+      extra: { extra: this.#messages, ...ours },
     });
   }
 
