@@ -118,11 +118,14 @@ function usage(): string {
     "  console  what noise on the line does to results; by itself: scripts/bench console --help";
   const scale =
     "  scale    what each event costs in labs of growing size; by itself: scripts/bench scale --help";
+  const worker =
+    "  worker   size, start, memory, idle CPU and throughput of the single files; by itself: scripts/bench worker --help";
   return [
     "usage: scripts/bench [NAME ...|all] [--json] [--runs N]",
     "",
     ...list,
     noise,
     scale,
+    worker,
   ].join("\n");
 }
