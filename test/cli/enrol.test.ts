@@ -4,6 +4,7 @@ import type { RequestListener } from "node:http";
 import { createServer } from "node:https";
 import { once } from "node:events";
 import {
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,7 +16,7 @@ import {
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { readCode } from "#protocol/enrol.ts";
 import { serve, type Serving } from "../../control-plane/serve.ts";
 import { pinOf } from "../../control-plane/cli/server-pin.ts";
@@ -25,9 +26,12 @@ import { workerProgram } from "../support/worker-program.ts";
 
 let programs: Record<"pumice" | "worker", Awaited<ReturnType<typeof workerProgram>>>;
 beforeAll(async () => {
-  programs = { pumice: await pumiceProgram(), worker: await workerProgram() };
-});
+  const [pumiceFile, workerFile] = await Promise.all([pumiceProgram(), workerProgram()]);
+  programs = { pumice: pumiceFile, worker: workerFile };
+}, 180_000);
 afterAll(() => Object.values(programs).forEach(({ remove }) => remove()));
+// Each test is a handful of programs, on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 120_000 });
 
 let dir: string;
 let files: { cert: string; key: string };
@@ -144,6 +148,20 @@ describe("a board", () => {
     expect((await enrol(await printedLine(), "one")).code).toBe(0);
     expect(readFileSync(path.join(folder, "token"), "utf8")).not.toBe(token);
   });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "that root enrols leaves the files to the worker's user",
+    async () => {
+      const folder = path.join(dir, "one");
+      mkdirSync(folder);
+      chownSync(folder, 4711, 4712);
+      expect((await enrol(await printedLine("--add"), "one")).code).toBe(0);
+      for (const name of ["token", "worker.env"]) {
+        const { uid, gid, mode } = statSync(path.join(folder, name));
+        expect([name, uid, gid, mode & 0o777]).toEqual([name, 4711, 4712, 0o600]);
+      }
+    },
+  );
 
   test("keeps what somebody wrote into its settings", async () => {
     mkdirSync(path.join(dir, "one"));

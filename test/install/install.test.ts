@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { VERSION } from "#protocol/version.ts";
 import { workerProgram } from "../support/worker-program.ts";
 
@@ -22,8 +22,10 @@ const has = (program: string): boolean =>
 let program: Awaited<ReturnType<typeof workerProgram>>;
 beforeAll(async () => {
   program = await workerProgram();
-});
+}, 180_000);
 afterAll(() => program.remove());
+// Each test is a handful of programs, on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 120_000 });
 
 let dir: string;
 let root: string;

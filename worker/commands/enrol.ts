@@ -64,10 +64,11 @@ async function enrolHere(url: string, code: ReadCode, file: string): Promise<str
   if (answer.release_keys !== undefined) writePrivateFile(keysFile, answer.release_keys);
   writeWorkerSettings(file, {
     PUMICE_URL: url,
-    PUMICE_TOKEN_FILE: tokenFile,
+    // By their names alone: the folder may be an image's, and be moved.
+    PUMICE_TOKEN_FILE: path.basename(tokenFile),
     // One of another server would keep this one out.
     PUMICE_PIN: code.pin,
-    ...(answer.release_keys === undefined ? {} : { PUMICE_RELEASE_KEYS: keysFile }),
+    ...(answer.release_keys === undefined ? {} : { PUMICE_RELEASE_KEYS: path.basename(keysFile) }),
   });
   rmSync(draftFile, { force: true });
   return [

@@ -34,9 +34,9 @@ export interface Installation {
 
 /** What the service's file has to say. */
 export function serviceOf(installation: Installation): ServiceOptions {
-  const { prefix, workDir, settingsFile, user } = installation;
+  const { prefix, settingsFile, user } = installation;
   const libDir = path.join(prefix, "lib/pumice-worker");
-  return { launch: path.join(libDir, "launch"), libDir, workDir, settingsFile, user };
+  return { launch: path.join(libDir, "launch"), libDir, settingsFile, user };
 }
 
 /** What has to be there, in order: the program, those who may run it, and what starts it. */

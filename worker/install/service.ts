@@ -12,7 +12,6 @@ export interface ServiceOptions {
   readonly launch: string;
   /** `PREFIX/lib/pumice-worker` */
   readonly libDir: string;
-  readonly workDir: string;
   readonly settingsFile: string;
   /** The user that it runs as; undefined for a user's own service. */
   readonly user: string | undefined;
@@ -24,7 +23,7 @@ export interface ServiceOptions {
  * agent, a private /tmp does not.
  */
 export function systemdUnit(options: ServiceOptions): string {
-  const { user, launch, libDir, workDir, settingsFile } = options;
+  const { user, launch, libDir, settingsFile } = options;
   const system = `User=${user}
 # TFTP and NFS have ports below 1024.
 AmbientCapabilities=CAP_NET_BIND_SERVICE
@@ -55,7 +54,6 @@ KillMode=process
 OOMPolicy=continue
 TimeoutStopSec=30
 Environment=PUMICE_SETTINGS=${settingsFile}
-Environment=PUMICE_WORK_DIR=${workDir}
 # On a small board, so that jobs can't take all of its memory:
 #MemoryHigh=60%
 #MemoryMax=80%
@@ -66,7 +64,7 @@ WantedBy=${user === undefined ? "default.target" : "multi-user.target"}
 }
 
 /** A script for OpenRC's supervise-daemon, for `/etc/init.d/pumice-worker`. */
-export function openrcScript({ user, launch, workDir, settingsFile }: ServiceOptions): string {
+export function openrcScript({ user, launch, settingsFile }: ServiceOptions): string {
   return `#!/sbin/openrc-run
 # Pumice worker. Put it to /etc/init.d/pumice-worker (mode 0755), then: rc-update add pumice-worker
 name="Pumice worker"
@@ -80,7 +78,7 @@ output_log=/var/log/pumice-worker.log
 error_log=/var/log/pumice-worker.log
 capabilities="^cap_net_bind_service"
 required_files="${settingsFile}"
-export PUMICE_SETTINGS="${settingsFile}" PUMICE_WORK_DIR="${workDir}"
+export PUMICE_SETTINGS="${settingsFile}"
 
 depend() {
 	need net
@@ -94,12 +92,12 @@ start_pre() {
 }
 
 /** A script for runit, for `/etc/sv/pumice-worker/run`. */
-export function runitScript({ user, launch, workDir, settingsFile }: ServiceOptions): string {
+export function runitScript({ user, launch, settingsFile }: ServiceOptions): string {
   return `#!/bin/sh
 # Pumice worker. Put it to /etc/sv/pumice-worker/run (mode 0755), then: ln -s /etc/sv/pumice-worker /var/service/
 exec 2>&1
 [ -f "${settingsFile}" ] || exec sleep 60 # not enrolled yet
-export PUMICE_SETTINGS="${settingsFile}" PUMICE_WORK_DIR="${workDir}"
+export PUMICE_SETTINGS="${settingsFile}"
 exec chpst -u "${user}" "${launch}"
 `;
 }
