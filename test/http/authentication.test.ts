@@ -33,7 +33,7 @@ const device = {
   configuration: aDeviceConfiguration(),
 };
 
-/** Every route under /api/v1 but health, who may use it, and what it answers them. */
+/** Every route under /api/v1 but health and enrol, who may use it, and what it answers them. */
 const routes: [method: string, path: string, who: Kind[], status: number, body?: unknown][] = [
   ["GET", "/jobs", people, 200],
   ["POST", "/jobs", people, 201, aJob()],
@@ -91,6 +91,7 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["POST", "/workers", ["admin"], 201, { name: "new" }],
   ["PUT", "/workers/new", ["admin"], 200, { description: "new" }],
   ["GET", "/workers/new/settings", ["admin"], 200],
+  ["POST", "/workers/new/enrolment", ["admin"], 201, {}],
   ["GET", "/worker/devices", ["worker"], 200],
   ["DELETE", "/workers/new", ["admin"], 204],
   [
