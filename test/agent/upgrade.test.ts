@@ -86,7 +86,11 @@ function offerOf(release: TestRelease, more: Partial<UpgradeOffer> = {}): Upgrad
   return { id: "1", version, pinned: false, manifest, signature, url, bytes, sha256, ...more };
 }
 
-function agent(clock: Clock = eagerClock(), from: Layout | undefined = layout) {
+function agent(
+  clock: Clock = eagerClock(),
+  from: Layout | undefined = layout,
+  isBusy: () => boolean = () => false,
+) {
   const stop = new AbortController();
   stops.push(stop);
   const log: string[] = [];
@@ -101,6 +105,7 @@ function agent(clock: Clock = eagerClock(), from: Layout | undefined = layout) {
       http,
       clock,
       env,
+      isBusy,
       log: (line) => log.push(line),
       changed: look,
       restart: () => {
@@ -165,6 +170,18 @@ describe("an upgrade", () => {
     expect(one.isRestarted()).toBe(false);
     expect(currentVersion()).toBe(VERSION);
     expect(one.log.at(-1)).toContain("not wanted any more");
+  });
+
+  test("waits while a device is being served by the agent", async () => {
+    let isBusy = true;
+    const one = agent(undefined, undefined, () => isBusy);
+    const offer = offerOf(releaseOf("9.0.0"));
+    await upgrade(offer, one);
+    expect(one.isRestarted()).toBe(false);
+    isBusy = false;
+    expect(one.state()).toBe("waiting");
+    one.upgrader.answered(offer);
+    expect(one.isRestarted()).toBe(true);
   });
 
   test("goes on where a cut connection left it, also in the next start", async () => {

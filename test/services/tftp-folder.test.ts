@@ -53,7 +53,7 @@ test("where the agent serves its work folder, the job's folder is in it as long 
   const root = path.join(work, "tftp");
   const lines: string[] = [];
   const served = new Promise<void>((resolve) => {
-    const jobBegins = tftpForJobs(work, (line) => {
+    const { jobBegins } = tftpForJobs(work, (line) => {
       lines.push(line);
       resolve();
     });
@@ -74,7 +74,7 @@ test("where the agent serves its work folder, the job's folder is in it as long 
 });
 
 test("a job's text, whatever it holds, keeps the agent from nothing", () => {
-  const jobBegins = tftpForJobs(work, nothing);
+  const { jobBegins } = tftpForJobs(work, nothing);
   jobBegins({ job_id: 9, definition: `to${" ".repeat(1_000_000)}x` });
 });
 

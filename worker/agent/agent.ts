@@ -22,6 +22,8 @@ export interface AgentOptions {
   readonly jobBegins?: ((ticket: { readonly job_id: number }) => void) | undefined;
   /** Command line of the program that switches off what the killed runner of a folder's job left on. */
   readonly cleanUpCommand: (jobFolder: string) => [command: string, ...args: string[]];
+  /** A device is just being served by this process: an upgrade waits. */
+  readonly isBusy?: (() => boolean) | undefined;
   readonly log: (line: string) => void;
   readonly clock?: Clock;
 }
@@ -47,7 +49,8 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
     const signal = AbortSignal.any([stopped, swapping.signal]);
     const restart = (): void => swapping.abort();
     const layout = installedLayout();
-    const upgrader = new Upgrader({ layout, http, clock, log, changed, restart }, signal);
+    const { isBusy } = options;
+    const upgrader = new Upgrader({ layout, http, clock, isBusy, log, changed, restart }, signal);
     const deps: AgentDeps = {
       controlPlane,
       // Logs are read beside those of other machines.

@@ -103,7 +103,7 @@ export class SyncLoop {
     const told = new Set(question.runners.map(({ job_id }) => job_id));
     // A job that has just begun is told of at once.
     const hasNews = deps.reports().some(({ job_id }) => !told.has(job_id));
-    if (!hasNews && question.waits && answer.wait) {
+    if (!hasNews && !deps.upgrader?.isUrgent && question.waits && answer.wait) {
       await queue.wait(answer.wait, longestWaitMs(answer), current);
     }
     const took = deps.clock.now() - began;

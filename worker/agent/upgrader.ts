@@ -28,6 +28,8 @@ export interface UpgraderDeps {
   readonly layout: Layout | undefined;
   readonly http: Pick<HttpClient, "open">;
   readonly clock: Clock;
+  /** A device is just being served by this process: the swap waits. */
+  readonly isBusy?: (() => boolean) | undefined;
   readonly log: (line: string) => void;
   /** There is something to tell: sync at once. */
   readonly changed: () => void;
@@ -113,7 +115,10 @@ export class Upgrader {
     this.#offer = offer;
     const ability = upgradeAbility(this.#deps.layout, this.#env);
     if (!("platform" in ability)) return;
-    if (this.#report?.state === "waiting" && this.#hasTold) return this.#swap(ability.layout);
+    if (this.#report?.state === "waiting" && this.#hasTold) {
+      // Asked again at once, as the answer is urgent.
+      return this.#deps.isBusy?.() ? undefined : this.#swap(ability.layout);
+    }
     this.#work ??= this.#begin(ability, offer.id);
   }
 

@@ -42,8 +42,9 @@ export async function start(args: string[]): Promise<number> {
   const runnerCommand = (folder: string) => rerunCommand(["runner", folder]);
   const cleanUpCommand = (folder: string) => rerunCommand(["clean-up", folder]);
   const { tftpForJobs } = await import("../services/agent-tftp.ts");
-  const jobBegins = tftpForJobs(workDir, log);
-  const options = { url, tokenFile, workDir, runnerCommand, cleanUpCommand, jobBegins, log };
+  const { jobBegins, isBusy } = tftpForJobs(workDir, log);
+  const commands = { runnerCommand, cleanUpCommand };
+  const options = { url, tokenFile, workDir, ...commands, jobBegins, isBusy, log };
   await runAgent(options, stop.signal);
   log("stopped; running jobs go on");
   return 0;

@@ -24,7 +24,10 @@ export const SETTING_NAMES = [
   "PUMICE_CA_FILE",
   /** PEM public keys that may have signed a new version. */
   "PUMICE_RELEASE_KEYS",
+  /** Kilobytes a second at most for the download of one. */
   "PUMICE_UPGRADE_KBPS",
+  /** How long it has to reach its control plane. */
+  "PUMICE_UPGRADE_CONFIRM_SECONDS",
   "PUMICE_CACHE_MB",
   "PUMICE_MAX_RSS",
   /** Megabytes that the log of a job may have, and how much of it may wait on this disk to be delivered. */

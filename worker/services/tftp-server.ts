@@ -23,6 +23,8 @@ export interface TftpOptions {
 
 export interface TftpServer {
   readonly port: number;
+  /** Somebody is just being sent a file. */
+  readonly isBusy: boolean;
   close(): Promise<void>;
 }
 
@@ -91,6 +93,9 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
 
   return {
     port: socket.address().port,
+    get isBusy() {
+      return transfers.size > 0;
+    },
     close: async () => {
       for (const { transfer } of transfers.values()) transfer?.refuse(ERROR.other, "server ends");
       await new Promise<void>((resolve) => void socket.close(() => resolve()));
