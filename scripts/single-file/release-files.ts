@@ -9,7 +9,6 @@ import {
   type ReleaseFile,
   workerFileName,
 } from "#protocol/release.ts";
-import { VERSION } from "#protocol/version.ts";
 import { WORKER_PROTOCOL } from "#protocol/worker-api.ts";
 
 export const CHECKSUMS = "SHA256SUMS";
@@ -19,12 +18,13 @@ const root = path.resolve(import.meta.dirname, "../..");
 export async function writeRelease(
   folder: string,
   platforms: Platform[],
+  version: string,
   key: KeyObject | undefined,
 ): Promise<string[]> {
   const files = await Promise.all(platforms.map((platform) => measured(folder, platform)));
   const commit = cleanCommit();
   const manifest: Manifest = {
-    version: VERSION,
+    version,
     protocol: WORKER_PROTOCOL,
     ...(commit ? { commit } : {}),
     files,

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { brotliCompressSync } from "node:zlib";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { loadEmbeddedAddon, unpackTexts } from "../../worker/host/embedded.ts";
 
 const prebuilds = path.resolve(
@@ -15,15 +15,31 @@ const ours = readdirSync(path.join(prebuilds, `linux-${process.arch}`)).find((na
   name.includes("glibc"),
 );
 
+// Others leave and remove files in the usual folder meanwhile.
+const before = process.env["TMPDIR"];
+beforeEach(() => {
+  process.env["TMPDIR"] = mkdtempSync(path.join(tmpdir(), "embedded-test-"));
+});
+afterEach(() => {
+  rmSync(tmpdir(), { recursive: true, force: true });
+  process.env["TMPDIR"] = before;
+  if (before === undefined) delete process.env["TMPDIR"];
+});
+
 test("An addon is loaded after one that this machine can't use, and leaves no file", () => {
-  const before = leftovers();
   const loaded = loadEmbeddedAddon([
     ["none", "x"],
     [process.arch, packed(Buffer.from("made for another library"))],
     [process.arch, addon(`linux-${process.arch}/${ours}`)],
   ]);
   expect(loaded).toMatchObject({ open: expect.any(Function), close: expect.any(Function) });
-  expect(leftovers()).toEqual(before);
+  expect(readdirSync(tmpdir())).toEqual([]);
+});
+
+test("A folder where nothing can be written is passed over", () => {
+  rmSync(tmpdir(), { recursive: true });
+  const addons = [[process.arch, addon(`linux-${process.arch}/${ours}`)]] as const;
+  expect(loadEmbeddedAddon(addons)).toMatchObject({ open: expect.any(Function) });
 });
 
 test("Without an addon for this machine the message says which is missing", () => {
@@ -36,6 +52,3 @@ test("Texts come out as they went in", () => {
   const texts: [string, string][] = [["a.jinja2", "{% set b = 'ü' %}\n"]];
   expect([...unpackTexts(packed(Buffer.from(JSON.stringify(texts))))]).toEqual(texts);
 });
-
-const leftovers = (): string[] =>
-  readdirSync(tmpdir()).filter((name) => /^pumice-\w{6}$/.test(name));
