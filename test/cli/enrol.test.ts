@@ -20,6 +20,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { readCode } from "#protocol/enrol.ts";
 import { serve, type Serving } from "../../control-plane/serve.ts";
 import { pinOf } from "../../control-plane/cli/server-pin.ts";
+import { readWorkerSettings } from "../../worker/host/settings-file.ts";
 import { pumiceProgram } from "../support/pumice-program.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { workerProgram } from "../support/worker-program.ts";
@@ -162,6 +163,18 @@ describe("a board", () => {
       }
     },
   );
+
+  test("gets the lab's release keys, for the versions that come later", async () => {
+    const key = path.join(dir, "release-key");
+    expect((await pumice("releases", "keygen", key)).code).toBe(0);
+    expect((await pumice("releases", "trust", `${key}.pub`)).code).toBe(0);
+    expect((await enrol(await printedLine("--add"), "one")).code).toBe(0);
+    const keys = readFileSync(path.join(dir, "one/release-keys.pem"), "utf8");
+    expect(keys).toBe(readFileSync(`${key}.pub`, "utf8"));
+    expect(readWorkerSettings(board("one"), {}).values.PUMICE_RELEASE_KEYS?.value).toBe(
+      path.join(dir, "one/release-keys.pem"),
+    );
+  });
 
   test("keeps what somebody wrote into its settings", async () => {
     mkdirSync(path.join(dir, "one"));
