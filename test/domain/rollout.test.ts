@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import * as v from "valibot";
 import type { WorkerView } from "#protocol/api.ts";
+import type { BackupPage } from "#protocol/backup.ts";
 import type {
   PutReleaseAnswer,
   ReleaseView,
@@ -7,6 +9,7 @@ import type {
   StartRollout,
 } from "#protocol/release-api.ts";
 import type { SyncRequest, UpgradeReport } from "#protocol/worker-api.ts";
+import { kindOf } from "../../control-plane/domain/item-kinds.ts";
 import { releaseKeys } from "../../control-plane/domain/release-keys.ts";
 import { placeOf } from "../../control-plane/domain/rollout-record.ts";
 import { addRelease, aRelease, aSigner } from "../support/a-release.ts";
@@ -104,6 +107,21 @@ describe("a release", () => {
       expect.stringContaining("private key"),
     ]);
   });
+});
+
+test("a backup has releases and keys, to which the files are brought again; the roll-out stays where it is", async () => {
+  await addRelease(lab, signer, aRelease(signer, "2.0.0"));
+  await ask(bench);
+  await start({ version: "2.0.0" });
+  const { items } = await lab.api<BackupPage>("/backup/items");
+  const of = (partition: string) => items.find(({ key }) => key.partition === partition);
+  expect(of("release-keys")?.data).toMatchObject({ pem: signer.publicPem });
+  expect(of("rollout")).toBeUndefined();
+  const release = of("releases")!;
+  const kind = kindOf(release.key)!;
+  expect(v.is(kind.schema, release.data)).toBe(true);
+  const remade = kind.remake(release.data as never, release.key);
+  expect(remade).toMatchObject({ key: release.key, data: { version: "2.0.0", ready: false } });
 });
 
 describe("a roll-out", () => {
