@@ -301,6 +301,15 @@ describe("the lab's pages", () => {
     expect(workers).toContain("upgrade to 9.0.0: &lt;script&gt;");
   });
 
+  test("show which worker waits for a board, and no code", async () => {
+    const { code } = await lab.api<{ code: string }>("/workers/new/enrolment", {
+      body: { add: true },
+    });
+    const workers = await show("/workers");
+    expect(workers).toMatch(/new.*never.*waits for a board to enrol/s);
+    expect(workers).not.toContain(code.split(":")[1]);
+  });
+
   test("say what to do next when there are none", async () => {
     await lab.request("/devices/qemu-01", { method: "DELETE" });
     expect(await show("/devices")).toContain("pumice devices add");
