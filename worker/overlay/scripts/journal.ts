@@ -7,8 +7,8 @@
  *   a number of always nine digits, written over: no reader ever finds a part of it.
  * - `j_enter` puts `j_text` into the journal and leaves its tail in `j_tail`; without a journal, or where none can be
  *   kept, nothing.
- * - `j_obey LINE` does what the runner's line asks for: 0 when it says that all up to `j_n` is there, 2 when entries
- *   were printed again.
+ * - `j_obey LINE` does what the runner's line asks for: 0 when it says that all up to `j_n` is there (or the journal is
+ *   not, any more), 2 when entries were printed again.
  */
 const journal = `j_all=' !"#$%&'\\''()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_\`abcdefghijklmnopqrstuvwxyz{|}~'
 j_sum() {
@@ -57,7 +57,7 @@ j_obey() {
   j_sum "$j_words"
   [ "$j_given" = "$j_sum" ] || return 1
   case $j_words in
-    "\${LAVA_JOURNAL##*-} OK "*) [ "\${j_words##* }" -ge "$j_n" ] ;;
+    "\${LAVA_JOURNAL##*-} OK "*) [ "\${j_words##* }" -ge "$j_n" ] || [ ! -e "$LAVA_JOURNAL/next" ] ;;
     "\${LAVA_JOURNAL##*-} WANT "*) j_again "\${j_words##* }"; return 2 ;;
     *) return 1 ;;
   esac
