@@ -52,10 +52,13 @@ const HELP = `pumice-worker: runs jobs on the devices of this machine.
       Switches an outlet by hand, as "pumice-power ..." does in a device's dictionary. Without more it
       lists the drivers.
 
-  pumice-worker doctor [--settings FILE]
-      Looks whether this machine has what jobs need: programs, ports, servers. A line each, with what to
-      do about what is missing. Exits 0 when nothing is.
-        --settings FILE     the worker's settings (dispatcher_ip, tftp_dir, nfs_root ...), YAML
+  pumice-worker doctor [--settings FILE] [--dispatcher FILE] [--work-dir DIR] [--json]
+      Looks whether this worker has what its jobs need: the way to the control plane, its token, this
+      machine, the programs and connections of its devices. A line each, with what to do about it.
+      Exits 0 when all is well, 1 when something is missing or wrong, 2 for files that can't be read.
+        --settings FILE     as for start: PUMICE_URL, PUMICE_TOKEN_FILE ...
+        --dispatcher FILE   the settings of its jobs in YAML (dispatcher_ip, tftp_dir, nfs_root ...),
+                            instead of those that the control plane has
 
   pumice-worker cache [list|clean] [--work-dir DIR] [--json]
       Lists the downloads that are kept for the next job, or removes them. Those under way stay.

@@ -17,8 +17,8 @@ export function lockWorkDir(workDir: string): { release(): void } {
   writeFileSync(path.join(folder, own), "", { mode: 0o600 });
   for (const name of readdirSync(folder)) {
     if (name === own) continue;
-    const [, pid, started] = /^(\d+)\.(.+)$/.exec(name) ?? [];
-    if (pid && started && isAlive({ pid: Number(pid), started })) {
+    const pid = holderOf(name);
+    if (pid !== undefined) {
       release();
       throw new Error(
         `${workDir} is in use by another agent, process ${pid}: stop it, or choose another --work-dir`,
@@ -27,4 +27,21 @@ export function lockWorkDir(workDir: string): { release(): void } {
     rmSync(path.join(folder, name), { force: true });
   }
   return { release };
+}
+
+/** The process that is the agent of a work folder; undefined when there is none, or nobody may look. */
+export function lockHolder(workDir: string): number | undefined {
+  try {
+    const names = readdirSync(path.join(workDir, "lock"));
+    return names.map(holderOf).find((pid) => pid !== undefined);
+  } catch {
+    return undefined;
+  }
+}
+
+function holderOf(name: string): number | undefined {
+  const [, pid, started] = /^(\d+)\.(.+)$/.exec(name) ?? [];
+  const isHeld =
+    pid !== undefined && started !== undefined && isAlive({ pid: Number(pid), started });
+  return isHeld ? Number(pid) : undefined;
 }

@@ -107,17 +107,50 @@ function byProxy(
   return request({ ...options, ...at });
 }
 
+/** What a server shows, and what is wrong with it by this machine's authorities and clock. */
+export interface ShownCertificate {
+  readonly certificate: X509Certificate;
+  /** A code of OpenSSL's, or that of another name. */
+  readonly problem: string | undefined;
+}
+
+/** The certificate that a server shows, by the way that requests would take; nothing is asked of it. Throws in words when there is none. */
+export async function lookAtCertificate(url: URL, env: Environment): Promise<ShownCertificate> {
+  const proxy = proxyFor(url, env);
+  const look = {
+    url,
+    proxy,
+    pins: undefined,
+    isOnlyLook: true,
+    env,
+    opening: new Set<() => void>(),
+  };
+  const socket = await openSecure(look);
+  try {
+    const certificate = socket.getPeerX509Certificate();
+    if (!certificate) throw new Error(`${url.host} shows no certificate`);
+    const error: unknown = socket.authorizationError;
+    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : error;
+    return { certificate, problem: socket.authorized ? undefined : String(code) };
+  } finally {
+    socket.destroy();
+  }
+}
+
 interface Opening {
   readonly url: URL;
   readonly proxy: Proxy | undefined;
   readonly pins: readonly string[] | undefined;
+  /** Whoever answers will do: nothing is sent but a look at its certificate. */
+  readonly isOnlyLook?: boolean;
   readonly env: Environment;
   /** Where the way to end it is while it is being made. */
   readonly opening: Set<() => void>;
 }
 
 /** A connection on which TLS is spoken with a server that is the one it says, or has the pinned key. Throws in words. */
-async function openSecure({ url, proxy, pins, env, opening }: Opening): Promise<tls.TLSSocket> {
+async function openSecure(wanted: Opening): Promise<tls.TLSSocket> {
+  const { url, proxy, pins, isOnlyLook = false, env, opening } = wanted;
   const host = hostOf(url);
   const port = portOf(url);
   const sockets: net.Socket[] = [];
@@ -139,7 +172,8 @@ async function openSecure({ url, proxy, pins, env, opening }: Opening): Promise<
     const socket = tls.connect({
       ...(through ? { socket: through, host } : { host, port }),
       ...(net.isIP(host) ? {} : { servername: host }),
-      ...(pins ? { rejectUnauthorized: false } : { secureContext: secureContext(env) }),
+      ...(pins || isOnlyLook ? { rejectUnauthorized: false } : {}),
+      ...(pins ? {} : { secureContext: secureContext(env) }),
       ALPNProtocols: ["http/1.1"],
     });
     track(socket);

@@ -1,92 +1,30 @@
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
-import { readYaml } from "#protocol/read-yaml.ts";
-import { dispatcherIp } from "./host/dispatcher-ip.ts";
-import { requireTool } from "./host/tool.ts";
-import { isWithin, kernelExports } from "./services/nfs-root.ts";
-import { servicePort, servicesAddress } from "./services/services-address.ts";
-import { tftpGet, TftpError } from "./services/tftp-client.ts";
-import { startTftpServer } from "./services/tftp-server.ts";
+import { dispatcherIp } from "../host/dispatcher-ip.ts";
+import { isWithin, kernelExports } from "../services/nfs-root.ts";
+import { servicePort, servicesAddress } from "../services/services-address.ts";
+import { tftpGet, TftpError } from "../services/tftp-client.ts";
+import { startTftpServer } from "../services/tftp-server.ts";
+import type { Finding } from "./finding.ts";
+import { allMethods, type CheckedDevice } from "./checked-device.ts";
 
 type Settings = Readonly<Record<string, unknown>>;
 
-/** What was looked at, and how it is: `ok`, `missing`, or `note` where only some jobs mind. */
-export interface Finding {
-  readonly state: "ok" | "missing" | "note";
-  readonly what: string;
-  /** What it is for, or what to do. */
-  readonly text: string;
-}
-
-/** Prints a line for each thing that jobs need of this machine; 0 when nothing is missing, 1 when something is, 2 when the settings can't be read. */
-export async function runDoctor(
-  settingsFile: string | undefined,
-  print: (line: string) => void,
-): Promise<number> {
-  let settings: Settings = {};
-  if (settingsFile !== undefined) {
-    try {
-      const { value, problems } = readYaml(readFileSync(settingsFile, "utf8"));
-      if (problems[0]) throw new Error(problems[0].message);
-      settings = (value ?? {}) as Settings;
-    } catch (error) {
-      print(`${settingsFile}: ${(error as Error).message}`);
-      return 2;
-    }
-  }
-  const findings = await findingsFor(settings);
-  for (const { state, what, text } of findings) {
-    print(`${state.padEnd(8)}${what.padEnd(24)}${text}`);
-  }
-  return findings.some(({ state }) => state === "missing") ? 1 : 0;
-}
-
-/** Everything that `doctor` looks at, with these settings of the worker. */
-export async function findingsFor(settings: Settings): Promise<Finding[]> {
+/** What serves files to DUTs, as far as these devices want it; all of it when the devices aren't known. */
+export async function servicesFindings(
+  settings: Settings,
+  devices: readonly CheckedDevice[] | undefined,
+): Promise<Finding[]> {
+  const methods = devices && allMethods(devices);
+  const wants = (...names: string[]): boolean =>
+    methods === undefined || names.some((name) => methods.has(name));
   return [
-    ...TOOLS.map(toolFinding),
     addressFinding(settings),
     await httpFinding(settings),
-    await tftpFinding(settings),
-    nfsFinding(settings),
+    ...(wants("tftp", "nbd", "nfs") ? [await tftpFinding(settings)] : []),
+    ...(wants("nfs") ? [nfsFinding(settings)] : []),
   ];
-}
-
-interface Tool {
-  readonly name: string;
-  readonly package: string;
-  readonly use: string;
-  /** Without it most jobs fail. */
-  readonly isBasic?: boolean;
-}
-
-const TOOLS: readonly Tool[] = [
-  { name: "tar", package: "tar", use: "overlays and archives", isBasic: true },
-  { name: "git", package: "git", use: "test definitions from git", isBasic: true },
-  { name: "xz", package: "xz-utils", use: "compression: xz", isBasic: true },
-  { name: "bzip2", package: "bzip2", use: "compression: bz2" },
-  { name: "zstd", package: "zstd", use: "compression: zstd" },
-  { name: "qemu-system-x86_64", package: "qemu-system-x86", use: "boot: qemu" },
-  { name: "mke2fs", package: "e2fsprogs", use: "the overlay's drive for QEMU guests" },
-  { name: "debugfs", package: "e2fsprogs", use: "overlays into ext4 images" },
-  { name: "ssh", package: "openssh-client", use: "deploy and boot: ssh" },
-  { name: "fastboot", package: "fastboot", use: "deploy and boot: fastboot" },
-  { name: "nbd-server", package: "nbd-server", use: "deploy: nbd" },
-  { name: "mount.nfs", package: "nfs-common", use: "persistent_nfs with an overlay" },
-  { name: "mkimage", package: "u-boot-tools", use: "FIT images for depthcharge" },
-  { name: "docker", package: "docker.io or podman-docker", use: "containers" },
-  { name: "sz", package: "lrzsz", use: "transfer_overlay by zmodem" },
-];
-
-function toolFinding({ name, package: debian, use, isBasic = false }: Tool): Finding {
-  try {
-    requireTool(name);
-    return { state: "ok", what: name, text: use };
-  } catch {
-    const state = isBasic ? "missing" : "note";
-    return { state, what: name, text: `not found, for ${use}: install ${debian}` };
-  }
 }
 
 function addressFinding(settings: Settings): Finding {

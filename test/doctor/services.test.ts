@@ -1,17 +1,12 @@
 import { createSocket } from "node:dgram";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import path from "node:path";
 import { expect, test } from "vitest";
-import { findingsFor, runDoctor } from "../worker/doctor.ts";
-import { startTftpServer } from "../worker/services/tftp-server.ts";
+import { servicesFindings } from "../../worker/doctor/services.ts";
+import { startTftpServer } from "../../worker/services/tftp-server.ts";
 
 const finding = async (what: string, settings: Record<string, unknown>) => {
-  const all = await findingsFor({
-    dispatcher_ip: "127.0.0.1",
-    tftp_port: 0,
-    ...settings,
-  });
+  const loopback = { dispatcher_ip: "127.0.0.1", tftp_port: 0 };
+  const all = await servicesFindings({ ...loopback, ...settings }, undefined);
   return all.find((one) => one.what === what);
 };
 
@@ -45,17 +40,18 @@ test("folders of system servers must be there and writable", async () => {
   expect(await finding("nfs", {})).toMatchObject({ state: "note" });
 });
 
-test("it prints a line each and ends with 1 when something is missing, with 2 for settings it can't read", async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), "pumice-doctor-"));
-  const file = path.join(folder, "settings.yaml");
-  const lines: string[] = [];
-  const print = (line: string): void => void lines.push(line);
-  writeFileSync(file, "dispatcher_ip: 127.0.0.1\ntftp_dir: /nonexistent\n");
-  expect(await runDoctor(file, print)).toBe(1);
-  expect(lines.find((line) => /^missing +tftp +tftp_dir \/nonexistent/.test(line))).toBeTruthy();
-  expect(lines.find((line) => /^ok +tar +overlays/.test(line))).toBeTruthy();
-  writeFileSync(file, "dispatcher_ip: [\n");
-  expect(await runDoctor(file, print)).toBe(2);
-  expect(await runDoctor(path.join(folder, "none"), print)).toBe(2);
-  rmSync(folder, { recursive: true });
+test("what no device wants is not looked at", async () => {
+  const device = (method: string) => ({
+    hostname: "one",
+    device_type: "x",
+    is_busy: false,
+    configuration: { actions: { deploy: { methods: { [method]: null } } } },
+  });
+  const seen = async (method: string): Promise<string[]> => {
+    const findings = await servicesFindings({ dispatcher_ip: "127.0.0.1" }, [device(method)]);
+    return findings.map(({ what }) => what);
+  };
+  expect(await seen("fastboot")).toEqual(["address", "http files"]);
+  expect(await seen("tftp")).toEqual(["address", "http files", "tftp"]);
+  expect(await seen("nfs")).toEqual(["address", "http files", "tftp", "nfs"]);
 });
