@@ -19,6 +19,7 @@ import {
 } from "./command.ts";
 import { enrolCommand } from "./enrol-command.ts";
 import { printList } from "./print-list.ts";
+import { printable } from "./printable.ts";
 import { newPrivateFile } from "./private-file.ts";
 import { tellingProblems } from "./telling-problems.ts";
 
@@ -113,7 +114,7 @@ export const labCommands: readonly Command[] = [
           ];
         },
       );
-      for (const notice of notices) context.terminal.say(notice);
+      for (const notice of notices) context.terminal.say(printable(notice));
       return code;
     },
   },
@@ -125,7 +126,8 @@ export const labCommands: readonly Command[] = [
       const where = `/workers/${encodeURIComponent(name)}`;
       const worker = await context.client().json<WorkerView>("GET", where);
       context.terminal.out(JSON.stringify(worker, undefined, 2));
-      for (const notice of workerNotices(worker)) context.terminal.say(`${name}: ${notice}`);
+      for (const notice of workerNotices(worker))
+        context.terminal.say(printable(`${name}: ${notice}`));
       return 0;
     },
   },

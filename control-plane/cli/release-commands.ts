@@ -21,6 +21,7 @@ import {
   type Context,
 } from "./command.ts";
 import { printList } from "./print-list.ts";
+import { printable } from "./printable.ts";
 import { table, type Colour } from "./terminal.ts";
 
 export const releaseCommands: readonly Command[] = [
@@ -231,7 +232,7 @@ const WORDS: Record<RolloutState, { text: string; colour: Colour | undefined }> 
 function print({ terminal }: Context, rollout: RolloutView): void {
   const { version, stage, first, active, reason, workers } = rollout;
   const reach = { one: `worker ${first}`, "10%": "10 % of the workers", all: "all workers" }[stage];
-  const state = active ? "goes on" : `is stopped: ${reason ?? "nobody said why"}`;
+  const state = active ? "goes on" : `is stopped: ${printable(reason ?? "nobody said why")}`;
   terminal.out(`Roll-out of ${version} to ${reach} ${state}\n`);
   const rows = workers.map((worker) => [
     worker.name,

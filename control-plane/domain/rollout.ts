@@ -150,6 +150,9 @@ async function tell(deps: Deps, rollout: RolloutRecord): Promise<void> {
   }
 }
 
+/** Of one that is too old to say why, or has not been heard of yet. */
+const UNSAID = "it has not said that it can upgrade itself";
+
 const hasFile = (release: ReleaseRecord, { platform }: WorkerRecord): boolean =>
   release.files.some((file) => file.platform === platform);
 
@@ -175,7 +178,7 @@ async function requireAble(deps: Deps, release: ReleaseRecord, name: string): Pr
   if (hasFile(release, data)) return;
   const why =
     data.platform === undefined
-      ? (data.by_hand ?? "it has not said that it can upgrade itself")
+      ? (data.by_hand ?? UNSAID)
       : `the release has no file for ${data.platform}`;
   throw new AppError("conflict", `worker ${name} can't change to ${release.version}: ${why}`);
 }
@@ -204,7 +207,7 @@ function standing(
   const { version = "", pin, by_hand, upgrade, platform } = worker;
   if (version === rollout.version) return { state: "upgraded" };
   if (pin) return { state: "pinned", detail: `to ${pin.version}` };
-  if (platform === undefined) return { state: "by_hand", ...(by_hand ? { detail: by_hand } : {}) };
+  if (platform === undefined) return { state: "by_hand", detail: by_hand ?? UNSAID };
   if (release && !hasFile(release, worker)) {
     return { state: "by_hand", detail: `the release has no file for ${platform}` };
   }

@@ -105,7 +105,8 @@ export const upgradeOfferSchema = v.object({
   url: v.string(),
   /** Of the gzip. */
   bytes: count,
-  sha256: v.string(),
+  /** The worker names a file by it. */
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
 });
 export type UpgradeOffer = v.InferOutput<typeof upgradeOfferSchema>;
 
@@ -126,7 +127,7 @@ export const syncResponseSchema = v.object({
   wait: v.optional(queueWaitSchema),
   upgrade: v.optional(upgradeOfferSchema),
   /** For the worker's own log: why it gets no jobs. */
-  notice: v.optional(v.string()),
+  notice: v.optional(v.pipe(v.string(), v.maxLength(1000))),
 });
 export type SyncResponse = v.InferOutput<typeof syncResponseSchema>;
 

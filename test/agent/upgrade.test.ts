@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { VERSION } from "#protocol/version.ts";
 import type { UpgradeOffer } from "#protocol/worker-api.ts";
 import { systemClock, type Clock } from "../../worker/agent/clock.ts";
+import { downloadRelease } from "../../worker/agent/download-release.ts";
 import { Upgrader } from "../../worker/agent/upgrader.ts";
 import { HttpClient, HttpError } from "../../worker/host/http-client.ts";
 import { layoutOf, type Layout } from "../../worker/install/layout.ts";
@@ -198,6 +199,17 @@ describe("an upgrade", () => {
     expect(starts).toEqual(starts.toSorted((a, b) => a - b));
     expect(starts.at(-1)).toBeGreaterThan(100_000);
     expect(currentVersion()).toBe("9.0.0");
+  });
+
+  test("gives a line up that brings nothing any more, and goes on over another", async () => {
+    const { url, bytes, sha256 } = offerOf(releaseOf("9.0.0"));
+    const { signal } = new AbortController();
+    const folder = path.join(layout.dir, "incoming");
+    const request = { http, clock: systemClock, folder, url, bytes, sha256, kbps: 0, signal };
+    server.faults.push({ stallAfter: 100_000 });
+    await expect(downloadRelease({ ...request, idleMs: 20 })).rejects.toThrow("nothing came");
+    expect(text(await downloadRelease(request)).length).toBeGreaterThan(0);
+    expect(server.ranges).toEqual(["", "bytes=100000-"]);
   });
 
   test("begins anew at a server that knows no parts, and when what is there is damaged", async () => {

@@ -9,6 +9,8 @@ export type DownloadFault =
   /** The body ends, properly, after so many bytes. */
   | { endAfter: number }
   | { status: number }
+  /** After so many bytes nothing more comes. */
+  | { stallAfter: number }
   /** Ranges are not known here. */
   | { whole: true };
 
@@ -55,7 +57,8 @@ export async function releaseServer(content: Buffer): Promise<ReleaseServer> {
       "content-length": length,
       ...(isPart ? { "content-range": `bytes ${start}-${size - 1}/${size}` } : {}),
     });
-    if (fault && "cutAfter" in fault) {
+    if (fault && "stallAfter" in fault) response.write(body.subarray(0, fault.stallAfter));
+    else if (fault && "cutAfter" in fault) {
       response.write(body.subarray(0, fault.cutAfter), () => response.destroy());
     } else response.end(body.subarray(0, length));
   }

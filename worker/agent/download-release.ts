@@ -27,10 +27,11 @@ export interface ReleaseDownload {
   readonly kbps: number;
   readonly signal: AbortSignal;
   readonly onProgress?: (received: number) => void;
+  /** A line that brings nothing for so long is dead; a minute when not given. */
+  readonly idleMs?: number;
 }
 
 const HEAD_TIMEOUT_MS = 30_000;
-/** A line that brings nothing for so long is dead. */
 const IDLE_MS = 60_000;
 
 /**
@@ -88,7 +89,7 @@ function startOf(answer: IncomingMessage, size: number, bytes: number, file: str
 
 /** @returns how long the file is now; never longer than was announced. */
 async function append(
-  { clock, bytes, kbps, signal, onProgress }: ReleaseDownload,
+  { clock, bytes, kbps, signal, onProgress, idleMs = IDLE_MS }: ReleaseDownload,
   answer: IncomingMessage,
   file: string,
   start: number,
@@ -99,11 +100,13 @@ async function append(
   failed.catch(() => {});
   const began = clock.now();
   let size = start;
-  answer.setTimeout(IDLE_MS, () => answer.destroy(new Error("nothing came for a minute")));
+  const dead = (): void => void answer.destroy(new Error(`nothing came for ${idleMs / 1000} s`));
+  let idle = setTimeout(dead, idleMs);
   const stop = (): void => void answer.destroy(signal.reason as Error);
   signal.addEventListener("abort", stop, { once: true });
   try {
     for await (const piece of answer as AsyncIterable<Buffer>) {
+      clearTimeout(idle);
       if (size + piece.length > bytes) throw new Error("the file is longer than was announced");
       if (!target.write(piece)) await Promise.race([once(target, "drain"), failed]);
       size += piece.length;
@@ -113,11 +116,13 @@ async function append(
         if (due > clock.now()) await clock.sleep(due - clock.now(), signal);
         signal.throwIfAborted();
       }
+      idle = setTimeout(dead, idleMs);
     }
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   } finally {
+    clearTimeout(idle);
     signal.removeEventListener("abort", stop);
     target.end();
     // What is written stays for the next time, so it must be on its way to the disk before anybody looks.
