@@ -1,13 +1,16 @@
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -108,11 +111,11 @@ describe.skipIf(process.getuid?.() !== 0)("installing into an image", () => {
 
   test("over another version keeps that one at hand, and ends what was on trial", () => {
     install();
-    const { link, unlink } = { link: at(`${LIB}/current`), unlink: rmSync };
+    const link = at(`${LIB}/current`);
     mkdirSync(at(`${LIB}/versions/0.0.1`));
     writeFileSync(at(`${LIB}/versions/0.0.1/pumice-worker`), "#!/bin/sh\n", { mode: 0o755 });
-    unlink(link);
-    spawnSync("ln", ["-s", "versions/0.0.1/pumice-worker", link]);
+    rmSync(link);
+    symlinkSync("versions/0.0.1/pumice-worker", link);
     writeFileSync(at(`${LIB}/trial`), "0.0.1\n2\n");
     expect(install().status).toBe(0);
     expect(readlinkSync(at(`${LIB}/previous`))).toBe("versions/0.0.1/pumice-worker");
@@ -127,6 +130,35 @@ describe.skipIf(process.getuid?.() !== 0)("installing into an image", () => {
     expect(install().stdout).not.toContain("Next:");
     const { uid, mode } = statSync(at("etc/pumice-worker/token"));
     expect([uid === 0, mode & 0o777]).toEqual([false, 0o600]);
+  });
+
+  test("follows no link that the worker's user left for root", () => {
+    install();
+    const mine = path.join(dir, "mine");
+    mkdirSync(mine);
+    writeFileSync(path.join(mine, "shadow"), "root's\n", { mode: 0o640 });
+    const owner = () => [mine, path.join(mine, "shadow")].map((name) => statSync(name).uid);
+    symlinkSync(path.join(mine, "shadow"), at("etc/pumice-worker/token"));
+    rmSync(at(`${LIB}/launch`));
+    symlinkSync(path.join(mine, "shadow"), at(`${LIB}/launch`));
+    expect(install().status).toBe(0);
+    expect(lstatSync(at(`${LIB}/launch`)).isFile()).toBe(true);
+    rmSync(at(`${LIB}/versions`), { recursive: true });
+    symlinkSync(mine, at(`${LIB}/versions`));
+    expect(install()).toMatchObject({ status: 1, stderr: expect.stringMatching(/ENOTDIR|ELOOP/) });
+    expect(owner()).toEqual([0, 0]);
+    expect(readFileSync(path.join(mine, "shadow"), "utf8")).toBe("root's\n");
+  });
+
+  test("trusts no program of its version that the worker's user has put there", () => {
+    install();
+    const name = at(`${LIB}/versions/${VERSION}/pumice-worker`);
+    rmSync(name);
+    writeFileSync(name, readFileSync(file), { mode: 0o755 });
+    chownSync(name, 4711, 4711);
+    expect(install().status).toBe(0);
+    expect(statSync(name).uid).toBe(0);
+    expect(statSync(at("usr/local/bin/pumice-worker")).uid).toBe(0);
   });
 
   test("says what it would do with --dry-run, and does nothing", () => {

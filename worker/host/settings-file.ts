@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
 import {
-  chmodSync,
-  chownSync,
+  closeSync,
   existsSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
   mkdirSync,
+  openSync,
   readFileSync,
   renameSync,
   statSync,
@@ -118,11 +121,18 @@ export function writePrivateFile(file: string, content: string): void {
   const folder = path.dirname(file);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const fresh = `${file}.${randomBytes(4).toString("hex")}`;
-  writeFileSync(fresh, content, { mode: 0o600, flag: "wx" });
-  // The mask of whoever runs this may have taken more away.
-  chmodSync(fresh, 0o600);
   const { uid, gid } = statSync(folder);
-  if (process.getuid?.() === 0) chownSync(fresh, uid, gid);
+  // Root may be writing into the worker's folder, who could put a link in the place of what has just been made.
+  const fd = openSync(fresh, "wx", 0o600);
+  try {
+    // The mask of whoever runs this may have taken more away.
+    fchmodSync(fd, 0o600);
+    writeFileSync(fd, content);
+    fsyncSync(fd);
+    if (process.getuid?.() === 0) fchownSync(fd, uid, gid);
+  } finally {
+    closeSync(fd);
+  }
   renameSync(fresh, file);
 }
 

@@ -49,17 +49,18 @@ export function installSteps(
   const layout = layoutOf(at(serviceOf(installation).libDir));
   const owner: Owner = () => (user === undefined ? undefined : findAccount(root, user));
   const file = path.join(layout.dir, layout.fileOf(program.version));
+  const command = at(path.join(installation.prefix, "bin/pumice-worker"));
   return [
     ...(user === undefined ? [] : userSteps(root, user, workDir)),
     // The worker upgrades itself there.
     folderStep(layout.dir, 0o755, owner),
     folderStep(path.join(layout.dir, "versions"), 0o755, owner),
     folderStep(path.dirname(file), 0o755, owner),
-    programStep(program.file, file),
+    // Not a link to `current`, nor a link to anything where the worker's user may write: root runs this one.
+    programStep(program.file, command),
+    hardLinkStep(command, file),
     fileStep(layout.launch, LAUNCHER, 0o755),
     versionStep(layout, program.version),
-    // Not a link to `current`, which the worker's user may replace: root runs this one.
-    hardLinkStep(file, at(path.join(installation.prefix, "bin/pumice-worker"))),
     folderStep(at(workDir), 0o700, owner),
     folderStep(path.dirname(at(settingsFile)), 0o700, owner),
     ownFilesStep(path.dirname(at(settingsFile)), owner),

@@ -1,14 +1,19 @@
 import { createHash, randomBytes } from "node:crypto";
 import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
+  closeSync,
+  constants,
   existsSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
   readlinkSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -29,16 +34,33 @@ export interface Step {
 /** Whose a file is to be, known when the step runs; undefined: whoever makes it. */
 export type Owner = () => Account | undefined;
 
-/** A folder, with its parents. */
+/*
+ * Some of these run as root in folders that are the worker's, who may put a link wherever a file was. So nothing is done to
+ * a path that was only looked at before: modes and owners are set by an open file, fresh files are made under names that
+ * are nobody's, links are never followed.
+ */
+
+/** A folder, with its parents. Throws when there is a link in its place. */
 export function folderStep(folder: string, mode: number, owner: Owner): Step {
   return {
     what: `${folder}, mode ${octal(mode)}`,
     isDone: () =>
-      existsSync(folder) && (statSync(folder).mode & 0o777) === mode && isOf(folder, owner()),
+      lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === true &&
+      (lstatSync(folder).mode & 0o777) === mode &&
+      isOf(folder, owner()),
     run() {
       mkdirSync(folder, { recursive: true, mode });
-      chmodSync(folder, mode);
-      give(folder, owner());
+      const fd = openSync(
+        folder,
+        constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+      );
+      try {
+        fchmodSync(fd, mode);
+        const account = owner();
+        if (account && process.getuid?.() === 0) fchownSync(fd, account.uid, account.gid);
+      } finally {
+        closeSync(fd);
+      }
     },
   };
 }
@@ -47,15 +69,8 @@ export function folderStep(folder: string, mode: number, owner: Owner): Step {
 export function fileStep(file: string, content: string, mode: number): Step {
   return {
     what: file,
-    isDone: () =>
-      existsSync(file) &&
-      readFileSync(file, "utf8") === content &&
-      (statSync(file).mode & 0o777) === mode,
-    run: () =>
-      replace(file, (fresh) => {
-        writeFileSync(fresh, content, { mode });
-        chmodSync(fresh, mode);
-      }),
+    isDone: () => isPlain(file, mode) && readFileSync(file, "utf8") === content,
+    run: () => replace(file, (fresh) => writeFresh(fresh, [Buffer.from(content)], mode)),
   };
 }
 
@@ -63,12 +78,8 @@ export function fileStep(file: string, content: string, mode: number): Step {
 export function programStep(from: string, to: string): Step {
   return {
     what: to,
-    isDone: () => existsSync(to) && isSame(from, to) && (statSync(to).mode & 0o777) === 0o755,
-    run: () =>
-      replace(to, (fresh) => {
-        copyFileSync(from, fresh);
-        chmodSync(fresh, 0o755);
-      }),
+    isDone: () => isPlain(to, 0o755) && isSame(from, to),
+    run: () => replace(to, (fresh) => writeFresh(fresh, chunksOf(from), 0o755)),
   };
 }
 
@@ -76,14 +87,13 @@ export function programStep(from: string, to: string): Step {
 export function hardLinkStep(from: string, to: string): Step {
   return {
     what: to,
-    isDone: () => existsSync(to) && isSame(from, to),
+    isDone: () => isPlain(to, 0o755) && existsSync(from) && isSame(from, to),
     run: () =>
       replace(to, (fresh) => {
         try {
           linkSync(from, fresh);
         } catch {
-          copyFileSync(from, fresh);
-          chmodSync(fresh, 0o755);
+          writeFresh(fresh, chunksOf(from), 0o755);
         }
       }),
   };
@@ -111,16 +121,35 @@ export function removeStep(file: string): Step {
 export const targetOf = (link: string): string | undefined =>
   lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(link) : undefined;
 
-/** Gives a file to its owner, when that is ours to do. */
+/** Gives a file to its owner, when that is ours to do; of a link the link itself. */
 export function give(file: string, account: Account | undefined): void {
-  if (account && process.getuid?.() === 0) chownSync(file, account.uid, account.gid);
+  if (account && process.getuid?.() === 0) lchownSync(file, account.uid, account.gid);
 }
 
 /** Whether a file is its owner's already. */
 export function isOf(file: string, account: Account | undefined): boolean {
   if (!account || process.getuid?.() !== 0) return true;
-  const { uid, gid } = statSync(file);
+  const { uid, gid } = lstatSync(file);
   return uid === account.uid && gid === account.gid;
+}
+
+/** Whether it is a file of whoever installs, which nobody else can change. */
+function isPlain(file: string, mode: number): boolean {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  const isOwn = found?.uid === process.getuid?.();
+  return found?.isFile() === true && isOwn && (found.mode & 0o777) === mode;
+}
+
+function writeFresh(fresh: string, content: Iterable<Uint8Array>, mode: number): void {
+  const fd = openSync(fresh, "wx", mode);
+  try {
+    // The mask of whoever runs this may have taken something away.
+    fchmodSync(fd, mode);
+    for (const chunk of content) writeFileSync(fd, chunk);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function replace(file: string, make: (fresh: string) => void): void {
@@ -141,7 +170,24 @@ function isSame(one: string, other: string): boolean {
   return a.size === b.size && digestOf(one) === digestOf(other);
 }
 
-const digestOf = (file: string): string =>
-  createHash("sha256").update(readFileSync(file)).digest("hex");
+function digestOf(file: string): string {
+  const digest = createHash("sha256");
+  for (const chunk of chunksOf(file)) digest.update(chunk);
+  return digest.digest("hex");
+}
+
+/** A program has a hundred megabytes, a board has not many of them. */
+function* chunksOf(file: string): Generator<Uint8Array> {
+  const buffer = Buffer.alloc(1024 * 1024);
+  const fd = openSync(file, "r");
+  try {
+    for (let size = 1; size > 0;) {
+      size = readSync(fd, buffer);
+      yield buffer.subarray(0, size);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
 
 const octal = (mode: number): string => `0${mode.toString(8)}`;
