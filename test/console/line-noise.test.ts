@@ -2,37 +2,21 @@ import { describe, expect, test } from "vitest";
 import { exitCode, runInShell } from "../../worker/actions/login/shell-command.ts";
 import { Console } from "../../worker/console/console.ts";
 import { typeLine } from "../../worker/console/type-line.ts";
+import { echoingShell } from "../support/echoing-shell.ts";
 
 const { signal } = new AbortController();
 const log = { warning: () => {}, debug: () => {} };
 
-/** A shell that echoes what is typed: the first line as it is, all others as `echoed` says, by the number of the attempt. */
-function echoingShell(echoed: (character: string, attempt: number) => string, answer = "") {
-  let say: (text: string) => void = () => {};
-  let attempt = 0;
-  const console = new Console(
-    {
-      onData: (listener) => (say = (text) => listener(Buffer.from(text))),
-      onEnd: () => {},
-      write: async (bytes) => {
-        const text = Buffer.from(bytes).toString();
-        if (/[\n\x03\x15]/.test(text)) {
-          attempt += 1;
-          say(text === "\n" ? `\r\n${answer}$ ` : "^C\r\n$ ");
-        } else say([...text.matchAll(/./g)].map(([one]) => echoedAt(one)).join(""));
-      },
-      close: async () => {},
-    },
-    { log: () => 7 },
-  );
-  const echoedAt = (one: string): string => (attempt === 0 ? one : echoed(one, attempt));
+/** A console with such a shell; every line of it is line 7 of the log. */
+function consoleOf(...shell: Parameters<typeof echoingShell>) {
+  const console = new Console(echoingShell(...shell), { log: () => 7 });
   const type = (line: string) => typeLine(console, line, { discard: "ctrl-u", log, signal });
   return { console, type };
 }
 
 describe("a shell that has echoed, and whose echoes then differ", { timeout: 60_000 }, () => {
   test("each time in another way is on a line that is too noisy: the lab's fault", async () => {
-    const { type } = echoingShell((character, attempt) => `${character}${attempt}`);
+    const { type } = consoleOf((character, attempt) => `${character}${attempt}`);
     expect(await type("#")).toBe("checked");
     await expect(type("ls")).rejects.toMatchObject({
       type: "Infrastructure",
@@ -42,7 +26,7 @@ describe("a shell that has echoed, and whose echoes then differ", { timeout: 60_
   });
 
   test("always in the same way has one of its own: what is typed is not checked", async () => {
-    const { type } = echoingShell((character) => `${character}-`);
+    const { type } = consoleOf((character) => `${character}-`);
     expect(await type("#")).toBe("checked");
     expect(await type("ls")).toBe("unchecked");
   });
@@ -50,7 +34,7 @@ describe("a shell that has echoed, and whose echoes then differ", { timeout: 60_
 
 test("what does not come behind lines that arrived damaged is the line's fault, else the job's", async () => {
   const shell = (damaged: number) => {
-    const dut = echoingShell((one, attempt) =>
+    const dut = consoleOf((one, attempt) =>
       one === "e" && attempt <= damaged ? `e${attempt}` : one,
     );
     const own = { console: dut.console, prompts: ["other#"], log, signal, timeoutSeconds: 0.05 };
@@ -72,7 +56,7 @@ test("what does not come behind lines that arrived damaged is the line's fault, 
 
 test("an exit code that a message was printed into counts", async () => {
   const torn = "<LAVA_SIGNAL_[   12.345678] usb 1-1: new\r\nRETRUNCODE 0>\r\n";
-  const { console } = echoingShell((one) => one, torn);
+  const { console } = consoleOf((one) => one, torn);
   const shell = { console, prompts: ["\\$ "], log, signal, timeoutSeconds: 20 };
   expect(await exitCode(shell as unknown as Parameters<typeof exitCode>[0], "true")).toBe(0);
 });

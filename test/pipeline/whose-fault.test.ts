@@ -11,7 +11,9 @@ import { bootloaderOverlay } from "../../worker/actions/bootloader/overlay.ts";
 import { bootloaderInterrupt } from "../../worker/actions/bootloader/interrupt.ts";
 import { connect } from "../../worker/actions/connection/connect-device.ts";
 import { loginSteps } from "../../worker/actions/login/login.ts";
+import { runInShell } from "../../worker/actions/login/shell-command.ts";
 import { pduReboot } from "../../worker/actions/power/power-actions.ts";
+import { Console } from "../../worker/console/console.ts";
 import { readConnectionCommand } from "../../worker/drivers/connection-command.ts";
 import { download, probeDownload } from "../../worker/host/download.ts";
 import { gitClone } from "../../worker/host/git-clone.ts";
@@ -21,6 +23,7 @@ import { kernelReportsOf } from "../../worker/kernel/console-kernel.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 import { consoleSlot } from "../../worker/pipeline/job-slots.ts";
 import type { StrategyContext } from "../../worker/pipeline/strategy.ts";
+import { echoingShell } from "../support/echoing-shell.ts";
 import { onConsole } from "../support/on-console.ts";
 import { aJobContext, run, type Ran } from "../support/plan-of.ts";
 import { standInLoader } from "../support/stand-in-loader.ts";
@@ -95,6 +98,29 @@ const CAUSES: Record<string, () => Promise<Ran>> = {
       bootloaderInterrupt("u-boot"),
       bootloaderCommands("u-boot", { method: "u-boot", commands: ["tftp"] }),
     ]),
+  "Nothing can be typed any more: what comes back is damaged each time": () => {
+    const noisy = echoingShell((character, attempt) => `${character}${attempt}`);
+    const prompts = ["\\$ "];
+    const type: Action = {
+      name: "type",
+      needs: [consoleSlot],
+      run: async ({ slots, log, signal }) => {
+        const shell = { console: slots.take(consoleSlot), prompts, log, signal };
+        await runInShell({ ...shell, timeoutSeconds: 20 }, "#");
+        await runInShell({ ...shell, timeoutSeconds: 20 }, "ls");
+      },
+    };
+    const open: Action = {
+      name: "open",
+      gives: [consoleSlot],
+      run: async ({ slots, log }) =>
+        slots.put(
+          consoleSlot,
+          new Console(noisy, { log: (level, words) => log.write(level, words) }),
+        ),
+    };
+    return run({ name: "block", steps: [open, type] });
+  },
   "A power command fails": () => powered({ hard_reset: "false" }),
   "The device has no command that the job needs": () => powered({}),
   "A program is missing on the worker": () =>
