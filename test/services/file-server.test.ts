@@ -50,6 +50,12 @@ test("the address is the one DUTs know, where it listens is a setting of its own
   expect(await (await fetch(url.replace("10.0.2.2", "127.0.0.1"))).text()).toBe("A");
 });
 
+test("an IPv6 address is handed out in brackets", async () => {
+  const url = await serveFile(contextOf({ dispatcher_ip: "::1" }), put("a", "A"));
+  expect(url).toMatch(/^http:\/\/\[::1\]:\d+\/tmp\/a$/);
+  expect(await (await fetch(url)).text()).toBe("A");
+});
+
 test("an address of another machine is refused, and not taken for all addresses", async () => {
   const file = put("a", "A");
   await expect(serveFile(contextOf({ dispatcher_ip: "192.0.2.1" }), file)).rejects.toThrow(

@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
-import { dispatcherIp } from "../host/dispatcher-ip.ts";
+import { dispatcherIp, inUrl } from "../host/dispatcher-ip.ts";
 import { isWithin, kernelExports } from "../services/nfs-root.ts";
 import { servicePort, servicesAddress } from "../services/services-address.ts";
 import { tftpGet, TftpError } from "../services/tftp-client.ts";
@@ -31,7 +31,7 @@ function addressFinding(settings: Settings): Finding {
   const ip = dispatcherIp(settings);
   try {
     const address = servicesAddress(settings);
-    const isOnlyLoopback = address.startsWith("127.") || ip.startsWith("127.");
+    const isOnlyLoopback = [address, ip].some((one) => one === "::1" || one.startsWith("127."));
     if (!isOnlyLoopback) {
       return {
         state: "ok",
@@ -90,7 +90,7 @@ async function tftpFinding(settings: Settings): Promise<Finding> {
 
 async function tftpPort(address: string, port: number): Promise<Finding> {
   const what = "tftp";
-  const at = `${address}:${port}`;
+  const at = `${inUrl(address)}:${port}`;
   try {
     await (await startTftpServer({ address, port, root: "/" })).close();
     return { state: "ok", what, text: `${at} is free for the worker's own server` };
@@ -102,7 +102,7 @@ async function tftpPort(address: string, port: number): Promise<Finding> {
     }
     if (code !== "EADDRINUSE") return { state: "missing", what, text: `${at}: ${message}` };
   }
-  const host = address === "0.0.0.0" ? "127.0.0.1" : address;
+  const host = address === "0.0.0.0" ? "127.0.0.1" : address === "::" ? "::1" : address;
   const said = await tftpGet({ address: host, port }, "pumice-doctor").catch(
     (error: unknown) => error,
   );

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
-import { dispatcherIp } from "../host/dispatcher-ip.ts";
+import { dispatcherIp, inUrl } from "../host/dispatcher-ip.ts";
 import type { JobContext, RunContext } from "../pipeline/action.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { servicePort, servicesAddress } from "./services-address.ts";
@@ -30,7 +30,7 @@ export async function serveFile(
   const { port, allowed } = await serverOf(context, scratch);
   allowed.add(served);
   const parts = path.relative(scratch, served).split(path.sep).map(encodeURIComponent);
-  return `http://${dispatcherIp(job.dispatcher)}:${port}/tmp/${parts.join("/")}`;
+  return `http://${inUrl(dispatcherIp(job.dispatcher))}:${port}/tmp/${parts.join("/")}`;
 }
 
 interface JobServer {

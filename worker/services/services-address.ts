@@ -6,7 +6,7 @@ type Settings = Readonly<Record<string, unknown>>;
 
 /**
  * The address that what a DUT fetches from listens on: setting `services_address`, else the address under
- * which DUTs reach this worker. Never all of the machine's addresses unless the settings say so (0.0.0.0).
+ * which DUTs reach this worker. Never all of the machine's addresses unless the settings say so (0.0.0.0, or ::).
  *
  * @throws JobFailure Configuration when that is no address of this machine (behind NAT, in a container).
  */
@@ -16,7 +16,7 @@ export function servicesAddress(dispatcher: Settings): string {
   const ip = dispatcherIp(dispatcher);
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   // All of loopback's addresses are, listed or not.
-  if (ip.startsWith("127.") || own.some(({ address }) => address === ip)) return ip;
+  if (ip.startsWith("127.") || ip === "::1" || own.some(({ address }) => address === ip)) return ip;
   throw new JobFailure(
     "Configuration",
     `dispatcher_ip ${ip} is no address of this machine: set services_address to the one to listen on (0.0.0.0: all)`,

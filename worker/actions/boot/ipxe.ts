@@ -3,6 +3,7 @@ import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import { refusal } from "../../host/device-methods.ts";
 import type { Action, JobContext, RunContext } from "../../pipeline/action.ts";
+import { inUrl } from "../../host/dispatcher-ip.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { placeholdersSlot, tftpFilesSlot } from "../../pipeline/job-slots.ts";
 import type { BootStrategy } from "../../pipeline/strategy.ts";
@@ -75,5 +76,5 @@ async function writeScript(
   const text = ["#!ipxe", ...commands].map((line) => `${line}\n`).join("");
   await writeFile(path.join(files.folder, SCRIPT), text);
   log.debug(`${file}:\n${text}`);
-  return `tftp://${server}/${file}`;
+  return `tftp://${inUrl(server)}/${file}`;
 }

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, open, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { DeployBlock } from "#protocol/job-actions.ts";
-import { dispatcherIp } from "../../host/dispatcher-ip.ts";
+import { dispatcherIp, inUrl } from "../../host/dispatcher-ip.ts";
 import { ownCopy } from "../../host/own-copy.ts";
 import { appendCpio } from "../../overlay/cpio.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
@@ -69,7 +69,7 @@ async function addPostScript(context: RunContext, preseed: string): Promise<void
   const name = `ramdisk/${path.basename(overlay)}`;
   const tftpPath = await publish(job, slots.take(tftpFilesSlot), overlay, name);
   const port = Number(job.dispatcher["tftp_port"] ?? 69);
-  const url = `tftp://${dispatcherIp(job.dispatcher)}${port === 69 ? "" : `:${port}`}/${tftpPath}`;
+  const url = `tftp://${inUrl(dispatcherIp(job.dispatcher))}${port === 69 ? "" : `:${port}`}/${tftpPath}`;
   const text = await readFile(preseed, "utf8");
   await writeFile(preseed, `${text.trimEnd()}\n%post\ncurl -s ${url} | tar -C / -xz\n%end\n`);
 }

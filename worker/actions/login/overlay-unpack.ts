@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import type { Console } from "../../console/console.ts";
-import { dispatcherIp } from "../../host/dispatcher-ip.ts";
+import { dispatcherIp, inUrl } from "../../host/dispatcher-ip.ts";
 import { copyIntoRoot } from "../../host/inside-root.ts";
 import { hostEnvironment } from "../../host/spawn.ts";
 import { requireTool } from "../../host/tool.ts";
@@ -71,7 +71,7 @@ async function copyFromNfs(context: RunContext, { download, unpack }: Transfer):
   const folder = await nfsFolder(context);
   await copyIntoRoot(context.slots.take(overlaySlot).root, folder);
   const mount = `/mnt/${path.basename(folder)}`;
-  const server = dispatcherIp(context.job.dispatcher);
+  const server = inUrl(dispatcherIp(context.job.dispatcher));
   await typed(context, `mkdir -p ${mount}; ${download} ${server}:${shellQuote(folder)} ${mount}`);
   await typed(context, `${unpack} ${mount}/* /`);
   await typed(context, `umount ${mount}`);

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import http from "node:http";
-import https from "node:https";
+import type http from "node:http";
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { openNetwork } from "../../host/network/network.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 
 /** What an instance is made of; `model` is Arm Virtual Hardware's flavor. */
@@ -183,7 +183,7 @@ function send(
 ): Promise<{ status: number; text: string }> {
   signal.throwIfAborted();
   const url = new URL(endpoint.replace(/\/+$/, "") + where);
-  const { request: start } = url.protocol === "https:" ? https : http;
+  const network = openNetwork({ keepAlive: false, env: process.env });
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return new Promise((resolve, reject) => {
     const fail = (cause: Error): void => {
@@ -191,11 +191,10 @@ function send(
       const message = `AVH: ${method} ${where}: ${cause.message}`;
       reject(new JobFailure("Infrastructure", message, { cause }));
     };
-    const request = start(url, {
+    const request = network.request(url, {
       method,
       headers: { accept: "application/json", ...authorization, ...headers },
       signal,
-      agent: false,
     });
     request.on("error", fail);
     request.on("response", (response) => {
