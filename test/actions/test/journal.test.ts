@@ -124,6 +124,13 @@ describe("a journal", () => {
       answer = told.answer;
     }
     expect(texts(deliveries)).toEqual(["lost 1"]);
+    // The answer to the last question, damaged as those before it: no test prints while the DUT waits.
+    const copy = journal.candidate({ ...whole, text: "<LAVA_SIGNAL_X one>" });
+    expect(copy).toMatchObject([{ kind: "dropped" }]);
+    expect(texts(journal.entry(line(2, "two"), 2))).toEqual(["two"]);
+    journal.candidate({ ...whole, text: "<LAVA_SIGNAL_X own>" });
+    const last = journal.entry(line(3, "three"), 3);
+    expect(texts(last)).toEqual(["<LAVA_SIGNAL_X own>", "three"]);
   });
 
   test("holds a bounded number of lines for the sake of what is missing", () => {

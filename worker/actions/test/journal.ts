@@ -57,6 +57,8 @@ export class Journal<Parsed> {
   /** The last entries that were asked for: more copies of them may come. */
   #late: (Entry & { readonly copiesUpTo: number })[] = [];
   readonly #asked = new Map<number, number>();
+  /** The last entry when one was given up: until the next one what comes may be copies of it, which nobody can tell. */
+  #gaveUpAt: number | undefined;
 
   /** Of the run of lava-test-runner that keeps it; undefined as long as the DUT has not said that it keeps one. */
   get id(): string | undefined {
@@ -127,6 +129,7 @@ export class Journal<Parsed> {
   candidate(candidate: Candidate): Delivery<Parsed>[] {
     const { text, logLine } = candidate;
     if (this.#id === undefined) return [{ kind: "signal", text, logLine }];
+    if (this.#gaveUpAt === this.#last) return [{ kind: "dropped", text, logLine }];
     return this.#wait({ kind: "candidate", candidate });
   }
 
@@ -149,7 +152,11 @@ export class Journal<Parsed> {
     if (!isOurs || word === "DONE") return { deliveries: [], answer: undefined };
     this.#known(number);
     this.#waiting.push({ kind: "upTo", number: this.#last, isEntry: false });
-    for (const [one, times] of this.#asked) if (times >= MAX_ASKED) this.#lose(one);
+    for (const [one, times] of this.#asked) {
+      if (times < MAX_ASKED) continue;
+      this.#lose(one);
+      this.#gaveUpAt = this.#last;
+    }
     const deliveries = this.#settle();
     return { deliveries, answer: this.want() ?? journalOk(id, number) };
   }
