@@ -123,6 +123,15 @@ describe.skipIf(process.getuid?.() !== 0)("installing into an image", () => {
     expect(existsSync(at(`${LIB}/trial`))).toBe(false);
   });
 
+  test("asks another file for its version, as far as it runs here", () => {
+    writeFileSync(file, '#!/bin/sh\necho "pumice-worker 9.8.7-rc.1"\n');
+    expect(install().status).toBe(0);
+    expect(readlinkSync(at(`${LIB}/current`))).toBe("versions/9.8.7-rc.1/pumice-worker");
+    writeFileSync(file, '#!/bin/sh\necho "pumice-worker ../../x"\n');
+    expect(install().status).toBe(0);
+    expect(readlinkSync(at(`${LIB}/current`))).toBe(`versions/${VERSION}/pumice-worker`);
+  });
+
   test("takes files that root wrote at enrolment to the worker's user", () => {
     mkdirSync(at("etc/pumice-worker"));
     writeFileSync(at("etc/pumice-worker/token"), "secret\n", { mode: 0o600 });

@@ -1,6 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import path from "node:path";
+import * as v from "valibot";
+import { versionSchema } from "#protocol/release.ts";
 import { VERSION } from "#protocol/version.ts";
 import { singleFilePlatform } from "../host/self.ts";
 import { SYSTEM_SETTINGS } from "../host/settings-file.ts";
@@ -39,7 +42,12 @@ export async function install(args: string[]): Promise<number> {
     return say(leftOver(installation));
   }
   const file = programFile(values.file);
-  runSteps(installSteps(installation, { file, version: VERSION }), isDry, "done", "would make");
+  runSteps(
+    installSteps(installation, { file, version: versionOf(file) }),
+    isDry,
+    "done",
+    "would make",
+  );
   return say(isDry ? [] : whatNext(installation));
 }
 
@@ -111,6 +119,14 @@ function programFile(named: string | undefined): string {
   throw new UsageError(
     "install: this is no single file but a script that a runtime runs: give the file that scripts/build made by --file",
   );
+}
+
+/** What a file says it is; one for another processor can't, and is taken for a file of this release. */
+function versionOf(file: string): string {
+  if (file === process.execPath) return VERSION;
+  const { stdout } = spawnSync(file, ["--version"], { encoding: "utf8", timeout: 60_000 });
+  const said = /^pumice-worker (\S+)\n$/.exec(stdout ?? "")?.[1];
+  return v.is(versionSchema, said) ? said : VERSION;
 }
 
 function runSteps(steps: readonly Step[], isDry: boolean, did: string, would: string): void {
