@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { cacheFolder } from "./cache/cache-settings.ts";
@@ -20,7 +20,6 @@ const SEGMENT_BYTES = 4 * 1024 * 1024;
  */
 export async function runJobDirectory(folder: string): Promise<number> {
   const files = jobDirectoryAt(path.resolve(folder));
-  goFirst();
   const ticket = JSON.parse(readFileSync(files.ticket, "utf8")) as Ticket;
   const workDir = path.resolve(files.root, "../..");
   const { signals, onFull } = stopWhenFull(cancelSignals(), workDir);
@@ -46,15 +45,6 @@ export async function runJobDirectory(folder: string): Promise<number> {
   reserve.release();
   await onceThereIsRoom(() => writeFileAtomic(files.result, JSON.stringify(result)));
   return result.result === "pass" ? 0 : 1;
-}
-
-/** When memory runs out the kernel is to end a job and what it has started, not the agent. Its choice is its own. */
-function goFirst(): void {
-  try {
-    writeFileSync("/proc/self/oom_score_adj", "500");
-  } catch {
-    // A container may forbid it.
-  }
 }
 
 /** A job's words may name files to the tools that flash: relative ones are then the job's own, never its ticket. */

@@ -180,14 +180,15 @@ export class FakeControlPlane {
     }
   }
 
-  #plan({ runners }: SyncRequest): SyncResponse {
+  #plan({ runners, no_jobs }: SyncRequest): SyncResponse {
     const reported = new Map(runners.map(({ job_id, state }) => [job_id, state]));
     const start: SyncResponse["start"] = [];
     const lost: SyncResponse["lost"] = [];
     const [cancel, forget, watched]: [number[], number[], number[]] = [[], [], []];
     for (const [id, job] of this.jobs) {
       const runner = reported.get(id);
-      if (job.state === "Scheduled" && !runner) start.push(ticketOf(id, job));
+      if (job.state === "Scheduled" && !runner && no_jobs === undefined)
+        start.push(ticketOf(id, job));
       if (job.state === "Running" && !runner) lost.push({ job_id: id, token: `token-${id}` });
       if (job.state === "Canceling" && runner === "running") cancel.push(id);
       if (runner && job.isWatched) watched.push(id);

@@ -15,6 +15,8 @@ export type Step =
   | { final: true }
   | { die: true }
   | { print: string }
+  /** Takes so many megabytes of memory and keeps them. */
+  | { eat: number }
   /** A process of its own session that would outlive the runner. */
   | { orphan: true }
   /** From now on no SIGTERM is obeyed. */
@@ -32,6 +34,7 @@ export async function runJobDirectory(root: string): Promise<number> {
   const { definition } = JSON.parse(readFileSync(dir.ticket, "utf8")) as { definition: string };
   let lines = 0;
   let isDeaf = false;
+  const eaten: Buffer[] = [];
   const append = (lvl: string, msg: unknown): void => {
     const dt = "2026-03-01T12:00:00.000000+00:00";
     appendFileSync(dir.log, `${JSON.stringify({ dt, lvl, msg })}\n`);
@@ -59,6 +62,7 @@ export async function runJobDirectory(root: string): Promise<number> {
     if ("final" in step) append("results", { definition: "lava", case: "job", result: "pass" });
     if ("die" in step) process.kill(process.pid, "SIGKILL");
     if ("print" in step) process.stderr.write(`${step.print}\n`);
+    if ("eat" in step) eaten.push(Buffer.alloc(step.eat * 1_000_000, 1));
     if ("orphan" in step) spawn("sleep", ["1000"], { detached: true, stdio: "ignore" }).unref();
     if ("deaf" in step) isDeaf = true;
   }

@@ -71,7 +71,7 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
         log,
         upgrader,
         reports: () => supervisor.reports(),
-        noJobs: () => supervisor.noJobs,
+        noJobs: () => supervisor.noJobs(),
         apply: (answer) => supervisor.apply(answer),
         restored: () => supervisor.retryNow(),
         refreshToken: () => {

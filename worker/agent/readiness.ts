@@ -16,7 +16,7 @@ const RUNNER_BYTES = 60_000_000;
 export class Readiness {
   readonly #deps: AgentDeps;
   readonly #jobs: ReadonlyMap<number, JobKeeper>;
-  #reason: string | undefined;
+  #told: string | undefined;
 
   constructor(deps: AgentDeps, jobs: ReadonlyMap<number, JobKeeper>) {
     this.#deps = deps;
@@ -28,18 +28,25 @@ export class Readiness {
     return diskReason(this.#deps) ?? this.#memoryReason();
   }
 
+  /** `reason`, for the control plane. */
+  tell(): string | undefined {
+    const { reason } = this;
+    if (isSame(reason, this.#told)) return reason;
+    const { log } = this.#deps;
+    log(reason === undefined ? "new jobs are taken again" : `no new jobs are taken: ${reason}`);
+    return (this.#told = reason);
+  }
+
   /** Looks again and again until `signal` is aborted. The control plane is told at once of what has changed. */
   async watch(signal: AbortSignal): Promise<void> {
-    const { clock, changed, log } = this.#deps;
+    const { clock, changed } = this.#deps;
+    let isRung = false;
     while (!signal.aborted) {
       this.#boundMemory();
-      const { reason } = this;
-      // Of texts with figures in them only whether there is one is news.
-      if ((reason === undefined) !== (this.#reason === undefined)) {
-        log(reason === undefined ? "new jobs are taken again" : `no new jobs are taken: ${reason}`);
-        changed();
-      }
-      this.#reason = reason;
+      const isNews = !isSame(this.reason, this.#told);
+      // Once: a request that takes long is not to be begun again and again.
+      if (isNews && !isRung) changed();
+      isRung = isNews;
       await clock.sleep(LOOK_MS, signal);
     }
   }
@@ -71,6 +78,10 @@ export class Readiness {
     );
   }
 }
+
+/** Of texts with figures in them only whether there is one is news. */
+const isSame = (one: string | undefined, other: string | undefined): boolean =>
+  (one === undefined) === (other === undefined);
 
 function diskReason({ workDir, limits }: AgentDeps): string | undefined {
   const { bavail, bsize } = statfsSync(workDir);

@@ -45,9 +45,9 @@ export class Supervisor {
     void this.#readiness.watch(signal);
   }
 
-  /** Why no other job can begin here now; undefined when one can. */
-  get noJobs(): string | undefined {
-    return this.#readiness.reason;
+  /** Why no other job can begin here now, for the control plane; undefined when one can. */
+  noJobs(): string | undefined {
+    return this.#readiness.tell();
   }
 
   reports(): RunnerReport[] {
@@ -115,7 +115,7 @@ export class Supervisor {
   #start(ticket: Ticket): void {
     if (this.#keepers.has(ticket.job_id)) return;
     // It is offered again once there is room.
-    if (this.noJobs !== undefined) return;
+    if (this.#readiness.reason !== undefined) return;
     const { device_hostname: device } = ticket;
     if ([...this.#keepers.values()].some((keeper) => keeper.holds(device))) {
       if (!this.#isPutOff) this.#deps.log(`job ${ticket.job_id}: waits until ${device} is free`);

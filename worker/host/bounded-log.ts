@@ -55,7 +55,7 @@ export function boundedLog(spool: Spool, log: string, limits: LogLimits): Bounde
   const whyNot = (record: LogRecord): string | undefined => {
     const isOutput = OUTPUT.has(record.lvl);
     if (isOfJob(record)) return undefined;
-    if (spool.isFull && isOutput) return "the worker's disk is full";
+    if (spool.isFull && record.lvl === "target") return "the worker's disk is full";
     if (bytes > limits.logBytes * (isOutput ? OUTPUT_SHARE : 1)) {
       return `the log of a job may have ${megabytes(limits.logBytes)} (PUMICE_LOG_MB of the worker)`;
     }
