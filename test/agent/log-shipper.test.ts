@@ -337,6 +337,24 @@ describe("how soon a log is shipped", () => {
     await plane.until(() => job.lines.length === 1);
   });
 
+  test("while somebody watches, 50 ms after a quiet second, up to 400 ms while more and more comes", async () => {
+    one.isWatched = true;
+    const waits: number[] = [];
+    for (const quietMs of [0, 0, 0, 0, 0, 1001]) {
+      await isAsleep();
+      clock.advance(quietMs);
+      await isAsleep();
+      appendFileSync(file, `${record("a line")}\n`);
+      one.poke();
+      await clock.until((delays) => delays.some((ms) => ms <= 400));
+      const [wait = NaN] = clock.delays;
+      waits.push(wait);
+      clock.advance(wait);
+      await plane.until(() => job.lines.length === waits.length);
+    }
+    expect(waits).toEqual([50, 100, 200, 400, 400, 50]);
+  });
+
   test("at once when the job ends", async () => {
     await append("a");
     one.end();

@@ -16,6 +16,10 @@ import { LogFiles } from "./log-files.ts";
 
 /** How long new lines may lie about before they are shipped: each chunk is three requests. */
 const WATCHED_PATIENCE_MS = 50;
+/** While somebody watches and more and more comes: what is read goes by too fast for shorter steps. Doubles up to here. */
+const LONGEST_WATCHED_PATIENCE_MS = 400;
+/** After so long without a new line the next one is urgent again. */
+const CALM_MS = 1000;
 /** While nobody watches; doubles with every chunk up to the longest. */
 const FIRST_PATIENCE_MS = 10_000;
 const LONGEST_PATIENCE_MS = 60_000;
@@ -47,6 +51,8 @@ export class LogShipper {
   #isLooking = false;
   #isWatched = false;
   #patienceMs = FIRST_PATIENCE_MS;
+  #watchedPatienceMs = WATCHED_PATIENCE_MS;
+  #shippedAt = -Infinity;
   #isWhole = false;
   #maxRecords = MAX_CHUNK_RECORDS;
   #refusals = 0;
@@ -197,7 +203,8 @@ export class LogShipper {
       }
       this.#isLooking = false;
       since ??= clock.now();
-      const patience = this.#isWatched ? WATCHED_PATIENCE_MS : this.#patienceMs;
+      if (since - this.#shippedAt > CALM_MS) this.#watchedPatienceMs = WATCHED_PATIENCE_MS;
+      const patience = this.#isWatched ? this.#watchedPatienceMs : this.#patienceMs;
       const left = since + patience - clock.now();
       if (left <= 0 || pending >= MAX_TEXT_BYTES) break;
       await this.#growth.wait(clock, Math.min(left, COLLECT_MS));
@@ -217,9 +224,7 @@ export class LogShipper {
       const next = await this.#send(files, chunk, signal);
       this.#position = next === chunk.next.line ? chunk.next : await this.#seek(files, next);
       this.#maxRecords = MAX_CHUNK_RECORDS;
-      if (!this.#isWatched) {
-        this.#patienceMs = Math.min(LONGEST_PATIENCE_MS, this.#patienceMs * 2);
-      }
+      this.#grewPatient();
     } catch (error) {
       const expected = expectedLine(error);
       if (expected !== undefined && expected !== first_line) {
@@ -234,6 +239,16 @@ export class LogShipper {
       }
     }
     this.#worked();
+  }
+
+  /** Each chunk is three requests and a write that the disk must not put off. */
+  #grewPatient(): void {
+    this.#shippedAt = this.#deps.clock.now();
+    if (this.#isWatched) {
+      this.#watchedPatienceMs = Math.min(LONGEST_WATCHED_PATIENCE_MS, this.#watchedPatienceMs * 2);
+    } else {
+      this.#patienceMs = Math.min(LONGEST_PATIENCE_MS, this.#patienceMs * 2);
+    }
   }
 
   /** What the control plane has the disk keeps too: lines are counted from there after a power cut. */
