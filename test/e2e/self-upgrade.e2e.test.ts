@@ -17,7 +17,7 @@ import { cli } from "../support/cli-run.ts";
 import { installedWorker, type InstalledWorker } from "../support/installed-worker.ts";
 import { realLab, until, type RealLab } from "../support/real-lab.ts";
 import { counting, expectWholeLog, isTesting } from "../support/smoke-jobs.ts";
-import { brokenVersion, workerVersion } from "../support/worker-versions.ts";
+import { brokenVersion, workerBuild, workerScript } from "../support/worker-versions.ts";
 
 const signer = aSigner();
 let lab: RealLab;
@@ -57,23 +57,39 @@ function install(version: string, file: string, env: NodeJS.ProcessEnv = {}): vo
   );
 }
 
-/** As scripts/build leaves it, brought by the command line. */
+/** An executable as a release that is signed, brought by the command line. */
 async function release(version: string, file: string): Promise<void> {
   const dir = path.join(files, version);
   mkdirSync(dir);
-  const name = workerFileName("linux-x64");
+  const platform = "linux-x64";
+  const name = workerFileName(platform);
   copyFileSync(file, path.join(dir, name));
   const content = readFileSync(file);
   const sha256 = createHash("sha256").update(content).digest("hex");
-  const platform = "linux-x64";
-  const manifest = JSON.stringify({
-    version,
-    protocol: 1,
-    files: [{ platform, name, bytes: content.length, sha256 }],
-  });
+  const one = { platform, name, bytes: content.length, sha256 };
+  const manifest = JSON.stringify({ version, protocol: 1, files: [one] });
   writeFileSync(path.join(dir, "manifest.json"), manifest);
   writeFileSync(path.join(dir, "manifest.json.sig"), signer.sign(manifest));
+  await add(dir);
+}
+const add = async (dir: string) =>
   expect(await pumice("releases", "add", dir)).toMatchObject({ code: 0 });
+
+/** The ways to make a version, and a release of another one. */
+const FORMS = {
+  script: {
+    old: (version: string) => workerScript(files, version),
+    release: async (version: string) => release(version, await workerScript(files, version)),
+  },
+  "single file": {
+    old: async (version: string) => build(version),
+    release: async (version: string) => add(path.dirname(build(version))),
+  },
+};
+function build(version: string): string {
+  const key = path.join(files, "release.key");
+  writeFileSync(key, signer.privatePem);
+  return workerBuild(path.join(files, `built-${version}`), version, key);
 }
 
 const pumice = (...args: string[]) =>
@@ -95,9 +111,9 @@ describe.skipIf(process.arch !== "x64")("a worker that upgrades itself", () => {
   test.each(["script", "single file"] as const)(
     "(%s) changes its version under a running job, which is adopted and Complete, and keeps the old file meanwhile",
     async (form) => {
-      const old = await workerVersion(files, "1.0.0", form);
-      install("1.0.0", old);
-      await release("1.1.0", await workerVersion(files, "1.1.0", form));
+      const made = FORMS[form];
+      install("1.0.0", await made.old("1.0.0"));
+      await made.release("1.1.0");
       await hasVersion("1.0.0");
       const id = await lab.submit(counting);
       await lab.follow(id, isTesting);
@@ -112,7 +128,7 @@ describe.skipIf(process.arch !== "x64")("a worker that upgrades itself", () => {
         active: true,
         workers: [{ name: "bench", version: "1.1.0", state: "upgraded" }],
       });
-      await release("1.2.0", await workerVersion(files, "1.2.0", form));
+      await made.release("1.2.0");
       await start("1.2.0");
       await hasVersion("1.2.0");
       await until(() => versions().length === 2);
@@ -128,7 +144,7 @@ describe.skipIf(process.arch !== "x64")("a worker that upgrades itself", () => {
   ])(
     "goes back from a version that %s, says so, and the roll-out stops; its job goes on",
     async (_, body, why) => {
-      install("1.0.0", await workerVersion(files, "1.0.0", "script"), {
+      install("1.0.0", await workerScript(files, "1.0.0"), {
         PUMICE_UPGRADE_WATCHDOG_SECONDS: "1",
       });
       await release("2.0.0", brokenVersion(files, "2.0.0", body));
@@ -146,7 +162,7 @@ describe.skipIf(process.arch !== "x64")("a worker that upgrades itself", () => {
       expect((await lab.finished(id)).health).toBe("Complete");
       expectWholeLog(await lab.follow(id), 60);
       // The same roll-out does not come back to it; another version does.
-      await release("2.0.1", await workerVersion(files, "2.0.1", "script"));
+      await release("2.0.1", await workerScript(files, "2.0.1"));
       expect((await pumice("rollout", "next")).out).toContain("goes on");
       expect((await view()).version).toBe("1.0.0");
       await start("2.0.1");
@@ -155,10 +171,10 @@ describe.skipIf(process.arch !== "x64")("a worker that upgrades itself", () => {
   );
 
   test("goes back by itself from a version whose agent runs but is not let in", async () => {
-    install("1.0.0", await workerVersion(files, "1.0.0", "script"), {
+    install("1.0.0", await workerScript(files, "1.0.0"), {
       PUMICE_UPGRADE_CONFIRM_SECONDS: "2",
     });
-    const good = await workerVersion(path.join(files, "good"), "3.0.0", "script");
+    const good = await workerScript(path.join(files, "good"), "3.0.0");
     const token = path.join(lab.dir, "another-token");
     writeFileSync(token, "nonsense\n");
     // Called as `start --url URL --token-file FILE ...`.
