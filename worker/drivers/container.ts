@@ -1,3 +1,6 @@
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import { hasForeignFiles } from "../host/foreign-files.ts";
 import { runCommand, type CommandResult } from "../host/spawn.ts";
 import type { JobContext, RunContext } from "../pipeline/action.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
@@ -88,15 +91,45 @@ export async function runInContainer(
  * Promises that a container which is about to be started is gone when the job ends or the enclosing action
  * is tried again. Set `isGone` when its program has ended by itself.
  */
-export function keepUntilEnd(
-  { job, defer }: RunContext,
-  options: Pick<ContainerOptions, "name" | "globalOptions">,
-): { isGone: boolean } {
+export function keepUntilEnd(context: RunContext, options: ContainerOptions): { isGone: boolean } {
+  const { job, defer } = context;
   const kept = { isGone: false };
   defer(async () => {
     if (!kept.isGone) await removeContainer(job, options);
+    await giveBack(context, options);
   });
   return kept;
+}
+
+/** Gives each folder, with all that is in it, to whom the folder itself belongs. */
+const GIVE_BACK = 'for folder; do chown -R "$(stat -c %u:%g "$folder")" "$folder"; done';
+
+/**
+ * Makes the files that a container wrote into the job's folders the worker's own: a worker that isn't root could not
+ * remove what root wrote there. Done by another container of the same image; fails no job.
+ */
+async function giveBack(
+  { job, log }: RunContext,
+  { image, mounts = [], globalOptions = [] }: ContainerOptions,
+): Promise<void> {
+  const sources: string[] = [];
+  for (const { source, isReadOnly = false } of mounts) {
+    const isOurs = source === job.scratch || source.startsWith(`${job.scratch}${path.sep}`);
+    if (isOurs && !isReadOnly && (await hasForeignFiles(source))) sources.push(source);
+  }
+  if (sources.length === 0) return;
+  const folders = sources.map((source, index) => ({ source, target: `/give-back/${index}` }));
+  const options = {
+    image,
+    globalOptions,
+    name: `pumice-give-back-${job.jobId}-${randomBytes(4).toString("hex")}`,
+    network: "none",
+    mounts: folders,
+    options: ["--user=0:0", "--entrypoint=/bin/sh"],
+  };
+  const command = ["-c", GIVE_BACK, "give-back", ...folders.map(({ target }) => target)];
+  const { status, output } = await runCommand(containerArgv(job, options, command));
+  if (status !== 0) log.warning(`files in ${sources.join(", ")} stay root's: ${output.trim()}`);
 }
 
 /** Ends a container at once and removes it; one that isn't there is well. @throws JobFailure Infrastructure. */
