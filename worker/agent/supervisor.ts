@@ -105,11 +105,17 @@ export class Supervisor {
     this.#withoutTicket.clear();
   }
 
-  /** What is mounted there is not ours to empty. */
+  /** What is mounted there is not ours to empty; nor what a container of a killed job wrote as root. */
   #discard(folder: string): void {
     const [mount] = mountsIn(folder);
-    if (mount === undefined) rmSync(folder, { recursive: true, force: true });
-    else this.#deps.log(`${mount} is still mounted, so ${folder} stays: unmount it by hand`);
+    if (mount !== undefined) {
+      return this.#deps.log(`${mount} is still mounted, so ${folder} stays: unmount it by hand`);
+    }
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      this.#deps.log(`${folder} stays: ${(error as Error).message}; remove it by hand`);
+    }
   }
 
   #start(ticket: Ticket): void {
