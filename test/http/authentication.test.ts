@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { aSigner } from "../support/a-release.ts";
 import { aDeviceConfiguration, aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
@@ -101,6 +102,19 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
     200,
     { protocol: 1, version: "1", runners: [], wait_seconds: 0 },
   ],
+  ["PUT", "/workers/bench/pin", ["admin"], 404, { version: "9.9.9" }],
+  ["DELETE", "/workers/bench/pin", ["admin"], 200],
+  ["PUT", "/release-keys", ["admin"], 200, { pem: aSigner().publicPem }],
+  ["GET", "/release-keys", people, 200],
+  ["DELETE", "/release-keys/none", ["admin"], 404],
+  ["GET", "/releases", people, 200],
+  ["PUT", "/releases/none", ["admin"], 400, { manifest: "", signature: "", files: [] }],
+  ["GET", "/releases/none", people, 404],
+  ["DELETE", "/releases/none", ["admin"], 404],
+  ["GET", "/rollout", people, 200],
+  ["POST", "/rollout", ["admin"], 404, { version: "9.9.9" }],
+  ["POST", "/rollout/next", ["admin"], 404],
+  ["POST", "/rollout/stop", ["admin"], 404],
   ["GET", "/tokens", people, 200],
   ["POST", "/tokens", ["admin"], 201, { subject: "bob" }],
   ["DELETE", "/tokens/none", people, 404],
