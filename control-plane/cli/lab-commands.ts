@@ -69,6 +69,17 @@ export const labCommands: readonly Command[] = [
     },
   },
   {
+    usage: "devices release HOSTNAME",
+    about: "take a device from a job whose worker doesn't come back",
+    run: async (context) => {
+      const [hostname = ""] = argumentsOf(context, "HOSTNAME");
+      const where = `/devices/${encodeURIComponent(hostname)}/release`;
+      const device = await context.client().json<DeviceView>("POST", where);
+      context.terminal.say(`${hostname} is ${device.state}, its health is ${device.health}`);
+      return 0;
+    },
+  },
+  {
     usage: "devices remove HOSTNAME",
     about: "remove a device",
     run: (context) => remove(context, "devices", "HOSTNAME"),

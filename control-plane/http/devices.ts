@@ -10,6 +10,7 @@ import {
   setDeviceHealth,
 } from "../domain/devices.ts";
 import { requireAdmin } from "../domain/principal.ts";
+import { releaseDevice } from "../domain/release-device.ts";
 import { parse, readJson } from "./read-body.ts";
 import { pageQuery, routes } from "./route.ts";
 
@@ -37,6 +38,9 @@ export function deviceRoutes(deps: Deps) {
     const request = await readJson(c.req.raw, healthRequest);
     return c.json(await setDeviceHealth(deps, principal, c.req.param("hostname"), request));
   });
+  app.post("/devices/:hostname/release", async (c) =>
+    c.json(await releaseDevice(deps, c.var.principal, c.req.param("hostname"))),
+  );
   app.delete("/devices/:hostname", async (c) => {
     await removeDevice(deps, c.var.principal, c.req.param("hostname"));
     return c.body(null, 204);
