@@ -47,7 +47,11 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 function worker(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   const env = { PATH: process.env["PATH"], HOME: path.join(dir, "home") };
-  return spawnSync(process.execPath, [program.file, ...args], { encoding: "utf8", env });
+  const command = [process.execPath, program.file, ...args];
+  return spawnSync("sh", ["-c", 'umask 077; exec "$@"', "sh", ...command], {
+    encoding: "utf8",
+    env,
+  });
 }
 const install = (...args: string[]) =>
   worker("install", "--root", root, "--file", file, "--init", "systemd", ...args);
@@ -73,6 +77,7 @@ describe.skipIf(process.getuid?.() !== 0)("installing into an image", () => {
     const [own, roots] = [`${uid}:${gid}`, "0:0"];
     expect(of("var/lib/pumice-worker")).toEqual([0o700, own]);
     expect(of("etc/pumice-worker")).toEqual([0o700, own]);
+    expect(of("var/lib")).toEqual([0o755, roots]);
     expect(of(LIB)).toEqual([0o755, own]);
     expect(of(`${LIB}/versions/${VERSION}/pumice-worker`)).toEqual([0o755, roots]);
     expect(of(`${LIB}/launch`)).toEqual([0o755, roots]);

@@ -42,6 +42,8 @@ export async function install(args: string[]): Promise<number> {
     return say(leftOver(installation));
   }
   const file = programFile(values.file);
+  // The folders above ours are for everybody to pass, whatever root's mask is.
+  process.umask(0o022);
   runSteps(
     installSteps(installation, { file, version: versionOf(file) }),
     isDry,

@@ -49,7 +49,8 @@ export function folderStep(folder: string, mode: number, owner: Owner): Step {
       (lstatSync(folder).mode & 0o777) === mode &&
       isOf(folder, owner()),
     run() {
-      mkdirSync(folder, { recursive: true, mode });
+      mkdirSync(path.dirname(folder), { recursive: true });
+      if (!existsSync(folder)) mkdirSync(folder, mode);
       const fd = openSync(
         folder,
         constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
