@@ -16,6 +16,7 @@ import {
 } from "../domain/jobs.ts";
 import type { Principal } from "../domain/principal.ts";
 import { listResults } from "../domain/results.ts";
+import { findRollout } from "../domain/rollout-record.ts";
 import { listWorkers } from "../domain/workers.ts";
 import { openPrincipal } from "../http/open-principal.ts";
 import { parse, readText } from "../http/read-body.ts";
@@ -206,9 +207,9 @@ function labPages(app: Hono<Env>, deps: Deps): void {
     const { workers, next_cursor } = await listWorkers(deps, c.var.principal, {
       cursor: c.req.query("cursor"),
     });
-    return c.html(
-      <WorkersPage view={await viewOf(deps, c)} workers={workers} nextCursor={next_cursor} />,
-    );
+    const rollout = (await findRollout(deps))?.data;
+    const page = { view: await viewOf(deps, c), workers, rollout, nextCursor: next_cursor };
+    return c.html(<WorkersPage {...page} />);
   });
 }
 

@@ -1,5 +1,6 @@
 import type { WorkerView } from "#protocol/api.ts";
 import { upgradeText, workerNotices } from "#protocol/upgrade-text.ts";
+import type { RolloutRecord } from "../domain/rollout-record.ts";
 import { Page } from "./page.tsx";
 import { Status } from "./status.tsx";
 import { Ago } from "./time.tsx";
@@ -8,15 +9,17 @@ import type { View } from "./view.ts";
 interface WorkersProps {
   view: View;
   workers: WorkerView[];
+  rollout?: RolloutRecord | undefined;
   nextCursor?: string | undefined;
 }
 
 /** `/workers`: every worker, when it was last heard of, and its devices. */
-export function WorkersPage({ view, workers, nextCursor }: WorkersProps) {
+export function WorkersPage({ view, workers, rollout, nextCursor }: WorkersProps) {
   return (
     <Page view={view} title="Workers" section="/workers" script="list-page.js">
       <h1>Workers</h1>
       <div id="live">
+        {rollout && <p>{rolloutSentence(rollout)}</p>}
         {workers.length === 0 ? (
           <div class="nothing">
             <p>This lab has no workers yet. An administrator adds one from a shell:</p>
@@ -35,6 +38,12 @@ export function WorkersPage({ view, workers, nextCursor }: WorkersProps) {
       </div>
     </Page>
   );
+}
+
+function rolloutSentence({ version, stage, first, active, reason }: RolloutRecord): string {
+  const reach = { one: `worker ${first}`, "10%": "10 % of the workers", all: "all workers" }[stage];
+  if (active) return `Version ${version} is being rolled out to ${reach}.`;
+  return `The roll-out of version ${version} to ${reach} is stopped: ${reason ?? ""}`;
 }
 
 const WorkersTable = ({ workers, now }: { workers: WorkerView[]; now: number }) => (
