@@ -31,6 +31,8 @@ export async function buildWithNode(
     await copyFile(node, file);
     await chmod(file, 0o755);
     await runProgram(["arm-linux-gnueabihf-strip", name], { cwd: work });
+    // Node.js names this library and uses nothing of it; a small Debian has not got it.
+    await runProgram(["patchelf", "--remove-needed", "libatomic.so.1", name], { cwd: work });
     const api = path.join(await npmPackage("postject"), "dist/api.js");
     const injector = path.join(import.meta.dirname, "inject-blob.ts");
     await runProgram([process.execPath, injector, api, name, "blob"], { cwd: work });

@@ -42,7 +42,8 @@ const EMULATORS: Partial<Record<Platform, string>> = {
   ...(process.arch === "arm64"
     ? {}
     : { "linux-arm64": "qemu-aarch64-static -L /usr/aarch64-linux-gnu" }),
-  "linux-armv7": "qemu-arm-static -L /usr/arm-linux-gnueabihf",
+  // Each function it uses must be in the libraries that it names.
+  "linux-armv7": "qemu-arm-static -E LD_BIND_NOW=1 -L /usr/arm-linux-gnueabihf",
 };
 
 /** With nothing in its environment and in a folder where nobody can write. */
