@@ -236,6 +236,42 @@ describe.skipIf(process.getuid?.() !== 0)("installing into an image", () => {
   });
 });
 
+const AS_NOBODY = ["--reuid", "65534", "--regid", "65534", "--clear-groups", process.execPath];
+/** Not where this runtime is in a folder of root's. */
+const isNobodyAble = spawnSync("setpriv", [...AS_NOBODY, "--version"]).status === 0;
+
+test.skipIf(!isNobodyAble)(
+  "whoever is not root gets a service of their own, and hears what it can't do",
+  () => {
+    const home = path.join(dir, "home");
+    mkdirSync(home);
+    chownSync(home, 65534, 65534);
+    for (const folder of [dir, path.dirname(program.file)]) chmodSync(folder, 0o755);
+    const run = (...args: string[]) =>
+      spawnSync("setpriv", [...AS_NOBODY, program.file, "install", ...args], {
+        encoding: "utf8",
+        env: { PATH: process.env["PATH"], HOME: home, USER: "nobody" },
+      });
+    const { status, stdout, stderr } = run("--file", file, "--init", "systemd");
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain("sudo loginctl enable-linger nobody");
+    const unit = readFileSync(
+      path.join(home, ".config/systemd/user/pumice-worker.service"),
+      "utf8",
+    );
+    expect(unit).toContain(`ExecStart=${home}/.local/lib/pumice-worker/launch\n`);
+    expect(unit).toContain(`ConditionPathExists=${home}/.config/pumice-worker/worker.env\n`);
+    expect(unit).not.toMatch(/^User=|^ProtectSystem=/m);
+    const wants = ".config/systemd/user/default.target.wants/pumice-worker.service";
+    expect(readFileSync(path.join(home, wants), "utf8")).toBe(unit);
+    const launch = path.join(home, ".local/lib/pumice-worker/launch");
+    expect(spawnSync("sh", [launch], { encoding: "utf8" }).stdout).toBe("one\n");
+    expect(run("--uninstall").status).toBe(0);
+    expect(existsSync(path.join(home, ".local/lib/pumice-worker"))).toBe(false);
+    expect(run("--user", "lab", "--file", file)).toMatchObject({ status: 2 });
+  },
+);
+
 describe("without systemd", () => {
   test.each(["openrc", "runit"])("a script for %s is printed that sh can read", (init) => {
     const { stdout, status } = worker("install", "--init", init, "--root", root, "--print");

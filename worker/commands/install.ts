@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { homedir, userInfo } from "node:os";
+import { homedir } from "node:os";
 import path from "node:path";
 import * as v from "valibot";
 import { versionSchema } from "#protocol/release.ts";
@@ -167,7 +167,7 @@ function whatNext(installation: Installation): string[] {
 
 /** What a user's own service can't have, and who can mend it. */
 function ownLacks(): string[] {
-  const { username } = userInfo();
+  const username = process.env["USER"] || String(process.getuid?.());
   const groups = missingGroups("", username);
   return [
     ...(groups.length === 0
