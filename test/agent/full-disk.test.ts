@@ -60,7 +60,7 @@ async function submit(): Promise<number> {
 }
 
 const begin = (env: Record<string, string>): void =>
-  void (agent = bench.startProcess(wire.url, process.execPath, env));
+  void (agent = bench.startProcess(wire.url, undefined, env));
 
 /** What the log says, a text for each of its records; until a line that matches, or the end. */
 async function follow(id: number, until = /(?!)/): Promise<string[]> {

@@ -27,7 +27,7 @@ describe("a worker that may take no more than some memory", () => {
   test("ends the job whose runner takes too much, as the lab's fault; the agent and the other job go on", async () => {
     const good = plane.submit(1, [{ log: 3 }, { wait: "on" }, { log: 3 }]);
     const bad = plane.submit(2, [{ log: 3 }, { wait: "eat" }, { eat: 400 }, { wait: "never" }]);
-    const agent = bench.startProcess(plane.url, process.execPath, { PUMICE_MAX_RSS: "350" });
+    const agent = bench.startProcess(plane.url, undefined, { PUMICE_MAX_RSS: "350" });
     await plane.until(() => good.lines.length === 3 && bad.lines.length === 3);
     bench.go(2, "eat");
     await plane.finished(2);
@@ -44,7 +44,7 @@ describe("a worker that may take no more than some memory", () => {
   test("takes no more jobs at a time than it has memory for, and the others afterwards", async () => {
     const ids = [1, 2, 3];
     for (const id of ids) plane.submit(id, [{ log: 1 }, { wait: "on" }]);
-    bench.startProcess(plane.url, process.execPath, { PUMICE_MAX_RSS: "170" });
+    bench.startProcess(plane.url, undefined, { PUMICE_MAX_RSS: "170" });
     await plane.until(() => plane.syncs.some((sync) => sync.no_jobs !== undefined));
     const told = plane.syncs.find((sync) => sync.no_jobs !== undefined);
     expect(told?.no_jobs).toMatch(/170 MB of memory .* by --max-rss .* are enough for 2 at a time/);

@@ -57,10 +57,10 @@ export class AgentBench {
     return handle;
   }
 
-  /** The program itself as a process of its own, to be killed. */
+  /** The program itself as a process of its own, to be killed. `PUMICE_TEST_RUNTIME` names another runtime for it. */
   startProcess(
     url: string,
-    runtime = process.execPath,
+    runtime = process.env["PUMICE_TEST_RUNTIME"] ?? process.execPath,
     env: Readonly<Record<string, string>> = {},
   ): ChildProcess {
     const args = ["start", "--url", url, "--token-file", this.tokenFile, "--work-dir"];
