@@ -76,7 +76,7 @@ const TYPES: Readonly<Record<RunKind, string>> = {
 /** Of a DUT that is alive, a run never takes this long. */
 const ALIVE_SECONDS = 180;
 /** Of one that falls silent, or boots again: a shell comes to that place in this time, a guest in three times that; more noise, more time. */
-const SILENT_SECONDS = 20;
+const SILENT_SECONDS = 40;
 
 /** The kind of a seed's run: seven of ten are plain. */
 export function kindOf(seed: number): RunKind {

@@ -4,7 +4,8 @@
  *
  * - `j_sum TEXT` leaves the text's sum in `j_sum` (`journalSum` of journal-lines.ts is the other end).
  * - `j_claim` leaves a number that nobody else has in `j_n`: whose file can be made, once. The place to look from is
- *   a number of always nine digits, written over: no reader ever finds a part of it.
+ *   a number of always nine digits, written over: no reader ever finds a part of it. Files of the last two or three thousand
+ *   numbers stay, as nobody is so late as to claim an older one: a long suite must not fill a small file system with files.
  * - `j_enter` puts `j_text` into the journal and leaves its tail in `j_tail`; without a journal, or where none can be
  *   kept, nothing.
  * - `j_obey LINE` does what the runner's line asks for: 0 when it says that all up to `j_n` is there (or the journal is
@@ -33,7 +34,17 @@ j_claim() {
     j_n=$((j_n + 1))
   done
   set +C
+  case $j_n in *000) j_tidy ;; esac
   echo $((j_n + 100000001)) 1<>"$LAVA_JOURNAL/next"
+}
+j_tidy() {
+  [ "$j_n" -ge 3000 ] || return 0
+  j_i=$((j_n - 2999)) j_old=
+  while [ "$j_i" -le $((j_n - 2000)) ]; do
+    j_old="$j_old $j_i"
+    j_i=$((j_i + 1))
+  done
+  (cd "$LAVA_JOURNAL" && rm -f $j_old)
 }
 j_enter() {
   j_tail=

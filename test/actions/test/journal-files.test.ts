@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -39,5 +39,25 @@ test.skipIf(lacksForShells()).each(DUT_SHELLS)(
     expect(said.at(-1)).toBe("over");
     expect(said[1]).toMatch(/^<LAVA_JOURNAL HOLDS> ~417\.0\./);
     expect(said.length).toBeLessThan(10);
+  },
+);
+
+test.skipIf(lacksForShells()).each(DUT_SHELLS)(
+  "of a long suite's journal %s keeps no more than the last three thousand claims",
+  (name) => {
+    const journal = path.join(folder, "journal-417");
+    mkdirSync(journal);
+    for (let n = 1; n < 3000; n++) writeFileSync(path.join(journal, String(n)), "");
+    writeFileSync(path.join(journal, "next"), "100002999\n");
+    const [shell = "", ...argv] = argvOf(name);
+    const script = `set -e\n${signal}\nfor n in 1 2 3; do signal "<LAVA_SIGNAL_X $n>"; done`;
+    const env = { ...process.env, LAVA_JOURNAL: journal };
+    const said = execFileSync(shell, [...argv, "-c", script], { env, encoding: "utf8" });
+    expect(said.match(/~417\.\d+/g)).toEqual(["~417.3000", "~417.3001", "~417.3002"]);
+    const claims = readdirSync(journal).filter((file) => /^\d+$/.test(file));
+    expect(claims.map(Number).toSorted((one, other) => one - other)).toEqual(
+      Array.from({ length: 2002 }, (_, at) => at + 1001),
+    );
+    expect(readFileSync(path.join(journal, "next"), "utf8")).toBe("100003003\n");
   },
 );
