@@ -185,6 +185,24 @@ describe("an upgrade", () => {
     expect(one.isRestarted()).toBe(true);
   });
 
+  test.each([
+    ["before the version was on trial", [() => rmSync(layout.trial)]],
+    ["before the link was changed", []],
+  ])("that a power cut met %s is made again", async (_, undo) => {
+    const offer = offerOf(releaseOf("9.0.0"));
+    await upgrade(offer);
+    for (const step of undo) step();
+    rmSync(layout.current);
+    symlinkSync(layout.fileOf(VERSION), layout.current);
+    const next = agent();
+    expect(next.state()).toBeUndefined();
+    await upgrade(offer, next);
+    expect(next.isRestarted()).toBe(true);
+    expect(currentVersion()).toBe("9.0.0");
+    expect(text(layout.trial)).toBe("9.0.0\n0\n");
+    expect(readlinkSync(layout.previous)).toBe(layout.fileOf(VERSION));
+  });
+
   test("goes on where a cut connection left it, also in the next start", async () => {
     const release = releaseOf("9.0.0");
     const offer = offerOf(release);
@@ -377,6 +395,7 @@ describe("a version on trial", () => {
     install("0.0.1");
     install("0.0.2");
     mkdirSync(path.join(layout.dir, "versions/0.0.3.new"));
+    mkdirSync(path.join(layout.dir, "incoming"));
     const clock = new ManualClock();
     const one = agent(clock);
     one.upgrader.answered(undefined);
@@ -388,6 +407,7 @@ describe("a version on trial", () => {
     expect(readdirSync(path.join(layout.dir, "versions")).toSorted()).toEqual(
       ["0.0.3.new", OLD, VERSION].toSorted(),
     );
+    expect(existsSync(path.join(layout.dir, "incoming"))).toBe(false);
     expect(one.log).toEqual([`upgraded to ${VERSION}`, "removed versions 0.0.1, 0.0.2"]);
   });
 

@@ -1,4 +1,4 @@
-import { statfsSync } from "node:fs";
+import { rmSync, statfsSync } from "node:fs";
 import path from "node:path";
 import { compareVersions } from "#protocol/compare-versions.ts";
 import { verifyManifest } from "#protocol/release-signature.ts";
@@ -106,7 +106,7 @@ export class Upgrader {
 
   /** A sync was answered, with this offer or none. */
   answered(offer: UpgradeOffer | undefined): void {
-    if (!this.#hasSynced) this.#first();
+    if (!this.#hasSynced) this.#first(offer);
     this.#needsLink = false;
     if (!offer || offer.version === VERSION || offer.id === this.#settled?.id) {
       return this.#drop(offer);
@@ -123,7 +123,7 @@ export class Upgrader {
   }
 
   /** The first answer since we were started. */
-  #first(): void {
+  #first(offer: UpgradeOffer | undefined): void {
     this.#hasSynced = true;
     const { layout, log } = this.#deps;
     if (!layout) return;
@@ -136,6 +136,7 @@ export class Upgrader {
       this.#settle(layout, undefined);
     }
     this.#isFreshlyBack = false;
+    if (!offer) rmSync(incoming(layout), { recursive: true, force: true });
     const removed = prune(layout);
     if (removed.length > 0) log(`removed versions ${removed.join(", ")}`);
   }
@@ -195,7 +196,7 @@ export class Upgrader {
     const packed = await downloadRelease({
       http,
       clock,
-      folder: path.join(layout.dir, "incoming"),
+      folder: incoming(layout),
       url: offer.url,
       bytes: offer.bytes,
       sha256: offer.sha256,
@@ -281,6 +282,8 @@ export class Upgrader {
   }
 }
 
+/** Where a download is until it is whole and unpacked. */
+const incoming = (layout: Layout): string => path.join(layout.dir, "incoming");
 const stateFile = (layout: Layout): string => path.join(layout.dir, "upgrade.json");
 
 const reportOf = ({ id, version }: UpgradeOffer): Pick<UpgradeReport, "id" | "version"> => ({
