@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type http from "node:http";
 import https from "node:https";
@@ -5,9 +6,10 @@ import type { AddressInfo } from "node:net";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { lookAtControlPlane } from "../../worker/doctor/control-plane.ts";
 import { makeAuthority, type Authority, type ServerCertificate } from "../support/certificates.ts";
+import { workerProgram } from "../support/worker-program.ts";
 import { startWebProxy } from "../support/web-proxy.ts";
 
 let authority: Authority;
@@ -118,4 +120,45 @@ test("the way through a proxy is looked at as requests go", async () => {
     });
   expect((await through("jo:secret")).states).toEqual(all);
   expect((await through("jo:wrong")).text("tls")).toMatch(/refuses user jo/);
+});
+
+describe("the program sees the same", () => {
+  let program: Awaited<ReturnType<typeof workerProgram>>;
+  beforeAll(async () => {
+    program = await workerProgram();
+  });
+  afterAll(() => program.remove());
+
+  const npm = path.resolve(import.meta.dirname, "../../node_modules");
+  test.each([
+    ["Node.js 20", path.join(npm, "node20-linux-x64/bin/node")],
+    ["Node.js 24", process.execPath],
+    ["Bun", path.join(npm, "@oven/bun-linux-x64/bin/bun")],
+  ])("under %s", async (_, runtime) => {
+    const soon = new Date(Date.now() + 5 * 24 * 3600_000)
+      .toISOString()
+      .replace(/\D/g, "")
+      .slice(0, 14);
+    const port = await serve(authority.issue(["DNS:localhost"], { to: `${soon}Z` }), -3600_000);
+    writeFileSync(path.join(folder, "token"), "token", { mode: 0o644 });
+    const settings = path.join(folder, "worker.env");
+    const lines = [`PUMICE_URL=https://localhost:${port}`, "PUMICE_TOKEN_FILE=token"];
+    writeFileSync(
+      settings,
+      [...lines, `PUMICE_CA_FILE=${authority.file}`, "PUMICE_X=1"].join("\n"),
+    );
+    const args = ["doctor", "--json", "--settings", settings, "--work-dir", folder];
+    const child = spawn(runtime, [program.file, ...args], {
+      env: { PATH: process.env["PATH"] },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+    const [code] = (await once(child, "close")) as [number];
+    const { findings } = JSON.parse(said) as { findings: { state: string; what: string }[] };
+    const states = findings.map(({ state, what }) => `${state} ${what}`);
+    const way = ["note settings", "ok proxy", "ok name", "note tls", "ok server", "wrong clock"];
+    expect(states.slice(0, 9)).toEqual([...way, "note token", "note agent", "ok work folder"]);
+    expect(code).toBe(1);
+  });
 });
