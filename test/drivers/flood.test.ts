@@ -4,6 +4,8 @@ import { expect, test } from "vitest";
 import { Console } from "../../worker/console/console.ts";
 import { readConnectionCommand } from "../../worker/drivers/connection-command.ts";
 import { openTransport } from "../../worker/drivers/open-transport.ts";
+import { processTransport } from "../../worker/drivers/process-transport.ts";
+import { ptyTransport } from "../../worker/drivers/pty-transport.ts";
 import { openSpool } from "../../worker/host/spool.ts";
 import { startLineServer } from "../support/line-server.ts";
 
@@ -55,3 +57,25 @@ test.each(["telnet", "tcp"])(
     await server.close();
   },
 );
+
+test.each([
+  ["a process", processTransport],
+  ["a pseudo-terminal", ptyTransport],
+])("a program on %s that never stops talking takes no memory", async (_, open) => {
+  const words = `yes '${"a line of a program that never stops talking".repeat(4)}' | head -c ${TOTAL_BYTES}; echo; echo the end`;
+  const spool = openSpool("/dev/null");
+  let chars = 0;
+  const before = usedMiB();
+  const console = new Console(await open(["sh", "-c", words]), {
+    log: (level, text) => {
+      spool.append(JSON.stringify({ level, text }));
+      return (chars += text.length);
+    },
+  });
+  const { signal } = new AbortController();
+  await console.expect({ end: /the end\r?\n/g }, { timeoutSeconds: 50, signal });
+  expect(chars).toBeGreaterThan(TOTAL_BYTES * 0.98);
+  expect(usedMiB() - before).toBeLessThan(24);
+  await console.close();
+  await spool.close();
+});
