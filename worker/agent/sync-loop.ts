@@ -145,8 +145,10 @@ export class SyncLoop {
     const message = isRefusal(error)
       ? `the control plane refuses this worker's token; put a valid one into its file, running jobs go on: ${reason}`
       : `the control plane does not answer, trying on: ${reason}`;
-    if (message !== this.#lastError) log(message);
-    this.#lastError = message;
+    // What this machine's clock says is another thing each time.
+    const kind = message.replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, "");
+    if (kind !== this.#lastError) log(message);
+    this.#lastError = kind;
   }
 }
 

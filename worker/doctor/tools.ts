@@ -1,7 +1,8 @@
 import { accessSync, constants } from "node:fs";
+import { userInfo } from "node:os";
 import { requireTool } from "../host/tool.ts";
 import { bootParameters, methodsOf, type CheckedDevice } from "./checked-device.ts";
-import { missing, note, ok, type Finding } from "./finding.ts";
+import { missing, note, ok, wrong, type Finding } from "./finding.ts";
 
 interface Tool {
   readonly name: string;
@@ -71,7 +72,8 @@ export function toolFindings(devices: readonly CheckedDevice[] | undefined): Fin
     const users = devices.filter((device) => methods?.some((name) => methodsOf(device).has(name)));
     return methods && users.length === 0 ? [] : [finding(tool, users)];
   });
-  return [...findings, ...qemuFindings(devices)];
+  const needsDocker = devices.some((device) => methodsOf(device).has("docker"));
+  return [...findings, ...(needsDocker ? dockerFindings() : []), ...qemuFindings(devices)];
 }
 
 const QEMU: Tool = {
@@ -87,6 +89,25 @@ function finding(tool: Tool, users: readonly CheckedDevice[]): Finding {
   if (found !== undefined) return ok(found, forWhom);
   const tell = isBasic || users.length > 0 ? missing : note;
   return tell(name, `not found, for ${forWhom}: install ${debian}`);
+}
+
+/** podman needs no server, and so no leave. */
+function dockerFindings(): Finding[] {
+  const what = "docker's socket";
+  const socket = "/var/run/docker.sock";
+  if (!isThere("docker") || process.env["DOCKER_HOST"]) return [];
+  try {
+    accessSync(socket, constants.R_OK | constants.W_OK);
+    return [ok(what, socket)];
+  } catch (error) {
+    const { username } = userInfo();
+    const mayNot = (error as NodeJS.ErrnoException).code === "EACCES";
+    return [
+      mayNot
+        ? wrong(what, `user ${username} may not use ${socket}: usermod -aG docker ${username}`)
+        : note(what, `${socket} isn't there: is docker running? podman needs none`),
+    ];
+  }
 }
 
 /** Guests: each device names its own emulator; without KVM they are some ten times slower. */

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import net, { type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface, type Interface } from "node:readline";
@@ -248,6 +248,47 @@ describe.each(runtimes)("under %s", (_, runtime) => {
     expect(all).not.toMatch(/hunter2|secret/);
   });
 
+  test("what is no proxy, or breaks off, is told as that", async () => {
+    const odd = async (said: string): Promise<string | undefined> => {
+      const server = net.createServer((socket) => {
+        socket.on("error", () => {});
+        socket.once("data", () => socket.end(said));
+      });
+      await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+      const { port } = server.address() as AddressInfo;
+      const answer = await ask("https://lab.test", { HTTPS_PROXY: `127.0.0.1:${port}` });
+      await new Promise<unknown>((resolve) => server.close(resolve));
+      return answer.error;
+    };
+    expect(await odd("SSH-2.0-OpenSSH\r\n\r\n")).toMatch(/is no HTTP proxy/);
+    expect(await odd("")).toMatch(/closed the connection without an answer/);
+    expect(await odd("HTTP/1.1 200 OK\r\nX: 1\r\n")).toMatch(/closed the connection/);
+    expect(await odd(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(70_000)}`)).toMatch(/doesn't end/);
+    // It lets us through, but there is no server behind it.
+    expect(await odd("HTTP/1.1 200 OK\r\n\r\n")).toMatch(/lab\.test/);
+  });
+
+  test("a user in a URL is the server's, also by a proxy", async () => {
+    const { port, asked } = await serve();
+    const through = await proxy();
+    const basic = `Basic ${Buffer.from("me:s@crt").toString("base64")}`;
+    const base = `http://me:s%40crt@lab.test:${port}`;
+    expect(await ask(base, { HTTP_PROXY: `127.0.0.1:${through.port}` })).toEqual(hello);
+    expect(asked).toEqual([`GET /x ${basic}`]);
+  });
+
+  test("an authority that is put into its file counts from the next connection on", async () => {
+    const { port } = await serve(good);
+    const file = path.join(folder, "late.pem");
+    const other = makeAuthority();
+    copyFileSync(other.file, file);
+    other.remove();
+    const late = { PUMICE_CA_FILE: file };
+    expect((await ask(`https://localhost:${port}`, late)).error).toMatch(/authority/);
+    copyFileSync(authority.file, file);
+    expect(await ask(`https://localhost:${port}`, late)).toEqual(hello);
+  });
+
   test("NO_PROXY goes straight", async () => {
     const { port } = await serve(good, { host: "::1" });
     const env = { HTTPS_PROXY: `127.0.0.1:${await freePort()}`, PUMICE_CA_FILE: authority.file };
@@ -269,7 +310,6 @@ describe.each(runtimes)("under %s", (_, runtime) => {
     const silent = await serve(undefined, { answer: () => {} });
     const frozen = await ask(`http://127.0.0.1:${silent.port}`, {}, { timeoutMs: 100 });
     expect(frozen.error).toMatch(/no answer within 0.1 s/);
-    const net = await import("node:net");
     const mute = net.createServer(() => {});
     await new Promise<void>((resolve) => void mute.listen(0, "127.0.0.1", resolve));
     const { port } = mute.address() as AddressInfo;

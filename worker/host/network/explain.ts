@@ -6,6 +6,10 @@ const UNKNOWN_AUTHORITY = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
+/** Whether a certificate was refused for want of an authority that vouches for it. */
+export const isUnknownAuthority = (error: unknown): boolean =>
+  UNKNOWN_AUTHORITY.has((error as { code?: string }).code ?? "");
+
 /**
  * What a connection's failure means and what to do about it, where its code alone wouldn't tell; undefined for any other.
  * `now` is this machine's clock: a certificate is judged by it, so it is said.
@@ -23,7 +27,7 @@ export function meaningOf(
   if (code === "CERT_HAS_EXPIRED") {
     return `the certificate of ${host} has expired: ${clock}. If that is right, the server needs a new one`;
   }
-  if (UNKNOWN_AUTHORITY.has(code)) {
+  if (isUnknownAuthority(error)) {
     return `the certificate of ${host} is from an authority that this machine doesn't know (${code}): name a file with that authority's certificate in PUMICE_CA_FILE, or pin the server by "pumice-worker enrol"`;
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {

@@ -3,9 +3,9 @@ import http from "node:http";
 import https from "node:https";
 import net from "node:net";
 import tls from "node:tls";
-import { meaningOf } from "./explain.ts";
-import { hostOf, portOf, proxyFor, type Proxy } from "./proxy.ts";
-import { parsePins, pinOf, secureContext } from "./trust.ts";
+import { isUnknownAuthority, meaningOf } from "./explain.ts";
+import { decoded, hostOf, portOf, proxyFor, type Proxy } from "./proxy.ts";
+import { forgetAuthorities, parsePins, pinOf, secureContext } from "./trust.ts";
 import { openTunnel, refusal } from "./tunnel.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -102,7 +102,9 @@ function byProxy(
     ...(proxy.authorization ? { "proxy-authorization": proxy.authorization } : {}),
   };
   const path = `${url.origin}${url.pathname}${url.search}`;
-  const at = { host: hostOf(proxy.url), port: portOf(proxy.url), path, headers, agent };
+  const login =
+    url.username === "" ? {} : { auth: `${decoded(url.username)}:${decoded(url.password)}` };
+  const at = { host: hostOf(proxy.url), port: portOf(proxy.url), path, headers, agent, ...login };
   const { request } = proxy.url.protocol === "https:" ? https : http;
   return request({ ...options, ...at });
 }
@@ -188,6 +190,8 @@ async function openSecure(wanted: Opening): Promise<tls.TLSSocket> {
         cause: error,
       });
     }
+    // A file of authorities may have been mended meanwhile.
+    if (isUnknownAuthority(error)) forgetAuthorities();
     const meaning = meaningOf(error, host);
     throw meaning === undefined ? error : new Error(meaning, { cause: error });
   } finally {

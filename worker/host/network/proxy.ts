@@ -64,8 +64,8 @@ function parseProxy(text: string, setting: string): Proxy {
   };
 }
 
-/** As it stands when a `%` in it begins no escape. */
-function decoded(text: string): string {
+/** A part of a URL without its escapes, as it stands when a `%` in it begins no escape. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -65,6 +65,11 @@ export function secureContext(env: Environment): tls.SecureContext {
   return kept.context;
 }
 
+/** Files of authorities are read again for the next connection. */
+export function forgetAuthorities(): void {
+  kept = undefined;
+}
+
 /** SHA-256 of a certificate's public key (SPKI), base64: what a pin is. */
 export const pinOf = (certificate: X509Certificate): string =>
   createHash("sha256")
