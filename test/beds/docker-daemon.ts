@@ -61,14 +61,19 @@ export DOCKER_HOST=${socket} DOCKER_CONFIG=${config}
 exec ${program} "$@"
 `;
 
-async function startDaemon(folder: string, socket: string): Promise<() => Promise<void>> {
+/** Starts the daemon; what it returns ends it. `vfs` runs on any file system; it copies every layer whole. */
+export async function startDaemon(
+  folder: string,
+  socket: string,
+  storage: "vfs" | "overlay2" = "vfs",
+): Promise<() => Promise<void>> {
   const log = path.join(folder, "dockerd.log");
   const file = openSync(log, "w");
   const folders = ["data-root", "exec-root"].map((name) => `--${name}=${path.join(folder, name)}`);
   const daemon = spawn(
     programPath("dockerd"),
     [
-      ...["--storage-driver=vfs", "--iptables=false", "--ip-masq=false", "--bridge=none"],
+      ...[`--storage-driver=${storage}`, "--iptables=false", "--ip-masq=false", "--bridge=none"],
       ...[...folders, `--pidfile=${path.join(folder, "dockerd.pid")}`, `--host=${socket}`],
     ],
     // A group of its own: a person's Ctrl-C is for the bed, which then ends it.
