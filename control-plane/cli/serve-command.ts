@@ -16,7 +16,7 @@ export const serveCommand: Command = {
   help: [
     "--data DIR          where it keeps everything; made when it is new",
     "--listen HOST:PORT  default 127.0.0.1:8400; port 0 takes a free one",
-    "--retention-days N  forget jobs, with logs and results, N days after their end; default: keep all",
+    "--retention-days N  forget jobs, with logs and results, N days after their end; default: 0, keep all",
     "--tls-cert FILE     serve https://: the certificate, PEM, with those between it and its authority",
     "--tls-key FILE      its key, PEM; both are read again when they are renewed",
     "Each may be set in the environment instead: PUMICE_DATA, PUMICE_LISTEN, PUMICE_RETENTION_DAYS, PUMICE_TLS_CERT ...",
@@ -55,7 +55,7 @@ function tlsOf(context: Context): { cert: string; key: string } | undefined {
 }
 
 function daysOf(text: string | undefined): number {
-  if (text === undefined) return 0;
+  if (text === undefined || text === "0") return 0;
   if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
   throw new UsageError(`--retention-days: expected a number of days such as 90, not ${text}`);
 }
