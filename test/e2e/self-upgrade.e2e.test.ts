@@ -1,20 +1,29 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   copyFileSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { WorkerView } from "#protocol/api.ts";
 import type { RolloutView } from "#protocol/release-api.ts";
 import { workerFileName } from "#protocol/release.ts";
 import { aSigner } from "../support/a-release.ts";
 import { cli } from "../support/cli-run.ts";
-import { installedWorker, type InstalledWorker } from "../support/installed-worker.ts";
+import {
+  installedWorker,
+  startInstalled,
+  type InstalledWorker,
+} from "../support/installed-worker.ts";
 import { realLab, until, type RealLab } from "../support/real-lab.ts";
 import { counting, expectWholeLog, isTesting } from "../support/smoke-jobs.ts";
 import { brokenVersion, workerBuild, workerScript } from "../support/worker-versions.ts";
@@ -86,10 +95,17 @@ const FORMS = {
     release: async (version: string) => add(path.dirname(build(version))),
   },
 };
+const built = new Map<string, string>();
+const buildDir = mkdtempSync(path.join(tmpdir(), "pumice-builds-"));
+afterAll(() => rmSync(buildDir, { recursive: true, force: true }));
 function build(version: string): string {
-  const key = path.join(files, "release.key");
+  const there = built.get(version);
+  if (there !== undefined) return there;
+  const key = path.join(buildDir, "release.key");
   writeFileSync(key, signer.privatePem);
-  return workerBuild(path.join(files, `built-${version}`), version, key);
+  const made = workerBuild(path.join(buildDir, version), version, key);
+  built.set(version, made);
+  return made;
 }
 
 const pumice = (...args: string[]) =>
@@ -186,4 +202,49 @@ describe.skipIf(process.arch !== "x64")("a worker that upgrades itself", () => {
     expect((await view()).upgrade?.reason).toMatch(/within 2 s: .*401/);
     expect((await view()).version).toBe("1.0.0");
   });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "goes from install and enrol to the next version as a user of its own, who is not root",
+    async () => {
+      const image = path.join(lab.dir, "image");
+      const at = (name: string) => path.join(image, name);
+      mkdirSync(at("etc"), { recursive: true });
+      writeFileSync(at("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
+      writeFileSync(at("etc/group"), "root:x:0:\n");
+      const file = build("1.0.0");
+      const run = (...args: string[]) =>
+        execFileSync(file, args, {
+          encoding: "utf8",
+          env: { PATH: process.env["PATH"], PUMICE_SETTINGS: at("etc/pumice-worker/worker.env") },
+        });
+      run("install", "--root", image, "--init", "systemd");
+      const { out } = await pumice("workers", "enrol", "board", "--add");
+      const code = /board:\S+/.exec(out)?.[0] ?? "";
+      run("enrol", lab.url, code);
+      const [, , uid, gid] = /^pumice-worker:.*$/m
+        .exec(readFileSync(at("etc/passwd"), "utf8"))![0]
+        .split(":");
+      // Of a test's folder nobody else sees anything.
+      chmodSync(lab.dir, 0o755);
+      const dir = realpathSync(at("usr/local/lib/pumice-worker"));
+      worker = startInstalled(dir, [], {
+        env: {
+          PUMICE_SETTINGS: at("etc/pumice-worker/worker.env"),
+          PUMICE_WORK_DIR: at("var/lib/pumice-worker"),
+        },
+        uid: Number(uid),
+        gid: Number(gid),
+      });
+      const board = () => lab.api<WorkerView>("GET", "/workers/board");
+      await until(async () => (await board()).platform === "linux-x64");
+      await add(path.dirname(build("1.1.0")));
+      for (const version of ["1.1.0", "1.2.0"]) {
+        if (version === "1.2.0") await add(path.dirname(build(version)));
+        expect((await pumice("rollout", "start", version, "--worker", "board")).said).toBe("");
+        await until(async () => (await board()).version === version);
+      }
+      await until(() => versions().length === 2);
+      expect(versions()).toEqual(["1.1.0", "1.2.0"]);
+    },
+  );
 });

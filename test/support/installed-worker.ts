@@ -31,6 +31,16 @@ export function installedWorker(
   copyFileSync(file, target);
   symlinkSync(layout.fileOf(version), layout.current);
   writeFileSync(layout.launch, LAUNCHER, { mode: 0o755 });
+  return startInstalled(dir, args, { env });
+}
+
+/** What is installed in this folder, started as a service manager does. */
+export function startInstalled(
+  dir: string,
+  args: readonly string[],
+  { env, ...user }: { env: NodeJS.ProcessEnv; uid?: number; gid?: number },
+): InstalledWorker {
+  const layout = layoutOf(dir);
   const log: string[] = [];
   let isClosed = false;
   let child: ChildProcess | undefined;
@@ -39,6 +49,7 @@ export function installedWorker(
   function start(): void {
     const one = spawn(layout.launch, args, {
       env: { ...process.env, ...env },
+      ...user,
       stdio: ["ignore", "ignore", "pipe"],
     });
     child = one;

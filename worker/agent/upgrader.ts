@@ -127,18 +127,23 @@ export class Upgrader {
     this.#hasSynced = true;
     const { layout, log } = this.#deps;
     if (!layout) return;
-    if (versionOnTrial(layout) === VERSION) {
-      confirm(layout);
-      log(`upgraded to ${VERSION}`);
-    }
     if (this.#isFreshlyBack && this.#wasAway && this.#settled?.reason?.includes(SILENCE)) {
       log(`the control plane was away: ${this.#settled.version} may be tried again`);
       this.#settle(layout, undefined);
     }
     this.#isFreshlyBack = false;
-    if (!offer) rmSync(incoming(layout), { recursive: true, force: true });
-    const removed = prune(layout);
-    if (removed.length > 0) log(`removed versions ${removed.join(", ")}`);
+    try {
+      if (versionOnTrial(layout) === VERSION) {
+        confirm(layout);
+        log(`upgraded to ${VERSION}`);
+      }
+      if (!offer) rmSync(incoming(layout), { recursive: true, force: true });
+      const removed = prune(layout);
+      if (removed.length > 0) log(`removed versions ${removed.join(", ")}`);
+    } catch (error) {
+      // Whatever is wrong with this folder, jobs go on.
+      log(`${layout.dir}: ${(error as Error).message}`);
+    }
   }
 
   #drop(offer: UpgradeOffer | undefined): void {
@@ -253,7 +258,7 @@ export class Upgrader {
   }
 
   #readPast(layout: Layout): void {
-    const past = readJsonFile(stateFile(layout)) as Partial<UpgradeReport> | undefined;
+    const past = readState(layout);
     const back = readRolledBack(layout);
     if (back && back.version !== VERSION) {
       const { version, why } = back;
@@ -285,6 +290,14 @@ export class Upgrader {
 /** Where a download is until it is whole and unpacked. */
 const incoming = (layout: Layout): string => path.join(layout.dir, "incoming");
 const stateFile = (layout: Layout): string => path.join(layout.dir, "upgrade.json");
+
+function readState(layout: Layout): Partial<UpgradeReport> | undefined {
+  try {
+    return readJsonFile(stateFile(layout)) as Partial<UpgradeReport> | undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 const reportOf = ({ id, version }: UpgradeOffer): Pick<UpgradeReport, "id" | "version"> => ({
   id,
