@@ -26,6 +26,7 @@ const OWN_SIGNALS = new Set([
   "SIGSYS",
   "SIGTRAP",
 ]);
+const NO_ROOM = /\b(?:ENOSPC|EDQUOT)\b|no space left on device/i;
 const OUT_OF_MEMORY = /out of memory|cannot allocate memory/i;
 
 /**
@@ -48,6 +49,7 @@ export function explainDeath(death: Death): Ending {
       ? ` with exit code ${exitCode}`
       : "";
   const said = printed ? `; it printed:\n${printed}` : "";
+  if (NO_ROOM.test(printed)) return lab(`the worker's disk is full${said}`);
   if (OUT_OF_MEMORY.test(printed)) return lab(`the runner ran out of memory${said}`);
   const message = `the runner ended${how} without a result`;
   const isKilled = signal ? !OWN_SIGNALS.has(signal) : typeof exitCode !== "number" && !printed;

@@ -48,7 +48,7 @@ export class JobFailure extends Error {
     if (error instanceof JobFailure) return error;
     const message = error instanceof Error ? error.message : String(error);
     if (FULL.has((error as NodeJS.ErrnoException | undefined)?.code ?? "")) {
-      const full = `the worker's disk is full: ${message}`;
+      const full = `the worker's disk is full: ${message}; free space in its work folder, or give it a larger disk`;
       return new JobFailure("Infrastructure", full, { cause: error });
     }
     return new JobFailure("Bug", message, { cause: error });
