@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
@@ -16,7 +16,7 @@ export async function addRelease(context: Context): Promise<number> {
   const [dir = ""] = argumentsOf(context, "DIR");
   const { terminal, signal } = context;
   const manifest = readNamedFile(path.join(dir, "manifest.json"));
-  const signature = readNamedFile(path.join(dir, "manifest.json.sig")).trim();
+  const signature = readSignature(path.join(dir, "manifest.json.sig"));
   const { version, files } = read(manifest, dir);
   const client = context.client();
   const packed = new Map<string, Buffer>();
@@ -47,6 +47,11 @@ export async function addRelease(context: Context): Promise<number> {
   const names = release.files.map(({ platform }) => platform).join(", ");
   terminal.say(`Release ${version} is there for ${names}; next: pumice rollout start ${version}`);
   return 0;
+}
+
+function readSignature(file: string): string {
+  if (existsSync(file)) return readNamedFile(file).trim();
+  throw new UsageError(`${file} is not there: "scripts/build --key FILE" signs a release`);
 }
 
 function read(manifest: string, dir: string): Manifest {

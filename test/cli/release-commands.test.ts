@@ -93,6 +93,8 @@ test("a file that is not the manifest's is found out before anything is sent", a
   expect((await pumice("releases", "keygen", path.join(dir, "key"))).said).toContain(
     "is there already",
   );
+  rmSync(path.join(dir, "manifest.json.sig"));
+  expect((await pumice("releases", "add", dir)).said).toContain("signs a release");
 });
 
 test("a worker is pinned and unpinned; what somebody should do about it is said", async () => {
