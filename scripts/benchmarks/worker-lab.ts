@@ -32,14 +32,14 @@ export async function workerLab(subject: Subject, devices: number): Promise<Real
     await lab.api("PUT", `/devices/dut-0${n}`, {
       device_type: "talker",
       worker: "bench",
-      configuration: configuration(script),
+      configuration: configuration(`sh ${script}`),
     });
   }
   return lab;
 }
 
-/** A job in which one line is typed to the DUT. */
-export const typingJob = (line: string): string => `job_name: bench
+/** A job in which one line is typed to the DUT, and the end of the answer awaited. */
+export const typingJob = (line: string, end = "dut# "): string => `job_name: bench
 device_type: talker
 visibility: public
 timeouts: {job: {minutes: 15}, action: {minutes: 10}, connection: {minutes: 5}}
@@ -48,7 +48,7 @@ actions:
 - test:
     interactive:
     - name: talker
-      prompts: ['dut# ']
+      prompts: ['${end}']
       script:
       - command: ${line}
         name: typed
@@ -65,9 +65,10 @@ export async function runnerOf(lab: RealLab, id: number): Promise<number> {
   }
 }
 
-const configuration = (script: string): string => `commands:
+/** Of a device that has a console, and nothing else. */
+export const configuration = (connect: string): string => `commands:
   connections:
-    uart0: {connect: sh ${script}, tags: [primary]}
+    uart0: {connect: '${connect}', tags: [primary]}
 actions:
   deploy: {methods: {image: null}}
   boot: {connections: {serial: null}, methods: {minimal: null}}

@@ -12,6 +12,7 @@ import {
   type Idle,
   type Size,
 } from "./worker-figures.ts";
+import { serialOf, type SerialLoad } from "./worker-serial.ts";
 import { FILES, onNode, singleFile, type FileName, type Subject } from "./worker-subject.ts";
 import { judge, table } from "./worker-report.ts";
 
@@ -33,6 +34,7 @@ export interface WorkerFigures {
   readonly start: { warm_ms: Spread; cold_ms: Spread; cpu_ms: Spread };
   readonly idle: Idle;
   readonly jobs: Readonly<Record<"1" | "3", Busy>>;
+  readonly serial: SerialLoad;
   readonly console: Flood;
 }
 type Spread = ReturnType<typeof summary>;
@@ -97,6 +99,8 @@ async function measured(subject: Subject, isQuick: boolean): Promise<WorkerFigur
   const flood = await floodOf(subject, isQuick ? 20_000 : 300_000);
   say("jobs");
   const jobs = { 1: await busyOf(subject, 1), 3: await busyOf(subject, 3) };
+  say("a serial line");
+  const serial = await serialOf(subject, isQuick ? 5 : 20);
   say("idle");
   const idle = await idleOf(subject, isQuick ? 10 : 110);
   return {
@@ -105,6 +109,7 @@ async function measured(subject: Subject, isQuick: boolean): Promise<WorkerFigur
     start: { warm_ms: summary(warm_ms), cold_ms: summary(cold_ms), cpu_ms: summary(cpu_ms) },
     idle,
     jobs,
+    serial,
     console: flood,
   };
 }

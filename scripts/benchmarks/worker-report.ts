@@ -46,7 +46,7 @@ export function table(report: {
   const { machine, load, workers, targets } = report;
   const names = Object.keys(workers);
   const row = (name: string, cells: readonly string[]): string =>
-    name.padEnd(46) + cells.map((cell) => cell.padStart(24)).join("");
+    name.padEnd(52) + cells.map((cell) => cell.padStart(24)).join("");
   const rows = ROWS.map(([name, of, needsOwn]) =>
     row(
       name,
@@ -95,6 +95,11 @@ const ROWS: [string, (figures: WorkerFigures) => string, boolean][] = [
   [
     "a DUT that says 20 lines a second: CPU %",
     ({ jobs: j }) => three(j["1"].cpu_percent, j["3"].cpu_percent / 3),
+    true,
+  ],
+  [
+    "115200 baud without a pause: runner / agent, CPU %",
+    ({ serial: s }) => three(s.runner_cpu_percent, s.agent_cpu_percent),
     true,
   ],
   ["console to control plane, lines/s", ({ console: c }) => three(c.lines_per_second), true],
