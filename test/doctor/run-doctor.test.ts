@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { deviceFindings } from "../../worker/doctor/devices.ts";
 import type { Finding } from "../../worker/doctor/finding.ts";
 import { runDoctor } from "../../worker/doctor/run-doctor.ts";
 import { lockWorkDir } from "../../worker/host/work-dir-lock.ts";
@@ -195,6 +196,19 @@ describe("doctor with a control plane", () => {
     lock.release();
     expect((await diagnose()).finding("agent")?.state).toBe("note");
   });
+});
+
+test("what a job has now is not touched", async () => {
+  const line = await startLineServer(() => {});
+  const commands = { connect: `telnet localhost ${line.port}`, power_on: "sh -c true" };
+  const device = { hostname: "busy", device_type: "x", configuration: { commands } };
+  const findings = await deviceFindings([{ ...device, is_busy: true }]);
+  expect(line.sockets).toHaveLength(0);
+  expect(findings.map(({ text }) => text)).toEqual([
+    "a job has it now: its connections are not touched",
+    "power_on: sh",
+  ]);
+  await line.close();
 });
 
 test("without a control plane it looks at this machine: a line each, 1 when something is missing, 2 for settings it can't read", async () => {

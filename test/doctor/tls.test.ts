@@ -102,6 +102,12 @@ test("a pin is enough, and another key is told", async () => {
   expect(changed.text("tls")).toMatch(/another key/);
 });
 
+test("a pin without TLS is a mistake", async () => {
+  const { pin } = authority.issue(["DNS:localhost"]);
+  const plain = await look("http://127.0.0.1:1", { PUMICE_PIN: pin });
+  expect(plain.states.at(-1)).toBe("wrong tls");
+});
+
 test("a clock that differs from the server's is told with both", async () => {
   const port = await serve(authority.issue(["DNS:localhost"]), 3600_000);
   const { states, text } = await look(`https://localhost:${port}`, trusting());

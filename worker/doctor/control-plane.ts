@@ -63,7 +63,17 @@ async function wayFindings(url: URL, env: NodeJS.ProcessEnv): Promise<Finding[]>
   const name = await nameFinding(proxy ? hostOf(proxy.url) : hostOf(url));
   findings.push(name);
   if (isBad(name)) return findings;
-  return url.protocol === "https:" ? [...findings, await tlsFinding(url, env)] : findings;
+  return [
+    ...findings,
+    ...(url.protocol === "https:" ? [await tlsFinding(url, env)] : plainFinding(url, env)),
+  ];
+}
+
+function plainFinding(url: URL, env: NodeJS.ProcessEnv): Finding[] {
+  if (env["PUMICE_PIN"])
+    return [wrong("tls", "PUMICE_PIN is of no use with http://: is it https://?")];
+  const isHere = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(hostOf(url));
+  return isHere ? [] : [note("tls", "http://: the token and the logs can be read on the way")];
 }
 
 function proxyFinding(url: URL, proxy: Proxy | undefined, env: NodeJS.ProcessEnv): Finding {
