@@ -152,6 +152,9 @@ const takesNewJobs = ({ state, no_jobs }: WorkerRecord): boolean =>
 /** Before it is noted, so that it is not lost with us in between. */
 async function stopForRollback(deps: Deps, name: string, { upgrade }: SyncRequest): Promise<void> {
   if (upgrade?.state !== "rolled_back") return;
+  // Once: whoever goes on with the roll-out all the same knows of this worker.
+  const known = (await getWorkerItem(deps, name)).data.upgrade;
+  if (known?.state === "rolled_back" && known.id === upgrade.id) return;
   const { stopFailedRollout } = await import("./rollout.ts");
   await stopFailedRollout(deps, name, upgrade.id, upgrade.reason ?? "it gave no reason");
 }

@@ -259,6 +259,10 @@ describe("a roll-out", () => {
       reason: "worker bench went back to its old version: it did not sync",
     });
     expect((await ask(other)).upgrade).toBeUndefined();
+    // Who goes on all the same is not stopped by the same worker again.
+    await post("next");
+    await ask(bench, told({ state: "rolled_back", reason: "it did not sync" }, begun.id));
+    expect((await ask(other)).upgrade?.version).toBe("2.0.0");
     const { rollout: next } = await start({ version: "2.0.0", worker: "other" });
     expect(next.id).not.toBe(begun.id);
     await ask(bench, told({ state: "rolled_back", reason: "it did not sync" }, begun.id));
