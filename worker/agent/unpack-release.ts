@@ -85,6 +85,8 @@ async function tryIt(file: string, version: string, signal: AbortSignal): Promis
     said = `exit code ${status}, ${JSON.stringify(output.trim().slice(-500))}`;
   } catch (error) {
     signal.throwIfAborted();
+    // Of this moment, not of the file: a process that is just being forked still has it open, or there is no room for one.
+    if (/\b(ETXTBSY|EAGAIN|ENOMEM|EMFILE|ENFILE)\b/.test((error as Error).message)) throw error;
     said = late.aborted ? `nothing within ${CHECK_MS / 1000} s` : (error as Error).message;
   }
   throw new UpgradeRefused(`the new file does not run here; "--version" gave: ${said}`);
