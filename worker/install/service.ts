@@ -104,7 +104,7 @@ exec chpst -u "${user}" "${launch}"
 
 /** What runs this machine's services, as far as it can be seen. */
 export function initSystemOf(root: string): InitSystem | undefined {
-  const has = (file: string): boolean => existsSync(path.join(root, file));
+  const has = (file: string): boolean => existsSync(path.join(root || "/", file));
   if (has("run/systemd/system")) return "systemd";
   if (has("sbin/openrc-run") || has("usr/sbin/openrc-run")) return "openrc";
   if (has("etc/runit") || has("etc/sv")) return "runit";
