@@ -159,7 +159,7 @@ describe("doctor with a control plane", () => {
       "phone",
       { power_on: ["pdu-tool on 1"], power_off: "nowhere-tool off 1" },
       {
-        deploy: { "no-such": null, fastboot: {} },
+        deploy: { "no-such": null, fastboot: {}, uuu: {} },
       },
     );
     await addDevice(
@@ -175,6 +175,8 @@ describe("doctor with a control plane", () => {
       what: "fastboot",
       text: "not found, for deploy and boot: fastboot (phone): install fastboot",
     });
+    // As device types have it for nearly every board.
+    expect(finding("uuu")?.state).toBe("note");
     expect(finding("qemu-system-riscv64-none")?.text).toMatch(
       /not found, for boot: qemu \(guest\)/,
     );

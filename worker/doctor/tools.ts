@@ -12,6 +12,8 @@ interface Tool {
   readonly isBasic?: boolean;
   /** Devices with one of these methods need it. */
   readonly methods?: readonly string[];
+  /** Device types list its methods for nearly every board: that one of them needs it is not said by that. */
+  readonly isMaybe?: boolean;
   /** Other programs that do as well. */
   readonly or?: readonly string[];
 }
@@ -29,6 +31,7 @@ const TOOLS: readonly Tool[] = [
     package: "openssh-client",
     use: "deploy and boot: ssh",
     methods: ["ssh"],
+    isMaybe: true,
   },
   {
     name: "fastboot",
@@ -36,7 +39,13 @@ const TOOLS: readonly Tool[] = [
     use: "deploy and boot: fastboot",
     methods: ["fastboot"],
   },
-  { name: "nbd-server", package: "nbd-server", use: "deploy: nbd", methods: ["nbd"] },
+  {
+    name: "nbd-server",
+    package: "nbd-server",
+    use: "deploy: nbd",
+    methods: ["nbd"],
+    isMaybe: true,
+  },
   { name: "mount.nfs", package: "nfs-common", use: "persistent_nfs with an overlay" },
   {
     name: "mkimage",
@@ -56,11 +65,11 @@ const TOOLS: readonly Tool[] = [
 
 /** Known of certain devices only: not worth a line where there is none of them. */
 const RARE_TOOLS: readonly Tool[] = [
-  { name: "dfu-util", package: "dfu-util", use: "boot: dfu", methods: ["dfu"] },
+  { name: "dfu-util", package: "dfu-util", use: "boot: dfu", methods: ["dfu"], isMaybe: true },
   { name: "pyocd", package: "python3-pyocd", use: "boot: pyocd", methods: ["pyocd"] },
   { name: "openocd", package: "openocd", use: "boot: openocd", methods: ["openocd"] },
   { name: "JLinkExe", package: "SEGGER's J-Link software", use: "boot: jlink", methods: ["jlink"] },
-  { name: "uuu", package: "uuu", use: "deploy and boot: uuu", methods: ["uuu"] },
+  { name: "uuu", package: "uuu", use: "deploy and boot: uuu", methods: ["uuu"], isMaybe: true },
   { name: "qdl", package: "qdl", use: "deploy and boot: qdl", methods: ["qdl"] },
 ];
 
@@ -83,11 +92,11 @@ const QEMU: Tool = {
 };
 
 function finding(tool: Tool, users: readonly CheckedDevice[]): Finding {
-  const { name, package: debian, use, isBasic = false, or = [] } = tool;
+  const { name, package: debian, use, isBasic = false, isMaybe = false, or = [] } = tool;
   const found = [name, ...or].find(isThere);
   const forWhom = users.length === 0 ? use : `${use} (${namesOf(users)})`;
   if (found !== undefined) return ok(found, forWhom);
-  const tell = isBasic || users.length > 0 ? missing : note;
+  const tell = isBasic || (users.length > 0 && !isMaybe) ? missing : note;
   return tell(name, `not found, for ${forWhom}: install ${debian}`);
 }
 
