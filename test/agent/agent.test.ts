@@ -100,6 +100,25 @@ describe("an agent", () => {
     for (const id of ids) expect(messages(await plane.finished(id))).toEqual(whole(10));
   });
 
+  test("begins no job on a device that another one still has", async () => {
+    const first = submit(1, { log: 1 }, { wait: "on" });
+    const agent = bench.start(plane.url);
+    await plane.until(() => first.lines.length === 1);
+    const second = submit(2, { log: 1 });
+    second.device = "qemu-01";
+    await until(() => agent.log.includes("job 2: waits until qemu-01 is free"));
+    bench.go(1, "on");
+    await plane.finished(1);
+    expect(messages(await plane.finished(2))).toEqual(whole(1));
+    const lines = agent.log.filter((line) => /^job [12]: (its runner|starting)/.test(line));
+    expect(lines).toEqual([
+      "job 1: starting on qemu-01",
+      "job 1: its runner has ended",
+      "job 2: starting on qemu-01",
+      "job 2: its runner has ended",
+    ]);
+  });
+
   test("ships at once what somebody watches", async () => {
     const job = submit(1, { wait: "on" }, { log: 1 }, { wait: "off" });
     bench.start(plane.url, impatientClock());

@@ -15,7 +15,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { LogPage, WorkerView } from "#protocol/api.ts";
 import { jobDirectory } from "../../worker/host/job-directory.ts";
 import { sizeOfLog } from "../../worker/host/log-segments.ts";
-import { AgentBench } from "../support/agent-bench.ts";
+import { AgentBench, kill } from "../support/agent-bench.ts";
 import { cutWire, type CutWire } from "../support/cut-wire.ts";
 import { listeningLab } from "../support/listening-lab.ts";
 import { until } from "../support/real-lab.ts";
@@ -135,6 +135,21 @@ describe.runIf(process.getuid?.() === 0)("a worker whose disk is full", () => {
     rmSync(ballast);
     await follow(next, /the board is on/);
     expect((await lab.api<WorkerView>("/workers/bench")).notice).toBeUndefined();
+  });
+
+  test("switches the device of a killed runner off all the same, and tells the end when there is room", async () => {
+    await addDevice("echo the board is on; while :; do read -r line; done");
+    begin({ PUMICE_MIN_FREE_MB: "1" });
+    const id = await submit();
+    await follow(id, /the board is on/);
+    fill();
+    await kill(agent);
+    for (const pid of bench.processesOf(id)) process.kill(pid, "SIGKILL");
+    begin({ PUMICE_MIN_FREE_MB: "1" });
+    await finished(id);
+    expect(await lab.job(id)).toMatchObject({ error_type: "Infrastructure" });
+    expect(await follow(id)).toContain(">> the plug is off");
+    expect(readFileSync(path.join(bench.dir, "switched"), "utf8")).toBe("off\n");
   });
 
   test("is not given a job from the start, and says why that waits", async () => {

@@ -31,6 +31,8 @@ export interface FakeJob {
   readonly results: LogCommitRequest["results"];
   finish?: FinishRequest;
   isWatched: boolean;
+  /** Its own when not given. */
+  device?: string;
 }
 
 /**
@@ -243,13 +245,13 @@ function readPath(pathname: string): [what: string, jobId: number] {
   return ["sync", 0];
 }
 
-function ticketOf(id: number, { definition }: FakeJob): SyncResponse["start"][number] {
+function ticketOf(id: number, { definition, device }: FakeJob): SyncResponse["start"][number] {
   return {
     job_id: id,
     token: `token-${id}`,
     definition,
     device: "",
-    device_hostname: `qemu-0${id}`,
+    device_hostname: device ?? `qemu-0${id}`,
     device_type: "qemu",
     dispatcher: "",
     env_dut: "",

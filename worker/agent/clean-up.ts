@@ -17,7 +17,7 @@ export async function cleanUpAfter(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const [command, ...args] = cleanUpCommand(dir.root);
-  const output = openSync(dir.output, "a", 0o600);
+  const output = openOutput(dir.output);
   try {
     const child = spawn(command, args, {
       detached: true,
@@ -38,7 +38,16 @@ export async function cleanUpAfter(
     over.abort();
     return problem;
   } finally {
-    closeSync(output);
+    if (output !== "ignore") closeSync(output);
+  }
+}
+
+/** What it prints is for us only: a disk without room for it must not keep the device on. */
+function openOutput(file: string): number | "ignore" {
+  try {
+    return openSync(file, "a", 0o600);
+  } catch {
+    return "ignore";
   }
 }
 

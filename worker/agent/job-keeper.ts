@@ -1,4 +1,4 @@
-import { watch, type FSWatcher } from "node:fs";
+import { rmSync, watch, type FSWatcher } from "node:fs";
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { RunnerReport } from "#protocol/worker-api.ts";
@@ -163,6 +163,7 @@ export class JobKeeper {
     const { dir, id, device } = this.#job;
     await this.#runner.sweep();
     let problem: string | undefined;
+    rmSync(dir.reserve, { force: true });
     // The last thing that a runner does before its result is to say its end.
     const isOver = cutHalfRecord(dir);
     if (!isOver && !this.isUnclaimed) {

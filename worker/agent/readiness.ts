@@ -84,8 +84,13 @@ const isSame = (one: string | undefined, other: string | undefined): boolean =>
   (one === undefined) === (other === undefined);
 
 function diskReason({ workDir, limits }: AgentDeps): string | undefined {
-  const { bavail, bsize } = statfsSync(workDir);
-  const free = bavail * bsize;
+  let free: number;
+  try {
+    const { bavail, bsize } = statfsSync(workDir);
+    free = bavail * bsize;
+  } catch (error) {
+    return `its work folder is out of reach: ${(error as Error).message}`;
+  }
   if (free >= limits.minFreeBytes) return undefined;
   return `disk full at ${workDir}: ${megabytes(free)} are free there, a job begins with ${megabytes(limits.minFreeBytes)} (PUMICE_MIN_FREE_MB): free space or give it a larger disk`;
 }
