@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HttpClient, HttpError } from "../../worker/host/http-client.ts";
+import { makeAuthority } from "../support/certificates.ts";
 
 let server: Server;
 let answer: RequestListener;
@@ -77,6 +79,27 @@ describe("a request", () => {
     expect(await client.request(get)).toEqual({});
     client.close();
   });
+});
+
+test("without settings of its own a client goes straight, and trusts whom this process trusts", async () => {
+  const authority = makeAuthority();
+  const secure = createSecureServer(authority.issue(["DNS:localhost"]), (_, response) => {
+    response.end('"hello"');
+  });
+  secure.listen(0, "127.0.0.1");
+  await once(secure, "listening");
+  vi.stubEnv("PUMICE_CA_FILE", authority.file);
+  vi.stubEnv("HTTPS_PROXY", "http://proxy.invalid:3128");
+  const client = new HttpClient(`https://localhost:${(secure.address() as AddressInfo).port}`);
+  expect(await client.request(get)).toBe("hello");
+  client.close();
+  vi.stubEnv("HTTP_PROXY", origin);
+  const elsewhere = new HttpClient("http://switch.invalid");
+  expect((await failure(elsewhere.request(get))).message).toMatch(/ENOTFOUND|EAI_AGAIN/);
+  vi.unstubAllEnvs();
+  secure.closeAllConnections();
+  secure.close();
+  authority.remove();
 });
 
 describe("a failure", () => {

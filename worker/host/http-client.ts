@@ -1,5 +1,6 @@
 import type http from "node:http";
 import { openNetwork, type Network, type NetworkOptions } from "./network/network.ts";
+import { authoritySettings } from "./network/trust.ts";
 
 /** An answer that isn't a success, or (status 0) none at all. `message` names the request and the reason. */
 export class HttpError extends Error {
@@ -49,7 +50,7 @@ export interface HttpRequest {
 }
 
 export interface HttpClientOptions {
-  /** Proxies, authorities and the pin for the base; without it requests go straight (a switch in the lab's network). */
+  /** Proxies, authorities and the pin for the base; without it requests go straight (a switch in the lab's network), and this process's authorities count. */
   readonly env?: NetworkOptions["env"];
   /** Told what each answer of the base says the time is (its `Date`), milliseconds since 1970, whole seconds. */
   readonly onServerTime?: (ms: number) => void;
@@ -62,7 +63,10 @@ export class HttpClient {
   readonly #onServerTime: HttpClientOptions["onServerTime"];
 
   /** Throws when the URL is not http or https, or the pin is none. A path in it is kept as a prefix. */
-  constructor(baseUrl: string, { env = {}, onServerTime }: HttpClientOptions = {}) {
+  constructor(
+    baseUrl: string,
+    { env = authoritySettings(process.env), onServerTime }: HttpClientOptions = {},
+  ) {
     this.#base = new URL(baseUrl);
     if (this.#base.protocol !== "http:" && this.#base.protocol !== "https:") {
       throw new Error(`${baseUrl}: expected a URL that begins with http:// or https://`);

@@ -51,13 +51,18 @@ function readPem(file: string): Authorities | undefined {
   }
 }
 
+const SETTINGS = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PUMICE_CA_FILE"] as const;
+
+/** Of an environment what names authorities: for who asks without a proxy and a pin. */
+export const authoritySettings = (env: Environment): Environment =>
+  Object.fromEntries(SETTINGS.map((name) => [name, env[name]]));
+
 /** Made once for a set of settings: it takes milliseconds and a megabyte or two. */
 let kept: { key: string; context: tls.SecureContext } | undefined;
 
 /** The authorities as `tls.connect` wants them. Throws as `authorities` does. */
 export function secureContext(env: Environment): tls.SecureContext {
-  const names = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PUMICE_CA_FILE"];
-  const key = JSON.stringify(names.map((name) => env[name]));
+  const key = JSON.stringify(SETTINGS.map((name) => env[name]));
   if (kept?.key !== key) {
     const ca = authorities(env).map(({ pem }) => pem);
     kept = { key, context: tls.createSecureContext({ ca }) };
