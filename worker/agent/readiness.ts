@@ -17,6 +17,7 @@ export class Readiness {
   readonly #deps: AgentDeps;
   readonly #jobs: ReadonlyMap<number, JobKeeper>;
   #told: string | undefined;
+  #isRung = false;
 
   constructor(deps: AgentDeps, jobs: ReadonlyMap<number, JobKeeper>) {
     this.#deps = deps;
@@ -31,6 +32,7 @@ export class Readiness {
   /** `reason`, for the control plane. */
   tell(): string | undefined {
     const { reason } = this;
+    this.#isRung = false;
     if (isSame(reason, this.#told)) return reason;
     const { log } = this.#deps;
     log(reason === undefined ? "new jobs are taken again" : `no new jobs are taken: ${reason}`);
@@ -40,13 +42,12 @@ export class Readiness {
   /** Looks again and again until `signal` is aborted. The control plane is told at once of what has changed. */
   async watch(signal: AbortSignal): Promise<void> {
     const { clock, changed } = this.#deps;
-    let isRung = false;
     while (!signal.aborted) {
       this.#boundMemory();
       const isNews = !isSame(this.reason, this.#told);
-      // Once: a request that takes long is not to be begun again and again.
-      if (isNews && !isRung) changed();
-      isRung = isNews;
+      // Once, until it is told: what takes long to begin is not to be begun again and again.
+      if (isNews && !this.#isRung) changed();
+      this.#isRung ||= isNews;
       await clock.sleep(LOOK_MS, signal);
     }
   }
