@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Console } from "../../worker/console/console.ts";
 import { readConnectionCommand } from "../../worker/drivers/connection-command.ts";
 import { openTransport } from "../../worker/drivers/open-transport.ts";
+import type { SerialTarget } from "../../worker/drivers/serial-port.ts";
+import { serialTransport } from "../../worker/drivers/serial-transport.ts";
 import { startSerialPair, type SerialPair } from "../support/serial-pair.ts";
 
 const never = new AbortController().signal;
@@ -73,5 +75,15 @@ describe("a serial port", () => {
     expect(String((ended as PromiseRejectedResult).reason)).toMatch(
       /Connection closed: connection uart0 \(serial port .*broke/,
     );
+  });
+
+  test("whose adapter is unplugged while nobody reads ends as well, instead of being read for ever", async () => {
+    const target = readConnectionCommand(`serial://${pair.lab}`) as SerialTarget;
+    const transport = await serialTransport(target);
+    await pair.close();
+    const ended = new Promise<string>((resolve) => transport.onEnd(resolve));
+    transport.onData(() => {});
+    expect(await ended).toBe("broke: the port has gone");
+    await transport.close();
   });
 });

@@ -1,3 +1,6 @@
+import { read } from "node:fs";
+import { promisify } from "node:util";
+import type { LinuxPortBinding } from "@serialport/bindings-cpp";
 import type { Transport } from "../console/transport.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { bunSerialPort, isBun } from "./bun-serial.ts";
@@ -64,8 +67,31 @@ async function nodeSerialPort(target: SerialTarget): Promise<OpenPort> {
   const { LinuxBinding } = await import("@serialport/bindings-cpp");
   const port = await LinuxBinding.open(serialSettings(target));
   return {
-    read: async (buffer) => (await port.read(buffer, 0, buffer.length)).bytesRead,
+    read: (buffer) => readPort(port, buffer),
     write: (bytes) => port.write(bytes),
     close: () => port.close(),
   };
+}
+
+const readAsync = promisify(read);
+
+/**
+ * Not the package's own way to read: a line that was hung up, as by an unplugged adapter, reads as empty for ever, and
+ * the package would ask on without an end.
+ */
+async function readPort(port: LinuxPortBinding, buffer: Buffer): Promise<number> {
+  for (;;) {
+    if (port.fd === null) throw new Error("was closed");
+    try {
+      const { bytesRead } = await readAsync(port.fd, buffer, 0, buffer.length, null);
+      if (bytesRead > 0) return bytesRead;
+      throw new Error("the port has gone");
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EAGAIN" && code !== "EINTR") throw error;
+    }
+    await new Promise<void>((resolve, reject) =>
+      port.poller.once("readable", (error) => (error ? reject(error) : resolve())),
+    );
+  }
 }
