@@ -36,7 +36,10 @@ const methodTests = [
   "test/overlay/{ext4-edit,helper-scripts,sparse-image,uimage}.test.ts",
   "test/pipeline/{run-job,whose-fault}.test.ts",
   "test/services/**/*.test.ts",
-  "test/{doctor,run-plan-command,runner}.test.ts",
+  "test/doctor/**/*.test.ts",
+  "test/agent/network.test.ts",
+  "test/host/network/connections.test.ts",
+  "test/{run-plan-command,runner}.test.ts",
 ];
 
 const root = path.resolve(import.meta.dirname, "..");
