@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -15,7 +16,7 @@ const dir = mkdtempSync(path.join(tmpdir(), "pumice-upgrade-runtimes-"));
 const program = path.join(dir, "program.mjs");
 beforeAll(async () => {
   await build({
-    entryPoints: [path.join(root, "test/support/upgrade-program.ts")],
+    entryPoints: [fileURLToPath(new URL("../support/upgrade-program.ts", import.meta.url))],
     outfile: program,
     bundle: true,
     platform: "node",

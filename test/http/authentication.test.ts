@@ -51,6 +51,8 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["GET", "/devices/qemu-01/configuration", people, 200],
   ["PUT", "/devices/qemu-03", ["admin"], 200, device],
   ["POST", "/devices/qemu-03/health", ["admin"], 200, { health: "Bad" }],
+  // No job has it.
+  ["POST", "/devices/qemu-03/release", ["admin"], 409],
   ["DELETE", "/devices/qemu-03", ["admin"], 204],
   ["GET", "/devices/qemu-01/config", people, 200],
   ["GET", "/devices/qemu-01/dictionary", people, 200],
