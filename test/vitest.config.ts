@@ -12,7 +12,7 @@ const cloudTests = [
 
 /** What takes many seconds each: whole labs moved and killed, all device types rendered, texts mutated, borders linted. */
 const longTests = [
-  "test/agent/kill.test.ts",
+  "test/agent/{full-disk,kill,memory,network-loss,power-loss,runaway}.test.ts",
   "test/cli/backup.test.ts",
   "test/device-templates/**/*.test.ts",
   "test/domain/restore.test.ts",
@@ -74,7 +74,7 @@ export default defineConfig({
           name: "cloud",
           include: [
             ...cloudTests,
-            "test/domain/{applying,job-life,job-log,rendered-jobs,retry-job,schedule,submission,sync,tick}.test.ts",
+            "test/domain/{applying,job-life,job-log,release-device,rendered-jobs,retry-job,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
           ],
           env: { PUMICE_TEST_ENGINE: "aws" },
           testTimeout: 120_000,
