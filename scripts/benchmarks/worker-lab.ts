@@ -39,7 +39,7 @@ export async function workerLab(subject: Subject, devices: number): Promise<Real
 }
 
 /** A job in which one line is typed to the DUT, and the end of the answer awaited. */
-export const typingJob = (line: string, end = "dut# "): string => `job_name: bench
+export const typingJob = (line: string): string => `job_name: bench
 device_type: talker
 visibility: public
 timeouts: {job: {minutes: 15}, action: {minutes: 10}, connection: {minutes: 5}}
@@ -48,7 +48,7 @@ actions:
 - test:
     interactive:
     - name: talker
-      prompts: ['${end}']
+      prompts: ['dut# ']
       script:
       - command: ${line}
         name: typed

@@ -7,6 +7,7 @@ import { configuration, runnerOf, typingJob, workerLab } from "./worker-lab.ts";
 import type { Subject } from "./worker-subject.ts";
 
 const BAUD = 115_200;
+const GREETING_MS = 3000;
 const LINE = `${"a line of a boot log as it comes over a serial line at its full speed".padEnd(74)}\n`;
 
 /** Of what a runner and the agent use of a processor while a console never falls silent, in percent. */
@@ -27,7 +28,7 @@ export async function serialOf(subject: Subject, seconds: number): Promise<Seria
       worker: "bench",
       configuration: configuration(`serial://${dut.path}?baud=${BAUD}`),
     });
-    const id = await lab.submit(typingJob("talk", "the end that never comes"));
+    const id = await lab.submit(typingJob("talk"));
     const pids = [await runnerOf(lab, id), lab.agent.pid ?? 0];
     await dut.talks;
     await pause(3000);
@@ -81,8 +82,8 @@ async function startDut(): Promise<SerialDut> {
       resolve();
     });
   });
-  // Whoever opens a port throws away what it was told before.
-  const greeting = setInterval(() => said.stdin.write("Linux version 6.12\ndut# "), 500);
+  // Whoever opens a port throws away what it was told before. Rarely, for the last prompt must not stand for the answer's end.
+  const greeting = setInterval(() => said.stdin.write("Linux version 6.12\ndut# "), GREETING_MS);
   void talks.then(() => clearInterval(greeting));
   return {
     path: pair.lab,
