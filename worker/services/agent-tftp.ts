@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { readYaml } from "#protocol/read-yaml.ts";
 import { tftpRoot } from "../host/job-directory.ts";
 import { servicePort, servicesAddress } from "./services-address.ts";
 import { startTftpServer, type TftpServer } from "./tftp-server.ts";
@@ -30,10 +29,12 @@ export function tftpForJobs(workDir: string, log: (line: string) => void): Agent
   const servers: TftpServer[] = [];
   const jobBegins = ({ job_id: id, definition, dispatcher }: TftpTicket): void => {
     if (!DEPLOYS_BY_TFTP.test(String(definition ?? ""))) return;
-    const settings = (readYaml(String(dispatcher ?? "")).value ?? {}) as Record<string, unknown>;
-    if (settings["tftp_dir"]) return;
     let at = "";
     const begin = async (): Promise<void> => {
+      // Half of what an agent would have to load, most of which never serve TFTP.
+      const { readYaml } = await import("#protocol/read-yaml.ts");
+      const settings = (readYaml(String(dispatcher ?? "")).value ?? {}) as Record<string, unknown>;
+      if (settings["tftp_dir"]) return;
       const address = servicesAddress(settings);
       const port = servicePort(settings, "tftp_port", 69);
       at = `${address}:${port}`;
