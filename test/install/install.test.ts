@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -165,6 +166,15 @@ describe.skipIf(process.getuid?.() !== 0)("installing into an image", () => {
     expect(readFileSync(path.join(mine, "shadow"), "utf8")).toBe("root's\n");
   });
 
+  test("gives away no file that the worker's user gave another name in its own folder", () => {
+    install();
+    const shadow = at("etc/shadow");
+    writeFileSync(shadow, "root's\n", { mode: 0o640 });
+    linkSync(shadow, at("etc/pumice-worker/token"));
+    expect(install().status).toBe(0);
+    expect(statSync(shadow).uid).toBe(0);
+  });
+
   test("trusts no program of its version that the worker's user has put there", () => {
     install();
     const name = at(`${LIB}/versions/${VERSION}/pumice-worker`);
@@ -312,13 +322,15 @@ describe("without systemd", () => {
       writeFileSync(path.join(bin, name), `#!/bin/sh\necho ${name} "$@" "$PUMICE_SETTINGS"\n`);
       chmodSync(path.join(bin, name), 0o755);
     }
+    const groups = '[ "$*" = "-Gn pumice-worker" ] && echo pumice-worker dialout kvm';
+    writeFileSync(path.join(bin, "id"), `#!/bin/sh\n${groups}\n`, { mode: 0o755 });
     writeFileSync(script, stdout.replaceAll("/etc/pumice-worker/worker.env", settings));
     const run = () =>
       spawnSync("sh", [script], { encoding: "utf8", env: { PATH: `${bin}:/usr/bin:/bin` } }).stdout;
     expect(run()).toBe("sleep 60 \n");
     writeFileSync(settings, "");
     const launch = "/usr/local/lib/pumice-worker/launch";
-    expect(run()).toBe(`chpst -u pumice-worker ${launch} ${settings}\n`);
+    expect(run()).toBe(`chpst -u pumice-worker:pumice-worker:dialout:kvm ${launch} ${settings}\n`);
   });
 });
 

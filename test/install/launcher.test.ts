@@ -93,6 +93,14 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("%s", (_
     expect(read(layout.trial)).toBeUndefined();
   });
 
+  it("goes back from a version whose starts can't be counted: it would be tried for ever", async () => {
+    trial("2.0\n0\n");
+    // As on a full disk: nothing can be written there.
+    mkdirSync(`${layout.trial}.new`);
+    expect(await launch()).toMatch(/^1\.0: start/);
+    expect(read(layout.rolledBack)).toMatch(/^2\.0\n.*disk full/);
+  });
+
   it("leaves alone a trial of what does not run any more", async () => {
     trial("3.0\n9\n");
     expect(await launch()).toMatch(/^2\.0/);

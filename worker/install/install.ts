@@ -62,8 +62,8 @@ export function installSteps(
     fileStep(layout.launch, LAUNCHER, 0o755),
     versionStep(layout, program.version),
     folderStep(at(workDir), 0o700, owner),
-    folderStep(path.dirname(at(settingsFile)), 0o700, owner),
     ownFilesStep(path.dirname(at(settingsFile)), owner),
+    folderStep(path.dirname(at(settingsFile)), 0o700, owner),
     ...(user === undefined ? [] : udevSteps(root, user)),
     ...(installation.init === "systemd" ? systemdSteps(installation) : []),
   ];
@@ -120,10 +120,13 @@ function versionStep(layout: Layout, version: string): Step {
   };
 }
 
-/** Who enrolled before installing left files that the worker's user can't read. */
+/**
+ * Who enrolled before installing left files that the worker's user can't read. They are given away while their folder is
+ * still root's: in one that is the worker's, a name may be a second one (a hard link) of any file of root's.
+ */
 function ownFilesStep(folder: string, owner: Owner): Step {
-  const files = () =>
-    existsSync(folder) ? readdirSync(folder).map((name) => path.join(folder, name)) : [];
+  const isRoots = () => existsSync(folder) && !isOf(folder, owner());
+  const files = () => (isRoots() ? readdirSync(folder).map((name) => path.join(folder, name)) : []);
   return {
     what: `files in ${folder} are the worker's`,
     isDone: () => files().every((file) => isOf(file, owner())),

@@ -61,11 +61,13 @@ elif [ -n "$version" ] && [ "$version" = "$current" ]; then
     go_back "$version" "started $starts times, it ended each time before it reached its control plane"
   else
     starts=$((starts + 1))
-    replace "$dir/trial" "$version
-$starts"
-    # $$ is the agent's number as well, after exec.
-    if [ -x "$dir/previous" ]; then
-      watch "$version" "$starts" "$(born $$)" &
+    if replace "$dir/trial" "$version
+$starts"; then
+      # $$ is the agent's number as well, after exec.
+      [ ! -x "$dir/previous" ] || watch "$version" "$starts" "$(born $$)" &
+    elif [ -x "$dir/previous" ]; then
+      # Uncounted it would be tried for ever.
+      go_back "$version" "its start can't be noted in $dir: is the disk full?"
     fi
   fi
 fi

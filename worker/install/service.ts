@@ -98,7 +98,8 @@ export function runitScript({ user, launch, settingsFile }: ServiceOptions): str
 exec 2>&1
 [ -f "${settingsFile}" ] || exec sleep 60 # not enrolled yet
 export PUMICE_SETTINGS="${settingsFile}"
-exec chpst -u "${user}" "${launch}"
+# chpst gives no groups but those that are named: dialout for serial ports ...
+exec chpst -u "${user}:$(id -Gn "${user}" | tr " " :)" "${launch}"
 `;
 }
 
