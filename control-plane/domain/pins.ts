@@ -1,8 +1,7 @@
 import type { WorkerView } from "#protocol/api.ts";
-import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
-import { getReleaseItem } from "./releases.ts";
+import { requireOfferable } from "./releases.ts";
 import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
 import { getWorkerItem, workerItem, type WorkerRecord } from "./worker-record.ts";
@@ -10,7 +9,7 @@ import { getWorker } from "./workers.ts";
 
 /**
  * Makes a worker change to this version, be it an older one, and stay with it whatever is rolled out; again tries again what
- * failed. Throws `not_found`, `conflict` when the release lacks files and the worker does not have the version already.
+ * failed. Throws `not_found`, `conflict` when the release can't be offered and the worker does not have the version already.
  */
 export async function pinWorker(
   deps: Deps,
@@ -20,7 +19,7 @@ export async function pinWorker(
 ): Promise<WorkerView> {
   requireAdmin(principal);
   await write(deps, name, async (before) => {
-    if (before.version !== version) await requireReady(deps, version);
+    if (before.version !== version) await requireOfferable(deps, version);
     return { ...before, pin: { id: deps.system.id(), version } };
   });
   return getWorker(deps, principal, name);
@@ -35,13 +34,6 @@ export async function unpinWorker(
   requireAdmin(principal);
   await write(deps, name, async (before) => without(before, "pin"));
   return getWorker(deps, principal, name);
-}
-
-async function requireReady(deps: Deps, version: string): Promise<void> {
-  const { data } = await getReleaseItem(deps, version);
-  if (data.ready) return;
-  const message = `files of release ${version} are missing: "pumice releases add" it again`;
-  throw new AppError("conflict", message);
 }
 
 async function write(

@@ -12,6 +12,7 @@ import { nowOf } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { releaseBlob, releaseKey, rolloutKey, signerKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { isServed, SERVED } from "./protocol-window.ts";
 import { queryAll } from "./query-all.ts";
 import type { RolloutRecord } from "./rollout-record.ts";
 
@@ -125,6 +126,23 @@ export async function getReleaseItem(deps: Deps, version: string): Promise<Item<
   if (item) return item;
   const message = `there is no release ${JSON.stringify(version)}: "pumice releases add" brings one`;
   throw new AppError("not_found", message);
+}
+
+/**
+ * The release, to be offered to workers. Throws `not_found`, or `conflict` when its files are not all there or its workers
+ * would get no jobs from this control plane.
+ */
+export async function requireOfferable(deps: Deps, version: string): Promise<ReleaseRecord> {
+  const { data } = await getReleaseItem(deps, version);
+  if (!data.ready) {
+    const message = `files of release ${version} are missing: "pumice releases add" it again`;
+    throw new AppError("conflict", message);
+  }
+  if (!isServed(data.protocol)) {
+    const message = `a worker of version ${version} would get no jobs: it speaks version ${data.protocol} of the worker protocol, this control plane ${SERVED}`;
+    throw new AppError("conflict", message);
+  }
+  return data;
 }
 
 export const releaseItem = (record: ReleaseRecord) => ({

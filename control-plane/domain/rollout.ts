@@ -11,7 +11,7 @@ import type { Deps } from "./deps.ts";
 import { rolloutKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
-import { getReleaseItem, type ReleaseRecord } from "./releases.ts";
+import { getReleaseItem, requireOfferable, type ReleaseRecord } from "./releases.ts";
 import { retrying } from "./retrying.ts";
 import { findRollout, isChosen, placeOf, type RolloutRecord } from "./rollout-record.ts";
 import { without } from "./without.ts";
@@ -40,11 +40,7 @@ export async function startRollout(
   { version, stage, worker }: StartRollout,
 ): Promise<{ rollout: RolloutView }> {
   const { name: user } = requireAdmin(principal);
-  const { data: release } = await getReleaseItem(deps, version);
-  if (!release.ready) {
-    const message = `files of release ${version} are missing: "pumice releases add" it again`;
-    throw new AppError("conflict", message);
-  }
+  const release = await requireOfferable(deps, version);
   const first = worker ?? (await chooseFirst(deps, release));
   if (worker !== undefined) await requireAble(deps, release, worker);
   const now = nowOf(deps);

@@ -14,16 +14,11 @@ import { isWatched } from "./job-log.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { deviceKey, tokenKey } from "./keys.ts";
+import { isServed, protocolNotice } from "./protocol-window.ts";
 import { requireWorker, type Principal } from "./principal.ts";
 import { leaveWorker } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
-import {
-  isServed,
-  makeOffer,
-  protocolNotice,
-  wantedVersion,
-  type Wanted,
-} from "./upgrade-offer.ts";
+import { makeOffer, wantedVersion, type Wanted } from "./upgrade-offer.ts";
 import { without } from "./without.ts";
 import {
   deviceTypesOfWorker,

@@ -1,12 +1,8 @@
 import { compareVersions } from "#protocol/compare-versions.ts";
-import {
-  OLDEST_WORKER_PROTOCOL,
-  WORKER_PROTOCOL,
-  type SyncRequest,
-  type UpgradeOffer,
-} from "#protocol/worker-api.ts";
+import type { SyncRequest, UpgradeOffer } from "#protocol/worker-api.ts";
 import type { Deps } from "./deps.ts";
 import { releaseBlob, releaseKey } from "./keys.ts";
+import { isServed } from "./protocol-window.ts";
 import type { ReleaseRecord } from "./releases.ts";
 import { findRollout, isChosen } from "./rollout-record.ts";
 import type { WorkerRecord } from "./worker-record.ts";
@@ -38,7 +34,7 @@ export async function wantedVersion(
   return { id: rollout.id, version: rollout.version, pinned: false };
 }
 
-/** How to get it; undefined when there is no file for the platform. The link is another one each time. */
+/** How to get it; undefined when there is no file for the platform, or it would get no jobs. The link is another one each time. */
 export async function makeOffer(
   deps: Deps,
   wanted: Wanted,
@@ -46,25 +42,10 @@ export async function makeOffer(
 ): Promise<UpgradeOffer | undefined> {
   const release = (await deps.table.get<ReleaseRecord>(releaseKey(wanted.version)))?.data;
   const file = release?.files.find((one) => one.platform === platform);
-  if (!release?.ready || !file) return undefined;
+  if (!release?.ready || !file || !isServed(release.protocol)) return undefined;
   const { manifest, signature } = release;
   const { bytes, sha256 } = file;
   const key = releaseBlob(wanted.version, file.platform, sha256);
   const { url } = await deps.blobs.signGet(key, URL_SECONDS);
   return { ...wanted, manifest, signature, url, bytes, sha256 };
-}
-
-/** Whether workers of this protocol version are given jobs. */
-export const isServed = (protocol: number): boolean =>
-  protocol >= OLDEST_WORKER_PROTOCOL && protocol <= WORKER_PROTOCOL;
-
-/** Why a worker of another protocol gets no jobs, and what to do; undefined for one that gets them. */
-export function protocolNotice(protocol: number, version: string): string | undefined {
-  if (isServed(protocol)) return undefined;
-  const isOld = protocol < OLDEST_WORKER_PROTOCOL;
-  const served =
-    OLDEST_WORKER_PROTOCOL === WORKER_PROTOCOL
-      ? `version ${WORKER_PROTOCOL}`
-      : `versions ${OLDEST_WORKER_PROTOCOL} to ${WORKER_PROTOCOL}`;
-  return `gets no new jobs: its version ${version} speaks version ${protocol} of the worker protocol, this control plane ${served}; ${isOld ? "upgrade the worker" : "upgrade the control plane, or give the worker an older version"}`;
 }

@@ -11,9 +11,9 @@ import { assignmentsKey, tokenKey, workerKey, workerSettingsKey } from "./keys.t
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { namedPage, type PageRequest } from "./named-page.ts";
 import { leaveWorker } from "./retry-job.ts";
+import { protocolNotice } from "./protocol-window.ts";
 import { retrying } from "./retrying.ts";
 import { makeToken, workerTokenIds } from "./tokens.ts";
-import { protocolNotice } from "./upgrade-offer.ts";
 import {
   devicesOfWorker,
   deviceTypesOfWorker,

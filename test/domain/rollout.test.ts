@@ -8,7 +8,7 @@ import type {
   RolloutView,
   StartRollout,
 } from "#protocol/release-api.ts";
-import type { SyncRequest, UpgradeReport } from "#protocol/worker-api.ts";
+import { WORKER_PROTOCOL, type SyncRequest, type UpgradeReport } from "#protocol/worker-api.ts";
 import { kindOf } from "../../control-plane/domain/item-kinds.ts";
 import { releaseKeys } from "../../control-plane/domain/release-keys.ts";
 import { placeOf } from "../../control-plane/domain/rollout-record.ts";
@@ -177,6 +177,16 @@ describe("a roll-out", () => {
       expect.stringContaining("no worker could change to 2.0.0"),
     ]);
     expect((await lab.request("/rollout", { body: { version: "3.0.0" } })).status).toBe(404);
+  });
+
+  test("of a version that this control plane gives no jobs is refused, and so is a pin", async () => {
+    await addRelease(lab, signer, aRelease(signer, "3.0.0", undefined, WORKER_PROTOCOL + 1));
+    await ask(bench);
+    const body = { version: "3.0.0" };
+    const refused = [409, expect.stringContaining("3.0.0 would get no jobs: it speaks version")];
+    expect(await problem(lab.request("/rollout", { body }))).toEqual(refused);
+    const pinned = lab.request("/workers/bench/pin", { method: "PUT", body });
+    expect(await problem(pinned)).toEqual(refused);
   });
 
   test("offers what its worker can check, under a link that works; the link is no news", async () => {

@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { PutRelease, PutReleaseAnswer } from "#protocol/release-api.ts";
 import { workerFileName, type Platform } from "#protocol/release.ts";
+import { WORKER_PROTOCOL } from "#protocol/worker-api.ts";
 import type { EmbeddedLab } from "./embedded-lab.ts";
 
 export interface Signer {
@@ -33,6 +34,7 @@ export function aRelease(
   signer: Signer,
   version: string,
   files: Partial<Record<Platform, string | Uint8Array>> = { "linux-x64": `worker ${version}` },
+  protocol = WORKER_PROTOCOL,
 ): TestRelease {
   const packed = new Map<string, Buffer>();
   const raw = Object.entries(files).map(([platform, content]) => {
@@ -41,7 +43,7 @@ export function aRelease(
     const name = workerFileName(platform as Platform);
     return { platform: platform as Platform, name, bytes: bytes.length, sha256: sha256(bytes) };
   });
-  const manifest = JSON.stringify({ version, protocol: 1, files: raw });
+  const manifest = JSON.stringify({ version, protocol, files: raw });
   return {
     version,
     packed,
