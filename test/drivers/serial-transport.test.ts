@@ -60,6 +60,18 @@ describe("a serial port", () => {
     for (const setting of expected) expect(stty).toContain(setting);
   });
 
+  test("may be closed at any moment of a read: to ask the native part of a closed one ends the process", async () => {
+    const target = readConnectionCommand(`serial://${pair.lab}`) as SerialTarget;
+    for (let round = 0; round < 200; round++) {
+      const transport = await serialTransport(target);
+      const ended = new Promise<string>((resolve) => transport.onEnd(resolve));
+      transport.onData(() => {});
+      if (round % 2 === 1) await new Promise((resolve) => setImmediate(resolve));
+      await transport.close();
+      expect(await ended).toBe("was closed");
+    }
+  });
+
   test("that isn't there is the lab's fault and has its name in the message", async () => {
     await expect(consoleOn("/dev/no-such-port")).rejects.toMatchObject({
       type: "Infrastructure",

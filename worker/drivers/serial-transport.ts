@@ -90,6 +90,8 @@ async function readPort(port: LinuxPortBinding, buffer: Buffer): Promise<number>
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "EAGAIN" && code !== "EINTR") throw error;
     }
+    // Closed while it was read: to ask the poller of a closed port ends the whole process.
+    if (!port.isOpen) throw new Error("was closed");
     await new Promise<void>((resolve, reject) =>
       port.poller.once("readable", (error) => (error ? reject(error) : resolve())),
     );
