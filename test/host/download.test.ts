@@ -1,7 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -196,6 +204,19 @@ describe("what a download is compressed with", () => {
     await expect(fetched("/a", { compression })).rejects.toMatchObject({ type: "Job" });
     expect(leftovers()).toEqual([]);
   });
+
+  test.each(["gz", "bz2", "xz", "zstd"] as const)(
+    "is not to blame for a full disk: %s",
+    async (compression) => {
+      answers["/a"] = file(packed[compression]());
+      symlinkSync("/dev/full", target);
+      await expect(fetched("/a", { compression })).rejects.toMatchObject({
+        type: "Infrastructure",
+        message: expect.stringContaining("the worker's disk is full") as string,
+      });
+      expect(leftovers()).toEqual([]);
+    },
+  );
 
   test("has to be one file in a zip archive", async () => {
     answers["/a"] = file(zip("one", "two"));

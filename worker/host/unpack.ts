@@ -74,7 +74,13 @@ function throughTool(
       code === 0 ? resolve() : reject(wrongCompression(compression, said.trim())),
     );
   });
+  let failed: Error | undefined;
+  file.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.syscall === "write" || error.syscall === "open") failed = error;
+  });
   const done = Promise.allSettled([ended, pipeline(child.stdout, file)]).then((both) => {
+    // A tool whose output nobody takes ends badly, too: a full disk says nothing of the job's bytes.
+    if (failed) throw failed;
     for (const one of both) if (one.status === "rejected") throw one.reason;
   });
   return { input: child.stdin, done };
