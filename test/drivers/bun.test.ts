@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, constants, existsSync, openSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { asyncGetBaudRate } from "@serialport/bindings-cpp/dist/load-bindings.js";
 import { afterEach, describe, expect, test } from "vitest";
@@ -75,6 +76,19 @@ describe.skipIf(!existsSync(bun))("under Bun", () => {
     closing.push(async () => closeSync(port));
     expect(await asyncGetBaudRate(port)).toMatchObject({ baudRate: 250_000 });
     await expect(connectedByBun(`serial://${pair.lab}`)).rejects.toThrow(/Cannot lock port/);
+  });
+
+  test("what a closed port did not take goes nowhere else", async () => {
+    const pair = await startSerialPair();
+    closing.push(() => pair.close());
+    const folder = mkdtempSync(path.join(tmpdir(), "pumice-closed-"));
+    closing.push(async () => rmSync(folder, { recursive: true }));
+    const file = path.join(folder, "next");
+    const closed = path.join(root, "test/support/serial-closed.ts");
+    // Nobody reads at the other end.
+    const said = execFileSync(bun, [closed, pair.dut, file], { encoding: "utf8", timeout: 20_000 });
+    expect(said).toBe("was closed\n");
+    expect(statSync(file).size).toBe(0);
   });
 
   test("a telnet console is negotiated", async () => {

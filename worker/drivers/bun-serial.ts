@@ -29,6 +29,21 @@ export async function bunSerialPort(target: SerialTarget): Promise<OpenPort> {
   })) as number;
   const reader = runtime.file(descriptor).stream().getReader();
   let rest: Uint8Array = new Uint8Array();
+  let isClosed = false;
+  let writing: Promise<void> = Promise.resolve();
+  const writeAll = async (bytes: Buffer): Promise<void> => {
+    for (let at = 0; at < bytes.length;) {
+      // The descriptor's number may be another file's by then.
+      if (isClosed) throw new Error("was closed");
+      try {
+        at += (await promisify(write)(descriptor, bytes, at)).bytesWritten;
+      } catch (error) {
+        // The line is slower than we are.
+        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+        await sleep(AGAIN_MS);
+      }
+    }
+  };
   return {
     read: async (buffer) => {
       while (rest.length === 0) {
@@ -41,18 +56,14 @@ export async function bunSerialPort(target: SerialTarget): Promise<OpenPort> {
       rest = rest.subarray(count);
       return count;
     },
-    write: async (bytes) => {
-      for (let at = 0; at < bytes.length;) {
-        try {
-          at += (await promisify(write)(descriptor, bytes, at)).bytesWritten;
-        } catch (error) {
-          // The line is slower than we are.
-          if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-          await sleep(AGAIN_MS);
-        }
-      }
+    write: (bytes) => {
+      const own = writeAll(bytes);
+      writing = Promise.allSettled([writing, own]).then(() => {});
+      return own;
     },
     close: async () => {
+      isClosed = true;
+      await writing;
       await reader.cancel().catch(() => {});
       await asyncClose(descriptor).catch(() => {});
     },
