@@ -1,5 +1,8 @@
-import { expect, test } from "vitest";
-import { containerOf, hostPath, throughLent } from "../../worker/drivers/host-paths.ts";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { containerOf, hostPath, lentTo, throughLent } from "../../worker/drivers/host-paths.ts";
 
 const id = "aca6b607d79ea4379c2cbab2989327b23a7fb6e65028d2e444a60f7d45340aaa";
 
@@ -32,4 +35,29 @@ test("a path is the host's by the nearest folder that was lent", () => {
 
 test("a worker that is in no container asks nobody", () => {
   expect(hostPath(["/nonexistent/docker"], "/var/lib/x")).toBe("/var/lib/x");
+});
+
+/** A client that looks at what it is asked, and answers as docker and podman do. */
+function client(answer: string): [string] {
+  const folder = mkdtempSync(path.join(tmpdir(), "pumice-client-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, "docker");
+  const asked = `inspect --type=container --format={{json .Mounts}} ${id}`;
+  writeFileSync(file, `#!/bin/sh\ntest "$*" = "${asked}" || exit 99\n${answer}\n`);
+  chmodSync(file, 0o755);
+  return [file];
+}
+
+test("what was lent is asked of the daemon; another one knows nothing of this container", () => {
+  const mounts = JSON.stringify([{ Type: "bind", Source: "/srv/a", Destination: "/work" }]);
+  expect(lentTo(id, client(`echo '${mounts}'`))).toEqual([{ source: "/srv/a", target: "/work" }]);
+  const docker = `echo "Error: No such container: ${id}" >&2; exit 1`;
+  const podman = `echo 'Error: no such container "${id}"' >&2; exit 125`;
+  expect(lentTo(id, client(docker))).toEqual([]);
+  expect(lentTo(id, client(podman))).toEqual([]);
+});
+
+test("a daemon that can't be asked is no daemon that knows nothing", () => {
+  const refused = 'echo "Cannot connect to the Docker daemon at unix:///x" >&2; exit 1';
+  expect(() => lentTo(id, client(refused))).toThrow(/docker can't say .*: Cannot connect/);
 });

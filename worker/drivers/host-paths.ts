@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { hostEnvironment } from "../host/spawn.ts";
+import { JobFailure } from "../pipeline/job-failure.ts";
 
 /** A folder or file of the host's that this container was lent: its name there, and in here. */
 interface Lent {
@@ -14,6 +15,8 @@ const known = new Map<string, readonly Lent[]>();
  * What a path of this process is called where the containers are started: something else when the worker is in a container
  * itself and has only the daemon's socket. `client` is the command line of the client without its order. A path that nobody
  * lent is returned as it is: it is the host's own (`test_docker_bind_mounts`).
+ *
+ * @throws JobFailure Infrastructure when the daemon can't be asked.
  */
 export function hostPath(client: readonly [string, ...string[]], path: string): string {
   const own = ownContainer();
@@ -45,20 +48,29 @@ function ownContainer(): string | undefined {
   }
 }
 
-function lentTo(id: string, [program, ...options]: readonly [string, ...string[]]): Lent[] {
+/** Exported for its tests. */
+export function lentTo(id: string, [program, ...options]: readonly [string, ...string[]]): Lent[] {
   try {
     const args = [...options, "inspect", "--type=container", "--format={{json .Mounts}}", id];
     const text = execFileSync(program, args, {
       encoding: "utf8",
       env: hostEnvironment(),
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio: ["ignore", "pipe", "pipe"],
       timeout: 30_000,
     });
     return (JSON.parse(text) as { Source: string; Destination: string }[]).map(
       ({ Source, Destination }) => ({ source: Source, target: Destination }),
     );
-  } catch {
+  } catch (error) {
+    const { stderr, message } = error as { stderr?: string; message: string };
+    const said = stderr?.trim().split("\n").at(-1) || message;
     // Another daemon than the one that started this container: it knows nothing of us, nor of our files.
-    return [];
+    if (/no such (container|object)/i.test(said)) return [];
+    // A guess would be remembered, and lend containers folders that aren't there.
+    throw new JobFailure(
+      "Infrastructure",
+      `${program} can't say how this worker's folders are called on its host: ${said}`,
+      { cause: error },
+    );
   }
 }
