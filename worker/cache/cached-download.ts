@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sums, Source, WantedSums } from "../host/download-source.ts";
@@ -40,13 +40,26 @@ const STUCK_MS = 60_000;
 
 /**
  * A file of a web server by way of the worker's cache. With a checksum that the cache has, nobody is asked; else
- * the server, whether what is here is still good. Of several jobs that want a file at once one downloads it.
+ * the server, whether what is here is still good. Of several jobs that want a file at once one downloads it. A folder that
+ * can't be used (others' files in it, a disk that became read-only) is as none.
  *
  * @throws as openWebFile.
  */
 export async function openCached(request: CachedRequest): Promise<Source> {
-  const { cache, wanted, headers } = request;
   if (!mayBeCached(request)) return fromWeb(await openWebFile(request));
+  try {
+    return await openInCache(request);
+  } catch (error) {
+    const { path: place, message, code } = error as NodeJS.ErrnoException;
+    // No room is what a cache can give back: whoever called does that.
+    if (!place?.startsWith(request.cache.folder) || code === "ENOSPC") throw error;
+    request.onNote?.(`the worker's cache can't be used, downloading without: ${message}`);
+    return fromWeb(await openWebFile(request));
+  }
+}
+
+async function openInCache(request: CachedRequest): Promise<Source> {
+  const { cache, wanted, headers } = request;
   await mkdir(cache.folder, { recursive: true, mode: 0o700 });
   const access: Access = {
     request,
@@ -113,17 +126,18 @@ async function fromCache(
   if (!entry) return undefined;
   const { sizeBytes } = entry;
   const { sha256 } = entry.sums;
-  const handle = await open(path.join(places.files, sha256)).catch(() => undefined);
-  if (handle === undefined) return undefined;
-  if ((await handle.stat()).size !== sizeBytes) {
-    await handle.close();
-    dropEntry(places, key, true);
-    return undefined;
-  }
+  const file = path.join(places.files, sha256);
+  const found = await stat(file).catch(() => undefined);
+  if (found && found.size !== sizeBytes) dropEntry(places, key, true);
+  if (found?.size !== sizeBytes) return undefined;
   touchEntry(places, key);
   await makeRoom(request.cache, { cacheBytes: 0, diskBytes: sizeBytes }, key);
+  const handle = await open(file).catch(() => undefined);
+  if (handle === undefined) return undefined;
   request.onNote?.(`${why}: ${sizeBytes} bytes, sha256 ${sha256}`);
   const stream = createReadStream("", { fd: handle, highWaterMark: 256 * 1024 });
+  let isUnreadable = false;
+  stream.once("error", () => (isUnreadable = true));
   return {
     chunks: stream as AsyncIterable<Buffer>,
     sizeBytes,
@@ -131,13 +145,17 @@ async function fromCache(
     kept: async (sums) => {
       const all = { ...entry.sums, ...sums };
       const isNews = Object.keys(all).length > Object.keys(entry.sums).length;
-      if (isNews && readEntry(places, key)?.id === entry.id) {
+      if (!isNews || readEntry(places, key)?.id !== entry.id) return;
+      try {
         writeEntry(places, key, { ...entry, sums: all });
+      } catch (error) {
+        // The job has its file.
+        request.onNote?.(`its sums are not kept: ${(error as Error).message}`);
       }
     },
     failed: async (error) => {
       stream.destroy();
-      if (!isAboutBytes(error)) return false;
+      if (!isUnreadable && !isAboutBytes(error)) return false;
       request.onNote?.("the cached file is forgotten, and downloaded again");
       dropEntry(places, key, true);
       return true;
@@ -181,7 +199,7 @@ async function throughPart(
   const room = { cacheBytes: missing, diskBytes: missing + (sizeBytes ?? 0) };
   let part: PartWriter | undefined;
   const resumable = web.canResume && sizeBytes !== undefined ? { validator, sizeBytes } : undefined;
-  if (mayBeStored(web, request) && (await makeRoom(cache, room, key))) {
+  if (mayBeStored(web, request) && (await makeRoom(cache, room, key).catch(() => false))) {
     part = await writePart(places, key, start, resumable).catch(() => undefined);
   }
   if (!part && start === 0) {

@@ -151,7 +151,11 @@ function continues(
   if (!range || Number(range[1]) !== from.bytes) return false;
   const [, , last, total] = range;
   if (total !== "*" && Number(last) + 1 !== Number(total)) return false;
-  return from.validator.etag === undefined || headers.etag === from.validator.etag;
+  const { etag, lastModified } = from.validator;
+  if (etag !== undefined) return headers.etag === etag;
+  // Not every server that knows ranges knows If-Range.
+  const said = headers["last-modified"];
+  return said === undefined || said === lastModified;
 }
 
 const revalidation = ({ etag, lastModified }: Validator): Record<string, string> => ({
