@@ -28,7 +28,7 @@ const methodTests = [
   "test/actions/power/**/*.test.ts",
   "test/actions/{interactive,test-shell-ends}.test.ts",
   "test/actions/test/journal-shells.test.ts",
-  "test/console/type-line.test.ts",
+  "test/console/{line-noise,type-line}.test.ts",
   "test/deploy/**/*.test.ts",
   "test/drivers/**/*.test.ts",
   "test/golden/corpus-plans.test.ts",
@@ -74,7 +74,7 @@ export default defineConfig({
           name: "cloud",
           include: [
             ...cloudTests,
-            "test/domain/{applying,job-life,job-log,release-device,rendered-jobs,retry-job,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
+            "test/domain/{applying,job-life,job-log,release-device,rendered-jobs,retry-job,retry-whatever,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
           ],
           env: { PUMICE_TEST_ENGINE: "aws" },
           testTimeout: 120_000,
