@@ -125,6 +125,16 @@ describe("a worker that loses its power in the middle of a job", () => {
     ["a ticket without content", (id) => truncateSync(files(id).ticket)],
     ["a ticket cut in the middle", (id) => truncateSync(files(id).ticket, 100)],
     ["no ticket", (id) => rmSync(files(id).ticket)],
+    [
+      "no ticket, nor the first part of the log, which was delivered,",
+      (id) => {
+        const { log, ticket } = files(id);
+        const lines = readFileSync(log, "utf8").split("\n");
+        writeFileSync(`${log}.3`, lines.slice(3).join("\n"));
+        rmSync(log);
+        rmSync(ticket);
+      },
+    ],
     ["files that were being written", (id) => writeFileSync(`${files(id).ticket}.1a2b3c4d`, "{")],
   ])(
     "finds %s on its disk and still tells the end, with the log and the device off",

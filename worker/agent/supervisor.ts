@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { RunnerReport, SyncResponse, Ticket } from "#protocol/worker-api.ts";
 import { readJsonFile, syncFolder, writeFileAtomic } from "../host/atomic-file.ts";
 import { jobDirectory } from "../host/job-directory.ts";
+import { sizeOfLog } from "../host/log-segments.ts";
 import { mountsIn } from "../host/remove-tree.ts";
 import { claimForNobody, isClaimed } from "../host/runner-claim.ts";
 import type { AgentDeps } from "./agent-deps.ts";
@@ -205,11 +206,12 @@ export class Supervisor {
     const dir = jobDirectory(this.#deps.workDir, id);
     while (!this.#signal.aborted) {
       try {
-        const hasLog = (statSync(dir.log, { throwIfNoEntry: false })?.size ?? 0) > 0;
+        mkdirSync(dir.root, { recursive: true, mode: 0o700 });
+        // Its first part may be gone, delivered.
+        const hasLog = sizeOfLog(dir.log) > 0;
         const first_line = hasLog
           ? 0
           : await this.#deps.controlPlane.logTail({ id, token }, this.#signal);
-        mkdirSync(dir.root, { recursive: true, mode: 0o700 });
         if (!existsSync(dir.runner)) claimForNobody(dir.runner);
         const known = { ...ticket, job_id: id, token, first_line };
         this.#writeTicket(known);
