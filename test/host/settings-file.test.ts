@@ -1,4 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -75,6 +85,29 @@ describe("the worker's settings", () => {
     );
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "of another user's folder are no link that root follows",
+    () => {
+      const secret = path.join(folder, "secret");
+      writeFileSync(secret, "PASSWORD=root's\n", { mode: 0o600 });
+      const own = path.join(folder, "own");
+      mkdirSync(own);
+      chownSync(own, 4711, 4711);
+      const link = path.join(own, "worker.env");
+      symlinkSync(secret, link);
+      for (const use of [readWorkerSettings, writeWorkerSettings]) {
+        expect(() => use(link, {})).toThrow(/worker\.env/);
+      }
+      rmSync(link);
+      linkSync(secret, link);
+      expect(() => writeWorkerSettings(link, {})).toThrow(`${link} is not its folder's owner's`);
+      rmSync(link);
+      writeWorkerSettings(link, { PUMICE_NAME: "one" });
+      writeWorkerSettings(link, { PUMICE_NAME: "two" });
+      expect(readFileSync(link, "utf8")).toMatch(/^PUMICE_NAME=two$/m);
+    },
+  );
 
   it("make their folder, and hold no value that would be another line", () => {
     const fresh = path.join(folder, "a/b/worker.env");

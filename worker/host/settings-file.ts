@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
   fchownSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -102,7 +104,7 @@ export function writeWorkerSettings(
   values: Readonly<Partial<Record<SettingName, string | undefined>>>,
 ): void {
   const left = new Map(Object.entries(values));
-  const lines = existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [HEAD];
+  const lines = existsSync(file) ? readOwn(file).trimEnd().split("\n") : [HEAD];
   const kept = lines.flatMap((line) => {
     const name = knownName(/^\s*(\w+)\s*=/.exec(line)?.[1] ?? "");
     if (name === undefined || !Object.hasOwn(values, name)) return [line];
@@ -172,7 +174,7 @@ function knownName(name: string): SettingName | undefined {
 function linesOf(file: string): { name: string; value: string; from: string }[] {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = readOwn(file);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     // Of a folder that is another user's nobody knows whether the file is there.
@@ -191,6 +193,26 @@ function linesOf(file: string): { name: string; value: string; from: string }[] 
     if (/^(["']).*\1$/.test(trimmed)) throw new Error(`${from}: ${name}: write it without quotes`);
     return [{ name, value: trimmed, from }];
   });
+}
+
+/**
+ * A file's text. In a folder of the worker's user root follows no link, and reads nothing that this user could not: it
+ * could be any file of root's by another name.
+ */
+function readOwn(file: string): string {
+  const { uid } = statSync(path.dirname(file));
+  const isForeign = process.getuid?.() === 0 && uid !== 0;
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const fd = openSync(file, isForeign ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK : O_RDONLY);
+  try {
+    const found = fstatSync(fd);
+    if (isForeign && found.uid !== uid && (found.mode & 0o004) === 0) {
+      throw new Error(`${file} is not its folder's owner's: chown it`);
+    }
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function lineOf(name: string, value: string): string {
