@@ -185,6 +185,22 @@ describe("an upgrade", () => {
     expect(one.isRestarted()).toBe(true);
   });
 
+  test("that can't be swapped to is given up, and told once", async () => {
+    const one = agent();
+    const offer = offerOf(releaseOf("9.0.0"));
+    one.upgrader.answered(offer);
+    await one.said("waiting");
+    rmSync(layout.current);
+    for (let n = 0; n < 3; n++) one.upgrader.answered(offer);
+    expect(one.isRestarted()).toBe(false);
+    expect(one.upgrader.isUrgent).toBe(false);
+    expect(one.upgrader.question().upgrade).toMatchObject({
+      state: "failed",
+      reason: expect.stringContaining("can't be swapped to: ENOENT"),
+    });
+    expect(one.log.filter((line) => line.includes("swapped"))).toHaveLength(1);
+  });
+
   test.each([
     ["before the version was on trial", [() => rmSync(layout.trial)]],
     ["before the link was changed", []],
@@ -405,10 +421,10 @@ describe("a version on trial", () => {
     expect(one.isRestarted()).toBe(false);
     expect(currentVersion()).toBe(VERSION);
     expect(readdirSync(path.join(layout.dir, "versions")).toSorted()).toEqual(
-      ["0.0.3.new", OLD, VERSION].toSorted(),
+      [OLD, VERSION].toSorted(),
     );
     expect(existsSync(path.join(layout.dir, "incoming"))).toBe(false);
-    expect(one.log).toEqual([`upgraded to ${VERSION}`, "removed versions 0.0.1, 0.0.2"]);
+    expect(one.log).toEqual([`upgraded to ${VERSION}`, "removed versions 0.0.1, 0.0.2, 0.0.3.new"]);
   });
 
   test("keeps the file that a runner still runs from", async () => {
@@ -440,6 +456,15 @@ describe("a version on trial", () => {
     expect(text(layout.rolledBack)).toBe(
       `${VERSION}\nit has not reached its control plane within 120 s: POST http://plane: ECONNREFUSED\n`,
     );
+  });
+
+  test("has five minutes at most: after six its launcher ends it anyway", async () => {
+    env["PUMICE_UPGRADE_CONFIRM_SECONDS"] = "900";
+    const clock = new ManualClock();
+    const one = agent(clock);
+    clock.advance(300_000);
+    await one.until(one.isRestarted);
+    expect(text(layout.rolledBack)).toContain("within 300 s");
   });
 
   test("does not give itself up while it is only stopped", async () => {
@@ -516,6 +541,11 @@ describe("a worker that can't upgrade itself says why:", () => {
     expect(upgrader.question()).toEqual({ by_hand: expect.stringContaining("launcher") });
     upgrader.answered(offerOf(releaseOf("9.0.0")));
     expect(upgrader.question().upgrade).toBeUndefined();
+  });
+
+  test("it has no keys, which is said in no more words than sync takes", () => {
+    env["PUMICE_RELEASE_KEYS"] = path.join(dir, "x".repeat(200), "y".repeat(300));
+    expect(agent().upgrader.question().by_hand).toHaveLength(500);
   });
 
   test("it has no keys", () => {

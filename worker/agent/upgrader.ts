@@ -40,12 +40,14 @@ export interface UpgraderDeps {
 
 type Able = Extract<UpgradeAbility, { platform: unknown }>;
 
-/** How long a new version has to reach its control plane, unless PUMICE_UPGRADE_CONFIRM_SECONDS says something else. */
+/** How long a new version has to reach its control plane, unless PUMICE_UPGRADE_CONFIRM_SECONDS says less: its launcher ends it after 360. */
 const CONFIRM_SECONDS = 300;
 /** What is told of a download, in percent. */
 const STEP = 10;
 /** Unpacking needs the packed file too; and a full disk stops the jobs as well. */
 const SPARE_BYTES = 32 * 1024 * 1024;
+/** Sync takes no more of `by_hand`. */
+const MAX_BY_HAND = 500;
 const SILENCE = "it has not reached its control plane";
 
 /**
@@ -87,7 +89,9 @@ export class Upgrader {
     const upgrade = this.#report ?? settled;
     this.#hasTold = upgrade?.state === "waiting";
     return {
-      ...("platform" in ability ? { platform: ability.platform } : { by_hand: ability.byHand }),
+      ...("platform" in ability
+        ? { platform: ability.platform }
+        : { by_hand: ability.byHand.slice(0, MAX_BY_HAND) }),
       ...(upgrade ? { upgrade } : {}),
     };
   }
@@ -117,7 +121,7 @@ export class Upgrader {
     if (!("platform" in ability)) return;
     if (this.#report?.state === "waiting" && this.#hasTold) {
       // Asked again at once, as the answer is urgent.
-      return this.#deps.isBusy?.() ? undefined : this.#swap(ability.layout);
+      return this.#deps.isBusy?.() ? undefined : this.#swap(ability.layout, offer);
     }
     this.#work ??= this.#begin(ability, offer.id);
   }
@@ -217,15 +221,14 @@ export class Upgrader {
     await unpackRelease(layout, offer.version, packed, file, signal);
   }
 
-  #swap(layout: Layout): void {
+  #swap(layout: Layout, { id, version }: UpgradeOffer): void {
     const { log, restart } = this.#deps;
-    const { id = "", version = "" } = this.#offer ?? {};
     try {
       writeFileAtomic(stateFile(layout), JSON.stringify({ id, version }));
       swapTo(layout, version);
     } catch (error) {
-      log(`upgrade to ${version}: cannot be swapped to: ${String(error)}`);
-      return;
+      const why = `it can't be swapped to: ${(error as Error).message}`;
+      return this.#giveUp(layout, id, new Error(why));
     }
     log(`starting as ${version}; running jobs go on`);
     restart();
@@ -273,7 +276,8 @@ export class Upgrader {
   }
 
   async #limitTrial(layout: Layout): Promise<void> {
-    const seconds = Number(this.#env["PUMICE_UPGRADE_CONFIRM_SECONDS"]) || CONFIRM_SECONDS;
+    const asked = Number(this.#env["PUMICE_UPGRADE_CONFIRM_SECONDS"]);
+    const seconds = asked > 0 ? Math.min(asked, CONFIRM_SECONDS) : CONFIRM_SECONDS;
     await this.#deps.clock.sleep(seconds * 1000, this.#signal);
     if (this.#hasSynced || this.#signal.aborted) return;
     const why = `${SILENCE} within ${seconds} s: ${this.#lastError || "no answer"}`;

@@ -47,7 +47,10 @@ export function readRolledBack(layout: Layout): { version: string; why: string }
 export const forgetRolledBack = (layout: Layout): void =>
   rmSync(layout.rolledBack, { force: true });
 
-/** Removes versions that are neither current nor previous, nor in use by a process such as a job's runner; gives their names. */
+/**
+ * Removes versions that are neither current nor previous, nor in use by a process such as a job's runner, and what was left
+ * half unpacked; gives their names.
+ */
 export function prune(layout: Layout): string[] {
   const folder = path.join(layout.dir, "versions");
   const current = versionOfLink(layout.current);
@@ -56,7 +59,7 @@ export function prune(layout: Layout): string[] {
   const kept = new Set([current, versionOfLink(layout.previous)]);
   const removed: string[] = [];
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-    if (name.endsWith(".new") || kept.has(name)) continue;
+    if (kept.has(name)) continue;
     if (isInUse(path.join(folder, name))) continue;
     rmSync(path.join(folder, name), { recursive: true, force: true });
     removed.push(name);
