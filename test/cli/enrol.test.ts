@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import type { RequestListener } from "node:http";
+import { createServer as createPlainServer, type RequestListener } from "node:http";
 import { createServer } from "node:https";
 import { once } from "node:events";
 import {
@@ -191,6 +191,24 @@ describe("a board", () => {
     expect(refused.stderr).toContain("ENOTDIR");
     expect((await enrol(line, "one")).code).toBe(0);
   });
+});
+
+test("a code that pins the server's key is not sent where there is none to compare", async () => {
+  const line = await printedLine("--add");
+  let requests = 0;
+  const plain = createPlainServer((_request, answer) => {
+    requests++;
+    answer.end("{}");
+  }).listen(0, "127.0.0.1");
+  await once(plain, "listening");
+  try {
+    const { port } = plain.address() as AddressInfo;
+    const ended = await enrol(line.replace(serving.url, `http://127.0.0.1:${port}`), "one");
+    expect([ended.code, ended.stderr]).toEqual([2, expect.stringContaining("expected https://")]);
+    expect(requests).toBe(0);
+  } finally {
+    plain.close();
+  }
 });
 
 describe("a server with another key than the pinned one", () => {

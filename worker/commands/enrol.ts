@@ -36,6 +36,9 @@ export async function enrol(args: string[]): Promise<number> {
       "enrol: this is no code: expected WORKER:SECRET as `pumice workers enrol` printed it; is a part missing?",
     );
   }
+  if (code.pin !== undefined && !/^https:/i.test(url)) {
+    throw new UsageError("enrol: expected https://, for the code has the key of the server");
+  }
   const file = values.settings ? path.resolve(values.settings) : settingsFile();
   const said = await enrolHere(url, code, file);
   print(said.map((line) => `${line}\n`).join(""));
