@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -65,5 +66,20 @@ test("so is one that has room again by the look after the one that found it full
 test("a work folder out of reach is a reason, and no end of the agent", async () => {
   rmSync(workDir, { recursive: true });
   await look(false);
-  expect(readiness.tell()).toMatch(/^its work folder is out of reach: ENOENT/);
+  expect(readiness.tell()).toMatch(/^its work folder can't be used: ENOENT/);
 });
+
+// Only root may mount.
+test.runIf(process.getuid?.() === 0)(
+  "so is a card that has become read-only, with all its room",
+  async () => {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", workDir]);
+    try {
+      await look(false);
+      expect(rings).toBe(1);
+      expect(readiness.tell()).toMatch(/^its work folder can't be used: EROFS/);
+    } finally {
+      execFileSync("umount", ["--lazy", workDir]);
+    }
+  },
+);

@@ -29,6 +29,12 @@ test.each<[string, Partial<Death>, "Infrastructure" | "Bug", RegExp]>([
     /disk is full/,
   ],
   [
+    "could not write its log",
+    { exitCode: 1, printed: "Error: EROFS: read-only file system, write" },
+    "Infrastructure",
+    /disk can't be written to.*EROFS/s,
+  ],
+  [
     "couldn't be started",
     { startError: new Error("ENOENT") },
     "Bug",

@@ -1,4 +1,4 @@
-import { statfsSync } from "node:fs";
+import { accessSync, constants, statfsSync } from "node:fs";
 import { memoryOf } from "../host/process-table.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import type { JobKeeper } from "./job-keeper.ts";
@@ -87,10 +87,12 @@ const isSame = (one: string | undefined, other: string | undefined): boolean =>
 function diskReason({ workDir, limits }: AgentDeps): string | undefined {
   let free: number;
   try {
+    // A worn-out card becomes read-only, and has all its room.
+    accessSync(workDir, constants.W_OK);
     const { bavail, bsize } = statfsSync(workDir);
     free = bavail * bsize;
   } catch (error) {
-    return `its work folder is out of reach: ${(error as Error).message}`;
+    return `its work folder can't be used: ${(error as Error).message}`;
   }
   if (free >= limits.minFreeBytes) return undefined;
   return `disk full at ${workDir}: ${megabytes(free)} are free there, a job begins with ${megabytes(limits.minFreeBytes)} (PUMICE_MIN_FREE_MB): free space or give it a larger disk`;

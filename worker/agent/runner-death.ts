@@ -27,6 +27,8 @@ const OWN_SIGNALS = new Set([
   "SIGTRAP",
 ]);
 const NO_ROOM = /\b(?:ENOSPC|EDQUOT)\b|no space left on device/i;
+/** A card that is worn out is mounted read-only, or fails. */
+const BROKEN = /\b(?:EROFS|EIO)\b/;
 const OUT_OF_MEMORY = /out of memory|cannot allocate memory/i;
 
 /**
@@ -50,6 +52,7 @@ export function explainDeath(death: Death): Ending {
       : "";
   const said = printed ? `; it printed:\n${printed}` : "";
   if (NO_ROOM.test(printed)) return lab(`the worker's disk is full${said}`);
+  if (BROKEN.test(printed)) return lab(`the worker's disk can't be written to, or read${said}`);
   if (OUT_OF_MEMORY.test(printed)) return lab(`the runner ran out of memory${said}`);
   const message = `the runner ended${how} without a result`;
   const isKilled = signal ? !OWN_SIGNALS.has(signal) : typeof exitCode !== "number" && !printed;
