@@ -1,6 +1,7 @@
 import type http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { JobFailure } from "../pipeline/job-failure.ts";
+import { isRefusedForGood } from "./network/explain.ts";
 import { openNetwork, type Network } from "./network/network.ts";
 
 export interface UrlRequest {
@@ -39,7 +40,9 @@ export async function fetchUrl(url: string, request: UrlRequest): Promise<http.I
     } catch (error) {
       request.signal?.throwIfAborted();
       if (error instanceof JobFailure) throw error;
-      if (left === 0) {
+      // Tried again for minutes, it would end as a time-out that says nothing.
+      const { cause } = error as { cause?: unknown };
+      if (left === 0 || (cause !== undefined && isRefusedForGood(cause))) {
         const reason = error instanceof Error ? error.message || String(error) : String(error);
         throw new JobFailure("Infrastructure", `Unable to get '${url}': ${reason}`, {
           cause: error,
@@ -87,8 +90,7 @@ function send(
   { method, headers, conditions, signal }: UrlRequest,
 ): Promise<http.IncomingMessage> {
   signal?.throwIfAborted();
-  const ways = (network ??= openNetwork({ keepAlive: false, env: process.env }));
-  const sent = ways.request(url, {
+  const { ways, sent } = begun(url, {
     method,
     // No encoding: sizes and checksums are those of the file.
     headers: {
@@ -117,4 +119,20 @@ function send(
     });
     sent.end();
   });
+}
+
+/** What can't even begin (a proxy's setting that is none, a header with a line's end) is not tried again. */
+function begun(
+  url: URL,
+  options: http.RequestOptions,
+): { readonly ways: Network; readonly sent: http.ClientRequest } {
+  try {
+    const ways = (network ??= openNetwork({ keepAlive: false, env: process.env }));
+    return { ways, sent: ways.request(url, options) };
+  } catch (error) {
+    const { message } = error as Error;
+    throw new JobFailure("Infrastructure", `Unable to get '${url.href}': ${message}`, {
+      cause: error,
+    });
+  }
 }

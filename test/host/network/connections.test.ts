@@ -337,6 +337,24 @@ describe.each(runtimes)("under %s", (_, runtime) => {
     expect((await ask(`https://127.0.0.1:${port}`, {})).error).toMatch(/doesn't speak TLS/);
   });
 
+  test("a download doesn't ask again and again whom it can't believe", async () => {
+    let connections = 0;
+    const server = https.createServer(authority.issue(["DNS:other.test"]));
+    server.on("connection", () => connections++).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closing.push(async () => {
+      server.close();
+      await once(server, "close");
+    });
+    const { port } = server.address() as AddressInfo;
+    const { error } = await asks({ fetch: `https://127.0.0.1:${port}/x` });
+    expect(error).toMatch(/^Unable to get 'https:.*not for 127\.0\.0\.1/);
+    expect(connections).toBe(1);
+    const headers = { "x-a": "b\nc" };
+    expect((await asks({ fetch: `http://127.0.0.1:${port}/x`, headers })).error).toMatch(/x-a/i);
+    expect(connections).toBe(1);
+  });
+
   test("a download's redirect takes no token to another origin, nor from TLS to none", async () => {
     const elsewhere = await serve();
     const answer: http.RequestListener = (_request, response) => {

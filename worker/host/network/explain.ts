@@ -10,6 +10,10 @@ const UNKNOWN_AUTHORITY = new Set([
 export const isUnknownAuthority = (error: unknown): boolean =>
   UNKNOWN_AUTHORITY.has((error as { code?: string }).code ?? "");
 
+/** Whether a certificate was refused for what it is, whenever it is asked for: not for its dates, which a clock that is set mends. */
+export const isRefusedForGood = (error: unknown): boolean =>
+  isUnknownAuthority(error) || (error as { code?: string }).code === "ERR_TLS_CERT_ALTNAME_INVALID";
+
 /**
  * What a connection's failure means and what to do about it, where its code alone wouldn't tell; undefined for any other.
  * `now` is this machine's clock: a certificate is judged by it, so it is said.

@@ -58,8 +58,9 @@ export function openNetwork({ keepAlive, env, pinnedOrigin }: NetworkOptions): N
 
   return {
     request(url, options) {
-      if (url.protocol === "https:") return https.request(url, { ...options, agent: secure });
+      // Looked at here, too: a setting that is none fails before anything is begun.
       const proxy = proxyFor(url, env);
+      if (url.protocol === "https:") return https.request(url, { ...options, agent: secure });
       if (!proxy) return http.request(url, { ...options, agent: plain });
       return byProxy(proxy, url, options, proxy.url.protocol === "https:" ? secure : plain);
     },
