@@ -127,18 +127,6 @@ describe("a file that was downloaded before", () => {
     expect(server.seen).toEqual(["GET /a 304"]);
   });
 
-  test("is downloaded again when the disk doesn't give it back", async () => {
-    const bytes = Buffer.alloc(0);
-    server.files["/a"] = { bytes };
-    await fetched("/a");
-    const file = path.join(folder, "files", sum(bytes));
-    rmSync(file);
-    // A file of no bytes, of which each read is an EIO.
-    symlinkSync("/proc/self/mem", file);
-    expect((await fetched("/a")).equals(bytes)).toBe(true);
-    expect(notes).toContain("the cached file is forgotten, and downloaded again");
-  });
-
   test("and was compressed is downloaded again when it was damaged", async () => {
     server.files["/a"] = { bytes: gzipSync(content) };
     await fetched("/a", { compression: "gz" });
@@ -303,16 +291,6 @@ describe("the size of the cache", () => {
     expect(cached).toThrow("ENOENT");
     expect(readFileSync(target).equals(content)).toBe(true);
   });
-
-  test.each(["locks", "entries", "parts", "files"])(
-    "is as none when it can't be used: %s",
-    async (name) => {
-      await use("/a");
-      rmSync(path.join(folder, name), { recursive: true, force: true });
-      writeFileSync(path.join(folder, name), "no folder");
-      expect((await use("/b")).equals(server.files["/b"]?.bytes ?? content)).toBe(true);
-    },
-  );
 
   test("shrinks when the disk is nearly full", async () => {
     await use("/a");

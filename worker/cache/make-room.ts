@@ -15,6 +15,9 @@ export interface DownloadCache {
 
 const RESERVE_BYTES = 256 * 1024 * 1024;
 
+/** All of them are looked at for each download, which a small board should do within a second. */
+const MAX_ITEMS = 2000;
+
 /**
  * Removes what was used longest ago until the cache may take `cacheBytes` more and the disk has `diskBytes` more to
  * give. Nothing of `keep` and no download that is under way. False when there is not enough room then. A file that is
@@ -28,15 +31,17 @@ export async function makeRoom(
   const places = cachePlaces(cache.folder);
   const { items, usedBytes } = contents(places);
   let used = usedBytes;
+  let count = items.length;
   let free = await freeBytes(cache.folder);
   const reserve = cache.reserveBytes ?? RESERVE_BYTES;
   const isEnough = (): boolean =>
-    used + cacheBytes <= cache.limitBytes && free - diskBytes >= reserve;
+    used + cacheBytes <= cache.limitBytes && free - diskBytes >= reserve && count <= MAX_ITEMS;
   for (const item of items) {
     if (isEnough()) return true;
     if (item.key === keep || (item.isPart && isLocked(places.locks, item.key))) continue;
     const freed = item.remove();
     used -= freed;
+    count--;
     free += freed;
   }
   return isEnough();

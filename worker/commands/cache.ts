@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { cacheFolder, downloadCache } from "../cache/cache-settings.ts";
 import { cleanCache, describeCache } from "../cache/show-cache.ts";
@@ -17,6 +18,8 @@ export async function cache(args: string[]): Promise<number> {
   }
   exportSettings(readWorkerSettings());
   const folder = cacheFolder(path.resolve(values["work-dir"] ?? defaultWorkDir()));
+  // Not made here: it would be the user's who asks, root mostly, and of no use to the worker.
+  if (!existsSync(folder)) return print(values.json ? "" : `${folder}: nothing is cached yet\n`);
   if (action === "clean") {
     const { removed, bytes } = cleanCache(folder);
     return print(`${removed} removed, ${Math.round(bytes / 1_000_000)} MB\n`);
