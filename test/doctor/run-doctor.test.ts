@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -98,6 +101,23 @@ describe("doctor with a control plane", () => {
     const { states, finding } = await diagnose({ token: null });
     expect(finding("token")?.state).toBe("missing");
     expect(states).toContain("ok tar");
+  });
+
+  test("shows what a server says, and lets it steer no terminal", async () => {
+    const server = http.createServer((_, response) => {
+      response.writeHead(500).end(JSON.stringify({ message: "no\u001b]0;owned\u0007\r\nok" }));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const settings = readWorkerSettings(write("worker.env", `PUMICE_URL=${url}`), {});
+    const printed: string[] = [];
+    await runDoctor({ settings, workDir: folder }, (line) => printed.push(line));
+    server.closeAllConnections();
+    server.close();
+    const line = printed.find((one) => one.startsWith("wrong   server"));
+    expect(line).toContain("500 no ]0;owned ok");
+    expect(printed.join("")).not.toMatch(/\p{Cc}/u);
   });
 
   test("stops at what the rest depends on, and looks at this machine all the same", async () => {

@@ -52,8 +52,11 @@ export async function runDoctor(
   return findings.some(isBad) ? 1 : 0;
 }
 
+/** What a server says of itself is told too, and steers no terminal. */
 const lineOf = ({ state, what, text }: Finding): string =>
-  `${state.padEnd(8)}${what.padEnd(24)} ${text}`;
+  `${state.padEnd(8)}${what.padEnd(24)} ${text}`.replace(CONTROLS, " ");
+
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f]+/g;
 
 async function controlPlaneFindings({ values, file, unknown }: WorkerSettings) {
   const strange = unknown.map((text) => note("settings", `${text}: no such setting`));
