@@ -70,7 +70,7 @@ export function openrcScript({ user, launch, settingsFile }: ServiceOptions): st
 name="Pumice worker"
 supervisor=supervise-daemon
 command="${launch}"
-command_user="${user}:${user}"
+command_user="${user}"
 # Jobs go on while the agent is stopped: only its own process is.
 respawn_delay=2
 respawn_max=0
@@ -86,7 +86,7 @@ depend() {
 }
 
 start_pre() {
-	checkpath --file --owner "${user}:${user}" --mode 0640 /var/log/pumice-worker.log
+	checkpath --file --owner "${user}" --mode 0640 /var/log/pumice-worker.log
 }
 `;
 }

@@ -1,11 +1,11 @@
 /** Rules that give the worker's user what boards show by USB, and hints how to name what is a serial console. */
 export const udevRules = (
-  group: string,
+  user: string,
 ): string => `# Written by "pumice-worker install". Change what you like: a changed file is kept.
 
 # Boards that wait for fastboot, or for firmware by DFU, belong to the worker.
-SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}=="*:ff4203:*", GROUP="${group}", MODE="0660"
-SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}=="*:fe0102:*", GROUP="${group}", MODE="0660"
+SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}=="*:ff4203:*", OWNER="${user}", MODE="0660"
+SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}=="*:fe0102:*", OWNER="${user}", MODE="0660"
 
 # Serial adapters belong to dialout, of which the worker is a member. ttyUSB0 is whichever was seen first: use the
 # names in /dev/serial/by-id, or one of your own, by the adapter's serial number (udevadm info -a /dev/ttyUSB0):
