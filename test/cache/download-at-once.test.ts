@@ -92,6 +92,18 @@ test("of several jobs at once one downloads a file, and the others have it from 
   );
 });
 
+test("a download with which nobody could go on is waited for as well", async () => {
+  server.files["/a"] = { bytes: content, etag: "", holdAfter: 1_000_000 };
+  const checksums = { sha256 };
+  const first = runner({ checksums });
+  await first.says("at 1000000");
+  const second = runner({ checksums });
+  await second.says("at 1000000");
+  server.go();
+  expect([await first.ended, await second.ended]).toEqual([0, 0]);
+  expect(server.seen).toEqual(["GET /a 200"]);
+});
+
 test("jobs that begin at the same moment download a file once", async () => {
   const all = Array.from({ length: 4 }, () => runner());
   for (const one of all) expect(await one.ended).toBe(0);

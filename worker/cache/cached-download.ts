@@ -25,7 +25,14 @@ import {
 } from "./cache-folder.ts";
 import { tryLock } from "./key-lock.ts";
 import { makeRoom, type DownloadCache } from "./make-room.ts";
-import { dropPart, partBytes, type PartWriter, readPart, writePart } from "./part-file.ts";
+import {
+  dropPart,
+  partBytes,
+  partSize,
+  type PartWriter,
+  readPart,
+  writePart,
+} from "./part-file.ts";
 import { isOpenTo, mayBeCached, mayBeStored, shownUrl } from "./what-may-be-cached.ts";
 
 export interface CachedRequest extends WebRequest {
@@ -291,11 +298,11 @@ async function lockOrWait({
     const release = tryLock(places.locks, key);
     if (release) return { release, hasWaited };
     if (!hasWaited) onNote?.("another job of this worker is downloading it: waiting");
-    const part = readPart(places, key);
-    if (part && part.bytes !== seenBytes) {
-      seenBytes = part.bytes;
+    const bytes = partSize(places, key);
+    if (bytes !== seenBytes) {
+      seenBytes = bytes;
       sinceMs = performance.now();
-      onProgress?.(part.bytes, part.sizeBytes);
+      if (bytes > 0) onProgress?.(bytes, readPart(places, key)?.sizeBytes);
     }
     if (performance.now() - sinceMs > stuckMs) {
       onNote?.("the other download gets nowhere: downloading it for this job alone");

@@ -28,12 +28,16 @@ const SYNC_BYTES = 16 * 1024 * 1024;
 export function readPart(places: CachePlaces, key: string): Part | undefined {
   const file = path.join(places.parts, key);
   const info = readJsonFile(`${file}.json`) as Partial<PartInfo> | undefined;
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  const size = partSize(places, key);
   if (!info?.validator || info.sizeBytes === undefined) return undefined;
   const bytes = info.boot === bootId() ? size : Math.min(size, info.syncedBytes ?? 0);
   if (bytes === 0 || bytes >= info.sizeBytes) return undefined;
   return { bytes, validator: info.validator, sizeBytes: info.sizeBytes };
 }
+
+/** How far a download is that is under way, whether anybody could go on with it or not. */
+export const partSize = (places: CachePlaces, key: string): number =>
+  statSync(path.join(places.parts, key), { throwIfNoEntry: false })?.size ?? 0;
 
 /** Bytes of a part, from its beginning. */
 export const partBytes = (places: CachePlaces, key: string, bytes: number): AsyncIterable<Buffer> =>
