@@ -7,7 +7,7 @@ import { removeJobContainers } from "./drivers/container-leftovers.ts";
 import { jobDirectoryAt, tftpRoot } from "./host/job-directory.ts";
 import { removeTree } from "./host/remove-tree.ts";
 import { lastSegment } from "./host/log-segments.ts";
-import { openSpool } from "./host/spool.ts";
+import { openSpool, type Spool } from "./host/spool.ts";
 import { readTicket } from "./job-context.ts";
 import type { JobContext } from "./pipeline/action.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
@@ -29,7 +29,7 @@ export async function cleanUpJobDirectory(folder: string): Promise<number> {
   const job = readJob(readFileSync(files.ticket, "utf8"), files.scratch);
   // What can't be read no runner could run either.
   if (!job) return 0;
-  const spool = openSpool(lastSegment(files.log).file);
+  const spool = openLog(files.log);
   const recorder = makeRecorder({
     sink: (line) => void spool.append(line),
     secrets: [job.token, ...secretsOf(job)],
@@ -54,6 +54,15 @@ export async function cleanUpJobDirectory(folder: string): Promise<number> {
     await spool.close(signal);
   }
   return failed > 0 ? 1 : 0;
+}
+
+/** A disk that takes no log (read-only, broken) must not keep the device on. */
+function openLog(log: string): Spool {
+  try {
+    return openSpool(lastSegment(log).file);
+  } catch {
+    return { isFull: true, append: () => false, close: async () => {} };
+  }
 }
 
 function readJob(text: string, scratch: string): (JobContext & { token: string }) | undefined {

@@ -165,6 +165,30 @@ describe.runIf(process.getuid?.() === 0)("a worker whose disk is full", () => {
   });
 });
 
+// Mounts once more what is there, as what can only be read.
+test.runIf(process.getuid?.() === 0)(
+  "a worker whose disk has become read-only switches the device of a dead runner off, and tells the end later",
+  async () => {
+    await addDevice("echo the board is on; while :; do read -r line; done");
+    begin({});
+    const id = await submit();
+    await follow(id, /the board is on/);
+    execFileSync("mount", ["--bind", bench.workDir, bench.workDir]);
+    try {
+      execFileSync("mount", ["-o", "remount,bind,ro", bench.workDir]);
+      for (const pid of bench.processesOf(id)) process.kill(pid, "SIGKILL");
+      const switched = path.join(bench.dir, "switched");
+      await until(async () => existsSync(switched));
+      expect((await lab.job(id)).state).toBe("Running");
+    } finally {
+      execFileSync("umount", ["--lazy", bench.workDir]);
+    }
+    await finished(id);
+    expect(await lab.job(id)).toMatchObject({ health: "Incomplete", error_type: "Infrastructure" });
+    expect(readFileSync(path.join(bench.dir, "switched"), "utf8")).toBe("off\n");
+  },
+);
+
 describe("a DUT that says more than the worker may keep", () => {
   test("while nothing can be delivered: the disk is used no further, and the log tells what is missing", async () => {
     await addDevice(

@@ -38,6 +38,8 @@ export class JobKeeper {
   /** Aborted when the control plane wants nothing more of the job, or the agent stops. */
   #delivery = new AbortController();
   #state: RunnerReport["state"] = "running";
+  /** What a dead runner left on was switched off; once, however often the disk is tried. */
+  #cleanedUp: { readonly problem: string | undefined } | undefined;
   #isForgotten = false;
   #isDelivered = false;
 
@@ -115,8 +117,8 @@ export class JobKeeper {
     if (!this.#isForgotten) this.#delivery = new AbortController();
     signal.addEventListener("abort", this.#endDelivery);
     const watcher = this.#watch();
+    const shipped = this.#shipper.run(this.#delivery.signal);
     try {
-      const shipped = this.#shipper.run(this.#delivery.signal);
       await this.#untilEnded(signal);
       if (!signal.aborted && !this.#isForgotten) await this.#deliver(shipped);
       await shipped;
@@ -125,6 +127,8 @@ export class JobKeeper {
       watcher?.close();
       signal.removeEventListener("abort", this.#endDelivery);
       this.#endDelivery();
+      // Its files are closed before it may be begun again.
+      await shipped.catch(() => {});
     }
   }
 
@@ -160,20 +164,11 @@ export class JobKeeper {
    * end, and gives it to another job.
    */
   async #afterDeath(signal: AbortSignal): Promise<void> {
-    const { dir, id, device } = this.#job;
+    const { dir, id } = this.#job;
     await this.#runner.sweep();
-    let problem: string | undefined;
-    rmSync(dir.reserve, { force: true });
-    // The last thing that a runner does before its result is to say its end.
-    const isOver = cutHalfRecord(dir);
-    if (!isOver && !this.isUnclaimed) {
-      problem =
-        device === undefined
-          ? "nothing is known of its device, which may still be on"
-          : await cleanUpAfter(this.#deps, dir, signal);
-      if (signal.aborted) return;
-      await this.#runner.sweep();
-    }
+    this.#cleanedUp ??= await this.#cleanUp(signal);
+    if (signal.aborted) return;
+    const { problem } = this.#cleanedUp;
     await removeTree(dir.scratch).catch(() => {});
     if (this.#isForgotten) return;
     const ending = this.#runner.isCanceled
@@ -182,6 +177,29 @@ export class JobKeeper {
     const message = problem ? `${ending.message}; ${problem}` : ending.message;
     this.#deps.log(`job ${id}: ${message}`);
     completeLog(dir, this.#deps.clock.wall(), { ...ending, message });
+  }
+
+  async #cleanUp(signal: AbortSignal): Promise<{ problem: string | undefined }> {
+    const { dir, device } = this.#job;
+    if (this.#hasEnd() || this.isUnclaimed) return { problem: undefined };
+    if (device === undefined) {
+      return { problem: "nothing is known of its device, which may still be on" };
+    }
+    const problem = await cleanUpAfter(this.#deps, dir, signal);
+    if (!signal.aborted) await this.#runner.sweep();
+    return { problem };
+  }
+
+  /** Whether the log has its end, the last thing that a runner says before its result. A disk that can't be written to must keep no device on. */
+  #hasEnd(): boolean {
+    const { dir, id } = this.#job;
+    try {
+      rmSync(dir.reserve, { force: true });
+      return cutHalfRecord(dir);
+    } catch (error) {
+      this.#deps.log(`job ${id}: its log can't be ended yet: ${String(error)}`);
+      return false;
+    }
   }
 
   async #deliver(firstRun: Promise<number | undefined>): Promise<void> {
