@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { brotliCompressSync } from "node:zlib";
@@ -41,6 +42,39 @@ test("A folder where nothing can be written is passed over", () => {
   const addons = [[process.arch, addon(`linux-${process.arch}/${ours}`)]] as const;
   expect(loadEmbeddedAddon(addons)).toMatchObject({ open: expect.any(Function) });
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "Where nothing else lets a program be loaded, as in a container, the worker's own folder does",
+  () => {
+    const own = mkdtempSync(path.join(import.meta.dirname, ".own-"));
+    try {
+      const module = path.resolve(import.meta.dirname, "../../worker/host/embedded.ts");
+      const program = path.join(own, "program.ts");
+      const addons = JSON.stringify([[process.arch, addon(`linux-${process.arch}/${ours}`)]]);
+      writeFileSync(
+        program,
+        `import { loadEmbeddedAddon } from ${JSON.stringify(module)};
+         console.log(typeof loadEmbeddedAddon(${addons}).open);`,
+      );
+      const mount =
+        "for at in /tmp /run /dev/shm /var/tmp; do mount -t tmpfs -o noexec none $at; done";
+      const run = (env: object) =>
+        spawnSync(
+          "unshare",
+          ["-m", "sh", "-ec", `${mount}; exec "$@"`, "sh", process.execPath, program],
+          {
+            encoding: "utf8",
+            env: { PATH: process.env["PATH"], TMPDIR: "/tmp", ...env },
+          },
+        );
+      expect(run({}).stderr).toContain("failed to map segment from shared object");
+      expect(run({ PUMICE_WORK_DIR: own }).stdout).toBe("function\n");
+      expect(readdirSync(own)).toEqual(["program.ts"]);
+    } finally {
+      rmSync(own, { recursive: true });
+    }
+  },
+);
 
 test("Without an addon for this machine the message says which is missing", () => {
   expect(() => loadEmbeddedAddon([["none", "x"]])).toThrow(

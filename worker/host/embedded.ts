@@ -17,7 +17,7 @@ export function loadEmbeddedAddon(addons: readonly EmbeddedAddon[]): unknown {
   let reason = new Error(`no native serial port for ${process.arch} is in this program`);
   for (const [, packed] of fitting) {
     const bytes = unpack(packed);
-    for (const folder of new Set([tmpdir(), "/run", "/dev/shm", "/var/tmp"])) {
+    for (const folder of folders()) {
       try {
         return loadFrom(folder, bytes);
       } catch (error) {
@@ -26,6 +26,12 @@ export function loadEmbeddedAddon(addons: readonly EmbeddedAddon[]): unknown {
     }
   }
   throw reason;
+}
+
+/** In a container, or a locked service, all but the worker's own folder may be mounted noexec or read-only. */
+function folders(): Set<string> {
+  const own = [process.env["PUMICE_JOB_DIR"], process.env["PUMICE_WORK_DIR"]];
+  return new Set([tmpdir(), "/run", "/dev/shm", "/var/tmp", ...own.flatMap((one) => one || [])]);
 }
 
 function loadFrom(folder: string, bytes: Buffer): unknown {
