@@ -199,9 +199,10 @@ describe("canceling", () => {
 });
 
 describe("runners and jobs that do not match", () => {
-  test("a Running job without a runner is lost, and its token comes with that", async () => {
+  test("a Running job without a runner is lost: its token comes with that, and its ticket, to switch its device off", async () => {
     const { id, token } = await startJob();
-    expect((await lab.sync(worker)).lost).toEqual([{ job_id: id, token }]);
+    const { lost } = await lab.sync(worker);
+    expect(lost).toMatchObject([{ job_id: id, token, ticket: { job_id: id, token } }]);
     await lab.finish(id, token, { result: "fail", error_type: "Bug", lines: 0 });
     expect(await lab.job(id)).toMatchObject({ health: "Incomplete", error_type: "Bug" });
     expect((await lab.sync(worker)).lost).toEqual([]);
