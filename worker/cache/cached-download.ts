@@ -196,10 +196,11 @@ async function ask(
 
 /** The server's bytes, behind those of the part that is here, written to the part on their way. */
 async function throughPart(
-  { request, places, key }: Access,
+  access: Access,
   web: WebFile,
   release: () => void,
 ): Promise<CachedSource> {
+  const { request, places, key } = access;
   const { cache } = request;
   const { start, sizeBytes, validator } = web;
   const missing = sizeBytes === undefined ? 0 : sizeBytes - start;
@@ -216,22 +217,11 @@ async function throughPart(
   async function* chunks(): AsyncGenerator<Buffer> {
     if (start > 0) yield* partBytes(places, key, start);
     for await (const chunk of web.chunks) {
-      if (part && !(await written(part, chunk))) {
+      if (part && !(await isTaken(part, chunk, access, sizeBytes === undefined))) {
         await part.drop();
         part = undefined;
       }
       yield chunk;
-    }
-  }
-  /** False when the cache has no room for it any more: the download goes on without. */
-  async function written(to: PartWriter, chunk: Buffer): Promise<boolean> {
-    try {
-      const { isStepDone } = await to.write(chunk);
-      if (!isStepDone || sizeBytes !== undefined) return true;
-      return await makeRoom(cache, { cacheBytes: 0, diskBytes: 0 }, key);
-    } catch {
-      request.onNote?.("the worker's cache can't take it: the download goes on without");
-      return false;
     }
   }
   return {
@@ -259,6 +249,24 @@ async function throughPart(
       return isSpoilt && start > 0;
     },
   };
+}
+
+/** Writes a piece; false when the cache has no room for it any more: the download goes on without. */
+async function isTaken(
+  part: PartWriter,
+  chunk: Buffer,
+  { request: { cache, onNote }, key }: Access,
+  isEndless: boolean,
+): Promise<boolean> {
+  try {
+    const { isStepDone } = await part.write(chunk);
+    if (!isStepDone || !isEndless) return true;
+    if (await makeRoom(cache, { cacheBytes: 0, diskBytes: 0 }, key)) return true;
+  } catch {
+    // A disk that is full or broken is no reason to end the job.
+  }
+  onNote?.("the worker's cache can't take it: the download goes on without");
+  return false;
 }
 
 function record(
