@@ -93,6 +93,19 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("%s", (_
     expect(read(layout.trial)).toBeUndefined();
   });
 
+  it("ends no version because its watch could not sleep, or was killed", async () => {
+    const file = path.join(layout.dir, layout.fileOf("2.0"));
+    writeFileSync(file, "#!/bin/sh\nsleep 0.5\nexit 7\n");
+    trial("2.0\n0\n");
+    const [command = "", ...args] = shell;
+    const agent = spawn(command, [...args, layout.launch], {
+      stdio: "ignore",
+      env: { ...process.env, PUMICE_UPGRADE_WATCHDOG_SECONDS: "soon" },
+    });
+    expect(await once(agent, "exit")).toEqual([7, null]);
+    expect(read(layout.trial)).toBe("2.0\n1\n");
+  });
+
   it("goes back from a version whose starts can't be counted: it would be tried for ever", async () => {
     trial("2.0\n0\n");
     // As on a full disk: nothing can be written there.

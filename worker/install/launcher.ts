@@ -42,7 +42,8 @@ born() { # PID; when it was started, which exec does not change and no other pro
 
 watch() { # VERSION STARTS BORN
   exec < /dev/null > /dev/null 2>&1
-  sleep "\${PUMICE_UPGRADE_WATCHDOG_SECONDS:-360}"
+  # Killed, or told nonsense: then there is no watch.
+  sleep "\${PUMICE_UPGRADE_WATCHDOG_SECONDS:-360}" || return
   read_trial
   [ "$version $starts" = "$1 $2" ] && [ "$(born $$)" = "$3" ] || return
   go_back "$1" "it runs, but has not reached its control plane"
