@@ -184,7 +184,11 @@ test.runIf(process.getuid?.() === 0)(
       execFileSync("umount", ["--lazy", bench.workDir]);
     }
     await finished(id);
-    expect(await lab.job(id)).toMatchObject({ health: "Incomplete", error_type: "Infrastructure" });
+    expect(await lab.job(id)).toMatchObject({
+      health: "Incomplete",
+      error_type: "Infrastructure",
+      error_msg: expect.stringMatching(/^the worker's disk can't be written to.*read-only/i),
+    });
     expect(readFileSync(path.join(bench.dir, "switched"), "utf8")).toBe("off\n");
   },
 );

@@ -10,7 +10,7 @@ import type { AgentDeps } from "./agent-deps.ts";
 import { Backoff } from "./backoff.ts";
 import { Bell } from "./bell.ts";
 import { cleanUpAfter } from "./clean-up.ts";
-import { completeLog, cutHalfRecord } from "./complete-log.ts";
+import { completeLog, cutHalfRecord, type Ending } from "./complete-log.ts";
 import { finishJob, finishRequest } from "./finish.ts";
 import { LogShipper } from "./log-shipper.ts";
 import { RunnerProcess } from "./runner-process.ts";
@@ -40,6 +40,7 @@ export class JobKeeper {
   #state: RunnerReport["state"] = "running";
   /** What a dead runner left on was switched off; once, however often the disk is tried. */
   #cleanedUp: { readonly problem: string | undefined } | undefined;
+  #diskError: string | undefined;
   #isForgotten = false;
   #isDelivered = false;
 
@@ -171,12 +172,20 @@ export class JobKeeper {
     const { problem } = this.#cleanedUp;
     await removeTree(dir.scratch).catch(() => {});
     if (this.#isForgotten) return;
-    const ending = this.#runner.isCanceled
-      ? ({ errorType: "Canceled", message: "the job was canceled" } as const)
-      : this.#runner.explainDeath();
+    const ending = this.#ending();
     const message = problem ? `${ending.message}; ${problem}` : ending.message;
     this.#deps.log(`job ${id}: ${message}`);
     completeLog(dir, this.#deps.clock.wall(), { ...ending, message });
+  }
+
+  #ending(): Ending {
+    if (this.#runner.isCanceled) return { errorType: "Canceled", message: "the job was canceled" };
+    // Which ends runners, too, and leaves them no word of it.
+    if (this.#diskError !== undefined) {
+      const message = `the worker's disk can't be written to, or read: ${this.#diskError}`;
+      return { errorType: "Infrastructure", message };
+    }
+    return this.#runner.explainDeath();
   }
 
   async #cleanUp(signal: AbortSignal): Promise<{ problem: string | undefined }> {
@@ -197,7 +206,8 @@ export class JobKeeper {
       rmSync(dir.reserve, { force: true });
       return cutHalfRecord(dir);
     } catch (error) {
-      this.#deps.log(`job ${id}: its log can't be ended yet: ${String(error)}`);
+      this.#diskError = (error as Error).message;
+      this.#deps.log(`job ${id}: its log can't be ended yet: ${this.#diskError}`);
       return false;
     }
   }
