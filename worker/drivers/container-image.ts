@@ -68,12 +68,14 @@ export async function pullImage(
   const inspect = ["image", "inspect", "--format={{.Architecture}}", image];
   let found = isLocal ? await run(inspect) : undefined;
   if (found?.status !== 0) {
+    // A registry's refusal alone would hide that the daemon couldn't be asked.
+    if (found) log.info(`${image} can't be had here: ${lastLine(found.output)}`);
     const env = login ? await logIn(context, login, globalOptions) : hostEnvironment();
     log.info(`pulling ${image}`);
     const onLine = (line: string): void => log.debug(`>> ${line}`);
     const { status, output } = await run(["pull", image], { env, onLine });
     if (status !== 0) {
-      const why = output.trim().split("\n").at(-1) ?? "";
+      const why = lastLine(output);
       throw new JobFailure("Infrastructure", `Unable to pull docker image '${image}': ${why}`);
     }
     found = await run(inspect);
@@ -84,6 +86,8 @@ export async function pullImage(
     log.warning(`the image ${image} is for ${theirs}, this machine is ${ours}`);
   }
 }
+
+const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386" };
 
