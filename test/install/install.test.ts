@@ -258,10 +258,11 @@ test.skipIf(!isNobodyAble)(
     mkdirSync(home);
     chownSync(home, 65534, 65534);
     for (const folder of [dir, path.dirname(program.file)]) chmodSync(folder, 0o755);
+    const configured = {};
     const run = (...args: string[]) =>
       spawnSync("setpriv", [...AS_NOBODY, program.file, "install", ...args], {
         encoding: "utf8",
-        env: { PATH: process.env["PATH"], HOME: home, USER: "nobody" },
+        env: { PATH: process.env["PATH"], HOME: home, USER: "nobody", ...configured },
       });
     const { status, stdout, stderr } = run("--file", file, "--init", "systemd");
     expect([status, stderr]).toEqual([0, ""]);
@@ -280,6 +281,12 @@ test.skipIf(!isNobodyAble)(
     expect(run("--uninstall").status).toBe(0);
     expect(existsSync(path.join(home, ".local/lib/pumice-worker"))).toBe(false);
     expect(run("--user", "lab", "--file", file)).toMatchObject({ status: 2 });
+    // A unit would take it for two words.
+    Object.assign(configured, { XDG_CONFIG_HOME: path.join(home, "my config") });
+    expect(run("--file", file)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("XDG_CONFIG_HOME: expected a path of letters"),
+    });
   },
 );
 

@@ -85,7 +85,7 @@ function installationOf({ user, init: named, prefix, root = "" }: Values): Insta
     root: "",
     prefix: absolute(prefix ?? path.join(home, ".local")),
     workDir: path.join(home, ".local/share/pumice-worker"),
-    settingsFile: path.join(config, "pumice-worker/worker.env"),
+    settingsFile: absolute(path.join(config, "pumice-worker/worker.env"), "XDG_CONFIG_HOME"),
     unitFile: userUnit(),
     user: undefined,
     init: init === "systemd" ? init : undefined,
@@ -93,10 +93,12 @@ function installationOf({ user, init: named, prefix, root = "" }: Values): Insta
 }
 
 /** Service files know no quoting that all of them share. */
-function absolute(prefix: string): string {
-  const folder = path.resolve(prefix);
-  if (/^[\w./+-]+$/.test(folder)) return folder;
-  throw new UsageError("--prefix: expected a path of letters, digits and `. / _ + -`");
+function absolute(named: string, from = "--prefix"): string {
+  const file = path.resolve(named);
+  if (/^[\w./+-]+$/.test(file)) return file;
+  throw new UsageError(
+    `${from}: expected a path of letters, digits and \`. / _ + -\`, not ${file}`,
+  );
 }
 
 function initOf(named: string | undefined, root: string): InitSystem | undefined {
