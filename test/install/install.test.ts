@@ -18,7 +18,6 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { VERSION } from "#protocol/version.ts";
-import { initSystemOf } from "../../worker/install/service.ts";
 import { workerProgram } from "../support/worker-program.ts";
 
 const has = (program: string): boolean =>
@@ -289,21 +288,6 @@ test.skipIf(!isNobodyAble)(
     });
   },
 );
-
-test.each([
-  ["run/systemd/system", "systemd"],
-  ["sbin/openrc-run", "openrc"],
-  ["etc/runit", "runit"],
-  ["usr/lib/systemd/systemd", "systemd"],
-  ["etc", undefined],
-])("a machine with /%s has its services run by %s", (name, init) => {
-  mkdirSync(at(name), { recursive: true });
-  expect(initSystemOf(root)).toBe(init);
-});
-
-test("this machine is looked at from its own root, wherever the command is run", () => {
-  expect(initSystemOf("")).toBe(initSystemOf("/"));
-});
 
 describe("without systemd", () => {
   test.each(["openrc", "runit"])("a script for %s is printed that sh can read", (init) => {
