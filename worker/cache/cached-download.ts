@@ -4,6 +4,7 @@ import { mkdir, open, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sums, Source, WantedSums } from "../host/download-source.ts";
+import { isNoRoom } from "../host/spool.ts";
 import {
   fromWeb,
   openIfChanged,
@@ -57,9 +58,9 @@ export async function openCached(request: CachedRequest): Promise<Source> {
   try {
     return await openInCache(request);
   } catch (error) {
-    const { path: place, message, code } = error as NodeJS.ErrnoException;
+    const { path: place, message } = error as NodeJS.ErrnoException;
     // No room is what a cache can give back: whoever called does that.
-    if (!place?.startsWith(request.cache.folder) || code === "ENOSPC") throw error;
+    if (!place?.startsWith(request.cache.folder) || isNoRoom(error)) throw error;
     request.onNote?.(`the worker's cache can't be used, downloading without: ${message}`);
     return fromWeb(await openWebFile(request));
   }

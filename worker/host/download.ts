@@ -10,6 +10,7 @@ import { JobFailure } from "../pipeline/job-failure.ts";
 import { isRemote, openRemote, probeRemote, type RcloneAccess } from "./download-remote.ts";
 import type { Source, Sums, WantedSums } from "./download-source.ts";
 import { fetchUrl } from "./fetch-url.ts";
+import { isNoRoom } from "./spool.ts";
 import { fromWeb, openWebFile } from "./web-file.ts";
 import { unpackTo, unpackZip, type Compression } from "./unpack.ts";
 
@@ -97,8 +98,7 @@ async function fetchInto(target: string, request: Download): Promise<Downloaded>
       const done = await fetchOnce(target, { ...request, cache });
       if (done !== "again") return done;
     } catch (error) {
-      const isFull = (error as NodeJS.ErrnoException).code === "ENOSPC";
-      if (!isFull || !cache || cleanCache(cache.folder).bytes === 0) throw error;
+      if (!isNoRoom(error) || !cache || cleanCache(cache.folder).bytes === 0) throw error;
     }
   }
   const done = await fetchOnce(target, { ...request, cache: undefined });
@@ -228,8 +228,7 @@ async function localFile(url: string): Promise<{ path: string; sizeBytes: number
 
 function asFailure(error: unknown, url: string): JobFailure {
   if (error instanceof JobFailure) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const reason = code === "ENOSPC" ? "the worker's disk is full" : message;
+  const reason = isNoRoom(error) ? "the worker's disk is full" : (error as Error).message;
   return new JobFailure("Infrastructure", `Unable to download '${url}': ${reason}`, {
     cause: error,
   });
