@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { AddedWorker, SubmitResponse } from "#protocol/api.ts";
+import type { PutReleaseAnswer } from "#protocol/release-api.ts";
 import type { LogUploadResponse, SyncResponse } from "#protocol/worker-api.ts";
 import { schedulePass } from "../../control-plane/domain/schedule.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
@@ -8,6 +9,7 @@ import { openCloudLab, type CloudLab } from "../support/aws/cloud-lab.ts";
 import { startCloud, type Cloud } from "../support/aws/cloud.ts";
 import { startGuard, type Guard } from "../support/aws/guard.ts";
 import { aDeviceConfiguration, aJob } from "../support/builders.ts";
+import { aRelease, aSigner } from "../support/a-release.ts";
 import { aChunk } from "../support/embedded-lab.ts";
 
 const ROLES = ["HttpRole", "ScheduleRole", "TickRole"] as const;
@@ -94,6 +96,20 @@ async function shipAndFinish({ id, token }: { id: number; token: string }): Prom
   await api(`/jobs/${id}/finish`, { token, body: { result: "pass", lines: 1 } });
 }
 
+async function bringAndRemoveRelease(): Promise<void> {
+  const signer = aSigner();
+  const { version, request, packed } = aRelease(signer, "9.9.9");
+  await api("/release-keys", { method: "PUT", body: { pem: signer.publicPem } });
+  const put = () => api<PutReleaseAnswer>(`/releases/${version}`, { method: "PUT", body: request });
+  for (const { platform, url, headers } of (await put()).uploads) {
+    const { "content-length": _, ...more } = headers;
+    const body = new Uint8Array(packed.get(platform) ?? []);
+    expect((await fetch(url, { method: "PUT", headers: more, body })).status).toBe(200);
+  }
+  expect((await put()).release).toMatchObject({ ready: true });
+  await api(`/releases/${version}`, { method: "DELETE" });
+}
+
 test("a lab's whole life takes all that its functions' roles allow, and no more", async () => {
   const { token: worker } = await api<AddedWorker>("/workers", { body: { name: "bench" } });
   const device = { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() };
@@ -123,6 +139,7 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
   const spare = await api<AddedWorker>("/workers", { body: { name: "spare" } });
   await sync(spare.token);
   await api("/workers/spare", { method: "DELETE" });
+  await bringAndRemoveRelease();
   const refused = Object.fromEntries(ROLES.map((role) => [role, guards[role].refused()]));
   expect(refused).toEqual({ HttpRole: [], ScheduleRole: [], TickRole: [] });
   const unused = ROLES.map((role) => guards[role].unused().filter((deed) => !isLog(deed)));

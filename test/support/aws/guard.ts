@@ -19,7 +19,7 @@ type Statement = { Effect: string; Action: string[]; Resource: unknown };
 /** What is asked, as IAM would say it. */
 interface Deed {
   readonly action: string;
-  /** `table`, `index by-i1`, `passes`, `workers-queue`, `bucket`, `jobs-blob`, `other`. */
+  /** `table`, `index by-i1`, `passes`, `workers-queue`, `bucket`, `jobs-blob`, `releases-blob`, `other`. */
   readonly resource: string;
 }
 
@@ -118,6 +118,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
     "workers-queue",
   '{"Fn::GetAtt":["Blobs","Arn"]}': "bucket",
   '{"Fn::Sub":"${Blobs.Arn}/jobs/*"}': "jobs-blob",
+  '{"Fn::Sub":"${Blobs.Arn}/releases/*"}': "releases-blob",
 };
 
 type Find = (incoming: IncomingMessage, body: Buffer, place: AwsPlace) => Deed[];
@@ -142,9 +143,11 @@ const deedsIn: Record<"dynamodb" | "s3" | "sqs", Find> = {
   },
   // HEAD is GetObject to IAM; that an absent blob asks for ListBucket can't be seen here.
   s3({ method, url = "" }, _, { bucket }) {
-    const isJobs = url.startsWith(`/${bucket}/jobs/`);
-    const action = method === "PUT" ? "s3:PutObject" : "s3:GetObject";
-    return [{ action, resource: isJobs ? "jobs-blob" : "other" }];
+    const [, kind] = /^\/([a-z]+)\//.exec(url.slice(bucket.length + 1)) ?? [];
+    const isKnown = url.startsWith(`/${bucket}/`) && (kind === "jobs" || kind === "releases");
+    const written = { PUT: "s3:PutObject", DELETE: "s3:DeleteObject" }[method ?? ""];
+    const action = written ?? "s3:GetObject";
+    return [{ action, resource: isKnown ? `${kind}-blob` : "other" }];
   },
   sqs(incoming, body, { queuePrefix }) {
     const { pathname, searchParams } = new URL(incoming.url ?? "/", "http://sqs");
