@@ -18,7 +18,7 @@ export function judge(x64: WorkerFigures | undefined): Verdict[] {
     met: value < limit,
   });
   return [
-    most("compressed (xz -6), MB", size.xz_bytes / 1e6, 40),
+    most("compressed (xz), MB", size.xz_bytes / 1e6, 40),
     most("start to first sync, ms", start.warm_ms.median, 150),
     most("idle, anonymous MB", idle.anonymous_mb, 25),
     most("each running job, anonymous MB", jobs["1"].per_job.anonymous_mb, 40),
@@ -70,7 +70,7 @@ const three = (...values: number[]): string => values.map(short).join(" / ");
 /** Name, value, and whether it says nothing in an emulator. */
 const ROWS: [string, (figures: WorkerFigures) => string, boolean][] = [
   [
-    "size / xz -6 / zstd -19, MB",
+    "size / xz / zstd -19, MB",
     ({ size: s }) => three(...[s.bytes, s.xz_bytes, s.zstd_bytes].map((n) => n / 1e6)),
     false,
   ],

@@ -32,7 +32,7 @@ test("each target of the x64 file is judged by its own figure", () => {
   expect(missed(figures)).toEqual([]);
   expect(judge(figures)).toHaveLength(7);
   expect(missed({ ...figures, size: { ...figures.size, xz_bytes: 40e6 } })).toEqual([
-    "compressed (xz -6), MB",
+    "compressed (xz), MB",
   ]);
   const { console } = figures;
   expect(missed({ ...figures, console: { ...console, lines_per_second: 19_999 } })).toEqual([
