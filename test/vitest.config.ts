@@ -21,7 +21,7 @@ const longTests = [
   "test/scripts/import-boundaries.test.ts",
 ];
 
-/** What starts programs of the host, real servers and images for each method of the worker. */
+/** What starts programs of the host, real servers and images, for the worker and each of its methods. */
 const methodTests = [
   "test/actions/{boot,bootloader,connection,flashers,login}/**/*.test.ts",
   "test/actions/{bootloader*,fastboot*,qemu-boot,services*}.test.ts",
@@ -37,7 +37,10 @@ const methodTests = [
   "test/pipeline/{run-job,whose-fault}.test.ts",
   "test/services/**/*.test.ts",
   "test/doctor/**/*.test.ts",
-  "test/agent/network.test.ts",
+  "test/agent/{main,moved-lab,network,real-control-plane,upgrade-runtimes}.test.ts",
+  "test/cache/cached-jobs.test.ts",
+  "test/cli/enrol.test.ts",
+  "test/install/**/*.test.ts",
   "test/host/network/connections.test.ts",
   "test/{run-plan-command,runner}.test.ts",
 ];
@@ -97,6 +100,7 @@ export default defineConfig({
       },
       {
         root,
+        oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
         test: {
           name: "methods",
           include: methodTests,
