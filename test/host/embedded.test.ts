@@ -56,13 +56,16 @@ test.skipIf(process.getuid?.() !== 0)(
         `import { loadEmbeddedAddon } from ${JSON.stringify(module)};
          console.log(typeof loadEmbeddedAddon(${addons}).open);`,
       );
+      const root = path.resolve(import.meta.dirname, "../..");
+      // The checkout may be in one of them: it is put back.
       const mount =
-        "for at in /tmp /run /dev/shm /var/tmp; do mount -t tmpfs -o noexec none $at; done";
+        'for at in /tmp /run /dev/shm /var/tmp; do mount -t tmpfs -o noexec none $at; done; mkdir -p "$PWD"; mount -c --bind . "$PWD"';
       const run = (env: object) =>
         spawnSync(
           "unshare",
           ["-m", "sh", "-ec", `${mount}; exec "$@"`, "sh", process.execPath, program],
           {
+            cwd: root,
             encoding: "utf8",
             env: { PATH: process.env["PATH"], TMPDIR: "/tmp", ...env },
           },
