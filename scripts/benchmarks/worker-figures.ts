@@ -24,9 +24,9 @@ export interface Size {
 
 /** What xz(1) knows of a processor's jumps; a script has none. */
 const FILTERS: Partial<Record<string, string>> = {
-  x64: "--x86",
-  arm64: "--arm64",
-  armv7: "--arm",
+  "linux-x64": "--x86",
+  "linux-arm64": "--arm64",
+  "linux-armv7": "--arm",
 };
 
 /** A file's size, as it is, as `xz -9` with the processor's filter and as `zstd -19` make it. */
