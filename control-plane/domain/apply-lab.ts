@@ -108,7 +108,7 @@ async function make(doing: Doing, { section, name, action }: LabChange): Promise
         const { token } = await addWorker(deps, user, { name, ...worker });
         doing.worker_tokens[name] = token;
       }
-      await writeWorker(deps, name, worker);
+      await writeWorker(deps, name, worker, { who: user.name, reason: comment });
       return;
     }
     case "devices":

@@ -1,4 +1,5 @@
 import type { Item } from "../ports/table.ts";
+import { jobChange, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { endJob } from "./end-job.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
@@ -7,18 +8,17 @@ import { jobItem, type JobRecord } from "./job-record.ts";
  * What canceling means in each state (SCHEDULER.md 1.1): a Submitted job ends at once, one that has a worker is
  * Canceling until the worker has stopped it, any other stays as it is. Throws `TableConflict`.
  */
-export async function cancel(
-  deps: Deps,
-  item: Item<JobRecord>,
-  reason?: string,
-): Promise<JobRecord> {
+export async function cancel(deps: Deps, item: Item<JobRecord>, by: By): Promise<JobRecord> {
   const { data: job, version } = item;
   if (job.state === "Submitted") {
-    return endJob(deps, item, { health: "Canceled", error_msg: reason });
+    return endJob(deps, item, { health: "Canceled", error_msg: by.reason }, { by });
   }
   if (job.state !== "Scheduled" && job.state !== "Running") return job;
   const canceling: JobRecord = { ...job, state: "Canceling" };
-  await deps.table.transact([{ put: jobItem(canceling), when: { version } }]);
+  await deps.table.transact([
+    { put: jobItem(canceling), when: { version } },
+    ...jobChange(deps, job, canceling, by),
+  ]);
   await deps.signals.ring(`worker/${job.worker ?? ""}`);
   await deps.signals.ring(`job/${job.id}`);
   return canceling;

@@ -4,6 +4,7 @@ import type { DeviceHealth } from "#protocol/states.ts";
 import type { Item, Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import { cancel } from "./cancel.ts";
+import { deviceChange } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, deviceView, getDeviceItem, type DeviceRecord } from "./device-record.ts";
 import { keepDeviceType } from "./device-types.ts";
@@ -93,13 +94,14 @@ export async function writeDevice(
     const text = await changeText(deps, change);
     await deps.table.transact([
       { put: deviceItem(record), when: old ? { version: old.version } : "absent" },
+      ...deviceChange(deps, old?.data, record, { who: user, reason: comment }),
       ...text.operations,
       ...(await keepDeviceType(deps, device_type)),
     ]);
     return record;
   });
   await deps.signals.requestPass(device_type);
-  if (device.health === "Retired") await cancelCurrentJob(deps, device);
+  if (device.health === "Retired") await cancelCurrentJob(deps, device, user);
   return deviceView(device);
 }
 
@@ -119,12 +121,15 @@ export async function setDeviceHealth(
     const { data, version } = await getDeviceItem(deps, hostname);
     before = data.health;
     const record: DeviceRecord = { ...data, health };
-    await deps.table.transact([{ put: deviceItem(record), when: { version } }]);
+    await deps.table.transact([
+      { put: deviceItem(record), when: { version } },
+      ...deviceChange(deps, data, record, { who: user.name, reason }),
+    ]);
     return record;
   });
   deps.system.log("device health set", { hostname, before, health, reason, user: user.name });
   await deps.signals.requestPass(device.device_type);
-  if (health === "Retired") await cancelCurrentJob(deps, device);
+  if (health === "Retired") await cancelCurrentJob(deps, device, user.name);
   return deviceView(device);
 }
 
@@ -168,11 +173,16 @@ function requireFreeToMove(old: Item<DeviceRecord> | undefined, request: PutDevi
   );
 }
 
-async function cancelCurrentJob(deps: Deps, { current_job, hostname }: DeviceRecord) {
+async function cancelCurrentJob(
+  deps: Deps,
+  { current_job, hostname }: DeviceRecord,
+  who: string,
+): Promise<void> {
   if (current_job === undefined) return;
   await retrying(async () => {
     const item = await getJobItem(deps, current_job);
     // It may only be held for a silent worker, while the job goes on elsewhere.
-    if (item.data.device === hostname) await cancel(deps, item, `device ${hostname} was retired`);
+    if (item.data.device !== hostname) return;
+    await cancel(deps, item, { who, reason: `device ${hostname} was retired` });
   });
 }

@@ -1,6 +1,7 @@
 import { isLabFault, type ErrorType } from "#protocol/failure.ts";
 import type { JobHealth } from "#protocol/states.ts";
 import type { Item, Operation } from "../ports/table.ts";
+import { deviceChange, jobChange, LAB, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
@@ -28,7 +29,7 @@ export async function endJob(
   deps: Deps,
   item: Item<JobRecord>,
   outcome: Outcome,
-  { holdDevice = false } = {},
+  { holdDevice = false, by = { who: LAB } }: { holdDevice?: boolean; by?: By } = {},
 ): Promise<JobRecord> {
   const job: JobRecord = {
     ...endedBy(deps, item.data, outcome),
@@ -38,6 +39,7 @@ export async function endJob(
   const freed = holdDevice ? { operations: [] } : await freeDevice(deps, job);
   await deps.table.transact([
     { put: jobItem(job), when: { version: item.version } },
+    ...jobChange(deps, item.data, job, { reason: outcome.error_msg, ...by }),
     ...freed.operations,
   ]);
   const { id, health, error_type, device } = job;
@@ -119,7 +121,11 @@ export async function freeDevice(
     health: isLabFault(job.error_type) ? "Unknown" : rest.health,
     idle_since: new Date(deps.system.now()).toISOString(),
   };
-  operations.push({ put: deviceItem(device), when: { version: item.version } });
+  const reason = `job ${job.id}${job.error_type === undefined ? "" : `: ${job.error_type}`}`;
+  operations.push(
+    { put: deviceItem(device), when: { version: item.version } },
+    ...deviceChange(deps, item.data, device, { who: LAB, reason }),
+  );
   return { operations, device };
 }
 

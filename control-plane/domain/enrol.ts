@@ -9,6 +9,7 @@ import {
 } from "#protocol/enrol.ts";
 import { TableConflict } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
+import { workerChange } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { tokenKey, workerKey } from "./keys.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
@@ -41,7 +42,10 @@ export async function makeEnrolment(
     const state = { state: "Offline", health: "Active", job_limit: 0 } as const;
     const worker: WorkerRecord = { name, description, ...state, enrolment };
     try {
-      await table.transact([{ put: workerItem(worker), when: "absent" }]);
+      await table.transact([
+        { put: workerItem(worker), when: "absent" },
+        ...workerChange(deps, undefined, worker, { who: user }),
+      ]);
     } catch (error) {
       if (!(error instanceof TableConflict)) throw error;
       throw new AppError("conflict", `there is a worker ${name} already`, { cause: error });

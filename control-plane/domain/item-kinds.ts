@@ -10,6 +10,7 @@ import {
   workerStateSchema,
 } from "#protocol/states.ts";
 import type { Key, NewItem } from "../ports/table.ts";
+import { changeRecordItem, type ChangeRecord } from "./changes.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { deviceTypeItem, type DeviceTypeRecord } from "./device-types.ts";
 import { attemptItem, jobItem, type JobRecord } from "./job-record.ts";
@@ -117,6 +118,18 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     /^results(\.\d+)?#/,
     v.looseObject({ results: v.array(v.any()) }),
     asIs,
+  ),
+  kind(
+    "change",
+    /^changes#/,
+    /./,
+    v.looseObject({
+      id: v.string(),
+      time: v.string(),
+      who: v.string(),
+      changed: v.record(v.string(), v.any()),
+    }),
+    (data: ChangeRecord) => changeRecordItem(data),
   ),
   kind("watch", /^job#\d+$/, /^watch$/, v.any(), asIs, false),
   kind("submission", /^submission#/, /./, v.any(), asIs, false),

@@ -116,7 +116,7 @@ export async function cancelJob(deps: Deps, principal: Principal, id: number): P
     if (!user.admin && user.name !== item.data.submitter) {
       throw new AppError("forbidden", `job ${id} can be canceled by ${item.data.submitter} only`);
     }
-    return jobView(await cancel(deps, item));
+    return jobView(await cancel(deps, item, { who: user.name }));
   });
 }
 

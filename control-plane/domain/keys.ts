@@ -45,6 +45,9 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | whether the lab has been set up            | main  | lab                 | setup                      |
  * | whether the lab takes nothing new, and why | main  | lab                 | closed                     |
  * | which backup was restored into it          | main  | lab                 | restored                   |
+ * | what happened to a job, device, worker ... | main  | changes#KIND#NAME   | TIME#ID                    |
+ * | what happened in the lab on a day (UTC)    | i1    | changes#YYYY-MM-DD  | TIME#ID                    |
+ * | what people did, and healths               | i2    | audit               | TIME#ID                    |
  *
  * Hot partitions. DynamoDB gives a partition key 1,000 write and 3,000 read units a second, in the table and in each
  * index by itself; indexes hold keys only, so an entry is one unit and is written when its key changes, not with the item.
@@ -56,6 +59,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * - `counter#job`, one item: 100/s of its 1,000. It is the first to be hot: beyond 1,000 submissions/s ids would have to
  *   be drawn in blocks.
  * - `attention` (i2): each idle worker moves its entry with its sync every 5 minutes, two units: 70/s with 10,000 workers.
+ * - `changes#DAY` (i1): four writes a job and three of its device: 700/s.
  * - Everything else of a job is in partitions of its own: job#ID, device#HOST, worker#NAME. A worker's items are written
  *   with its own jobs only. `lab` and `device-type#TYPE` are read and seldom written.
  * What reads: a pass reads the heads of two lists (1, 2, 4 ... items), a page its own length (scripts/bench scale).
@@ -121,6 +125,10 @@ export const signerKey = (id: string): Key => ({ partition: "release-keys", sort
 export const rolloutKey: Key = { partition: "rollout", sort: "rollout" };
 export const applyKey: Key = { partition: "lab", sort: "apply" };
 export const setupKey: Key = { partition: "lab", sort: "setup" };
+export const changeKey = (kind: string, name: string, id: string): Key => ({
+  partition: `changes#${kind}#${name}`,
+  sort: id,
+});
 export const closedKey: Key = { partition: "lab", sort: "closed" };
 export const restoredKey: Key = { partition: "lab", sort: "restored" };
 

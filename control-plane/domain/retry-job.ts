@@ -1,4 +1,5 @@
 import type { Item } from "../ports/table.ts";
+import { jobChange, LAB } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { announceFree, endedBy, endJob, freeDevice, type Outcome } from "./end-job.ts";
 import { attemptItem, attemptOf, jobItem, type JobRecord } from "./job-record.ts";
@@ -44,6 +45,7 @@ export async function endAttempt(
     : await freeDevice(deps, over, { keepAssigned: true });
   await deps.table.transact([
     { put: jobItem(next), when: { version } },
+    ...jobChange(deps, job, next, { who: LAB, reason: outcome.error_msg }),
     { put: { ...attemptItem(over), ...expiryOfParts(deps) }, when: "absent" },
     ...freed.operations,
   ]);

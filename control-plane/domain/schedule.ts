@@ -1,4 +1,5 @@
 import { TableConflict, type Item } from "../ports/table.ts";
+import { deviceChange, jobChange, LAB } from "./changes.ts";
 import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
@@ -121,6 +122,8 @@ async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assi
         { put: jobItem(assigned), when: { version: job.version } },
         { put: deviceItem(reserved), when: { version: device.version } },
         replace([...jobIds, jobId]),
+        ...jobChange(deps, job.data, assigned, { who: LAB }),
+        ...deviceChange(deps, device.data, reserved, { who: LAB, reason: `job ${jobId}` }),
       ]);
     } catch (error) {
       if (error instanceof TableConflict) continue;
@@ -148,7 +151,13 @@ async function setBad(
 ): Promise<void> {
   try {
     const record: DeviceRecord = { ...data, health: "Bad" };
-    await deps.table.transact([{ put: deviceItem(record), when: { version } }]);
+    await deps.table.transact([
+      { put: deviceItem(record), when: { version } },
+      ...deviceChange(deps, data, record, {
+        who: LAB,
+        reason: `invalid device configuration: ${fault}`,
+      }),
+    ]);
   } catch (error) {
     if (error instanceof TableConflict) return;
     throw error;

@@ -4,6 +4,7 @@ import { priorityNumber, type JobDefinition } from "#protocol/job-definition.ts"
 import { timeoutSeconds } from "#protocol/timeouts.ts";
 import { resolveDeviceType } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
+import { jobChange } from "./changes.ts";
 import { checkSubmission } from "./check-submission.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
@@ -76,6 +77,7 @@ export async function submitJob(
   try {
     await deps.table.transact([
       { put: jobItem(job), when: "absent" },
+      ...jobChange(deps, undefined, job, { who: submitter }),
       ...(mark
         ? [{ put: { key: mark, data, expires: now + SUBMISSION_MS }, when: "absent" } as const]
         : []),

@@ -5,8 +5,9 @@ import {
   type SyncResponse,
   type Ticket,
 } from "#protocol/worker-api.ts";
-import type { Item } from "../ports/table.ts";
+import type { Item, Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
+import { deviceChange, jobChange, LAB, workerChange } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { endJob, returnDevice } from "./end-job.ts";
@@ -133,7 +134,10 @@ async function heardOf(
       silent_after,
       attend_at: attendAt(item.data.attend_at, now + quietSeconds * 1000, silent_after),
     };
-    await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
+    await deps.table.transact([
+      { put: workerItem(worker), when: { version: item.version } },
+      ...workerChange(deps, item.data, worker, { who: LAB }),
+    ]);
     return { worker, isReady: takesNewJobs(worker) && !takesNewJobs(item.data) };
   });
   const types = isReady ? await deviceTypesOfWorker(deps, name) : [];
@@ -190,16 +194,18 @@ async function startRunning(deps: Deps, { data, version }: Item<JobRecord>): Pro
   const device = await deps.table.get<DeviceRecord>(deviceKey(job.device ?? ""));
   await deps.table.transact([
     { put: jobItem(job), when: { version } },
-    ...(device?.data.current_job === job.id
-      ? [
-          {
-            put: deviceItem({ ...device.data, state: "Running" }),
-            when: { version: device.version },
-          },
-        ]
-      : []),
+    ...jobChange(deps, data, job, { who: LAB }),
+    ...(device?.data.current_job === job.id ? startUsing(deps, device) : []),
   ]);
   await deps.signals.ring(`job/${job.id}`);
+}
+
+function startUsing(deps: Deps, { data, version }: Item<DeviceRecord>): Operation[] {
+  const running: DeviceRecord = { ...data, state: "Running" };
+  return [
+    { put: deviceItem(running), when: { version } },
+    ...deviceChange(deps, data, running, { who: LAB, reason: `job ${data.current_job}` }),
+  ];
 }
 
 async function makePlan(deps: Deps, name: string, runners: Runners): Promise<Plan> {

@@ -1,5 +1,6 @@
 import type { JobHealth } from "#protocol/states.ts";
 import { cancel } from "./cancel.ts";
+import { LAB, workerChange } from "./changes.ts";
 import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
@@ -95,7 +96,10 @@ async function attend(
       ...(isOver ? {} : { attend_at: isSilent ? new Date(leaseEnds).toISOString() : silent_after }),
     };
     if (worker.state === before.state && worker.attend_at === before.attend_at) return;
-    await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
+    await deps.table.transact([
+      { put: workerItem(worker), when: { version: item.version } },
+      ...workerChange(deps, before, worker, { who: LAB, reason: `silent since ${last_sync}` }),
+    ]);
     // The alarms of infra/template.yaml count these.
     if (worker.state !== before.state) deps.system.log("worker offline", { worker: name });
   });
@@ -135,7 +139,8 @@ async function endQueueTimeouts(deps: Deps, now: number): Promise<void> {
     await retrying(async () => {
       const item = await findJobItem(deps, data.id);
       if (item?.data.state !== "Submitted") return;
-      await cancel(deps, item, "the job waited in the queue for longer than its queue time-out");
+      const reason = "the job waited in the queue for longer than its queue time-out";
+      await cancel(deps, item, { who: LAB, reason });
     });
   }
 }

@@ -3,6 +3,7 @@ import type { LabWorker } from "#protocol/lab.ts";
 import type { DeviceHealth, WorkerHealth } from "#protocol/states.ts";
 import { TableConflict } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
+import { deviceChange, workerChange, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { enrolmentView } from "./enrol.ts";
 import { deviceItem, getDeviceItem } from "./device-record.ts";
@@ -32,7 +33,7 @@ export async function addWorker(
   principal: Principal,
   { name, description, job_limit }: { name: string; description: string; job_limit: number },
 ): Promise<AddedWorker> {
-  requireAdmin(principal);
+  const user = requireAdmin(principal);
   const worker: WorkerRecord = { name, description, job_limit, state: "Offline", health: "Active" };
   const { text, item } = makeToken(deps, {
     kind: "worker",
@@ -43,6 +44,7 @@ export async function addWorker(
   try {
     await deps.table.transact([
       { put: workerItem(worker), when: "absent" },
+      ...workerChange(deps, undefined, worker, { who: user.name }),
       { put: item, when: "absent" },
     ]);
   } catch (error) {
@@ -100,11 +102,11 @@ export async function putWorker(
   name: string,
   settings: LabWorker,
 ): Promise<WorkerView> {
-  requireAdmin(principal);
+  const user = requireAdmin(principal);
   const { workerTextProblems } = await import("./worker-texts.ts");
   const [first] = workerTextProblems(settings);
   if (first) throw new AppError("invalid", `${first.field}: line ${first.line}: ${first.message}`);
-  return workerView(deps, await writeWorker(deps, name, settings));
+  return workerView(deps, await writeWorker(deps, name, settings, { who: user.name }));
 }
 
 /** For rules that have checked the texts already. Throws `not_found`. */
@@ -112,6 +114,7 @@ export async function writeWorker(
   deps: Deps,
   name: string,
   { description, job_limit, health, dispatcher, env, env_dut }: LabWorker,
+  by: By,
 ): Promise<WorkerRecord> {
   let before: WorkerHealth | undefined;
   const worker = await retrying(async () => {
@@ -121,11 +124,12 @@ export async function writeWorker(
     const texts: WorkerSettings = { dispatcher, env, env_dut };
     await deps.table.transact([
       { put: workerItem(record), when: { version } },
+      ...workerChange(deps, data, record, by),
       { put: { key: workerSettingsKey(name), data: texts } },
     ]);
     return record;
   });
-  await passOn(deps, worker, before);
+  await passOn(deps, worker, before, by);
   for (const type of await deviceTypesOfWorker(deps, name)) await deps.signals.requestPass(type);
   return worker;
 }
@@ -135,6 +139,7 @@ async function passOn(
   deps: Deps,
   { name, health }: WorkerRecord,
   before: WorkerHealth | undefined,
+  by: By,
 ): Promise<void> {
   const after = (device: DeviceHealth): DeviceHealth => {
     if (health === "Active" && before === "Maintenance" && device === "Good") return "Unknown";
@@ -145,7 +150,11 @@ async function passOn(
       const { data, version } = await getDeviceItem(deps, hostname);
       if (after(data.health) === data.health) return;
       const record = { ...data, health: after(data.health) };
-      await deps.table.transact([{ put: deviceItem(record), when: { version } }]);
+      const reason = `worker ${name} is ${health}`;
+      await deps.table.transact([
+        { put: deviceItem(record), when: { version } },
+        ...deviceChange(deps, data, record, { ...by, reason }),
+      ]);
     });
   }
 }

@@ -62,7 +62,7 @@ describe("tokens", () => {
       .map((name) => readFileSync(path.join(lab.dir, name), "latin1"));
     expect(files.join("")).toContain("alice");
     for (const secret of [worker, alice.token, lab.adminToken, start[0]!.token]) {
-      expect(files.join("")).not.toContain(secret.split("_").at(-1));
+      expect(files.join("")).not.toContain(secret.slice(-40));
     }
   });
 

@@ -1,0 +1,137 @@
+import type { NewItem, Operation } from "../ports/table.ts";
+import type { Deps } from "./deps.ts";
+import type { DeviceRecord } from "./device-record.ts";
+import type { JobRecord } from "./job-record.ts";
+import { changeKey } from "./keys.ts";
+import type { WorkerRecord } from "./worker-record.ts";
+
+/** Who changes what no person asked for (SCHEDULER.md 1.2). */
+export const LAB = "lava-health";
+
+/** Who makes a change, and why, in a few words for people. */
+export interface By {
+  readonly who: string;
+  readonly reason?: string | undefined;
+}
+
+/** Of what a change is written down; the rest is what people administer. */
+export type ChangedKind =
+  | "job"
+  | "device"
+  | "worker"
+  | "device-type"
+  | "user"
+  | "group"
+  | "token"
+  | "permission"
+  | "reservation"
+  | "lab";
+
+/**
+ * One change of the lab: an entry of its audit log, of the history of what was changed, and an event for whoever listens. It
+ * is written in the transaction that makes the change, so that neither is there without the other.
+ */
+export interface ChangeRecord {
+  /** Sorts by time: `2026-11-22T01:02:03.004Z#ID`. */
+  id: string;
+  time: string;
+  who: string;
+  kind: ChangedKind;
+  /** A hostname, the id of a job, the name of a user ... */
+  name: string;
+  /** By field, as it was and as it is; null: it was not there, or is no more. */
+  changed: Record<string, [string | null, string | null]>;
+  reason?: string;
+  /** It happens with each job: forgotten after 90 days, and not in the audit log. */
+  routine?: true;
+  /** What was changed as listeners see it, in LAVA's names (SCHEDULER.md 7, event stream). */
+  data?: Record<string, unknown>;
+}
+
+const KEPT_MS = 90 * 24 * 60 * 60 * 1000;
+
+/** The item of a change that is made now. */
+export function changeItem(
+  { system }: Deps,
+  { who, reason, ...change }: By & Omit<ChangeRecord, "id" | "time" | "reason">,
+): NewItem {
+  const time = new Date(system.now()).toISOString();
+  const why = reason === undefined ? {} : { reason };
+  return changeRecordItem({ id: `${time}#${system.id()}`, time, who, ...change, ...why });
+}
+
+/** The item of a record. */
+export const changeRecordItem = (data: ChangeRecord): NewItem => ({
+  key: changeKey(data.kind, data.name, data.id),
+  data,
+  keys: {
+    i1: { partition: `changes#${data.time.slice(0, 10)}`, sort: data.id },
+    ...(data.routine ? {} : { i2: { partition: "audit", sort: data.id } }),
+  },
+  ...(data.routine ? { expires: Date.parse(data.time) + KEPT_MS } : {}),
+});
+
+/** What is to be written with a job's new state or health; nothing when both stay. */
+export function jobChange(
+  deps: Deps,
+  before: JobRecord | undefined,
+  after: JobRecord,
+  by: By,
+): Operation[] {
+  const changed = differences(before, after, ["state", "health"]);
+  if (!changed) return [];
+  const { id, state, health, description, priority, submit_time, submitter } = after;
+  const { device, worker, device_type, start_time, end_time } = after;
+  const data = {
+    ...{ job: id, state, health, description, priority, submit_time, submitter, device_type },
+    ...{ device, worker, start_time, end_time },
+  };
+  const change = { kind: "job", name: String(id), changed, data, routine: true, ...by } as const;
+  return [{ put: changeItem(deps, change), when: "absent" }];
+}
+
+/** What is to be written with a device's new state or health; nothing when both stay. */
+export function deviceChange(
+  deps: Deps,
+  before: DeviceRecord | undefined,
+  after: DeviceRecord,
+  by: By,
+): Operation[] {
+  const changed = differences(before, after, ["state", "health"]);
+  if (!changed) return [];
+  const { hostname, state, health, device_type, worker, current_job: job } = after;
+  const data = { device: hostname, state, health, device_type, worker, job };
+  const change = { kind: "device", name: hostname, changed, data, ...by } as const;
+  return [{ put: changeItem(deps, { ...change, ...routineIf(changed) }), when: "absent" }];
+}
+
+/** What is to be written with a worker's new state or health; nothing when both stay. */
+export function workerChange(
+  deps: Deps,
+  before: WorkerRecord | undefined,
+  after: WorkerRecord,
+  by: By,
+): Operation[] {
+  const changed = differences(before, after, ["state", "health"]);
+  if (!changed) return [];
+  const { name, state, health } = after;
+  const data = { hostname: name, state, health };
+  const change = { kind: "worker", name, changed, data, ...by } as const;
+  return [{ put: changeItem(deps, { ...change, ...routineIf(changed) }), when: "absent" }];
+}
+
+const routineIf = (changed: ChangeRecord["changed"]): { routine?: true } =>
+  "health" in changed ? {} : { routine: true };
+
+function differences<F extends string>(
+  before: Record<F, string> | undefined,
+  after: Record<F, string>,
+  fields: readonly F[],
+): ChangeRecord["changed"] | undefined {
+  const changed: ChangeRecord["changed"] = {};
+  for (const field of fields) {
+    const [old = null, now] = [before?.[field], after[field]];
+    if (old !== now) changed[field] = [old, now];
+  }
+  return Object.keys(changed).length === 0 ? undefined : changed;
+}
