@@ -3,6 +3,7 @@ import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { JobRecord } from "./job-record.ts";
 import { changeKey } from "./keys.ts";
+import { noticeOf } from "./notices/notice-record.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 /** Who changes what no person asked for (SCHEDULER.md 1.2). */
@@ -71,7 +72,7 @@ export const changeRecordItem = (data: ChangeRecord): NewItem => ({
   ...(data.routine ? { expires: Date.parse(data.time) + KEPT_MS } : {}),
 });
 
-/** What is to be written with a job's new state or health; nothing when both stay. */
+/** What is to be written with a job's new state or health, with a notice for whoever wants to know; nothing when both stay. */
 export function jobChange(
   deps: Deps,
   before: JobRecord | undefined,
@@ -87,7 +88,7 @@ export function jobChange(
     ...{ device, worker, start_time, end_time },
   };
   const change = { kind: "job", name: String(id), changed, data, routine: true, ...by } as const;
-  return [{ put: changeItem(deps, change), when: "absent" }];
+  return [{ put: changeItem(deps, change), when: "absent" }, ...noticeOf(deps, before, after)];
 }
 
 /** What is to be written with a device's new state or health; nothing when both stay. */

@@ -45,6 +45,10 @@ export interface JobRecord {
    * this attempt. With the device that is held for as long, when the worker was silent.
    */
   left?: { worker: string; device?: string };
+  /** Who may see it, beside its submitter (SCHEDULER.md 5); absent: public. */
+  visibility?: "public" | "personal" | "group";
+  /** Of a job for groups: whoever is in all of them may see it. */
+  viewing_groups?: string[];
   /** Lines of the log that are committed: the next chunk's first line. */
   log_lines: number;
   /** Makes the job's token together with the lab's secret; set when it is assigned. */
@@ -55,6 +59,8 @@ export interface JobRecord {
    * held and its token still good, in case the worker comes back with the job's end.
    */
   taken_back?: boolean;
+  /** The definition has `notify`: somebody is to be told when the job begins or ends. */
+  notify?: true;
   /** When it is forgotten; set at its end, where the lab keeps jobs for a limited time. */
   expires?: string;
   notes?: string[];
@@ -115,6 +121,7 @@ export function jobView(job: JobRecord, waitsFor?: string): JobView {
     "queue_seconds",
     "failed_on",
     "left",
+    "notify",
     "expires",
   );
   return waitsFor === undefined ? view : { ...view, waits_for: waitsFor };

@@ -34,6 +34,8 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | the roll-out                               | main  | rollout             | rollout                    |
  * | one device type                            | main  | device-type#TYPE    | device-type                |
  * | all device types                           | i1    | device-types        | TYPE                       |
+ * | one user                                   | main  | user#NAME           | user                       |
+ * | all users                                  | i1    | users               | NAME                       |
  * | one token                                  | main  | token#ID            | token                      |
  * | all tokens                                 | i1    | tokens              | CREATED#ID                 |
  * | tokens of a worker                         | i2    | worker-tokens#NAME  | ID                         |
@@ -43,11 +45,21 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | aliases, tags, groups                      | main  | aliases (and so on) | NAME                       |
  * | who is just applying a lab                 | main  | lab                 | apply                      |
  * | whether the lab has been set up            | main  | lab                 | setup                      |
+ * | what is set for the lab as a whole         | main  | lab                 | settings                   |
  * | whether the lab takes nothing new, and why | main  | lab                 | closed                     |
  * | which backup was restored into it          | main  | lab                 | restored                   |
  * | what happened to a job, device, worker ... | main  | changes#KIND#NAME   | TIME#ID                    |
  * | what happened in the lab on a day (UTC)    | i1    | changes#YYYY-MM-DD  | TIME#ID                    |
  * | what people did, and healths               | i2    | audit               | TIME#ID                    |
+ * | a job's change that somebody may be told   | main  | notice#JOB          | ATTEMPT#STATE              |
+ * | such changes that nobody has looked at yet | i3    | notices-due         | TIME#ID                    |
+ * | one message: a mail, callback or webhook's | main  | delivery#ID         | delivery                   |
+ * | all of them, newest first                  | i1    | deliveries          | TIME#ID                    |
+ * | those of a job                             | i2    | job-deliveries#JOB  | TIME#ID                    |
+ * | those that are to be sent                  | i3    | deliveries-due      | DUE#ID                     |
+ * | those of a webhook                         | i4    | hook-deliveries#ID  | TIME#ID                    |
+ * | webhooks                                   | main  | webhooks            | ID                         |
+ * | up to where their changes have been read   | main  | lab                 | webhooks-read              |
  *
  * Hot partitions. DynamoDB gives a partition key 1,000 write and 3,000 read units a second, in the table and in each
  * index by itself; indexes hold keys only, so an entry is one unit and is written when its key changes, not with the item.
@@ -103,6 +115,7 @@ export const deviceTypeKey = (name: string): Key => ({
   partition: `device-type#${name}`,
   sort: "device-type",
 });
+export const userKey = (name: string): Key => ({ partition: `user#${name}`, sort: "user" });
 export const tokenKey = (id: string): Key => ({ partition: `token#${id}`, sort: "token" });
 /** Kinds of texts that have versions; `device`: a dictionary, or a configuration in its place. */
 export type TextKind = "template" | "health-check" | "device";
@@ -129,6 +142,15 @@ export const changeKey = (kind: string, name: string, id: string): Key => ({
   partition: `changes#${kind}#${name}`,
   sort: id,
 });
+/** The attempt comes first: a job may begin more than once. */
+export const noticeKey = (job: number, attempt: number, state: string): Key => ({
+  partition: `notice#${job}`,
+  sort: `${attempt}#${state}`,
+});
+export const deliveryKey = (id: string): Key => ({ partition: `delivery#${id}`, sort: "delivery" });
+export const webhookKey = (id: string): Key => ({ partition: "webhooks", sort: id });
+export const webhooksReadKey: Key = { partition: "lab", sort: "webhooks-read" };
+export const settingsKey: Key = { partition: "lab", sort: "settings" };
 export const closedKey: Key = { partition: "lab", sort: "closed" };
 export const restoredKey: Key = { partition: "lab", sort: "restored" };
 

@@ -70,6 +70,7 @@ export async function submitJob(
     ...(device === undefined ? {} : { requested_device: device }),
     ...(worker === undefined ? {} : { requested_worker: worker }),
     ...(queueMs === undefined ? {} : { queue_deadline: new Date(now + queueMs).toISOString() }),
+    ...(definition.notify === undefined ? {} : { notify: true }),
     ...(await retryOn(deps, definition)),
   };
   await deps.blobs.put(definitionBlob(id), bytes);
