@@ -14,6 +14,7 @@ import { jobCommands } from "./job-commands.ts";
 import { labCommands } from "./lab-commands.ts";
 import { releaseCommands } from "./release-commands.ts";
 import { renderCommand } from "./render-command.ts";
+import { settingsCommands } from "./settings-commands.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   ...jobCommands,
   ...labCommands,
   ...deviceCommands,
+  ...settingsCommands,
   ...releaseCommands,
   applyCommand,
   exportCommand,

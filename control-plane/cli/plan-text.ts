@@ -9,6 +9,7 @@ const SIGNS: { readonly [A in LabChange["action"]]: { sign: string; colour: Colo
   remove: { sign: "-", colour: "red" },
 };
 const NOUNS: { readonly [S in LabSection]: string } = {
+  settings: "settings",
   templates: "template",
   health_checks: "health check",
   device_types: "device type",

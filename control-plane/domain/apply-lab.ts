@@ -6,6 +6,7 @@ import { checkLab } from "./check-lab.ts";
 import type { Deps } from "./deps.ts";
 import { putDeviceType, removeDeviceType } from "./device-types.ts";
 import { removeDevice, writeDevice } from "./devices.ts";
+import { writeSettings } from "./lab-settings.ts";
 import { planLab } from "./plan-lab.ts";
 import { requireAdmin, type Principal, type User } from "./principal.ts";
 import { readLab, type WholeLab } from "./read-lab.ts";
@@ -86,6 +87,8 @@ function inOrder(changes: readonly LabChange[]): LabChange[] {
 async function make(doing: Doing, { section, name, action }: LabChange): Promise<void> {
   const { deps, user, after, comment } = doing;
   switch (section) {
+    case "settings":
+      return writeSettingsOf(doing, { [name]: valueOf(after, section, name) });
     case "templates":
       return writeTextOf(doing, "template", name, valueOf(after, section, name));
     case "health_checks":
@@ -119,6 +122,8 @@ async function make(doing: Doing, { section, name, action }: LabChange): Promise
 async function remove(doing: Doing, { section, name }: LabChange): Promise<void> {
   const { deps, user } = doing;
   switch (section) {
+    case "settings":
+      return writeSettingsOf(doing, { [name]: null });
     case "templates":
       return writeTextOf(doing, "template", name, undefined);
     case "health_checks":
@@ -137,6 +142,11 @@ async function remove(doing: Doing, { section, name }: LabChange): Promise<void>
       return removeDevice(deps, user, name);
   }
 }
+
+const writeSettingsOf = (
+  { deps, user, comment }: Doing,
+  settings: Record<string, object | null>,
+): Promise<void> => writeSettings(deps, settings, { who: user.name, reason: comment || undefined });
 
 async function writeTextOf(
   { deps, user, comment }: Doing,

@@ -27,6 +27,7 @@ import {
 } from "./keys.ts";
 import { releaseItem, type ReleaseRecord } from "./releases.ts";
 import { tokenItem, type TokenRecord } from "./tokens.ts";
+import { userItem, type UserRecord } from "./users.ts";
 import { workerItem, type WorkerRecord } from "./worker-record.ts";
 
 /** What an item of the table is. */
@@ -71,6 +72,12 @@ const workerSchema = v.looseObject({
   state: workerStateSchema,
   health: workerHealthSchema,
   job_limit: whole,
+});
+const userSchema = v.looseObject({
+  name: v.string(),
+  admin: v.boolean(),
+  active: v.boolean(),
+  groups: v.array(v.string()),
 });
 const tokenSchema = v.looseObject({
   id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
@@ -152,6 +159,7 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   kind("device type", /^device-type#/, /^device-type$/, named, (data: DeviceTypeRecord) =>
     deviceTypeItem(data),
   ),
+  kind("user", /^user#/, /^user$/, userSchema, (data: UserRecord) => userItem(data)),
   kind("token", /^token#/, /^token$/, tokenSchema, (data: TokenRecord) => tokenItem(data)),
   kind(
     "text",
@@ -194,6 +202,7 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     (data: { id: string }) => ({ key: signerKey(data.id), data }),
   ),
   kind("roll-out", /^rollout$/, /./, v.any(), asIs, false),
+  kind("lab settings", /^lab$/, /^settings$/, v.record(v.string(), v.any()), asIs),
   // The secret, the first start, who applies, whether it is closed: true of one place.
   kind("lab", /^lab$/, /./, v.any(), asIs, false),
 ];

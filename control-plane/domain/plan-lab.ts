@@ -9,6 +9,7 @@ import {
 import { DEVICE_TYPE_DEFAULTS } from "./device-types.ts";
 import type { LabValue, WholeLab } from "./read-lab.ts";
 
+type Thing = LabValue<Exclude<LabSection, "settings">>;
 type Section = Readonly<Record<string, LabValue>>;
 
 /**
@@ -25,7 +26,7 @@ export function planLab(
   const removed: LabChange[] = [];
   const after: Record<string, Section> = {};
   for (const section of LAB_SECTIONS) {
-    after[section] = merged(current[section], wanted[section], prune);
+    after[section] = merged(section, current[section], wanted[section], prune);
   }
   const whole = after as WholeLab;
   whole.device_types = withTypesInUse(current, whole, (name) => {
@@ -49,16 +50,22 @@ export const ownValue = <T>(record: Readonly<Record<string, T>>, name: string): 
   Object.hasOwn(record, name) ? record[name] : undefined;
 
 /** A section as it will be; one that is not wanted at all stays. */
-function merged(old: Section, wanted: Section | undefined, prune: boolean): Section {
+function merged(
+  section: LabSection,
+  old: Section,
+  wanted: Section | undefined,
+  prune: boolean,
+): Section {
   if (!wanted) return old;
-  const values = Object.entries(wanted).map(
-    ([name, value]) => [name, normal(value, ownValue(old, name))] as const,
-  );
+  const values = Object.entries(wanted).map(([name, value]) => {
+    if (section === "settings") return [name, value] as const;
+    return [name, normal(value as Thing, ownValue(old, name))] as const;
+  });
   return { ...(prune ? {} : old), ...Object.fromEntries(values) };
 }
 
 /** A health that nobody asks for stays as it is, and what is new is in good health; a list names things once. */
-function normal(value: LabValue, old: LabValue | undefined): LabValue {
+function normal(value: Thing, old: LabValue | undefined): LabValue {
   if (typeof value === "string") return value;
   if ("worker" in value) {
     const health = value.health ?? (old as LabDevice | undefined)?.health ?? "Good";
@@ -106,8 +113,12 @@ function fieldsOf(section: LabSection, value: LabValue): Record<string, unknown>
   return section === "aliases" ? { device_type: value } : { text: value };
 }
 
-/** The lists of a lab are sets. */
+/** The lists of a lab are sets, and mappings have no order. */
 const comparable = (value: unknown): string | undefined =>
-  JSON.stringify(Array.isArray(value) ? value.map(String).toSorted(compareText) : value);
+  JSON.stringify(value, (_key, part: unknown) => {
+    if (Array.isArray(part)) return part.map((one) => JSON.stringify(one)).toSorted(compareText);
+    if (typeof part !== "object" || part === null) return part;
+    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => compareText(a, b)));
+  });
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

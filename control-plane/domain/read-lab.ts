@@ -3,6 +3,7 @@ import { LAB_SECTIONS, type Lab, type LabSection } from "#protocol/lab.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { readDeviceTypes } from "./device-types.ts";
+import { readSettings } from "./lab-settings.ts";
 import { listNamed } from "./named-items.ts";
 import { queryAll } from "./query-all.ts";
 import { findText, listTexts } from "./texts.ts";
@@ -40,6 +41,9 @@ export async function* readSection(
   section: LabSection,
 ): AsyncGenerator<[name: string, value: LabValue, job?: number | undefined]> {
   switch (section) {
+    case "settings":
+      yield* readSettings(deps);
+      return;
     case "templates":
       for await (const { name, text } of listTexts(deps, "template")) yield [name, text];
       return;

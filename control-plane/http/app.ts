@@ -20,6 +20,7 @@ import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
 import { releaseRoutes } from "./releases.ts";
 import { schemaRoutes } from "./schemas.ts";
+import { settingsRoutes } from "./settings.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { workerRoutes } from "./workers.ts";
 
@@ -55,6 +56,7 @@ export function createApp(deps: Deps): Hono<Env> {
     healthCheckRoutes,
     labListRoutes,
     labRoutes,
+    settingsRoutes,
     workerRoutes,
     releaseRoutes,
     tokenRoutes,

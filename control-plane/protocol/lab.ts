@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { labSettingsSchema } from "./lab-settings.ts";
 import { flag, listOf, oneOf } from "./schema-parts.ts";
 import { DEVICE_HEALTHS, WORKER_HEALTHS } from "./states.ts";
 
@@ -101,6 +102,8 @@ export const labGroupSchema = v.strictObject({
 export type LabGroup = v.InferOutput<typeof labGroupSchema>;
 
 export const labSchema = v.strictObject({
+  /** What is set for the lab as a whole, by section. */
+  settings: v.optional(labSettingsSchema),
   /** Own templates by file name; they win over Pumice's of the same name. */
   templates: v.optional(v.record(templateName, longText)),
   /** Health-check jobs, by the name of the template that a dictionary extends, without `.jinja2`. */
@@ -117,6 +120,7 @@ export const labSchema = v.strictObject({
 export type Lab = v.InferOutput<typeof labSchema>;
 /** In the order in which a lab is built up; it is taken down in the opposite one. */
 export const LAB_SECTIONS = [
+  "settings",
   "templates",
   "health_checks",
   "device_types",

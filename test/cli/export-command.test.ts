@@ -32,7 +32,7 @@ afterEach(async () => {
 
 test("writes a lab that apply finds unchanged, and again the same bytes", async () => {
   const { code, said } = await pumice("export", dir);
-  expect([code, said]).toEqual([0, `${dir}: files written: 8, removed: 0\n`]);
+  expect([code, said]).toEqual([0, `${dir}: files written: 9, removed: 0\n`]);
   expect(await tree()).toEqual([
     "aliases.yaml",
     "device-types.yaml",
@@ -41,6 +41,7 @@ test("writes a lab that apply finds unchanged, and again the same bytes", async 
     "devices/qemu-01.yaml",
     "devices/qemu-02.jinja2",
     "groups.yaml",
+    "settings.yaml",
     "tags.yaml",
     "workers.yaml",
   ]);
@@ -92,4 +93,28 @@ test("a person who is no admin is refused, and nothing is written", async () => 
   const { code } = await cli(["export", dir], { PUMICE_URL: lab.url, PUMICE_TOKEN: token });
   expect(code).toBe(2);
   expect(await readdir(base)).toEqual([]);
+});
+
+test("settings are written without their defaults, and read back the same", async () => {
+  await pumice("settings", "set", "scheduling.fair_share", "group");
+  await pumice("settings", "set", 'quotas.users."alice@example.org".running', "2");
+  await pumice("settings", "set", "quotas.groups.kernel", "{running: 4, waiting: 100}");
+  await pumice("export", dir);
+  expect(readFileSync(path.join(dir, "settings.yaml"), "utf8")).toBe(`quotas:
+  groups:
+    kernel:
+      running: 4
+      waiting: 100
+  users:
+    alice@example.org:
+      running: 2
+scheduling:
+  fair_share: group
+`);
+  expect((await pumice("apply", "-f", dir, "--prune")).out).toContain("nothing to do");
+  expect((await pumice("settings")).out).toContain("quotas.groups.kernel.running: 4\n");
+  await pumice("settings", "set", "quotas.groups", "null");
+  expect((await pumice("apply", "-f", dir, "--dry-run")).out).toContain("~ change settings quotas");
+  const odd = await pumice("settings", "set", "quota.default", "{}");
+  expect([odd.code, odd.said]).toEqual([2, expect.stringContaining("did you mean quotas?")]);
 });

@@ -89,6 +89,8 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["GET", "/lab", ["admin"], 200],
   ["POST", "/lab/plan", ["admin"], 200, { lab: {} }],
   ["POST", "/lab/apply", ["admin"], 200, { lab: {} }],
+  ["GET", "/settings", ["admin"], 200],
+  ["PUT", "/settings", ["admin"], 200, { settings: {} }],
   ["GET", "/workers", people, 200],
   ["GET", "/workers/bench", people, 200],
   ["POST", "/workers", ["admin"], 201, { name: "new" }],

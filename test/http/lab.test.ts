@@ -30,6 +30,13 @@ async function refused(wanted: Wanted, rest: object = {}): Promise<[number, stri
 
 const DICTIONARY = "{% extends 'ours.jinja2' %}\n{% set memory = 128 %}\n";
 const aLab = (): Wanted => ({
+  settings: {
+    scheduling: {
+      fair_share: "user",
+      fair_share_half_life_hours: 24,
+      health_frequency_hours: 24,
+    },
+  },
   templates: { "ours.jinja2": "{% extends 'qemu.jinja2' %}\n" },
   health_checks: { ours: aJob() },
   device_types: { board: { description: "a board", health_frequency: 5 } },
@@ -43,6 +50,7 @@ const aLab = (): Wanted => ({
   },
 });
 const ALL = [
+  "create settings/scheduling",
   "create templates/ours.jinja2",
   "create health_checks/ours",
   "create device_types/board",

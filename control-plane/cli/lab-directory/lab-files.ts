@@ -1,5 +1,6 @@
 import type { Lab, LabSection } from "#protocol/lab.ts";
 import { LAB_SECTIONS } from "#protocol/lab.ts";
+import { isSettingsSection, settingsDefaults } from "#protocol/lab-settings.ts";
 import { fileOf, SECTION_FILES } from "./layout.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -20,7 +21,9 @@ export function labFiles(lab: Lab): Map<string, string> {
       }
     }
     if (section === "templates" || section === "health_checks") continue;
-    const entries = named.map(([name, value]) => entry(name, value));
+    const entries = named.map(([name, value]) =>
+      section === "settings" ? settingsEntry(name, value) : entry(name, value),
+    );
     files.set(SECTION_FILES[section], entries.length === 0 ? "{}\n" : entries.join(""));
   }
   return files;
@@ -59,6 +62,24 @@ function entry(name: string, value: string | Fields): string {
     .filter(([field, usual]) => value[field] !== undefined && !isUsual(value[field], usual))
     .map(([field]) => `  ${field}: ${yaml(value[field])}\n`);
   return `${scalar(name)}:${lines.length === 0 ? " {}" : ""}\n${lines.join("")}`;
+}
+
+function settingsEntry(name: string, value: string | Fields): string {
+  const usual: Fields = isSettingsSection(name) ? settingsDefaults(name) : {};
+  const fields = Object.entries(value as Fields).filter(
+    ([field, is]) => is !== undefined && !isUsual(is, usual[field]),
+  );
+  return mapping(name, Object.fromEntries(fields), "");
+}
+
+function mapping(name: string, fields: Fields, indent: string): string {
+  const sorted = Object.entries(fields).toSorted(([a], [b]) => compare(a, b));
+  const lines = sorted.map(([field, value]) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? mapping(field, value as Fields, `${indent}  `)
+      : `${indent}  ${scalar(field)}: ${yaml(value)}\n`,
+  );
+  return `${indent}${scalar(name)}:${lines.length === 0 ? " {}" : ""}\n${lines.join("")}`;
 }
 
 const isUsual = (value: unknown, usual: unknown): boolean =>

@@ -7,6 +7,7 @@ import type { LabSection } from "#protocol/lab.ts";
 
 /** Sections that are one file: a mapping from names to fields. */
 export const SECTION_FILES = {
+  settings: "settings.yaml",
   device_types: "device-types.yaml",
   aliases: "aliases.yaml",
   tags: "tags.yaml",
@@ -70,6 +71,7 @@ export function fileOf(section: LabSection, name: string, field: string): string
       return isWorkerField(field)
         ? `workers/${name}/${WORKER_FILES[field]}`
         : SECTION_FILES.workers;
+    case "settings":
     case "device_types":
     case "aliases":
     case "tags":

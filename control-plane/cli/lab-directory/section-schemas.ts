@@ -7,6 +7,7 @@ import {
   labWorkerSchema,
   tagName,
 } from "#protocol/lab.ts";
+import { SETTINGS_SECTIONS } from "#protocol/lab-settings.ts";
 import { mapOf, strict } from "#protocol/schema-parts.ts";
 
 /** `qemu:` with nothing after it has every default. */
@@ -16,8 +17,16 @@ const worker = v.omit(labWorkerSchema, ["dispatcher", "env", "env_dut"]).entries
 const device = v.omit(v.object(labDeviceEntries), ["dictionary", "configuration"]).entries;
 const tag = v.pick(labGroupSchema, ["description"]).entries;
 
+const settings = Object.fromEntries(
+  Object.entries(SETTINGS_SECTIONS).map(([name, { entries }]) => [
+    name,
+    v.optional(v.nullable(strict<v.ObjectEntries>(entries), {})),
+  ]),
+);
+
 /** What stands in the YAML file of each section; texts have files of their own. */
 export const SECTION_SCHEMAS = {
+  settings: strict(settings),
   device_types: mapOf(fields(labDeviceTypeSchema.entries), labName),
   aliases: mapOf(labName, labName),
   tags: mapOf(fields(tag), tagName),
