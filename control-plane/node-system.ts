@@ -1,7 +1,9 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip, gunzipSync, gzip } from "node:zlib";
+import { isSlowHashOf, slowHash } from "./password-hash.ts";
 import type { System } from "./ports/system.ts";
+import { seal, unseal } from "./sealed-text.ts";
 
 const compress = promisify<Uint8Array, Buffer>(gzip);
 const decompress = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
@@ -15,6 +17,10 @@ export const system: System = {
   randomToken: () => randomBytes(32).toString("base64url"),
   hash: (text) => createHash("sha256").update(text).digest("hex"),
   hmac: (secret, text) => createHmac("sha256", secret).update(text).digest("hex"),
+  slowHash,
+  isSlowHashOf,
+  seal,
+  unseal,
   gzip: (bytes) => compress(bytes),
   // What is small grows to a few megabytes at the most; a thread for it costs more than it saves.
   gunzip: async (bytes, maxBytes) =>
