@@ -7,14 +7,12 @@ import { renderStored } from "./device-texts.ts";
 import { faultText } from "./rendered-device.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
-import { deviceKey, workerKey } from "./keys.ts";
-import { queryFirst } from "./query-all.ts";
-import { isLeaving, suits } from "./suits.ts";
-import { isSchedulable, readAssignments, type WorkerRecord } from "./worker-record.ts";
+import { idleDevices, type IdleDevices } from "./idle-devices.ts";
+import { deviceKey } from "./keys.ts";
+import { passFacts, withWorker, type PassFacts } from "./pass-facts.ts";
+import { waitingJobs } from "./queue-order.ts";
+import { obstacle, type Obstacle } from "./suits.ts";
 import { without } from "./without.ts";
-
-/** How many devices a pass looks at before it leaves the rest to others. */
-const MOST_DEVICES = 2000;
 
 /**
  * One scheduling pass (SCHEDULER.md 2.2): the queue of a device type, most urgent first, meets the idle
@@ -24,83 +22,63 @@ const MOST_DEVICES = 2000;
 export async function schedulePass(deps: Deps, deviceType: string): Promise<void> {
   const idle = idleDevices(deps, deviceType);
   if ((await idle.isEmpty()) || (await findClosed(deps))) return;
-  const queue = queryFirst<JobRecord>(deps, "i2", `queue#${deviceType}`);
-  for await (const { data: job } of queue) {
-    for await (const device of candidates(job, idle.all())) {
-      const outcome = await assign(deps, job.id, device.hostname);
-      if (outcome === "job is gone") break;
-      idle.drop(device, outcome === "worker is gone");
-      if (outcome === "assigned") break;
-    }
+  const facts = passFacts(deps);
+  for await (const job of waitingJobs(deps, deviceType)) {
+    await serve(deps, job, idle, facts);
     if (await idle.isEmpty()) return;
   }
 }
 
-/** Those that suit a job; the device that its attempt before failed on comes last. */
-async function* candidates(
+/** Gives a job the first device that it can have, and drops from the idle ones what turns out to be of no use to anybody. */
+async function serve(
+  deps: Deps,
+  job: JobRecord,
+  idle: IdleDevices,
+  passed: PassFacts,
+): Promise<void> {
+  const facts = await passed.forJob(job);
+  for await (const device of inOrder(job, idle.all())) {
+    const { hostname, worker } = device;
+    const found = obstacle(job, device, facts) ?? (await assign(deps, job.id, hostname, passed));
+    if (found === "job is gone") return;
+    if (found === "assigned") return idle.drop(hostname);
+    if (found === "device is gone" || found.bars === "device") idle.drop(hostname);
+    else if (found.bars === "worker") idle.drop(hostname, worker);
+    else if (found.bars === "job") return;
+  }
+}
+
+/** The device that the job's attempt before failed on comes last. */
+async function* inOrder(
   job: JobRecord,
   devices: AsyncIterable<DeviceRecord>,
 ): AsyncGenerator<DeviceRecord> {
   let failed: DeviceRecord | undefined;
   for await (const device of devices) {
-    if (!suits(job, device) || isLeaving(job, device)) continue;
     if (device.hostname === job.failed_on) failed = device;
     else yield device;
   }
   if (failed) yield failed;
 }
 
-/** The idle devices of a type in their order, read when they are asked for. */
-function idleDevices(deps: Deps, deviceType: string) {
-  const unread = queryFirst<DeviceRecord>(deps, "i3", `idle-devices#${deviceType}`);
-  const gone = new Set<string>();
-  const read = new Set<DeviceRecord>();
-  let seen = 0;
-
-  async function more(): Promise<DeviceRecord | undefined> {
-    for (; seen < MOST_DEVICES; seen++) {
-      const next = await unread.next();
-      if (next.done) return undefined;
-      if (gone.has(next.value.data.worker)) continue;
-      read.add(next.value.data);
-      return next.value.data;
-    }
-    return undefined;
-  }
-  return {
-    /** Whoever is given a device may drop it, or its whole worker, before the next. */
-    async *all(): AsyncGenerator<DeviceRecord> {
-      for (const device of read) yield device;
-      for (let device = await more(); device; device = await more()) yield device;
-    },
-    /** The device is taken or of no use; with `andWorker` so are all of its worker. */
-    drop(dropped: DeviceRecord, andWorker: boolean): void {
-      if (andWorker) gone.add(dropped.worker);
-      for (const device of read) {
-        if (device === dropped || gone.has(device.worker)) read.delete(device);
-      }
-    },
-    isEmpty: async (): Promise<boolean> => read.size === 0 && !(await more()),
-  };
-}
-
-type Assignment = "assigned" | "job is gone" | "device is gone" | "worker is gone";
-
 /** Gives a job its device, looking at both again; another writer in between means another look. */
-async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assignment> {
+async function assign(
+  deps: Deps,
+  jobId: number,
+  hostname: string,
+  passed: PassFacts,
+): Promise<"assigned" | "job is gone" | "device is gone" | Obstacle> {
   for (;;) {
     const [job, device] = await Promise.all([
       findJobItem(deps, jobId),
       deps.table.get<DeviceRecord>(deviceKey(hostname)),
     ]);
     if (job?.data.state !== "Submitted") return "job is gone";
-    if (!device || device.data.state !== "Idle" || !isHealthy(device.data)) return "device is gone";
-    if (!suits(job.data, device.data) || isLeaving(job.data, device.data)) return "device is gone";
-    const worker = await deps.table.get<WorkerRecord>(workerKey(device.data.worker));
-    if (!worker || !isSchedulable(worker.data)) return "worker is gone";
-    const { jobIds, replace } = await readAssignments(deps, worker.data.name);
-    const { job_limit: limit } = worker.data;
-    if (limit > 0 && jobIds.length >= limit) return "worker is gone";
+    if (!device) return "device is gone";
+    const known = await passed.forJob(job.data);
+    const { facts, jobIds, replace } = await withWorker(deps, known, device.data);
+    const found = obstacle(job.data, device.data, facts);
+    if (found) return found;
     const fault = await configurationFault(deps, device.data);
     if (fault !== undefined) {
       await setBad(deps, device, fault);
@@ -112,7 +90,7 @@ async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assi
       ...without(job.data, "queue_deadline"),
       state: "Scheduled",
       device: hostname,
-      worker: worker.data.name,
+      worker: device.data.worker,
       token_nonce: nonce,
       token_hash: deps.system.hash(jobToken(deps, { id: jobId, token_nonce: nonce })),
     };
@@ -129,7 +107,7 @@ async function assign(deps: Deps, jobId: number, hostname: string): Promise<Assi
       if (error instanceof TableConflict) continue;
       throw error;
     }
-    await deps.signals.ring(`worker/${worker.data.name}`);
+    await deps.signals.ring(`worker/${device.data.worker}`);
     await deps.signals.ring(`job/${jobId}`);
     return "assigned";
   }
@@ -169,5 +147,3 @@ async function setBad(
     reason: `invalid device configuration: ${fault}`,
   });
 }
-
-const isHealthy = ({ health }: DeviceRecord): boolean => health === "Good" || health === "Unknown";

@@ -1,16 +1,99 @@
 import type { DeviceRecord } from "./device-record.ts";
 import type { JobRecord } from "./job-record.ts";
+import { isSchedulable, type WorkerRecord } from "./worker-record.ts";
 
-/** Whether a job may run on a device, as far as these two know (SCHEDULER.md 2.2). */
-export function suits(job: JobRecord, device: DeviceRecord): boolean {
-  return (
-    job.device_type === device.device_type &&
-    (job.requested_device ?? device.hostname) === device.hostname &&
-    (job.requested_worker ?? device.worker) === device.worker &&
-    job.tags.every((tag) => device.tags.includes(tag))
-  );
+/**
+ * What is known beside a job and a device when somebody asks whether they fit. What is absent was not looked at and is no
+ * obstacle: a pass looks through its lists with what holds for all of it, and at the rest once it has made a choice.
+ */
+export interface Facts {
+  /** In ms since 1970. */
+  readonly now: number;
+  /** The device's worker; null: it is gone. */
+  readonly worker?: WorkerRecord | null | undefined;
+  /** How many jobs it has. */
+  readonly jobsOfWorker?: number;
 }
 
-/** Whether the device's worker may still have a runner of the job's attempt before. */
-export const isLeaving = ({ left }: JobRecord, { worker }: DeviceRecord): boolean =>
-  left?.worker === worker;
+/** Why a job can't take a device now. */
+export interface Obstacle {
+  readonly code:
+    | "type"
+    | "device"
+    | "worker"
+    | "tags"
+    | "left"
+    | "busy"
+    | "health"
+    | "worker gone"
+    | "worker offline"
+    | "worker health"
+    | "worker not ready"
+    | "worker limit";
+  /** For people; follows the device or a number of devices: "busy", "on worker bench, which is Offline". */
+  readonly text: string;
+  /** What else it keeps from what: only this pair, the device from all jobs, all devices of the worker, the job from all. */
+  readonly bars: "pair" | "device" | "worker" | "job";
+}
+
+/** Why a job can't take a device, as far as the facts go; undefined when it can (SCHEDULER.md 2.2). */
+export function obstacle(job: JobRecord, device: DeviceRecord, facts: Facts): Obstacle | undefined {
+  return misfit(job, device) ?? deviceObstacle(device) ?? workerObstacle(device, facts);
+}
+
+/** Whether a job may ever run on a device, as far as these two know: what passes by itself counts for nothing. */
+export const suits = (job: JobRecord, device: DeviceRecord): boolean => {
+  const found = misfit(job, device);
+  return found === undefined || found.code === "left";
+};
+
+function misfit(job: JobRecord, device: DeviceRecord): Obstacle | undefined {
+  const bars = "pair";
+  if (job.device_type !== device.device_type) {
+    return { code: "type", bars, text: `of type ${device.device_type}` };
+  }
+  if ((job.requested_device ?? device.hostname) !== device.hostname) {
+    return { code: "device", bars, text: `not ${job.requested_device}` };
+  }
+  if ((job.requested_worker ?? device.worker) !== device.worker) {
+    return { code: "worker", bars, text: `not on worker ${job.requested_worker}` };
+  }
+  const missing = job.tags.filter((tag) => !device.tags.includes(tag));
+  if (missing.length > 0) {
+    return { code: "tags", bars, text: `without tag ${missing.join(", ")}` };
+  }
+  // It may still have a runner of the job's attempt before.
+  if (job.left?.worker !== device.worker) return undefined;
+  const text = `on worker ${device.worker}, which has not yet let go of the attempt before`;
+  return { code: "left", bars, text };
+}
+
+function deviceObstacle({ state, health }: DeviceRecord): Obstacle | undefined {
+  if (state !== "Idle") return { code: "busy", bars: "device", text: "busy" };
+  if (health === "Good" || health === "Unknown") return undefined;
+  return { code: "health", bars: "device", text: `in health ${health}` };
+}
+
+/** Why no job of a worker can begin now (SCHEDULER.md 1.3). */
+export function workerObstacle(
+  { worker: name }: DeviceRecord,
+  { worker, jobsOfWorker = 0 }: Facts,
+): Obstacle | undefined {
+  const bars = "worker";
+  if (worker === undefined) return undefined;
+  if (worker === null) {
+    return { code: "worker gone", bars, text: `on worker ${name}, which is gone` };
+  }
+  if (worker.health !== "Active") {
+    return { code: "worker health", bars, text: `on worker ${name}, which is in ${worker.health}` };
+  }
+  if (worker.state !== "Online") {
+    return { code: "worker offline", bars, text: `on worker ${name}, which is ${worker.state}` };
+  }
+  if (!isSchedulable(worker)) {
+    const text = `on worker ${name}, which can't begin another job: ${worker.no_jobs}`;
+    return { code: "worker not ready", bars, text };
+  }
+  if (worker.job_limit === 0 || jobsOfWorker < worker.job_limit) return undefined;
+  return { code: "worker limit", bars, text: `on worker ${name}, which is at its job limit` };
+}

@@ -227,7 +227,7 @@ test("a worker at its limit takes a job of any type as soon as one of its jobs e
   const second = await lab.submit(aJob({ deviceType: "board" }));
   const { start } = await lab.sync(worker);
   expect((await lab.job(second)).waits_for).toBe(
-    "of 1 fitting device: 1 on worker bench, which may be at its job limit",
+    "of 1 fitting device: 1 on worker bench, which is at its job limit",
   );
   await lab.finish(first, start[0]!.token, { result: "pass", lines: 0 });
   expect((await lab.job(second)).state).toBe("Scheduled");
