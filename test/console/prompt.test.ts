@@ -165,6 +165,76 @@ describe("a prompt", () => {
     expect((await wait).name).toBe("prompt");
   });
 
+  describe("of an idle shell whose kernel never falls silent", () => {
+    const idle = { nudges: "idle", silentMs: 80, patienceMs: 60_000, nudgeMs: 60_000 } as const;
+
+    /** A DUT that has shown its prompt before, whose kernel talks; it says this, and its prompt when a line end is typed. */
+    async function talking(said: string, more: Partial<PromptOptions>, everyMs = 15) {
+      const dut = fakeDut();
+      const prompts = { prompt: PROMPTS.prompt };
+      dut.say("root@dut:~# ");
+      await expectPrompt(dut.console, prompts, dut.options());
+      let n = 0;
+      let answered = 0;
+      const talk = setInterval(() => {
+        const count = String((n += 1)).padStart(6, "0");
+        dut.say(`[   12.${count}] talker says ${count}\r\n`);
+        if (dut.typed.length > answered) dut.say("root@dut:~# ");
+        answered = dut.typed.length;
+      }, everyMs);
+      try {
+        dut.say(said);
+        const options = dut.options({ ...idle, ...more });
+        return { dut, match: await expectPrompt(dut.console, prompts, options) };
+      } finally {
+        clearInterval(talk);
+      }
+    }
+
+    test.each([
+      ["that was damaged", "rot@dut:~# "],
+      ["behind which a message stands whose time was damaged", "root@dut:~# [  x2.1] talker\r\n"],
+    ])("%s is taken once the shell is silent", async (_what, said) => {
+      const { dut, match } = await talking(said, {});
+      expect(match.name).toBe("prompt");
+      expect(dut.typed).toEqual([]);
+    });
+
+    test("that nothing is left of is asked for", async () => {
+      const { dut, match } = await talking("\r\n", { nudgeMs: 30 });
+      expect(match.name).toBe("prompt");
+      expect(dut.typed.length).toBeGreaterThan(0);
+    });
+
+    test("is asked for also when what the kernel says arrives damaged all the time", async () => {
+      const dut = fakeDut();
+      const wait = new PromptWait(dut.console, PROMPTS, dut.options({ ...idle, nudgeMs: 30 }));
+      let n = 0;
+      const talk = setInterval(() => dut.say(`[  x2.1] talker says ${(n += 1)}\r\n`), 15);
+      const found = wait.within(20);
+      await expect.poll(() => dut.typed).toContain("\n");
+      clearInterval(talk);
+      dut.say("root@dut:~# ");
+      expect((await found)?.name).toBe("prompt");
+    });
+
+    test("is found where there is no quiet moment at all", async () => {
+      const { match } = await talking("root@dut:~# ", { quietMs: 60_000 }, 1);
+      expect(match.name).toBe("prompt");
+    });
+  });
+
+  test("of a board that boots is not taken in the midst while its kernel talks", async () => {
+    const dut = fakeDut();
+    const wait = new PromptWait(dut.console, PROMPTS, dut.options({ silentMs: 500 }));
+    dut.say("Starting login: service\r\n");
+    const talk = setInterval(() => dut.say("[   12.345678] usb 1-1: new\r\n"), 5);
+    expect(await wait.within(0.8)).toBeUndefined();
+    clearInterval(talk);
+    dut.say("root@dut:~# ");
+    expect((await wait.within(20))?.match[0]).toBe("root@dut:~# ");
+  });
+
   test("may reach over several lines, and stand before the end of the connection", async () => {
     const dut = fakeDut();
     dut.say("text\r\nready\r\n> ");

@@ -23,7 +23,7 @@ export interface PromptOptions {
   readonly keepMatch?: boolean;
   /**
    * Types an empty line when the last line may be what is left of the prompt before: for shells and logins. `idle`: also when it
-   * has ended, as the far side is known to have nothing else to do than to show one.
+   * has ended, as the far side is known to have nothing else to do than to show one: what its kernel says is no sign of work then.
    */
   readonly nudges?: boolean | "idle";
   /** After so many milliseconds of silence. */
@@ -45,6 +45,14 @@ const MIN_PATIENCE_MS = 1000;
 /** A line that has not ended and is no prompt may be what is left of one: an empty line has it shown again. */
 const NUDGE_MS = 5000;
 const MAX_NUDGES = 3;
+/** Who is not known to be idle may boot or work while only the kernel talks: it gets so many times the silence. */
+const NUDGE_BUSY = 4;
+/** An idle shell is asked after so many times that, whatever comes: a kernel's messages may arrive damaged, like anybody's text. */
+const NUDGE_CLOCK = 2;
+/** A DUT that leaves no quiet moment is looked at as often as this. */
+const LOOK_MS = 250;
+/** What the DUT itself says, not its kernel, is known by its end. */
+const OWN_CHARS = 200;
 /** A prompt of so many words is meant as a message, also the kernel's. */
 const SENTENCE = /\w\S*\s+\S*\w\S*\s+\S*\w/;
 
@@ -82,6 +90,11 @@ export class PromptWait {
   #isUnfinished = false;
   #patienceMs = 0;
   #nudges = 0;
+  #nudgedAt = performance.now();
+  /** The end of what came last that is not the kernel's, and when that was seen. */
+  #own = "";
+  #ownAt = performance.now();
+  #lookedAt = performance.now();
 
   constructor(console: Console, prompts: Patterns, options: PromptOptions) {
     this.#console = console;
@@ -100,7 +113,7 @@ export class PromptWait {
       const left = deadline - performance.now();
       const other = await this.#listen(Math.min(left, ...this.#doubtsMs()));
       if (other) return other;
-      const prompt = this.#judge() ?? this.#resolveDoubt();
+      const prompt = this.#look() ?? this.#resolveDoubt();
       if (prompt) {
         if (!keepMatch) this.#console.skip();
         return prompt;
@@ -139,15 +152,44 @@ export class PromptWait {
     return lastLine(plainText(end)) === known ? KNOWN_QUIET_MS : QUIET_MS;
   }
 
-  /** The prompt at the end of what has come, when that is news and the DUT is quiet. */
-  #judge(): PromptMatch | undefined {
+  /** Looks at what has come, when that is news and the DUT is quiet, or has not been for long. */
+  #look(): PromptMatch | undefined {
     const console = this.#console;
     const isQuiet = console.silentMs >= this.#quietMs() || !console.isOpen;
-    if (console.received === this.#judged || !isQuiet) return undefined;
-    this.#judged = console.received;
+    const isNews = console.received !== this.#judged;
+    if (!isNews || (!isQuiet && performance.now() - this.#lookedAt < LOOK_MS)) return undefined;
+    this.#lookedAt = performance.now();
     // The end of the connection has ended the last line.
     const begin = Math.max(this.#begin, console.received - LOOK_CHARS);
     const all = console.textSince(begin).slice(0, console.isOpen ? undefined : -1);
+    this.#hear(plainText(withoutKernelLines(all)));
+    const { silentMs = SILENT_MS } = this.#options;
+    if (isQuiet || this.#silentMs() >= silentMs / 4) return this.#judge(all);
+    return undefined;
+  }
+
+  /** Notes whether the DUT itself has said something, or only its kernel. */
+  #hear(shown: string): void {
+    const own = shown.trimEnd().slice(-OWN_CHARS);
+    // Less of it: the rest is too long ago.
+    if (!this.#own.endsWith(own)) this.#ownAt = performance.now() - this.#console.silentMs;
+    this.#own = own;
+  }
+
+  /** Milliseconds since the DUT, or where it may work, its kernel, last said something. */
+  #silentMs(): number {
+    const { silentMs } = this.#console;
+    return this.#options.nudges === "idle" ? Math.max(silentMs, this.#ownSilentMs()) : silentMs;
+  }
+
+  #ownSilentMs(): number {
+    return performance.now() - this.#ownAt;
+  }
+
+  /** The prompt at the end of what has come. */
+  #judge(all: string): PromptMatch | undefined {
+    const console = this.#console;
+    this.#judged = console.received;
     const text = withoutKernelLines(all);
     const found = promptAtEnd(text, this.#prompts);
     if (found) {
@@ -175,19 +217,31 @@ export class PromptWait {
     return isDamaged ? firstMatch(before, this.#prompts) : undefined;
   }
 
-  /** Milliseconds until each of the doubts is resolved when nothing more comes. */
+  /** Milliseconds until each of the doubts is resolved when nothing more comes; the last until the next look. */
   #doubtsMs(): number[] {
-    const { silentMs = SILENT_MS, nudges = false, nudgeMs = NUDGE_MS } = this.#options;
-    const silent = this.#console.silentMs;
+    const { silentMs = SILENT_MS } = this.#options;
+    const silent = this.#silentMs();
     const early = this.#early;
-    const isLeft = this.#isUnfinished || nudges === "idle";
-    const mayNudge = nudges && isLeft && this.#nudges < MAX_NUDGES;
+    const isNews = this.#console.received !== this.#judged;
     return [
       this.#damaged ? silentMs / 4 - silent : Infinity,
       early ? silentMs - silent : Infinity,
       early ? this.#patienceMs - (performance.now() - early.since) : Infinity,
-      mayNudge ? nudgeMs * 2 ** this.#nudges - silent : Infinity,
+      this.#nudgeInMs(silent),
+      isNews ? Math.max(1, LOOK_MS - (performance.now() - this.#lookedAt)) : Infinity,
     ];
+  }
+
+  #nudgeInMs(silent: number): number {
+    const { nudges = false, nudgeMs = NUDGE_MS } = this.#options;
+    const isIdle = nudges === "idle";
+    const mayNudge = nudges && (this.#isUnfinished || isIdle) && this.#nudges < MAX_NUDGES;
+    if (!mayNudge) return Infinity;
+    const wait = nudgeMs * 2 ** this.#nudges;
+    const anyway = isIdle
+      ? wait * NUDGE_CLOCK - (performance.now() - this.#nudgedAt)
+      : wait * NUDGE_BUSY - this.#ownSilentMs();
+    return Math.min(wait - silent, anyway);
   }
 
   #resolveDoubt(): PromptMatch | undefined {
@@ -206,6 +260,7 @@ export class PromptWait {
     }
     if (nudgeMs <= 0) {
       this.#nudges += 1;
+      this.#nudgedAt = performance.now();
       log.warning("what came last is no prompt: typing an empty line");
       void this.#console.sendLine("").catch(() => {});
     }
