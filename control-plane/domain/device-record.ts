@@ -1,4 +1,5 @@
 import type { DeviceView } from "#protocol/api.ts";
+import type { Grants } from "#protocol/people.ts";
 import type { DeviceHealth, DeviceState } from "#protocol/states.ts";
 import type { Item, NewItem } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
@@ -15,6 +16,8 @@ export interface DeviceRecord {
   health: DeviceHealth;
   tags: string[];
   description: string;
+  /** Who may what with it, beside what its device type and the lab grant (access.ts). */
+  permissions?: Grants;
   /** The job that has the device; until the device is Idle again. */
   current_job?: number;
   /** Since when it is Idle: the longest idle device gets the next job. */
@@ -36,5 +39,5 @@ export async function getDeviceItem(deps: Deps, hostname: string): Promise<Item<
 
 /** What people see of a device. */
 export function deviceView(device: DeviceRecord): DeviceView {
-  return without(device, "idle_since");
+  return without(device, "idle_since", "permissions");
 }

@@ -1,5 +1,6 @@
 import type { DeviceTypeView } from "#protocol/api.ts";
 import { labName, type LabDeviceType } from "#protocol/lab.ts";
+import type { Grants } from "#protocol/people.ts";
 import type { Index, Item, NewItem, Operation } from "../ports/table.ts";
 import { listAliases } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
@@ -10,9 +11,10 @@ import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { namedPage, type PageRequest } from "./named-page.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
+import { without } from "./without.ts";
 
 /** A device type in the table; what is not there has its default. */
-export type DeviceTypeRecord = { name: string } & LabDeviceType;
+export type DeviceTypeRecord = { name: string; permissions?: Grants } & LabDeviceType;
 
 /** Of a type that nobody described. */
 export const DEVICE_TYPE_DEFAULTS: LabDeviceType = {
@@ -157,7 +159,7 @@ async function requireNoAlias(
 
 async function viewOf(deps: Deps, type: DeviceTypeRecord): Promise<DeviceTypeView> {
   return {
-    ...type,
+    ...without(type, "permissions"),
     devices: await count(deps, "i2", `type-devices#${type.name}`),
     queued: await count(deps, "i2", `queue#${type.name}`),
   };

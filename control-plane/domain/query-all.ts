@@ -22,7 +22,7 @@ export async function* queryFirst<T>(
 
 /** Every item of a partition, page by page; for partitions of bounded size, or callers that stop early. */
 export async function* queryAll<T>(
-  { table }: Deps,
+  { table }: Pick<Deps, "table">,
   index: Index,
   partition: string,
   range: Range = {},

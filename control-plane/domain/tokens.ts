@@ -1,4 +1,5 @@
 import type { TokenView } from "#protocol/api.ts";
+import { isReservedName } from "#protocol/people.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { attemptOf, findJobItem } from "./job-record.ts";
@@ -7,6 +8,7 @@ import { tokenKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import type { NewItem } from "../ports/table.ts";
+import { findUser, groupsNaming } from "./users.ts";
 import { without } from "./without.ts";
 
 /** A token in the table: of the token itself only its hash. `sign-in` is a link's, good once. */
@@ -49,8 +51,25 @@ export async function authenticate(deps: Deps, bearer: string): Promise<Principa
   }
   const record = await findToken(deps, bearer);
   if (!record || record.kind === "sign-in") return undefined;
-  const { id: tokenId, kind, subject: name, admin } = record;
-  return kind === "worker" ? { kind, name, tokenId } : { kind, name, admin, tokenId };
+  const { id: tokenId, kind, subject: name } = record;
+  if (kind === "worker") return { kind, name, tokenId };
+  const user = await ownerOf(deps, record);
+  return user && { kind, name, admin: user.admin, groups: user.groups, tokenId };
+}
+
+/**
+ * Whom a person's token speaks for: no longer anybody who is not active. Of an administrator, a token that is none of an
+ * administrator's may only what others may.
+ */
+export async function ownerOf(
+  deps: Deps,
+  { subject, admin }: Pick<TokenRecord, "subject" | "admin">,
+): Promise<{ admin: boolean; groups: readonly string[] } | undefined> {
+  if (isReservedName(subject)) return undefined;
+  const user = (await findUser(deps, subject))?.data;
+  // An older version kept no record of a user: what the token says of them holds.
+  if (!user) return { admin, groups: await groupsNaming(deps, subject) };
+  return user.active ? { admin: admin && user.admin, groups: user.groups } : undefined;
 }
 
 /** The record of a valid token. */

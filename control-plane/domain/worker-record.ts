@@ -1,4 +1,5 @@
 import type { LabWorker } from "#protocol/lab.ts";
+import type { Grants } from "#protocol/people.ts";
 import type { WorkerHealth, WorkerState } from "#protocol/states.ts";
 import type { UpgradeReport } from "#protocol/worker-api.ts";
 import type { Item, NewItem, Operation } from "../ports/table.ts";
@@ -33,6 +34,8 @@ export interface WorkerRecord {
   /** When the tick has to look at it; absent once there is nothing left to be done about its silence. */
   attend_at?: string;
   enrolment?: EnrolmentRecord;
+  /** Who may what with it, beside what the lab grants (access.ts). */
+  permissions?: Grants;
 }
 
 /** A code by which a board may become this worker, once. Of the code only a hash is kept, in the worker's record. */

@@ -201,7 +201,7 @@ async function workerView(deps: Deps, record: WorkerRecord): Promise<WorkerView>
   const outdated = protocol === undefined ? undefined : protocolNotice(protocol, version);
   const notice = outdated ?? (no_jobs === undefined ? undefined : `gets no new jobs: ${no_jobs}`);
   return {
-    ...without(record, "silent_after", "attend_at", "enrolment", "no_jobs"),
+    ...without(record, "silent_after", "attend_at", "enrolment", "no_jobs", "permissions"),
     ...enrolmentView(deps, record),
     devices: devices.map(({ hostname }) => hostname),
     ...(notice === undefined ? {} : { notice }),

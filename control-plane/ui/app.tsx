@@ -227,6 +227,6 @@ async function configurationOrWhyNot(deps: Deps, principal: Principal, hostname:
 async function viewOf(deps: Deps, c: Context<Env>): Promise<View> {
   const { principal } = c.var;
   const view = { assets: await loadAssets(), now: deps.system.now() };
-  if (principal.kind === "job" || principal.kind === "worker") return view;
+  if (principal.kind !== "user" && principal.kind !== "session") return view;
   return { ...view, user: { name: principal.name, admin: principal.admin } };
 }
