@@ -5,7 +5,7 @@ import type { Deps } from "./deps.ts";
 import { attemptOfPart, isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./item-kinds.ts";
 import { attemptOf, findJobItem, type JobRecord } from "./job-record.ts";
 import { AppError } from "./app-error.ts";
-import { attemptKey, chunkBlob, chunkKey, definitionBlob } from "./keys.ts";
+import { attemptKey, chunkBlob, chunkKey, definitionBlob, multinodeBlob } from "./keys.ts";
 import type { ChunkRecord } from "./log-chunks.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
 import type { TokenRecord } from "./tokens.ts";
@@ -107,7 +107,7 @@ function isInMotion(
 }
 
 async function withBlobs(deps: Deps, items: readonly Item<object>[]): Promise<Contents> {
-  const wanted = items.flatMap((item) => blobOf(item) ?? []);
+  const wanted = items.flatMap(blobsOf);
   const blobs: BackupBlob[] = [];
   for (let at = 0; at < wanted.length; at += ABREAST) {
     const some = wanted.slice(at, at + ABREAST);
@@ -118,13 +118,16 @@ async function withBlobs(deps: Deps, items: readonly Item<object>[]): Promise<Co
 
 const toBackup = (item: Item<object>): BackupItem => item;
 
-function blobOf({ key, data }: Item<object>): Pick<BackupBlob, "key" | "sha256"> | undefined {
+function blobsOf({ key, data }: Item<object>): Pick<BackupBlob, "key" | "sha256">[] {
   const id = jobOfPart(key);
-  if (id === 0) return undefined;
-  if (key.sort === "job") return { key: definitionBlob(id) };
-  if (kindOf(key)?.name !== "log chunk") return undefined;
+  if (id === 0) return [];
+  if (key.sort === "job") {
+    const isMember = (data as JobRecord).group !== undefined;
+    return [{ key: definitionBlob(id) }, ...(isMember ? [{ key: multinodeBlob(id) }] : [])];
+  }
+  if (kindOf(key)?.name !== "log chunk") return [];
   const { first_line, sha256 } = data as ChunkRecord;
-  return { key: chunkBlob(id, first_line, sha256), sha256 };
+  return [{ key: chunkBlob(id, first_line, sha256), sha256 }];
 }
 
 async function withLink(deps: Deps, blob: Pick<BackupBlob, "key" | "sha256">): Promise<BackupBlob> {

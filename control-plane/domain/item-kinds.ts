@@ -13,6 +13,7 @@ import type { Key, NewItem } from "../ports/table.ts";
 import { changeRecordItem, type ChangeRecord } from "./changes.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { deviceTypeItem, type DeviceTypeRecord } from "./device-types.ts";
+import { groupItem, type GroupRecord } from "./group-record.ts";
 import { attemptItem, jobItem, type JobRecord } from "./job-record.ts";
 import {
   assignmentsKey,
@@ -87,6 +88,10 @@ const tokenSchema = v.looseObject({
   created: v.string(),
   hash: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
 });
+const groupSchema = v.looseObject({
+  id: v.string(),
+  members: v.array(v.looseObject({ job_id: whole, sub_id: v.string(), role: v.string() })),
+});
 const chunkSchema = v.looseObject({
   first_line: line,
   count: whole,
@@ -138,6 +143,10 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     }),
     (data: ChangeRecord) => changeRecordItem(data),
   ),
+  kind("multinode group", /^multinode#/, /^group$/, groupSchema, (group: GroupRecord) =>
+    groupItem(group),
+  ),
+  kind("multinode state", /^multinode#/, /^(member|message|sync)#/, v.looseObject({}), asIs),
   kind("watch", /^job#\d+$/, /^watch$/, v.any(), asIs, false),
   kind("submission", /^submission#/, /./, v.any(), asIs, false),
   kind("device", /^device#/, /^device$/, deviceSchema, (data: DeviceRecord) => deviceItem(data)),

@@ -49,6 +49,12 @@ export interface JobRecord {
   visibility?: "public" | "personal" | "group";
   /** Of a job for groups: whoever is in all of them may see it. */
   viewing_groups?: string[];
+  /** Of a job of a multinode group: LAVA's `target_group`, `FIRST_ID.NUMBER`, and its role there. */
+  group?: string;
+  sub_id?: string;
+  role?: string;
+  /** It has no device but connects to that of this job, of the same group, and runs beside it. */
+  host_job?: number;
   /** Lines of the log that are committed: the next chunk's first line. */
   log_lines: number;
   /** Makes the job's token together with the lab's secret; set when it is assigned. */
@@ -100,9 +106,13 @@ export const findJobItem = (deps: Deps, id: number): Promise<Item<JobRecord> | u
 /** Throws `not_found`. */
 export async function getJobItem(deps: Deps, id: number): Promise<Item<JobRecord>> {
   const item = await findJobItem(deps, id);
-  if (!item) throw new AppError("not_found", `there is no job ${id}`);
+  if (!item) throw noJob(id);
   return item;
 }
+
+/** What is answered of a job that isn't there, or that whoever asks may not know of. */
+export const noJob = (id: number): AppError =>
+  new AppError("not_found", `there is no job ${id}`);
 
 /** The job with one more note, of which only the first twenty are kept. */
 export function withNotes(job: JobRecord, more: string[]): JobRecord {

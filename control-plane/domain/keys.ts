@@ -17,6 +17,11 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
  * | queue time-outs (Submitted with one)       | i3    | queue-deadlines     | DEADLINE#ID                |
  * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID, of an attempt ID#N     |
+ * | one multinode group                        | main  | multinode#UUID      | group                      |
+ * | members of a group that have begun         | main  | multinode#UUID      | member#ID                  |
+ * | what its members sent under a message id   | main  | multinode#UUID      | message#HASH#ID            |
+ * | where its members meet                     | main  | multinode#UUID      | sync#HASH                  |
+ * | groups of which a job has not ended        | i1    | open-multinode      | UUID                       |
  * | a submission that may come again           | main  | submission#NAME     | HASH_OF_KEY                |
  * | jobs of a submitter                        | i4    | submitter-jobs#NAME | ID                         |
  * | one device                                 | main  | device#HOST         | device                     |
@@ -97,6 +102,20 @@ export const attemptKey = (id: number, attempt: number): Key => ({
   partition: `job#${id}`,
   sort: `attempt#${padded(attempt)}`,
 });
+export const multinodeKey = (id: string): Key => ({ partition: `multinode#${id}`, sort: "group" });
+export const memberKey = (group: string, jobId: number): Key => ({
+  partition: `multinode#${group}`,
+  sort: `member#${padded(jobId)}`,
+});
+/** A message id is of any length and any characters: its hash stands for it. */
+export const messageKey = (group: string, hash: string, sender: number): Key => ({
+  partition: `multinode#${group}`,
+  sort: `message#${hash}#${padded(sender)}`,
+});
+export const syncPointKey = (group: string, hash: string): Key => ({
+  partition: `multinode#${group}`,
+  sort: `sync#${hash}`,
+});
 export const submissionKey = (submitter: string, hash: string): Key => ({
   partition: `submission#${submitter}`,
   sort: hash,
@@ -163,10 +182,15 @@ export function jobKeys(job: JobRecord): SecondaryKeys {
   };
   if (job.state === "Submitted") {
     const urgency = String(100 - job.priority).padStart(3, "0");
-    keys.i2 = {
-      partition: `queue#${job.device_type}`,
-      sort: `${urgency}#${job.submit_time}#${id}`,
-    };
+    // Members stand together, in the same order in the queues of all their types; one without a device waits in none.
+    const place =
+      job.sub_id === undefined ? id : `${padded(Number.parseInt(job.sub_id, 10))}#${id}`;
+    if (job.host_job === undefined) {
+      keys.i2 = {
+        partition: `queue#${job.device_type}`,
+        sort: `${urgency}#${job.submit_time}#${place}`,
+      };
+    }
     if (job.queue_deadline !== undefined) {
       keys.i3 = { partition: "queue-deadlines", sort: `${job.queue_deadline}#${id}` };
     }
@@ -205,6 +229,8 @@ export function deviceKeys(device: DeviceRecord): SecondaryKeys {
 /** Folder of all blobs of a job. */
 const jobBlobs = (id: number): string => `jobs/${id}/`;
 export const definitionBlob = (id: number): string => `${jobBlobs(id)}definition.yaml`;
+/** Of a member of a multinode group: what was submitted, of all roles. */
+export const multinodeBlob = (id: number): string => `${jobBlobs(id)}multinode.yaml`;
 
 /** A chunk's place names its content, so that a late upload cannot damage one that was committed. */
 export const chunkBlob = (id: number, firstLine: number, sha256: string): string =>

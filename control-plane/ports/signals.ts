@@ -1,5 +1,5 @@
-/** What can be listened for: a worker has something to do; a job has more log or ended. */
-export type Bell = `worker/${string}` | `job/${number}`;
+/** What can be listened for: a worker has something to do; a job has more log or ended; a multinode group has said something. */
+export type Bell = `worker/${string}` | `job/${number}` | `multinode/${string}`;
 
 /**
  * Doorbells: each only says "look at the table again". A ring may be lost, doubled or late, so every

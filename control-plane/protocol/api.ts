@@ -60,6 +60,12 @@ export const jobViewSchema = v.object({
   retried: v.optional(v.literal(true)),
   /** Attempts before this one; of a single job only. */
   earlier_attempts: v.optional(v.array(attemptViewSchema)),
+  /** Of a job of a multinode group: its id (a UUID), `FIRST_ID.NUMBER`, which is good for the id too, and its role. */
+  group: v.optional(v.string()),
+  sub_id: v.optional(v.string()),
+  role: v.optional(v.string()),
+  /** It has no device but runs beside this job of its group. */
+  host_job: v.optional(v.number()),
   /** Lines of the log that have arrived. */
   log_lines: v.number(),
   /** Why a Submitted job waits, one sentence. */

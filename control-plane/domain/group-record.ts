@@ -1,0 +1,93 @@
+import type { Item, NewItem } from "../ports/table.ts";
+import type { Deps } from "./deps.ts";
+import { memberKey, messageKey, multinodeKey, syncPointKey } from "./keys.ts";
+
+/** The jobs of a multinode group, from their submission on; what they say to each other are items of their own. */
+export interface GroupRecord {
+  /** LAVA's `target_group`, a UUID. */
+  id: string;
+  submitter: string;
+  submit_time: string;
+  /** In the order of their sub ids. */
+  members: GroupMember[];
+  /** When the last of its jobs was found to have ended; nothing is left to be done about it then. */
+  ended?: string;
+}
+
+export interface GroupMember {
+  job_id: number;
+  /** `4212.1`: the first job's id, and which of them it is. */
+  sub_id: string;
+  role: string;
+  /** When it ends Incomplete, the others are canceled. */
+  essential: boolean;
+  /** Of a dynamic role: the job whose device it connects to. */
+  host_job?: number;
+}
+
+/** A member that was started: it has asked for its group. */
+export interface MemberRecord {
+  job_id: number;
+  started: string;
+  /** It asks no more. */
+  finished?: string;
+  /** Different messages that it has sent. */
+  messages: number;
+}
+
+export interface MessageRecord {
+  message_id: string;
+  sender: number;
+  data: Record<string, string>;
+  /** The call that sent it. */
+  call?: number;
+}
+
+/** A meeting point of all members, which may meet there again and again. By job id. */
+export interface SyncPointRecord {
+  message_id: string;
+  /** Who waits, and in which call. */
+  joined: Record<string, number>;
+  /** Of the last meeting: the call that was let go or, where nobody has asked since, shall be. */
+  released: Record<string, { call: number; told: boolean }>;
+}
+
+export const groupItem = (group: GroupRecord, expires?: string): NewItem => ({
+  key: multinodeKey(group.id),
+  data: group,
+  ...(group.ended === undefined
+    ? { keys: { i1: { partition: "open-multinode", sort: group.id } } }
+    : {}),
+  ...(expires === undefined ? {} : { expires: Date.parse(expires) }),
+});
+
+export const memberItem = (group: string, data: MemberRecord): NewItem => ({
+  key: memberKey(group, data.job_id),
+  data,
+});
+
+export const messageItem = ({ system }: Deps, group: string, data: MessageRecord): NewItem => ({
+  key: messageKey(group, system.hash(data.message_id), data.sender),
+  data,
+});
+
+export const syncPointItem = ({ system }: Deps, group: string, data: SyncPointRecord): NewItem => ({
+  key: syncPointKey(group, system.hash(data.message_id)),
+  data,
+});
+
+export const findGroup = (deps: Deps, id: string): Promise<Item<GroupRecord> | undefined> =>
+  deps.table.get<GroupRecord>(multinodeKey(id));
+
+/** A UUID of chance (RFC 9562, version 4). */
+export function newGroupId({ system }: Deps): string {
+  const digits = system.hash(system.randomToken());
+  const variant = "89ab"[Number.parseInt(digits[16] ?? "0", 16) % 4];
+  return [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    `4${digits.slice(13, 16)}`,
+    `${variant}${digits.slice(17, 20)}`,
+    digits.slice(20, 32),
+  ].join("-");
+}
