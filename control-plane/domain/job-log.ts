@@ -4,8 +4,9 @@ import type { Deps } from "./deps.ts";
 import { attemptOf, getAttempt, type JobRecord } from "./job-record.ts";
 import { chunkBlob, chunkKey, watchKey } from "./keys.ts";
 import type { ChunkRecord } from "./log-chunks.ts";
-import { requireUser, type Principal } from "./principal.ts";
+import type { Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
+import { getVisibleJob } from "./visible.ts";
 
 type Records = LogPage["records"];
 
@@ -39,8 +40,7 @@ export async function readLog(
   id: number,
   { start = 0, end, attempt }: LogRange = {},
 ): Promise<LogPage> {
-  requireUser(principal);
-  const job = await getAttempt(deps, id, attempt);
+  const job = await getVisibleJob(deps, principal, id, attempt);
   await markWatched(deps, job, WATCH_MS);
   const records = await readRecords(deps, job, start, Math.min(end ?? Infinity, job.log_lines));
   return { ...whereItEnds(deps, job, start, start + records.length), records };
@@ -56,8 +56,7 @@ export async function listLogChunks(
   id: number,
   { start = 0, end, attempt }: LogRange = {},
 ): Promise<LogChunkList> {
-  requireUser(principal);
-  const job = await getAttempt(deps, id, attempt);
+  const job = await getVisibleJob(deps, principal, id, attempt);
   await markWatched(deps, job, WATCH_MS);
   const found = await chunksOf(deps, job, start, Math.min(end ?? Infinity, job.log_lines));
   const chunks = found.map(async ({ first_line, count, bytes, sha256 }) => {
@@ -90,7 +89,7 @@ export async function waitForLog(
   waitMs: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  requireUser(principal);
+  await getVisibleJob(deps, principal, id);
   const deadline = deps.system.now() + waitMs;
   const listener = deps.signals.listen(`job/${id}`);
   try {

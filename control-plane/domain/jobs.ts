@@ -4,11 +4,12 @@ import type { JobHealth, JobState } from "#protocol/states.ts";
 import { AppError } from "./app-error.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps } from "./deps.ts";
-import { attemptOf, getAttempt, getJobItem, jobView, type JobRecord } from "./job-record.ts";
+import { attemptOf, jobView, type JobRecord } from "./job-record.ts";
 import { attemptKey, definitionBlob, padded } from "./keys.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
+import { getChangeableJob, getVisibleJob, sightOf } from "./visible.ts";
 import { whyItWaits } from "./waits-for.ts";
 
 /** A definition is at most this long. */
@@ -21,8 +22,7 @@ export async function getJob(
   id: number,
   attempt?: number,
 ): Promise<JobView> {
-  requireUser(principal);
-  const job = await getAttempt(deps, id, attempt);
+  const job = await getVisibleJob(deps, principal, id, attempt);
   const earlier_attempts = await readEarlier(deps, job);
   return {
     ...jobView(job, await whyItWaits(deps, job)),
@@ -45,8 +45,7 @@ export async function readDefinition(
   principal: Principal,
   id: number,
 ): Promise<string> {
-  requireUser(principal);
-  await getJobItem(deps, id);
+  await getVisibleJob(deps, principal, id);
   const bytes = await deps.blobs.get(definitionBlob(id));
   if (!bytes) throw new AppError("not_found", `the definition of job ${id} is gone`);
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
@@ -64,7 +63,7 @@ export interface JobFilter {
   cursor?: string | undefined;
 }
 
-/** How many jobs one call looks at, at most, to fill its page. */
+/** How many jobs one call looks at, at most, to fill its page; also those that whoever asks may not see. */
 const MAX_JOBS_SEEN = 1000;
 
 /**
@@ -76,7 +75,7 @@ export async function listJobs(
   principal: Principal,
   filter: JobFilter = {},
 ): Promise<JobList> {
-  requireUser(principal);
+  const sight = await sightOf(deps, principal);
   const limit = Math.min(Math.max(1, filter.limit ?? 50), 200);
   const jobs: JobView[] = [];
   let seen = 0;
@@ -87,7 +86,7 @@ export async function listJobs(
   };
   for await (const { data: job } of queryAll<JobRecord>(deps, ...startOf(filter), range)) {
     seen += 1;
-    if (matches(job, filter)) jobs.push(jobView(job));
+    if (matches(job, filter) && (await sight.job(job))) jobs.push(jobView(job));
     if (job.id > 1 && (jobs.length === limit || seen === MAX_JOBS_SEEN)) {
       return { jobs, next_cursor: job.retried ? `${job.id}-${attemptOf(job)}` : String(job.id) };
     }
@@ -106,16 +105,13 @@ function lastBefore(cursor: string): string {
 }
 
 /**
- * Cancels a job for its submitter or an administrator: at once while it is in the queue, else by its worker. For
- * a job that is Canceling or Finished already it does nothing.
+ * Cancels a job for its submitter or whoever may change its device or device type: at once while it is in the queue, else by
+ * its worker. For a job that is Canceling or Finished already it does nothing.
  */
 export async function cancelJob(deps: Deps, principal: Principal, id: number): Promise<JobView> {
   const user = requireUser(principal);
   return retrying(async () => {
-    const item = await getJobItem(deps, id);
-    if (!user.admin && user.name !== item.data.submitter) {
-      throw new AppError("forbidden", `job ${id} can be canceled by ${item.data.submitter} only`);
-    }
+    const item = await getChangeableJob(deps, user, id, "canceled");
     return jobView(await cancel(deps, item, { who: user.name }));
   });
 }

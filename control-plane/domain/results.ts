@@ -3,11 +3,12 @@ import type { ResultList, ResultView } from "#protocol/api.ts";
 import { resultMessageSchema, type ResultMessage } from "#protocol/log-record.ts";
 import { testResultSchema } from "#protocol/states.ts";
 import type { Deps } from "./deps.ts";
-import { attemptOf, getAttempt } from "./job-record.ts";
+import { attemptOf } from "./job-record.ts";
 import { resultsKey } from "./keys.ts";
 import type { ResultsRecord } from "./log-chunks.ts";
-import { requireUser, type Principal } from "./principal.ts";
+import type { Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
+import { getVisibleJob } from "./visible.ts";
 
 /** Results beyond this many are not listed. */
 const MAX_RESULTS = 100_000;
@@ -19,8 +20,7 @@ export async function listResults(
   id: number,
   attempt?: number,
 ): Promise<ResultList> {
-  requireUser(principal);
-  const job = await getAttempt(deps, id, attempt);
+  const job = await getVisibleJob(deps, principal, id, attempt);
   const results: ResultView[] = [];
   const { partition, sort } = resultsKey(id, 0, attemptOf(job));
   const range = { from: sort, to: resultsKey(id, MAX_LINE, attemptOf(job)).sort, limit: 20 };

@@ -15,6 +15,7 @@ import type {
 } from "#protocol/worker-api.ts";
 import type { Deps, Settings } from "../../control-plane/domain/deps.ts";
 import type { Principal, User } from "../../control-plane/domain/principal.ts";
+import { labSettings, writeSettings } from "../../control-plane/domain/lab-settings.ts";
 import { authenticate } from "../../control-plane/domain/tokens.ts";
 import { system } from "../../control-plane/node-system.ts";
 import type { Env } from "../../control-plane/http/route.ts";
@@ -48,7 +49,10 @@ export interface EmbeddedLab {
   request(where: string, options?: RequestOptions): Promise<Response>;
   /** The same, read as JSON; throws when it is refused. */
   api<T>(where: string, options?: RequestOptions): Promise<T>;
+  /** A user who may see the lab and submit to all of it, as every other user of it then, or an administrator. */
   addUser(name: string, admin?: boolean): Promise<{ token: string; principal: Principal }>;
+  /** A user who is granted nothing. */
+  addStranger(name: string): Promise<{ token: string; principal: Principal }>;
   addWorker(name?: string, jobLimit?: number): Promise<string>;
   addDevice(hostname: string, overrides?: Partial<PutDevice>): Promise<DeviceView>;
   submit(definition?: string): Promise<number>;
@@ -115,6 +119,11 @@ export async function embeddedLab(
     if (!response.ok) throw new Error(`${where}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   };
+  const addPerson = async (subject: string, isAdmin: boolean) => {
+    const body = { subject, admin: isAdmin };
+    const { token } = await api<{ token: string }>("/tokens", { body });
+    return { token, principal: (await authenticate(lab.deps, token))! };
+  };
   const settled = () => lab.settled();
 
   return {
@@ -133,10 +142,14 @@ export async function embeddedLab(
     api,
     settled,
     async addUser(name, isAdmin = false) {
-      const body = { subject: name, admin: isAdmin };
-      const { token } = await api<{ token: string }>("/tokens", { body });
-      return { token, principal: (await authenticate(lab.deps, token))! };
+      if (!isAdmin) {
+        const { access } = await labSettings(lab.deps);
+        const permissions = { ...access.permissions, submit: ["everyone"] };
+        await writeSettings(lab.deps, { access: { ...access, permissions } }, { who: "admin" });
+      }
+      return addPerson(name, isAdmin);
     },
+    addStranger: (name) => addPerson(name, false),
     async addWorker(name = "bench", jobLimit = 0) {
       const body = { name, job_limit: jobLimit };
       return (await api<{ token: string }>("/workers", { body })).token;

@@ -1,0 +1,150 @@
+import type { Grants } from "#protocol/people.ts";
+import {
+  accessOf,
+  hasOnLab,
+  mayChangeJob,
+  maySeeDevice,
+  maySeeDeviceType,
+  maySeeJob,
+  type Access,
+} from "./access.ts";
+import { AppError } from "./app-error.ts";
+import type { Deps } from "./deps.ts";
+import { getDeviceItem, type DeviceRecord } from "./device-record.ts";
+import type { DeviceTypeRecord } from "./device-types.ts";
+import { attemptOf, findJobItem, getAttempt, getJobItem, noJob, type JobRecord } from "./job-record.ts";
+import { deviceKey, deviceTypeKey } from "./keys.ts";
+import { requireReader, type Principal, type User } from "./principal.ts";
+import type { Item } from "../ports/table.ts";
+
+/** What somebody may see. Each device and device type is read once at the most, and only where it matters. */
+export interface Sight {
+  readonly access: Access;
+  job(job: JobRecord): Promise<boolean>;
+  device(device: DeviceRecord): Promise<boolean>;
+  deviceType(type: Pick<DeviceTypeRecord, "permissions">): boolean;
+  /** Whether they may change a job: cancel it, say. */
+  changesJob(job: JobRecord): Promise<boolean>;
+  /** What a device type grants; nothing when there is none. */
+  typeNamed(name: string): Promise<{ permissions?: Grants }>;
+}
+
+/** The sight of whoever asks; `forbidden` for workers and jobs. */
+export async function sightOf(deps: Deps, principal: Principal): Promise<Sight> {
+  return sightBy(deps, await accessOf(deps, requireReader(principal)));
+}
+
+/** What may be seen by an access that is known already. */
+export function sightBy({ table }: Deps, access: Access): Sight {
+  const types = new Map<string, Promise<{ permissions?: Grants }>>();
+  const devices = new Map<string, Promise<DeviceRecord | undefined>>();
+  const typeNamed = (name: string) =>
+    remembered(types, name, async () => {
+      return (await table.get<DeviceTypeRecord>(deviceTypeKey(name)))?.data ?? {};
+    });
+  const deviceNamed = (name: string) =>
+    remembered(devices, name, async () => {
+      return (await table.get<DeviceRecord>(deviceKey(name)))?.data;
+    });
+  const seesAll = hasOnLab(access, "admin");
+  const whereItIs = async ({ device, device_type }: JobRecord) =>
+    [
+      device === undefined ? undefined : await deviceNamed(device),
+      await typeNamed(device_type),
+    ] as const;
+  return {
+    access,
+    typeNamed,
+    async job(job) {
+      if (seesAll) return true;
+      const isPlain = (job.visibility ?? "public") === "public" && !job.viewing_groups?.length;
+      if (isPlain && hasOnLab(access, "view")) return true;
+      // What does not take a read is asked first.
+      if (maySeeJob(access, { ...job, visibility: "personal" }, undefined, {})) return true;
+      return isPlain && maySeeJob(access, job, ...(await whereItIs(job)));
+    },
+    async device(device) {
+      if (hasOnLab(access, "view") || maySeeDevice({ ...access, rule: "closed" }, device, {})) {
+        return true;
+      }
+      return maySeeDevice(access, device, await typeNamed(device.device_type));
+    },
+    deviceType: (type) => maySeeDeviceType(access, type),
+    async changesJob(job) {
+      if (hasOnLab(access, "change")) return true;
+      return mayChangeJob(access, job, ...(await whereItIs(job)));
+    },
+  };
+}
+
+function remembered<T>(
+  known: Map<string, Promise<T>>,
+  name: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  const found = known.get(name) ?? read();
+  known.set(name, found);
+  return found;
+}
+
+/**
+ * A job that whoever asks may see, or an attempt of it. Throws `not_found` for one that they may not see as for one that isn't
+ * there.
+ */
+export async function getVisibleJob(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+  attempt?: number,
+): Promise<JobRecord> {
+  const sight = await sightOf(deps, principal);
+  const job = (await findJobItem(deps, id))?.data;
+  if (!job || !(await sight.job(job))) throw noJob(id);
+  return attempt === undefined || attempt === attemptOf(job) ? job : getAttempt(deps, id, attempt);
+}
+
+/**
+ * A job that whoever asks may change (SCHEDULER.md 5), as it is read. Throws `not_found` for one that they may not even see,
+ * and `forbidden`; `done` says what can't be done: "canceled".
+ */
+export async function getChangeableJob(
+  deps: Deps,
+  user: User,
+  id: number,
+  done: string,
+): Promise<Item<JobRecord>> {
+  const sight = await sightOf(deps, user);
+  const item = await getJobItem(deps, id);
+  if (await sight.changesJob(item.data)) return item;
+  if (!(await sight.job(item.data))) throw noJob(id);
+  throw new AppError(
+    "forbidden",
+    `job ${id} can be ${done} by ${item.data.submitter} and by those who may change its device or device type`,
+  );
+}
+
+/** The same as `getVisibleJob` for a device. */
+export async function getVisibleDevice(
+  deps: Deps,
+  principal: Principal,
+  hostname: string,
+): Promise<Item<DeviceRecord>> {
+  const sight = await sightOf(deps, principal);
+  const item = await getDeviceItem(deps, hostname);
+  if (await sight.device(item.data)) return item;
+  throw new AppError("not_found", `there is no device ${JSON.stringify(hostname)}`);
+}
+
+/** For what belongs to the lab as a whole; throws `forbidden`, or `unauthenticated` for one who is not signed in. */
+export async function requireOnLab(
+  deps: Deps,
+  principal: Principal,
+  permission: "view" | "change" | "admin",
+): Promise<void> {
+  const reader = requireReader(principal);
+  if (hasOnLab(await accessOf(deps, reader), permission)) return;
+  throw new AppError(
+    "forbidden",
+    `this needs the permission to ${permission} the lab as a whole; an administrator can give it: pumice permissions add lab GROUP ${permission}`,
+  );
+}
