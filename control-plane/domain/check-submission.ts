@@ -11,7 +11,7 @@ import { queryAll, queryFirst } from "./query-all.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 type Path = (string | number)[];
-interface Finding {
+export interface Finding {
   path: Path;
   message: string;
 }
@@ -25,20 +25,19 @@ export async function checkSubmission(
   definition: JobDefinition,
   locate: (path: Path) => { line: number; column: number },
 ): Promise<SourceProblem[]> {
-  const findings = await findingsOf(deps, definition);
-  return findings.map(({ path, message }) => ({
-    path: pathText(path),
-    ...locate(path),
-    message,
-  }));
+  return asProblems(await findingsOf(deps, definition), locate);
 }
 
-async function findingsOf(deps: Deps, definition: JobDefinition): Promise<Finding[]> {
+/** Findings with their places in the text. */
+export const asProblems = (
+  findings: readonly Finding[],
+  locate: (path: Path) => { line: number; column: number },
+): SourceProblem[] =>
+  findings.map(({ path, message }) => ({ path: pathText(path), ...locate(path), message }));
+
+/** The same without their places; for a single job, or what a role of a multinode job would be as one. */
+export async function findingsOf(deps: Deps, definition: JobDefinition): Promise<Finding[]> {
   const { device_type: type, device, worker, tags = [] } = definition;
-  if (definition.protocols?.["lava-multinode"] !== undefined) {
-    const message = "multinode jobs cannot run here yet; submit the roles as single jobs";
-    return [{ path: ["protocols", "lava-multinode"], message }];
-  }
   if (type === undefined) return [{ path: ["device_type"], message: "a device type is needed" }];
   if (!(await deps.table.get(deviceTypeKey(type)))) {
     const known = await names(deps, "device-types");
@@ -171,12 +170,10 @@ async function someDeviceFits(
   type: string,
   definition: JobDefinition,
 ): Promise<boolean> {
-  const { device, worker, tags = [], context = {} } = definition;
+  const { context = {} } = definition;
   const seen = new Set<string>();
   for await (const { data } of queryFirst<DeviceRecord>(deps, "i2", `type-devices#${type}`)) {
-    if (data.health === "Retired" || (device ?? data.hostname) !== data.hostname) continue;
-    if ((worker ?? data.worker) !== data.worker) continue;
-    if (!tags.every((tag) => data.tags.includes(tag))) continue;
+    if (data.health === "Retired" || !fitsPins(definition, data)) continue;
     const rendered = await renderStored(deps, data, context);
     if (!rendered?.configuration || seen.has(rendered.text)) continue;
     seen.add(rendered.text);
@@ -186,7 +183,17 @@ async function someDeviceFits(
   return false;
 }
 
-async function usableDevices(deps: Deps, type: string): Promise<DeviceRecord[]> {
+/** Whether a device is one that the job asks for, by its name, its worker and its tags. */
+export const fitsPins = (
+  { device, worker, tags = [] }: JobDefinition,
+  candidate: DeviceRecord,
+): boolean =>
+  (device ?? candidate.hostname) === candidate.hostname &&
+  (worker ?? candidate.worker) === candidate.worker &&
+  tags.every((tag) => candidate.tags.includes(tag));
+
+/** Devices of a type that are not Retired. */
+export async function usableDevices(deps: Deps, type: string): Promise<DeviceRecord[]> {
   const devices: DeviceRecord[] = [];
   for await (const { data } of queryAll<DeviceRecord>(deps, "i2", `type-devices#${type}`)) {
     if (data.health !== "Retired") devices.push(data);

@@ -1,5 +1,4 @@
 import * as v from "valibot";
-import { without } from "./without.ts";
 import { contextSchema } from "#protocol/job-context.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
 import { MAX_MEMBERS } from "#protocol/multinode.ts";
@@ -74,19 +73,13 @@ function roleOf(
 ): Role {
   const actions = job.actions.flatMap((action, n) => (rolesOf(action).includes(name) ? [n] : []));
   const { device_type, device, worker, tags, context } = entry;
-  return {
-    ...{ name, count, essential, actions },
-    ...(host_role === undefined ? {} : { host_role }),
-    definition: {
-      ...without(job, "device_type", "device", "worker", "tags", "context"),
-      actions: job.actions.filter((_, n) => actions.includes(n)),
-      ...(device_type === undefined ? {} : { device_type }),
-      ...(device === undefined ? {} : { device }),
-      ...(worker === undefined ? {} : { worker }),
-      ...(tags === undefined ? {} : { tags }),
-      ...(context === undefined ? {} : { context }),
-    },
+  const definition: JobDefinition = {
+    ...job,
+    ...{ device_type, device, worker, tags, context },
+    actions: job.actions.filter((_, n) => actions.includes(n)),
   };
+  const host = host_role === undefined ? {} : { host_role };
+  return { name, count, essential, actions, definition, ...host };
 }
 
 /** The roles that an item of `actions` is for. */
