@@ -5,6 +5,8 @@ export interface AppErrorOptions {
   problems?: SourceProblem[];
   /** Public: for conflicts in log shipping. */
   nextLine?: number;
+  /** Public: when to come again. */
+  retryAfterSeconds?: number;
   /** Only logged. */
   context?: Record<string, unknown>;
   cause?: unknown;
@@ -16,6 +18,7 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly problems: SourceProblem[] | undefined;
   readonly nextLine: number | undefined;
+  readonly retryAfterSeconds: number | undefined;
   readonly context: Record<string, unknown> | undefined;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
@@ -23,6 +26,7 @@ export class AppError extends Error {
     this.code = code;
     this.problems = options.problems;
     this.nextLine = options.nextLine;
+    this.retryAfterSeconds = options.retryAfterSeconds;
     this.context = options.context;
   }
 }

@@ -11,9 +11,12 @@ import {
 } from "#protocol/states.ts";
 import type { Key, NewItem } from "../ports/table.ts";
 import { changeRecordItem, type ChangeRecord } from "./changes.ts";
+import { credentialItem, type CredentialRecord } from "./credential-record.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { deviceTypeItem, type DeviceTypeRecord } from "./device-types.ts";
 import { groupItem, type GroupRecord } from "./group-record.ts";
+import { identityItem, type IdentityRecord } from "./identity-record.ts";
+import { healthDueItem, type HealthDueRecord } from "./health-due-record.ts";
 import { attemptItem, jobItem, type JobRecord } from "./job-record.ts";
 import {
   assignmentsKey,
@@ -27,6 +30,11 @@ import {
   type TextKind,
 } from "./keys.ts";
 import { releaseItem, type ReleaseRecord } from "./releases.ts";
+import {
+  reservationItem,
+  reservationsOfItem,
+  type ReservationRecord,
+} from "./reservation-record.ts";
 import { tokenItem, type TokenRecord } from "./tokens.ts";
 import { userItem, type UserRecord } from "./users.ts";
 import { workerItem, type WorkerRecord } from "./worker-record.ts";
@@ -82,7 +90,7 @@ const userSchema = v.looseObject({
 });
 const tokenSchema = v.looseObject({
   id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
-  kind: v.picklist(["user", "worker", "session", "sign-in"]),
+  kind: v.picklist(["user", "worker", "session", "sign-in", "password"]),
   subject: v.string(),
   admin: v.boolean(),
   created: v.string(),
@@ -91,6 +99,11 @@ const tokenSchema = v.looseObject({
 const groupSchema = v.looseObject({
   id: v.string(),
   members: v.array(v.looseObject({ job_id: whole, sub_id: v.string(), role: v.string() })),
+});
+const credentialSchema = v.looseObject({
+  name: v.string(),
+  hash: v.pipe(v.string(), v.maxLength(300), v.startsWith("$scrypt$")),
+  changed: v.string(),
 });
 const chunkSchema = v.looseObject({
   first_line: line,
@@ -150,6 +163,13 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   kind("watch", /^job#\d+$/, /^watch$/, v.any(), asIs, false),
   kind("submission", /^submission#/, /./, v.any(), asIs, false),
   kind("device", /^device#/, /^device$/, deviceSchema, (data: DeviceRecord) => deviceItem(data)),
+  kind(
+    "health due",
+    /^device#/,
+    /^health-due$/,
+    v.looseObject({ hostname: labName, due: v.string() }),
+    (data: HealthDueRecord) => healthDueItem(data),
+  ),
   kind("worker", /^worker#/, /^worker$/, workerSchema, (data: WorkerRecord) => workerItem(data)),
   kind(
     "assignments",
@@ -170,6 +190,20 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   ),
   kind("user", /^user#/, /^user$/, userSchema, (data: UserRecord) => userItem(data)),
   kind("token", /^token#/, /^token$/, tokenSchema, (data: TokenRecord) => tokenItem(data)),
+  kind("password", /^credential#/, /^credential$/, credentialSchema, (data: CredentialRecord) =>
+    credentialItem(data),
+  ),
+  kind(
+    "account",
+    /^identity#/,
+    /^identity$/,
+    v.looseObject({ hash: v.string(), provider: v.string(), user: v.string() }),
+    (data: IdentityRecord) => identityItem(data),
+  ),
+  // Sealed by the secret of one place: it is worth nothing in another one.
+  kind("secret", /^secrets#/, /./, v.any(), asIs, false),
+  kind("sign-in secret", /^sign-in-secrets$/, /./, v.any(), asIs, false),
+  kind("tries to sign in", /^attempts#/, /^attempts$/, v.any(), asIs, false),
   kind(
     "text",
     /^texts#(template|health-check|device)$/,
@@ -211,6 +245,20 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     (data: { id: string }) => ({ key: signerKey(data.id), data }),
   ),
   kind("roll-out", /^rollout$/, /./, v.any(), asIs, false),
+  kind(
+    "reservation",
+    /^reservation#/,
+    /^reservation$/,
+    v.looseObject({ id: v.string(), device: v.string(), holder: v.string(), state: v.string() }),
+    (data: ReservationRecord) => reservationItem(data),
+  ),
+  kind(
+    "reservations of a person",
+    /^reservations-of#/,
+    /^open$/,
+    v.looseObject({ holder: v.string(), ids: v.array(v.string()) }),
+    ({ holder, ids }: { holder: string; ids: string[] }) => reservationsOfItem(holder, ids),
+  ),
   kind("lab settings", /^lab$/, /^settings$/, v.record(v.string(), v.any()), asIs),
   // The secret, the first start, who applies, whether it is closed: true of one place.
   kind("lab", /^lab$/, /./, v.any(), asIs, false),

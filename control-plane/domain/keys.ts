@@ -1,3 +1,4 @@
+import type { ReservationView } from "#protocol/reservations.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { Key, SecondaryKeys } from "../ports/table.ts";
@@ -28,6 +29,9 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | all devices                                | i1    | devices             | HOST                       |
  * | devices of a type                          | i2    | type-devices#TYPE   | HOST                       |
  * | devices of a type that could take a job    | i3    | idle-devices#TYPE   | TAGS#IDLE_SINCE#HOST       |
+ * | those to look at for a health check first  | i3    | check-devices#TYPE  | HOST                       |
+ * | when a device's health check gets old      | main  | device#HOST         | health-due                 |
+ * | devices whose health check has got old     | i1    | health-due          | DUE#HOST                   |
  * | devices of a worker                        | i4    | worker-devices#NAME | HOST                       |
  * | one worker                                 | main  | worker#NAME         | worker                     |
  * | jobs that hold a device of a worker        | main  | worker#NAME         | assignments                |
@@ -44,6 +48,13 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | one token                                  | main  | token#ID            | token                      |
  * | all tokens                                 | i1    | tokens              | CREATED#ID                 |
  * | tokens of a worker                         | i2    | worker-tokens#NAME  | ID                         |
+ * | tokens, sessions and links of a person     | i2    | user-tokens#NAME    | ID                         |
+ * | a person's password, hashed                | main  | credential#NAME     | credential                 |
+ * | whose an account of a provider is          | main  | identity#HASH       | identity                   |
+ * | accounts of a person                       | i1    | identities#NAME     | HASH                       |
+ * | tries to sign in that failed               | main  | attempts#HASH       | attempts                   |
+ * | remote artefact tokens of a person, sealed | main  | secrets#NAME        | NAME_OF_SECRET             |
+ * | secrets of sign-in providers, sealed       | main  | sign-in-secrets     | PROVIDER                   |
  * | all texts of a kind, as they are now       | main  | texts#KIND          | NAME                       |
  * | versions of a text, also of a removed one  | main  | text#KIND#NAME      | version#N                  |
  * | whether any template has changed           | main  | lab                 | templates                  |
@@ -51,6 +62,10 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | who is just applying a lab                 | main  | lab                 | apply                      |
  * | whether the lab has been set up            | main  | lab                 | setup                      |
  * | what is set for the lab as a whole         | main  | lab                 | settings                   |
+ * | one reservation                            | main  | reservation#ID      | reservation                |
+ * | reservations that have not ended           | i1    | reservations        | CREATED#ID                 |
+ * | those that end (0: wait to begin)          | i2    | reservations-due    | UNTIL#ID                   |
+ * | how many a person has                      | main  | reservations-of#NAME | open                      |
  * | whether the lab takes nothing new, and why | main  | lab                 | closed                     |
  * | which backup was restored into it          | main  | lab                 | restored                   |
  * | what happened to a job, device, worker ... | main  | changes#KIND#NAME   | TIME#ID                    |
@@ -121,6 +136,10 @@ export const submissionKey = (submitter: string, hash: string): Key => ({
   sort: hash,
 });
 export const deviceKey = (host: string): Key => ({ partition: `device#${host}`, sort: "device" });
+export const healthDueKey = (host: string): Key => ({
+  partition: `device#${host}`,
+  sort: "health-due",
+});
 export const workerKey = (name: string): Key => ({ partition: `worker#${name}`, sort: "worker" });
 export const assignmentsKey = (worker: string): Key => ({
   partition: `worker#${worker}`,
@@ -136,6 +155,26 @@ export const deviceTypeKey = (name: string): Key => ({
 });
 export const userKey = (name: string): Key => ({ partition: `user#${name}`, sort: "user" });
 export const tokenKey = (id: string): Key => ({ partition: `token#${id}`, sort: "token" });
+export const credentialKey = (name: string): Key => ({
+  partition: `credential#${name}`,
+  sort: "credential",
+});
+export const identityKey = (hash: string): Key => ({
+  partition: `identity#${hash}`,
+  sort: "identity",
+});
+export const attemptsKey = (hash: string): Key => ({
+  partition: `attempts#${hash}`,
+  sort: "attempts",
+});
+export const secretKey = (user: string, name: string): Key => ({
+  partition: `secrets#${user}`,
+  sort: name,
+});
+export const signInSecretKey = (provider: string): Key => ({
+  partition: "sign-in-secrets",
+  sort: provider,
+});
 /** Kinds of texts that have versions; `device`: a dictionary, or a configuration in its place. */
 export type TextKind = "template" | "health-check" | "device";
 export const textKey = (kind: TextKind, name: string): Key => ({
@@ -170,6 +209,14 @@ export const deliveryKey = (id: string): Key => ({ partition: `delivery#${id}`, 
 export const webhookKey = (id: string): Key => ({ partition: "webhooks", sort: id });
 export const webhooksReadKey: Key = { partition: "lab", sort: "webhooks-read" };
 export const settingsKey: Key = { partition: "lab", sort: "settings" };
+export const reservationKey = (id: string): Key => ({
+  partition: `reservation#${id}`,
+  sort: "reservation",
+});
+export const reservationsOfKey = (holder: string): Key => ({
+  partition: `reservations-of#${holder}`,
+  sort: "open",
+});
 export const closedKey: Key = { partition: "lab", sort: "closed" };
 export const restoredKey: Key = { partition: "lab", sort: "restored" };
 
@@ -214,7 +261,11 @@ export function deviceKeys(device: DeviceRecord): SecondaryKeys {
     i2: { partition: `type-devices#${device.device_type}`, sort },
     i4: { partition: `worker-devices#${device.worker}`, sort },
   };
-  if (device.state === "Idle" && (device.health === "Good" || device.health === "Unknown")) {
+  const { state, health, check_due } = device;
+  const isHealthy = health === "Good" || health === "Unknown";
+  if (state === "Idle" && (health === "Looping" || (isHealthy && check_due !== undefined))) {
+    keys.i3 = { partition: `check-devices#${device.device_type}`, sort };
+  } else if (state === "Idle" && isHealthy) {
     // Those with few tags first, so that they are kept for jobs that need the tags; then those that were idle longest,
     // so that all wear alike.
     const tags = String(device.tags.length).padStart(3, "0");
@@ -239,3 +290,12 @@ export const chunkBlob = (id: number, firstLine: number, sha256: string): string
 /** The place names the content: what is there under it is what was announced. A `+` of a version is no character of keys. */
 export const releaseBlob = (version: string, platform: string, sha256: string): string =>
   `releases/${version.replaceAll("+", "=")}/${platform}-${sha256.slice(0, 16)}.gz`;
+
+/** The lists in which a reservation stands until it has ended; the tick looks at one that waits each time. */
+export function reservationKeys({ id, created, until, ended }: ReservationView): SecondaryKeys {
+  if (ended !== undefined) return {};
+  return {
+    i1: { partition: "reservations", sort: `${created}#${id}` },
+    i2: { partition: "reservations-due", sort: `${until ?? "0"}#${id}` },
+  };
+}

@@ -1,3 +1,4 @@
+import type { Scope } from "#protocol/sign-in.ts";
 import { AppError } from "./app-error.ts";
 
 /** Who asks. A `session` is a user in a browser. */
@@ -10,6 +11,8 @@ export type Principal =
       /** Names of the groups that the person is in. */
       groups: readonly string[];
       tokenId: string;
+      /** What the token is good for; all that the person may when absent. */
+      scopes?: readonly Scope[];
     }
   | { kind: "worker"; name: string; tokenId: string }
   | { kind: "job"; jobId: number; attempt: number }

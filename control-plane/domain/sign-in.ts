@@ -1,23 +1,43 @@
-import { TableConflict } from "../ports/table.ts";
+import type { Scope } from "#protocol/sign-in.ts";
+import { TableConflict, type Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
+import { changeItem } from "./changes.ts";
+import { checkPassword } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { tokenKey } from "./keys.ts";
+import { labSettings } from "./lab-settings.ts";
 import { requireUser, type Principal } from "./principal.ts";
-import { findToken, makeToken } from "./tokens.ts";
+import { beginAttempt, endAttempt } from "./sign-in-limits.ts";
+import { findToken, makeToken, ownerOf } from "./tokens.ts";
+import { findUser } from "./users.ts";
 
 const LINK_SECONDS = 10 * 60;
-export const SESSION_SECONDS = 30 * 24 * 60 * 60;
 
-/** A code that signs a browser in as the user who asks, once, within ten minutes. */
+/** A browser that is signed in. */
+export interface Session {
+  readonly token: string;
+  /** Its longest life. */
+  readonly seconds: number;
+}
+
+/** Where somebody signs in from. */
+export interface From {
+  readonly address: string;
+  /** What their browser calls itself, for their own list of sessions. */
+  readonly browser: string;
+}
+
+/** A code that signs a browser in as the user who asks, once, within ten minutes. It may no more than their token. */
 export async function makeSignInLink(
   deps: Deps,
   principal: Principal,
 ): Promise<{ code: string; expires: string }> {
-  const { name: subject, admin } = requireUser(principal);
+  const { name: subject, admin, scopes } = requireUser(principal);
   const { text, item } = makeToken(deps, {
     kind: "sign-in",
     subject,
     admin,
+    scopes,
     description: "sign-in link",
     expiresInSeconds: LINK_SECONDS,
   });
@@ -26,42 +46,99 @@ export async function makeSignInLink(
   return { code: text, expires };
 }
 
-/** Trades a code for a session token. Throws `unauthenticated` when it is used up, too old or not ours. */
-export async function redeemSignIn(deps: Deps, code: string): Promise<{ token: string }> {
+/** Trades a code for a session. Throws `unauthenticated` when it is used up, too old or not ours. */
+export async function redeemSignIn(deps: Deps, code: string, from: From): Promise<Session> {
   const link = await findToken(deps, code);
   if (link?.kind !== "sign-in") throw notValid();
-  const { text, item } = makeSession(deps, link);
   try {
-    await deps.table.transact([
-      { delete: tokenKey(link.id), when: { version: 1 } },
-      { put: item, when: "absent" },
-    ]);
+    const used = { delete: tokenKey(link.id), when: { version: 1 } };
+    return await startSession(deps, { ...link, how: "link" }, from, [used]);
   } catch (error) {
     if (error instanceof TableConflict) throw notValid();
     throw error;
   }
-  return { token: text };
 }
 
-/** Trades a person's token for a session token. Throws `unauthenticated` for any other text. */
-export async function signInWithToken(deps: Deps, token: string): Promise<{ token: string }> {
-  const user = await findToken(deps, token);
-  if (user?.kind !== "user") {
+/** Trades a person's token for a session that may no more than it. Throws `unauthenticated` for any other text. */
+export async function signInWithToken(deps: Deps, token: string, from: From): Promise<Session> {
+  const found = await findToken(deps, token);
+  if (found?.kind !== "user" || !(await ownerOf(deps, found))) {
     throw new AppError("unauthenticated", "this is not a valid token of a person");
   }
-  const { text, item } = makeSession(deps, user);
-  await deps.table.transact([{ put: item, when: "absent" }]);
-  return { token: text };
+  return await startSession(deps, { ...found, how: "token" }, from);
 }
 
-const makeSession = (deps: Deps, { subject, admin }: { subject: string; admin: boolean }) =>
-  makeToken(deps, {
+/** Who a name and a password belong to elsewhere; undefined when they are not good there. */
+export type AskElsewhere = (
+  name: string,
+  password: string,
+) => Promise<{ name: string } | undefined>;
+
+/**
+ * Signs in whom a name and a password belong to: the lab's own password when it keeps one, or else what `elsewhere` says. Of
+ * who must change the password, the code of a link to do it. Throws `unauthenticated` with one sentence for whatever is
+ * wrong, and `throttled`.
+ */
+export async function signInWithPassword(
+  deps: Deps,
+  { name, password }: { name: string; password: string },
+  from: From,
+  elsewhere: AskElsewhere,
+): Promise<Session | { mustChange: string }> {
+  if (name === "" || name.length > 256 || password === "" || password.length > 256) throw wrong();
+  const attempt = { name, address: from.address };
+  await beginAttempt(deps, attempt);
+  const { passwords } = (await labSettings(deps)).sign_in;
+  const checked = await checkPassword(deps, name, password);
+  let signedIn: { name: string } | undefined;
+  let how = "password";
+  if (checked.is === "none") {
+    signedIn = await elsewhere(name, password);
+    how = "password of a directory";
+  } else if (passwords && checked.is !== "bad") {
+    signedIn = { name };
+  }
+  if (!signedIn) throw wrong();
+  const user = (await findUser(deps, signedIn.name))?.data;
+  if (!user?.active) throw wrong();
+  await endAttempt(deps, attempt);
+  if (checked.is === "must change") return { mustChange: checked.code };
+  return await startSession(deps, { subject: user.name, admin: user.admin, how }, from);
+}
+
+/** A fresh session of a person; `rest` is written in the same transaction. */
+export async function startSession(
+  deps: Deps,
+  who: { subject: string; admin: boolean; scopes?: readonly Scope[]; how: string },
+  { address, browser }: From,
+  rest: readonly Operation[] = [],
+): Promise<Session> {
+  const { subject, admin, scopes, how } = who;
+  const { session_days, idle_days } = (await labSettings(deps)).sign_in;
+  const seconds = session_days * 86_400;
+  const { text, item } = makeToken(deps, {
     kind: "session",
     subject,
     admin,
-    description: "browser",
-    expiresInSeconds: SESSION_SECONDS,
+    scopes,
+    description: browser.replace(/[^\x20-\x7e]/g, "").slice(0, 100),
+    expiresInSeconds: seconds,
+    idle_seconds: idle_days * 86_400,
   });
+  const name = item.key.partition.replace("token#", "");
+  const changed: Record<string, [null, string]> = { session: [null, subject], by: [null, how] };
+  const reason = address === "" ? undefined : `from ${address}`;
+  const change = changeItem(deps, { who: subject, kind: "token", name, changed, reason });
+  await deps.table.transact([
+    ...rest,
+    { put: item, when: "absent" },
+    { put: change, when: "absent" },
+  ]);
+  return { token: text, seconds };
+}
+
+const wrong = () =>
+  new AppError("unauthenticated", "this name and this password don't go together here");
 
 const notValid = () =>
   new AppError(

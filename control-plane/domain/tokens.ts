@@ -1,30 +1,43 @@
 import type { TokenView } from "#protocol/api.ts";
 import { isReservedName } from "#protocol/people.ts";
+import type { Scope } from "#protocol/sign-in.ts";
+import { TableConflict, type Item, type NewItem } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
+import { changeItem } from "./changes.ts";
+import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { attemptOf, findJobItem } from "./job-record.ts";
 import { isTokenOf, jobOfToken } from "./job-token.ts";
 import { tokenKey } from "./keys.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireUser, type Principal, type User } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
-import type { NewItem } from "../ports/table.ts";
 import { findUser, groupsNaming } from "./users.ts";
 import { without } from "./without.ts";
 
-/** A token in the table: of the token itself only its hash. `sign-in` is a link's, good once. */
+/** A token in the table: of the token itself only its hash. `sign-in` and `password` are links', good once. */
 export interface TokenRecord {
   id: string;
-  kind: "user" | "worker" | "session" | "sign-in";
+  kind: "user" | "worker" | "session" | "sign-in" | "password";
   subject: string;
   admin: boolean;
   description: string;
   created: string;
   expires?: string;
+  /** All that the person may when absent. */
+  scopes?: readonly Scope[];
+  /** Of people and browsers, to the hour. */
+  last_used?: string;
+  /** A session that nobody used for so long is over. */
+  idle_seconds?: number;
   hash: string;
 }
 
-export type NewToken = Pick<TokenRecord, "kind" | "subject" | "admin" | "description"> & {
-  expiresInSeconds?: number;
+export type NewToken = Pick<
+  TokenRecord,
+  "kind" | "subject" | "admin" | "description" | "idle_seconds"
+> & {
+  scopes?: readonly Scope[] | undefined;
+  expiresInSeconds?: number | undefined;
 };
 
 /** A fresh token and the item that makes it valid; the text is in no other place. */
@@ -49,12 +62,16 @@ export async function authenticate(deps: Deps, bearer: string): Promise<Principa
     if (!job || !isTokenOf(deps, job.data, bearer)) return undefined;
     return { kind: "job", jobId, attempt: attemptOf(job.data) };
   }
-  const record = await findToken(deps, bearer);
-  if (!record || record.kind === "sign-in") return undefined;
-  const { id: tokenId, kind, subject: name } = record;
+  const item = await findTokenItem(deps, bearer);
+  if (!item || isIdle(deps, item.data)) return undefined;
+  const { id: tokenId, kind, subject: name, scopes } = item.data;
+  if (kind === "sign-in" || kind === "password") return undefined;
   if (kind === "worker") return { kind, name, tokenId };
-  const user = await ownerOf(deps, record);
-  return user && { kind, name, admin: user.admin, groups: user.groups, tokenId };
+  const user = await ownerOf(deps, item.data);
+  if (!user) return undefined;
+  await noteUse(deps, item);
+  const narrow = scopes ? { scopes } : {};
+  return { kind, name, admin: user.admin, groups: user.groups, tokenId, ...narrow };
 }
 
 /**
@@ -73,23 +90,34 @@ export async function ownerOf(
 }
 
 /** The record of a valid token. */
-export async function findToken(deps: Deps, text: string): Promise<TokenRecord | undefined> {
+export const findToken = async (deps: Deps, text: string): Promise<TokenRecord | undefined> =>
+  (await findTokenItem(deps, text))?.data;
+
+async function findTokenItem(deps: Deps, text: string): Promise<Item<TokenRecord> | undefined> {
   const id = idOfToken(text);
   if (id === undefined) return undefined;
   const item = await deps.table.get<TokenRecord>(tokenKey(id));
-  return item?.data.hash === deps.system.hash(text) ? item.data : undefined;
+  return item?.data.hash === deps.system.hash(text) ? item : undefined;
 }
 
-/** Makes a token for a user; the answer is the only place that has its text. */
-export async function addToken(
-  deps: Deps,
-  principal: Principal,
-  request: { subject: string; description: string; admin: boolean },
-): Promise<{ id: string; token: string }> {
-  requireAdmin(principal);
-  const { text, item } = makeToken(deps, { kind: "user", ...request });
-  await deps.table.transact([{ put: item, when: "absent" }]);
-  return { id: item.key.partition.replace("token#", ""), token: text };
+const isIdle = ({ system }: Deps, { idle_seconds, last_used, created }: TokenRecord): boolean =>
+  idle_seconds !== undefined &&
+  system.now() >= Date.parse(last_used ?? created) + idle_seconds * 1000;
+
+const NOTED_MS = 60 * 60 * 1000;
+
+/** Writes down that a token is used: at first, then once an hour at the most, and not while the lab stands still. */
+async function noteUse(deps: Deps, { data, version }: Item<TokenRecord>): Promise<void> {
+  const now = deps.system.now();
+  if (data.last_used !== undefined && now - Date.parse(data.last_used) < NOTED_MS) return;
+  if (await findClosed(deps)) return;
+  const put = tokenItem({ ...data, last_used: new Date(now).toISOString() });
+  try {
+    await deps.table.transact([{ put, when: { version } }]);
+  } catch (error) {
+    // Another request has noted it, or the token has just been revoked.
+    if (!(error instanceof TableConflict)) throw error;
+  }
 }
 
 /** Every token of the lab for an administrator, their own for others; oldest first. */
@@ -98,14 +126,28 @@ export async function listTokens(
   principal: Principal,
 ): Promise<{ tokens: TokenView[] }> {
   const user = requireUser(principal);
+  if (!user.admin) return { tokens: await listOwnTokens(deps, user) };
   const tokens: TokenView[] = [];
   for await (const { data } of queryAll<TokenRecord>(deps, "i1", "tokens")) {
-    const { kind, subject } = data;
-    if (kind === "sign-in") continue;
-    const isOwn = kind !== "worker" && subject === user.name;
-    if (user.admin || isOwn) tokens.push({ ...without(data, "hash"), kind });
+    tokens.push(...viewsOf(deps, data));
   }
   return { tokens };
+}
+
+/** A person's own tokens and sessions, oldest first. */
+export async function listOwnTokens(deps: Deps, { name }: User): Promise<TokenView[]> {
+  const tokens: TokenView[] = [];
+  for await (const { data } of queryAll<TokenRecord>(deps, "i2", `user-tokens#${name}`)) {
+    tokens.push(...viewsOf(deps, data));
+  }
+  return tokens.toSorted((a, b) => (a.created < b.created ? -1 : 1));
+}
+
+/** None of what is no token of anybody's, or is over. */
+function viewsOf(deps: Deps, record: TokenRecord): TokenView[] {
+  const { kind, scopes, ...rest } = without(without(record, "hash"), "idle_seconds");
+  if (kind === "sign-in" || kind === "password" || isIdle(deps, record)) return [];
+  return [{ ...rest, kind, ...(scopes ? { scopes: [...scopes] } : {}) }];
 }
 
 /** Ends a token at once, for an administrator or for whom it speaks. Throws `not_found`. */
@@ -116,7 +158,9 @@ export async function revokeToken(deps: Deps, principal: Principal, id: string):
   if (!item || !(user.admin || isOwn)) {
     throw new AppError("not_found", `there is no token ${JSON.stringify(id)}`);
   }
-  await deps.table.transact([{ delete: tokenKey(id) }]);
+  const changed = { [item.data.kind]: [item.data.subject, null] } as Record<string, [string, null]>;
+  const change = changeItem(deps, { who: user.name, kind: "token", name: id, changed });
+  await deps.table.transact([{ delete: tokenKey(id) }, { put: change, when: "absent" }]);
   if (item.data.kind === "worker") await deps.signals.ring(`worker/${item.data.subject}`);
 }
 
@@ -136,7 +180,7 @@ function idOfToken(text: string): string | undefined {
 /** The item that makes the token of this id and hash valid. */
 export function newTokenItem(
   id: string,
-  { expiresInSeconds, ...token }: NewToken,
+  { expiresInSeconds, scopes, ...token }: NewToken,
   hash: string,
   now: number,
 ): NewItem {
@@ -147,6 +191,7 @@ export function newTokenItem(
     ...token,
     created,
     ...(expires === undefined ? {} : { expires: new Date(expires).toISOString() }),
+    ...(scopes ? { scopes } : {}),
     hash,
   });
 }
@@ -156,9 +201,11 @@ export const tokenItem = (record: TokenRecord): NewItem => ({
   data: record,
   keys: {
     i1: { partition: "tokens", sort: `${record.created}#${record.id}` },
-    ...(record.kind === "worker"
-      ? { i2: { partition: `worker-tokens#${record.subject}`, sort: record.id } }
-      : {}),
+    // One that an older version made comes into its person's list when it is used.
+    i2: {
+      partition: `${record.kind === "worker" ? "worker" : "user"}-tokens#${record.subject}`,
+      sort: record.id,
+    },
   },
   ...(record.expires === undefined ? {} : { expires: Date.parse(record.expires) }),
 });

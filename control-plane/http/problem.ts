@@ -33,7 +33,8 @@ export function problemResponse(deps: Deps, thrown: unknown, c: Context): Respon
       ...(problems ? { problems } : {}),
       ...(nextLine === undefined ? {} : { next_line: nextLine }),
     };
-    if (code === "unavailable") c.header("retry-after", "1");
+    const { retryAfterSeconds = code === "unavailable" ? 1 : undefined } = error;
+    if (retryAfterSeconds !== undefined) c.header("retry-after", String(retryAfterSeconds));
     if (code === "unauthenticated") c.header("www-authenticate", "Bearer");
     return c.json(problem, STATUS[code]);
   }

@@ -1,20 +1,23 @@
 import type { Context } from "hono";
 import { deleteCookie, setCookie } from "hono/cookie";
 import type { Deps } from "../domain/deps.ts";
-import { SESSION_SECONDS } from "../domain/sign-in.ts";
+import type { Session } from "../domain/sign-in.ts";
 import { authenticate, revokeToken } from "../domain/tokens.ts";
 import { requireOwnPage, SESSION_COOKIE, sessionToken } from "./principal-of.ts";
 
 /** Page that signs a browser in: with `?code=` of a one-time link, or with a token. */
 export const SIGN_IN_PATH = "/sign-in";
 
+/** Browsers keep none for longer. */
+const MOST_COOKIE_SECONDS = 400 * 24 * 60 * 60;
+
 /** Gives the browser a session: no script can read the cookie, no other site can send it with a change. */
-export function startSession(c: Context, token: string): void {
+export function giveSession(c: Context, { token, seconds }: Session): void {
   setCookie(c, SESSION_COOKIE, token, {
     httpOnly: true,
     sameSite: "Lax",
     path: "/",
-    maxAge: SESSION_SECONDS,
+    maxAge: Math.min(seconds, MOST_COOKIE_SECONDS),
     secure: isHttps(c.req.raw),
   });
 }

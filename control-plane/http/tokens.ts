@@ -1,8 +1,9 @@
-import { addTokenSchema } from "#protocol/api.ts";
+import { addTokenSchema, rotateTokenSchema } from "#protocol/api.ts";
 import type { Deps } from "../domain/deps.ts";
-import { requireAdmin } from "../domain/principal.ts";
+import { addToken, rotateToken } from "../domain/make-token.ts";
+import { requireUser } from "../domain/principal.ts";
 import { makeSignInLink } from "../domain/sign-in.ts";
-import { addToken, listTokens, revokeToken } from "../domain/tokens.ts";
+import { listTokens, revokeToken } from "../domain/tokens.ts";
 import { readJson } from "./read-body.ts";
 import { routes } from "./route.ts";
 import { SIGN_IN_PATH } from "./session.ts";
@@ -12,13 +13,18 @@ export function tokenRoutes(deps: Deps) {
   const app = routes();
   app.get("/tokens", async (c) => c.json(await listTokens(deps, c.var.principal)));
   app.post("/tokens", async (c) => {
-    const principal = requireAdmin(c.var.principal);
+    const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, addTokenSchema);
     return c.json(await addToken(deps, principal, request), 201);
   });
   app.delete("/tokens/:id", async (c) => {
     await revokeToken(deps, c.var.principal, c.req.param("id"));
     return c.body(null, 204);
+  });
+  app.post("/tokens/:id/rotate", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const { overlap_seconds } = await readJson(c.req.raw, rotateTokenSchema);
+    return c.json(await rotateToken(deps, principal, c.req.param("id"), overlap_seconds), 201);
   });
   app.post("/sign-in-links", async (c) => {
     const { code, expires } = await makeSignInLink(deps, c.var.principal);

@@ -1,6 +1,8 @@
 import * as v from "valibot";
 import { endingEntries, errorTypeSchema, evidenceSchema } from "./failure.ts";
 import { hasOneText, labDeviceEntries, labDeviceTypeSchema, labName, ONE_TEXT } from "./lab.ts";
+import { scopesSchema } from "./sign-in.ts";
+import { deviceReservationSchema } from "./reservations.ts";
 import {
   deviceHealthSchema,
   deviceStateSchema,
@@ -43,6 +45,8 @@ export const jobViewSchema = v.object({
   device: v.optional(v.string()),
   worker: v.optional(v.string()),
   submitter: v.string(),
+  /** The lab's own job, which says whether the device is in order. */
+  health_check: v.optional(v.literal(true)),
   priority: v.number(),
   tags: v.array(v.string()),
   submit_time: time,
@@ -168,6 +172,12 @@ export const deviceViewSchema = v.object({
   tags: v.array(v.string()),
   description: v.string(),
   current_job: v.optional(v.number()),
+  /** Whose it is for a time. */
+  reservation: v.optional(deviceReservationSchema),
+  /** The last health check that said something about it. */
+  last_health_report_job: v.optional(v.number()),
+  /** It gets no job before somebody has looked whether it needs a health check. */
+  health_check_due: v.optional(v.literal(true)),
 });
 export type DeviceView = v.InferOutput<typeof deviceViewSchema>;
 export const deviceListSchema = v.object({
@@ -280,6 +290,10 @@ export const tokenViewSchema = v.object({
   description: v.string(),
   created: time,
   expires: v.optional(time),
+  /** All that its person may when absent. */
+  scopes: v.optional(scopesSchema),
+  /** To the hour; absent of what nobody has used. */
+  last_used: v.optional(time),
 });
 export type TokenView = v.InferOutput<typeof tokenViewSchema>;
 export const tokenListSchema = v.object({ tokens: v.array(tokenViewSchema) });
@@ -288,9 +302,38 @@ export const tokenListSchema = v.object({ tokens: v.array(tokenViewSchema) });
 export const addTokenSchema = v.object({
   subject: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.@-]{0,99}$/)),
   description: v.optional(v.pipe(v.string(), v.maxLength(200)), ""),
-  admin: v.optional(v.boolean(), false),
+  /** False: it is no administrator's, even when its person is one. */
+  admin: v.optional(v.boolean()),
+  scopes: v.optional(scopesSchema),
+  expires_seconds: v.optional(
+    v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(60, "expected at least a minute"),
+      v.maxValue(10 * 366 * 86_400, "expected at most ten years"),
+    ),
+  ),
 });
-export const addedTokenSchema = v.object({ id: v.string(), token: v.string() });
+export type AddToken = v.InferOutput<typeof addTokenSchema>;
+export const addedTokenSchema = v.object({
+  id: v.string(),
+  token: v.string(),
+  expires: v.optional(time),
+});
+export type AddedToken = v.InferOutput<typeof addedTokenSchema>;
+
+/** `POST /api/v1/tokens/ID/rotate` answers as that: a token like it, which ends after the overlap. */
+export const rotateTokenSchema = v.object({
+  overlap_seconds: v.optional(
+    v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(0),
+      v.maxValue(7 * 86_400, "expected at most 7 days"),
+    ),
+    0,
+  ),
+});
 
 /** `POST /api/v1/sign-in-links`: a link that signs a browser in once, within ten minutes. */
 export const signInLinkSchema = v.object({ url: v.string(), expires: time });

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { grantsSchema } from "./people.ts";
 import { oneOf } from "./schema-parts.ts";
+import { signInSettingsSchema } from "./sign-in.ts";
 
 /**
  * What an administrator sets for the lab as a whole: `GET` and `PUT /api/v1/settings`, and `settings.yaml` of a lab as code.
@@ -38,6 +39,12 @@ const quotasByName = v.optional(
   {},
 );
 
+const hostPattern = v.pipe(
+  v.string("expected a host"),
+  v.regex(/^[\w.*:-]{1,253}$/, "expected a host, perhaps with *"),
+);
+const hostPatterns = v.pipe(v.array(hostPattern), v.maxLength(200, "expected at most 200 hosts"));
+
 /** Every section by its name. docs/settings.md says what they mean. */
 export const SETTINGS_SECTIONS = {
   scheduling: v.strictObject({
@@ -68,6 +75,26 @@ export const SETTINGS_SECTIONS = {
     rule: v.optional(oneOf("closed", "open"), "closed"),
     /** What groups and users may with all of the lab. */
     permissions: v.optional(grantsSchema, {}),
+  }),
+  sign_in: signInSettingsSchema,
+  notices: v.strictObject({
+    /** Where messages lead: `https://lab.example.org`. */
+    url: v.optional(v.pipe(v.string(), v.regex(/^https?:\/\/[^\s/]+$/, "expected https://HOST"))),
+    /** The only hosts that callbacks and webhooks may call; any when there is none. `*`: any characters. */
+    only_hosts: v.optional(hostPatterns, []),
+    /** Hosts that may be called although their addresses are private. */
+    private_hosts: v.optional(hostPatterns, []),
+    allow_private: v.optional(v.boolean("expected true or false"), false),
+    /** The server that takes mails; without it none is sent. Its password is no setting: docs/notices.md. */
+    smtp: v.optional(
+      v.strictObject({
+        host: hostPattern,
+        port: v.optional(fromTo(1, 65_535), 587),
+        tls: v.optional(oneOf("tls", "starttls", "none"), "starttls"),
+        user: v.optional(v.pipe(v.string(), v.maxLength(200))),
+        from: v.pipe(v.string(), v.regex(/^[^\r\n]{1,300}$/, "expected an address")),
+      }),
+    ),
   }),
 } as const;
 

@@ -2,9 +2,10 @@ import { Hono, type Context } from "hono";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { redeemSignIn, signInWithToken } from "../domain/sign-in.ts";
+import { fromOf } from "../http/client-address.ts";
 import { requireOwnPage } from "../http/principal-of.ts";
 import { readText } from "../http/read-body.ts";
-import { endSession, SIGN_IN_PATH, startSession } from "../http/session.ts";
+import { endSession, giveSession, SIGN_IN_PATH } from "../http/session.ts";
 import { loadAssets } from "./assets.ts";
 import { SignInPage } from "./sign-in-page.tsx";
 
@@ -26,10 +27,10 @@ export function signInRoutes(deps: Deps) {
     const next = ownPath(form.get("next"));
     const code = form.get("code");
     try {
-      const { token } = await (code === null
-        ? signInWithToken(deps, (form.get("token") ?? "").trim())
-        : redeemSignIn(deps, code));
-      startSession(c, token);
+      const session = await (code === null
+        ? signInWithToken(deps, (form.get("token") ?? "").trim(), fromOf(c))
+        : redeemSignIn(deps, code, fromOf(c)));
+      giveSession(c, session);
       return c.redirect(next, 303);
     } catch (error) {
       return refused(deps, c, error, next);

@@ -1,0 +1,26 @@
+import type { Context } from "hono";
+
+/** What the wiring knows of a request beside itself. */
+export interface Connection {
+  /** Of the nearest machine: the client, or a proxy. */
+  readonly address?: string;
+  /** How many proxies of the operator's own a request comes through: only what they say of it is believed. */
+  readonly trustedProxies?: number;
+}
+
+/**
+ * Whom a request comes from, as the outermost trusted proxy saw it (`X-Forwarded-For`, of which each adds one at the end).
+ * "unknown" where nobody can know.
+ */
+export function clientAddress(c: Context): string {
+  const { address = "unknown", trustedProxies = 0 } = (c.env ?? {}) as Connection;
+  const seen = (c.req.header("x-forwarded-for") ?? "").split(",").map((one) => one.trim());
+  const said = trustedProxies > 0 ? seen[Math.max(0, seen.length - trustedProxies)] : undefined;
+  return said && /^[\da-fA-F:.]{2,45}$/.test(said) ? said : address;
+}
+
+/** Where somebody signs in from. */
+export const fromOf = (c: Context): { address: string; browser: string } => ({
+  address: clientAddress(c),
+  browser: c.req.header("user-agent") ?? "",
+});
