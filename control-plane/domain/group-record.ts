@@ -1,5 +1,6 @@
 import type { Item, NewItem } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
+import { findJobItem } from "./job-record.ts";
 import { memberKey, messageKey, multinodeKey, syncPointKey } from "./keys.ts";
 
 /** The jobs of a multinode group, from their submission on; what they say to each other are items of their own. */
@@ -78,6 +79,15 @@ export const syncPointItem = ({ system }: Deps, group: string, data: SyncPointRe
 
 export const findGroup = (deps: Deps, id: string): Promise<Item<GroupRecord> | undefined> =>
   deps.table.get<GroupRecord>(multinodeKey(id));
+
+/** The id of the job that a sub id (`4212.1`) names; undefined when it is none, or nobody's. */
+export async function findSubJob(deps: Deps, subId: string): Promise<number | undefined> {
+  const first = /^([1-9]\d{0,14})\.\d{1,3}$/.exec(subId)?.[1];
+  if (first === undefined) return undefined;
+  const job = await findJobItem(deps, Number(first));
+  const group = job?.data.group === undefined ? undefined : await findGroup(deps, job.data.group);
+  return group?.data.members.find(({ sub_id }) => sub_id === subId)?.job_id;
+}
 
 /** A UUID of chance (RFC 9562, version 4). */
 export function newGroupId({ system }: Deps): string {

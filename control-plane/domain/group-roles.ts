@@ -67,7 +67,7 @@ export function readRoles(definition: JobDefinition): { roles: Role[]; findings:
 }
 
 function roleOf(
-  { protocols: _, ...job }: JobDefinition,
+  job: JobDefinition,
   name: string,
   { count, essential = false, host_role, ...entry }: v.InferOutput<typeof roleSchema>,
 ): Role {

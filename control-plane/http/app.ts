@@ -3,6 +3,7 @@ import type { Problem } from "#protocol/api.ts";
 import { VERSION } from "#protocol/version.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
+import { findSubJob } from "../domain/group-record.ts";
 import { backupRoutes } from "./backup.ts";
 import { deviceTextRoutes } from "./device-texts.ts";
 import { deviceTypeRoutes } from "./device-types.ts";
@@ -14,11 +15,13 @@ import { jobRoutes } from "./jobs.ts";
 import { labRoutes } from "./lab.ts";
 import { labListRoutes } from "./lab-lists.ts";
 import { healthCheckRoutes, templateRoutes } from "./lab-texts.ts";
+import { multinodeRoutes } from "./multinode.ts";
 import { openPrincipal } from "./open-principal.ts";
 import { principalOf } from "./principal-of.ts";
 import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
 import { releaseRoutes } from "./releases.ts";
+import { reservationRoutes } from "./reservations.ts";
 import { schemaRoutes } from "./schemas.ts";
 import { settingsRoutes } from "./settings.ts";
 import { tokenRoutes } from "./tokens.ts";
@@ -45,8 +48,14 @@ export function createApp(deps: Deps): Hono<Env> {
     c.set("principal", await find(deps, c.req.raw));
     await next();
   });
+  app.use(`${API}/jobs/:id/*`, async (c, next) => {
+    const id = await findSubJob(deps, c.req.param("id"));
+    if (id !== undefined) c.set("subJob", id);
+    await next();
+  });
   for (const resource of [
     jobRoutes,
+    multinodeRoutes,
     jobLogRoutes,
     jobReportRoutes,
     deviceRoutes,
@@ -57,6 +66,7 @@ export function createApp(deps: Deps): Hono<Env> {
     labListRoutes,
     labRoutes,
     settingsRoutes,
+    reservationRoutes,
     workerRoutes,
     releaseRoutes,
     tokenRoutes,

@@ -6,15 +6,23 @@ import type { Principal } from "../domain/principal.ts";
 
 /** What the authentication middleware leaves for the handlers. */
 export interface Env {
-  Variables: { principal: Principal };
+  Variables: {
+    principal: Principal;
+    /** The id that a sub id (`4212.1`) in the path stands for. */
+    subJob?: number;
+  };
 }
 
 /** A group of routes that need a principal. */
 export const routes = () => new Hono<Env>();
 
-/** The job id of a path; `not_found` when it is no number. */
-export function jobIdOf(c: Context): number {
+/** What a handler of such a group is given. */
+export type RouteContext = Context<Env>;
+
+/** The job id of a path, or that of the member of a multinode group which it names; `not_found` when it is neither. */
+export function jobIdOf(c: RouteContext): number {
   const text = c.req.param("id") ?? "";
+  if (c.var.subJob !== undefined) return c.var.subJob;
   if (!/^[1-9]\d{0,14}$/.test(text)) {
     throw new AppError("not_found", `there is no job ${JSON.stringify(text)}: ids are numbers`);
   }
