@@ -82,10 +82,10 @@ export function jobChange(
   const changed = differences(before, after, ["state", "health"]);
   if (!changed) return [];
   const { id, state, health, description, priority, submit_time, submitter } = after;
-  const { device, worker, device_type, start_time, end_time } = after;
+  const { device, worker, device_type, start_time, end_time, health_check = false } = after;
   const data = {
     ...{ job: id, state, health, description, priority, submit_time, submitter, device_type },
-    ...{ device, worker, start_time, end_time },
+    ...{ device, worker, start_time, end_time, health_check },
   };
   const change = { kind: "job", name: String(id), changed, data, routine: true, ...by } as const;
   return [{ put: changeItem(deps, change), when: "absent" }, ...noticeOf(deps, before, after)];
@@ -136,3 +136,36 @@ function differences<F extends string>(
   }
   return Object.keys(changed).length === 0 ? undefined : changed;
 }
+
+const MOST_TOLD_CHARS = 500;
+
+/** What differs between two states of something that people administer, field by field, as text; of what is no text, JSON. */
+export function fieldChanges(before: object | undefined, after: object | undefined): ChangeRecord["changed"] {
+  const [old, now] = [before ?? {}, after ?? {}] as Record<string, unknown>[];
+  const changed: ChangeRecord["changed"] = {};
+  for (const field of new Set([...Object.keys(old ?? {}), ...Object.keys(now ?? {})])) {
+    const [from, to] = [told(old?.[field]), told(now?.[field])];
+    if (from !== to) changed[field] = [from, to];
+  }
+  return changed;
+}
+
+function told(value: unknown): string | null {
+  if (value === undefined || value === null) return null;
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length <= MOST_TOLD_CHARS ? text : `${text.slice(0, MOST_TOLD_CHARS)} ...`;
+}
+
+/** What is to be written with the removal of something that had these fields. */
+export const removal = (
+  deps: Deps,
+  kind: ChangedKind,
+  name: string,
+  before: object,
+  { name: who }: { name: string },
+): Operation[] => [
+  {
+    put: changeItem(deps, { who, kind, name, changed: fieldChanges(before, undefined) }),
+    when: "absent",
+  },
+];

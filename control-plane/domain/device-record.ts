@@ -1,9 +1,11 @@
 import type { DeviceView } from "#protocol/api.ts";
 import type { Grants } from "#protocol/people.ts";
+import type { DeviceReservation } from "#protocol/reservations.ts";
 import type { DeviceHealth, DeviceState } from "#protocol/states.ts";
 import type { Item, NewItem } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
+import type { CheckedRecord } from "./health-rules.ts";
 import { deviceKey, deviceKeys } from "./keys.ts";
 import { without } from "./without.ts";
 
@@ -18,8 +20,18 @@ export interface DeviceRecord {
   description: string;
   /** Who may what with it, beside what its device type and the lab grant (access.ts). */
   permissions?: Grants;
+  /** Whose it is for a time: nobody else's job is given it (reservations.ts). */
+  reservation?: DeviceReservation;
   /** The job that has the device; until the device is Idle again. */
   current_job?: number;
+  checked?: CheckedRecord;
+  /**
+   * A pass has to look whether it needs a health check before a job may have it; "asked": somebody wants one, whatever the rules
+   * say.
+   */
+  check_due?: "due" | "asked";
+  /** The last health check that said something about it. */
+  last_health_report_job?: number;
   /** Since when it is Idle: the longest idle device gets the next job. */
   idle_since: string;
 }
@@ -39,5 +51,6 @@ export async function getDeviceItem(deps: Deps, hostname: string): Promise<Item<
 
 /** What people see of a device. */
 export function deviceView(device: DeviceRecord): DeviceView {
-  return without(device, "idle_since", "permissions");
+  const view = without(device, "idle_since", "permissions", "checked", "check_due");
+  return device.check_due === undefined ? view : { ...view, health_check_due: true };
 }

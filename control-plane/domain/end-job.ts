@@ -1,11 +1,13 @@
-import { isLabFault, type ErrorType } from "#protocol/failure.ts";
+import type { ErrorType } from "#protocol/failure.ts";
 import type { JobHealth } from "#protocol/states.ts";
 import type { Item, Operation } from "../ports/table.ts";
 import { deviceChange, jobChange, LAB, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
+import { healthAfter, withMark } from "./health-rules.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
 import { deviceKey, workerKey } from "./keys.ts";
+import { withBegunReservation } from "./reservation-record.ts";
 import { deviceTypesOfWorker, readAssignments, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
 
@@ -16,6 +18,8 @@ export interface Outcome {
   error_type?: ErrorType | undefined;
   error_msg?: string | undefined;
   ending?: Ending;
+  /** No worker has told it: the lab has given up waiting. */
+  isAssumed?: boolean;
 }
 
 /** How a job ended, beside LAVA's words. */
@@ -36,7 +40,8 @@ export async function endJob(
     ...expiryOfJob(deps),
     ...(holdDevice ? { taken_back: true } : {}),
   };
-  const freed = holdDevice ? { operations: [] } : await freeDevice(deps, job);
+  const { isAssumed } = outcome;
+  const freed = holdDevice ? { operations: [] } : await freeDevice(deps, job, { isAssumed });
   await deps.table.transact([
     { put: jobItem(job), when: { version: item.version } },
     ...jobChange(deps, item.data, job, { reason: outcome.error_msg, ...by }),
@@ -87,7 +92,7 @@ export function expiryOfJob({ system, settings }: Deps): { expires?: string } {
 /** Gives back the device of a job that was taken back, now that its worker is known to have left it. */
 export async function returnDevice(deps: Deps, item: Item<JobRecord>): Promise<void> {
   const job = without(item.data, "taken_back");
-  const freed = await freeDevice(deps, job);
+  const freed = await freeDevice(deps, job, { isAssumed: true });
   await deps.table.transact([
     { put: jobItem(job), when: { version: item.version } },
     ...freed.operations,
@@ -96,14 +101,17 @@ export async function returnDevice(deps: Deps, item: Item<JobRecord>): Promise<v
 }
 
 /**
- * What must be written so that the job's device is Idle; its health becomes Unknown when the lab was at fault
+ * What must be written so that the job's device is Idle, with the health that it has after the job
  * (SCHEDULER.md 1.2), and that the worker has the job no more, unless it is to keep it. Nothing when the job has no
  * device (any more).
  */
 export async function freeDevice(
   deps: Deps,
-  job: Pick<JobRecord, "id" | "device" | "worker" | "error_type">,
-  { keepAssigned = false } = {},
+  job: Pick<JobRecord, "id" | "device" | "worker" | "health" | "health_check" | "error_type">,
+  {
+    keepAssigned = false,
+    isAssumed,
+  }: { keepAssigned?: boolean; isAssumed?: boolean | undefined } = {},
 ): Promise<{ operations: Operation[]; device?: DeviceRecord }> {
   if (job.worker === undefined) return { operations: [] };
   const operations: Operation[] = [];
@@ -114,17 +122,23 @@ export async function freeDevice(
   if (job.device === undefined) return { operations };
   const item = await deps.table.get<DeviceRecord>(deviceKey(job.device));
   if (item?.data.current_job !== job.id) return { operations };
+  const now = deps.system.now();
   const rest = without(item.data, "current_job");
-  const device: DeviceRecord = {
+  const freed: DeviceRecord = {
     ...rest,
     state: "Idle",
-    health: isLabFault(job.error_type) ? "Unknown" : rest.health,
-    idle_since: new Date(deps.system.now()).toISOString(),
+    health: healthAfter(rest.health, { ...job, isAssumed }),
+    idle_since: new Date(now).toISOString(),
+    ...(job.health_check && !isAssumed ? { last_health_report_job: job.id } : {}),
   };
-  const reason = `job ${job.id}${job.error_type === undefined ? "" : `: ${job.error_type}`}`;
+  const begun = await withBegunReservation(deps, withMark(item.data, freed, now));
+  const { device } = begun;
+  const what = job.health_check ? `health check, job ${job.id}` : `job ${job.id}`;
+  const reason = `${what}${job.error_type === undefined ? "" : `: ${job.error_type}`}`;
   operations.push(
     { put: deviceItem(device), when: { version: item.version } },
     ...deviceChange(deps, item.data, device, { who: LAB, reason }),
+    ...begun.operations,
   );
   return { operations, device };
 }

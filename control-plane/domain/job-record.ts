@@ -19,6 +19,8 @@ export interface JobRecord {
   device?: string;
   worker?: string;
   submitter: string;
+  /** It says whether its device is in order, and is submitted by the lab (SCHEDULER.md 2.1). */
+  health_check?: true;
   priority: number;
   tags: string[];
   submit_time: string;

@@ -1,7 +1,8 @@
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
+import { DEVICE_TYPE_DEFAULTS, type DeviceTypeRecord } from "./device-types.ts";
 import type { JobRecord } from "./job-record.ts";
-import { workerKey } from "./keys.ts";
+import { deviceTypeKey, workerKey } from "./keys.ts";
 import type { Facts } from "./suits.ts";
 import { readAssignments, type WorkerRecord } from "./worker-record.ts";
 
@@ -9,13 +10,25 @@ import { readAssignments, type WorkerRecord } from "./worker-record.ts";
 export interface PassFacts {
   /** What holds for a job whatever the device; read once for all jobs that it holds for. */
   forJob(job: JobRecord): Promise<Facts>;
+  /** Read once. */
+  deviceType(name: string): Promise<DeviceTypeRecord>;
 }
 
 /** Made for each pass anew. */
-export function passFacts({ system }: Deps): PassFacts {
+export function passFacts({ system, table }: Deps): PassFacts {
   const facts: Facts = { now: system.now() };
+  const types = new Map<string, Promise<DeviceTypeRecord>>();
+  const readType = async (name: string): Promise<DeviceTypeRecord> => {
+    const item = await table.get<DeviceTypeRecord>(deviceTypeKey(name));
+    return { ...DEVICE_TYPE_DEFAULTS, name, ...item?.data };
+  };
   return {
     forJob: async () => facts,
+    deviceType(name) {
+      const type = types.get(name) ?? readType(name);
+      types.set(name, type);
+      return type;
+    },
   };
 }
 

@@ -4,9 +4,10 @@ import type { Deps } from "./deps.ts";
 import { deviceView, getDeviceItem } from "./device-record.ts";
 import { returnDevice } from "./end-job.ts";
 import { findJobItem } from "./job-record.ts";
-import { requireAdmin, type Principal } from "./principal.ts";
+import { requireUser, type Principal } from "./principal.ts";
 import { endAttempt, leaveWorker } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
+import { getChangeableDevice } from "./visible.ts";
 import { getWorkerItem } from "./worker-record.ts";
 
 /**
@@ -20,9 +21,9 @@ export async function releaseDevice(
   principal: Principal,
   hostname: string,
 ): Promise<DeviceView> {
-  const user = requireAdmin(principal);
+  const user = requireUser(principal);
   await retrying(async () => {
-    const { data: device } = await getDeviceItem(deps, hostname);
+    const { data: device } = await getChangeableDevice(deps, user, hostname);
     const { current_job: id } = device;
     if (id === undefined) throw new AppError("conflict", `no job has device ${hostname}`);
     const item = await findJobItem(deps, id);
@@ -40,6 +41,7 @@ export async function releaseDevice(
     await endAttempt(deps, item, {
       health: isCanceling ? "Canceled" : "Incomplete",
       error_type: isCanceling ? "Canceled" : "Infrastructure",
+      isAssumed: true,
       error_msg: `${user.name} released device ${hostname}: worker ${name} has been silent since ${worker.last_sync ?? "ever"}`,
     });
   });

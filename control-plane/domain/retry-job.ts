@@ -62,7 +62,8 @@ export async function endAttempt(
 export async function leaveWorker(deps: Deps, { data, version }: Item<JobRecord>): Promise<void> {
   const { id, left, device_type } = data;
   if (!left) return;
-  const freed = await freeDevice(deps, { id, ...left, error_type: "Infrastructure" });
+  const end = { health: "Incomplete", error_type: "Infrastructure" } as const;
+  const freed = await freeDevice(deps, { id, ...left, ...end });
   await deps.table.transact([
     { put: jobItem(without(data, "left")), when: { version } },
     ...freed.operations,

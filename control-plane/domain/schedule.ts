@@ -1,17 +1,17 @@
-import { TableConflict, type Item } from "../ports/table.ts";
+import { TableConflict } from "../ports/table.ts";
 import { deviceChange, jobChange, LAB } from "./changes.ts";
 import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
-import { renderStored } from "./device-texts.ts";
-import { faultText } from "./rendered-device.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { idleDevices, type IdleDevices } from "./idle-devices.ts";
 import { deviceKey } from "./keys.ts";
 import { passFacts, withWorker, type PassFacts } from "./pass-facts.ts";
 import { waitingJobs } from "./queue-order.ts";
+import { dueCheck, scheduleChecks, startCheck } from "./schedule-checks.ts";
 import { obstacle, type Obstacle } from "./suits.ts";
+import { usableText } from "./usable-device.ts";
 import { without } from "./without.ts";
 
 /**
@@ -20,9 +20,11 @@ import { without } from "./without.ts";
  * both lists as it takes until one of them ends. Passes of one type may overlap: a job still gets one device.
  */
 export async function schedulePass(deps: Deps, deviceType: string): Promise<void> {
-  const idle = idleDevices(deps, deviceType);
-  if ((await idle.isEmpty()) || (await findClosed(deps))) return;
+  if (await findClosed(deps)) return;
   const facts = passFacts(deps);
+  await scheduleChecks(deps, deviceType, facts);
+  const idle = idleDevices(deps, deviceType);
+  if (await idle.isEmpty()) return;
   for await (const job of waitingJobs(deps, deviceType)) {
     await serve(deps, job, idle, facts);
     if (await idle.isEmpty()) return;
@@ -79,11 +81,10 @@ async function assign(
     const { facts, jobIds, replace } = await withWorker(deps, known, device.data);
     const found = obstacle(job.data, device.data, facts);
     if (found) return found;
-    const fault = await configurationFault(deps, device.data);
-    if (fault !== undefined) {
-      await setBad(deps, device, fault);
-      return "device is gone";
-    }
+    const text = await usableText(deps, device);
+    if (!text) return "device is gone";
+    const type = await passed.deviceType(device.data.device_type);
+    const check = await dueCheck(deps, device.data, text, type);
 
     const nonce = deps.system.randomToken();
     const assigned: JobRecord = {
@@ -96,6 +97,10 @@ async function assign(
     };
     const reserved: DeviceRecord = { ...device.data, state: "Reserved", current_job: jobId };
     try {
+      if (check) {
+        await startCheck(deps, device, check, type);
+        return "device is gone";
+      }
       await deps.table.transact([
         { put: jobItem(assigned), when: { version: job.version } },
         { put: deviceItem(reserved), when: { version: device.version } },
@@ -111,39 +116,4 @@ async function assign(
     await deps.signals.ring(`job/${jobId}`);
     return "assigned";
   }
-}
-
-/** Why a device's configuration is of no use, whatever the job. */
-async function configurationFault(deps: Deps, device: DeviceRecord): Promise<string | undefined> {
-  const rendered = await renderStored(deps, device);
-  const [fault] = rendered?.faults ?? [];
-  if (fault) return faultText(fault);
-  return rendered ? undefined : "it has none";
-}
-
-/** A device whose configuration is invalid gets no job until somebody has looked at it (SCHEDULER.md 1.2). */
-async function setBad(
-  deps: Deps,
-  { data, version }: Item<DeviceRecord>,
-  fault: string,
-): Promise<void> {
-  try {
-    const record: DeviceRecord = { ...data, health: "Bad" };
-    await deps.table.transact([
-      { put: deviceItem(record), when: { version } },
-      ...deviceChange(deps, data, record, {
-        who: LAB,
-        reason: `invalid device configuration: ${fault}`,
-      }),
-    ]);
-  } catch (error) {
-    if (error instanceof TableConflict) return;
-    throw error;
-  }
-  deps.system.log("device health set", {
-    hostname: data.hostname,
-    before: data.health,
-    health: "Bad",
-    reason: `invalid device configuration: ${fault}`,
-  });
 }

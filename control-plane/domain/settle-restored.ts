@@ -141,6 +141,7 @@ function isLater(a: JobRecord, b: JobRecord): boolean {
 async function giveUp(deps: Deps, item: Item<JobRecord>): Promise<void> {
   if (item.data.state === "Finished") return returnDevice(deps, item);
   await endJob(deps, item, {
+    isAssumed: true,
     health: item.data.state === "Canceling" ? "Canceled" : "Incomplete",
     error_type: "Infrastructure",
     error_msg:

@@ -1,5 +1,6 @@
 import type { DeviceRecord } from "./device-record.ts";
 import type { JobRecord } from "./job-record.ts";
+import { keptOff } from "./keep-off.ts";
 import { isSchedulable, type WorkerRecord } from "./worker-record.ts";
 
 /**
@@ -25,6 +26,8 @@ export interface Obstacle {
     | "left"
     | "busy"
     | "health"
+    | "health check"
+    | "reserved"
     | "worker gone"
     | "worker offline"
     | "worker health"
@@ -38,7 +41,12 @@ export interface Obstacle {
 
 /** Why a job can't take a device, as far as the facts go; undefined when it can (SCHEDULER.md 2.2). */
 export function obstacle(job: JobRecord, device: DeviceRecord, facts: Facts): Obstacle | undefined {
-  return misfit(job, device) ?? deviceObstacle(device) ?? workerObstacle(device, facts);
+  return (
+    misfit(job, device) ??
+    deviceObstacle(device) ??
+    keptOff(job, device, facts) ??
+    workerObstacle(device, facts)
+  );
 }
 
 /** Whether a job may ever run on a device, as far as these two know: what passes by itself counts for nothing. */
@@ -68,10 +76,14 @@ function misfit(job: JobRecord, device: DeviceRecord): Obstacle | undefined {
   return { code: "left", bars, text };
 }
 
-function deviceObstacle({ state, health }: DeviceRecord): Obstacle | undefined {
-  if (state !== "Idle") return { code: "busy", bars: "device", text: "busy" };
-  if (health === "Good" || health === "Unknown") return undefined;
-  return { code: "health", bars: "device", text: `in health ${health}` };
+function deviceObstacle({ state, health, check_due }: DeviceRecord): Obstacle | undefined {
+  const bars = "device";
+  if (state !== "Idle") return { code: "busy", bars, text: "busy" };
+  if (health !== "Good" && health !== "Unknown") {
+    return { code: "health", bars, text: `in health ${health}` };
+  }
+  if (check_due === undefined) return undefined;
+  return { code: "health check", bars, text: "to have a look at for a health check" };
 }
 
 /** Why no job of a worker can begin now (SCHEDULER.md 1.3). */

@@ -195,13 +195,22 @@ async function startRunning(deps: Deps, { data, version }: Item<JobRecord>): Pro
   await deps.table.transact([
     { put: jobItem(job), when: { version } },
     ...jobChange(deps, data, job, { who: LAB }),
-    ...(device?.data.current_job === job.id ? startUsing(deps, device) : []),
+    ...(device?.data.current_job === job.id ? startUsing(deps, device, job) : []),
   ]);
   await deps.signals.ring(`job/${job.id}`);
 }
 
-function startUsing(deps: Deps, { data, version }: Item<DeviceRecord>): Operation[] {
-  const running: DeviceRecord = { ...data, state: "Running" };
+function startUsing(
+  deps: Deps,
+  { data, version }: Item<DeviceRecord>,
+  { health_check }: JobRecord,
+): Operation[] {
+  const { checked } = data;
+  const running: DeviceRecord = {
+    ...data,
+    state: "Running",
+    ...(checked && !health_check ? { checked: { ...checked, jobs: checked.jobs + 1 } } : {}),
+  };
   return [
     { put: deviceItem(running), when: { version } },
     ...deviceChange(deps, data, running, { who: LAB, reason: `job ${data.current_job}` }),

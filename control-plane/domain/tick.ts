@@ -3,27 +3,31 @@ import { cancel } from "./cancel.ts";
 import { LAB, workerChange } from "./changes.ts";
 import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
+import type { DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
+import { lookAtDueChecks, markIfDue } from "./health-due.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
+import { sweepReservations } from "./reservations.ts";
 import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
 import { readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
 
-/** How many device types and workers each tick looks at beside what is due: what it costs, whatever the lab's size. */
+/** How many device types, devices and workers each tick looks at beside what is due: what it costs, whatever the lab's size. */
 const ROUND = 10;
 
 /** Where the next round begins; a hint only, a process that starts again begins at the front. */
 export interface Rounds {
   deviceTypes?: string;
+  devices?: string;
   workers?: string;
 }
 
 /**
  * Sweeps what no event announces: silent workers, leases, queue time-outs. Called every minute or more often. It
- * also goes round the device types and workers, a few at a time, in case an event was lost. In a closed lab it does
+ * also goes round the device types, devices and workers, a few at a time, in case an event was lost. In a closed lab it does
  * nothing: nobody can be heard of there. `upSince`, in ms: nobody can have been heard of before; a lease begins then at the
  * earliest, as a control plane that was away is not its workers' silence.
  */
@@ -35,16 +39,24 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
     await attend(deps, data.name, { now, upSince });
   }
   await endQueueTimeouts(deps, now);
+  await sweepReservations(deps);
+  await lookAtDueChecks(deps);
   await goRound<WorkerRecord>(deps, rounds, "workers", async ({ name, attend_at }) => {
     // One that says when to look at it was found above. An older version writes workers that don't.
     if (attend_at === undefined) await attend(deps, name, { now, upSince });
   });
+  // A health check may have come to the lab, or its type's rhythm may be another one.
+  await goRound<DeviceRecord>(deps, rounds, "devices", ({ hostname }) => markIfDue(deps, hostname));
   await goRound<DeviceTypeRecord>(deps, rounds, "deviceTypes", ({ name }) =>
     requestLostPass(deps, name),
   );
 }
 
-const ROUND_PARTITION = { workers: "workers", deviceTypes: "device-types" } as const;
+const ROUND_PARTITION = {
+  workers: "workers",
+  deviceTypes: "device-types",
+  devices: "devices",
+} as const;
 
 async function goRound<T>(
   deps: Deps,
@@ -62,9 +74,11 @@ async function goRound<T>(
   for (const { data } of page.items) await look(data);
 }
 
-/** Where a job waits and a device is idle, nobody may have asked for the pass that brings them together. */
+/** Where a job waits and a device is idle, or a device has to be looked at, nobody may have asked for the pass that brings them together. */
 async function requestLostPass(deps: Deps, deviceType: string): Promise<void> {
   const one = { limit: 1 };
+  const unchecked = await deps.table.query("i3", `check-devices#${deviceType}`, one);
+  if (unchecked.items.length > 0) return deps.signals.requestPass(deviceType);
   const waiting = await deps.table.query("i2", `queue#${deviceType}`, one);
   if (waiting.items.length === 0) return;
   const idle = await deps.table.query("i3", `idle-devices#${deviceType}`, one);

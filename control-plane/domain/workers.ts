@@ -1,15 +1,17 @@
 import type { AddedWorker, WorkerView } from "#protocol/api.ts";
 import type { LabWorker } from "#protocol/lab.ts";
 import type { DeviceHealth, WorkerHealth } from "#protocol/states.ts";
-import { TableConflict } from "../ports/table.ts";
+import { TableConflict, type Item } from "../ports/table.ts";
+import { accessOf, maySeeWorker, mayDoTo } from "./access.ts";
 import { AppError } from "./app-error.ts";
-import { deviceChange, workerChange, type By } from "./changes.ts";
+import { deviceChange, removal, workerChange, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { enrolmentView } from "./enrol.ts";
-import { deviceItem, getDeviceItem } from "./device-record.ts";
+import { deviceItem, getDeviceItem, type DeviceRecord } from "./device-record.ts";
+import { withMark } from "./health-rules.ts";
 import { findJobItem } from "./job-record.ts";
 import { assignmentsKey, tokenKey, workerKey, workerSettingsKey } from "./keys.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireAdmin, requireUser, type Principal, type User } from "./principal.ts";
 import { namedPage, type PageRequest } from "./named-page.ts";
 import { leaveWorker } from "./retry-job.ts";
 import { protocolNotice } from "./protocol-window.ts";
@@ -19,12 +21,14 @@ import {
   devicesOfWorker,
   deviceTypesOfWorker,
   getWorkerItem,
+  noWorker,
   readAssignments,
   readWorkerSettings,
   workerItem,
   type WorkerRecord,
   type WorkerSettings,
 } from "./worker-record.ts";
+import { nextPermissions, refusal, sightOf, type Sight } from "./visible.ts";
 import { without } from "./without.ts";
 
 /** Makes a worker and its token; the answer is the only place that has the token. Throws `conflict` when the name is taken. */
@@ -60,14 +64,15 @@ export async function listWorkers(
   principal: Principal,
   page: PageRequest = {},
 ): Promise<{ workers: WorkerView[]; next_cursor?: string }> {
-  requireUser(principal);
+  const sight = await sightOf(deps, principal);
   const { records, next_cursor } = await namedPage<WorkerRecord>(
     deps,
     "workers",
     ({ name }) => name,
     page,
+    (worker) => maySeeWorker(sight.access, worker),
   );
-  const workers = await Promise.all(records.map((record) => workerView(deps, record)));
+  const workers = await Promise.all(records.map((record) => workerView(deps, sight, record)));
   return { workers, ...(next_cursor === undefined ? {} : { next_cursor }) };
 }
 
@@ -77,8 +82,10 @@ export async function getWorker(
   principal: Principal,
   name: string,
 ): Promise<WorkerView> {
-  requireUser(principal);
-  return workerView(deps, (await getWorkerItem(deps, name)).data);
+  const sight = await sightOf(deps, principal);
+  const { data } = await getWorkerItem(deps, name);
+  if (!maySeeWorker(sight.access, data)) throw noWorker(name);
+  return workerView(deps, sight, data);
 }
 
 /** What an administrator set of a worker, with the texts that its jobs get. Throws `not_found`. */
@@ -87,8 +94,8 @@ export async function getWorkerSettings(
   principal: Principal,
   name: string,
 ): Promise<LabWorker> {
-  requireAdmin(principal);
-  const { description, job_limit, health } = (await getWorkerItem(deps, name)).data;
+  const { data } = await getWorkerToChange(deps, requireUser(principal), name);
+  const { description, job_limit, health } = data;
   return { description, job_limit, health, ...(await readWorkerSettings(deps, name)) };
 }
 
@@ -102,18 +109,37 @@ export async function putWorker(
   name: string,
   settings: LabWorker,
 ): Promise<WorkerView> {
-  const user = requireAdmin(principal);
+  const user = requireUser(principal);
+  const { data } = await getWorkerToChange(deps, user, name);
+  await nextPermissions(deps, user, data, settings.permissions);
   const { workerTextProblems } = await import("./worker-texts.ts");
   const [first] = workerTextProblems(settings);
   if (first) throw new AppError("invalid", `${first.field}: line ${first.line}: ${first.message}`);
-  return workerView(deps, await writeWorker(deps, name, settings, { who: user.name }));
+  const written = await writeWorker(deps, name, settings, { who: user.name });
+  return workerView(deps, await sightOf(deps, user), written);
 }
 
-/** For rules that have checked the texts already. Throws `not_found`. */
+/**
+ * A worker that whoever asks may change, or with `admin` remove and give permissions of. Throws `not_found` for one that they
+ * may not even see, and `forbidden`.
+ */
+export async function getWorkerToChange(
+  deps: Deps,
+  user: User,
+  name: string,
+  permission: "change" | "admin" = "change",
+): Promise<Item<WorkerRecord>> {
+  const access = await accessOf(deps, user);
+  const item = await getWorkerItem(deps, name);
+  if (mayDoTo(access, item.data, permission)) return item;
+  throw maySeeWorker(access, item.data) ? refusal(`worker ${name}`, permission) : noWorker(name);
+}
+
+/** For rules that have checked the texts and the rights already; its permissions stay when none are given. Throws `not_found`. */
 export async function writeWorker(
   deps: Deps,
   name: string,
-  { description, job_limit, health, dispatcher, env, env_dut }: LabWorker,
+  { description, job_limit, health, dispatcher, env, env_dut, permissions }: LabWorker,
   by: By,
 ): Promise<WorkerRecord> {
   let before: WorkerHealth | undefined;
@@ -149,7 +175,8 @@ async function passOn(
     await retrying(async () => {
       const { data, version } = await getDeviceItem(deps, hostname);
       if (after(data.health) === data.health) return;
-      const record = { ...data, health: after(data.health) };
+      const now = deps.system.now();
+      const record = withMark(data, { ...data, health: after(data.health) }, now);
       const reason = `worker ${name} is ${health}`;
       await deps.table.transact([
         { put: deviceItem(record), when: { version } },
@@ -161,9 +188,9 @@ async function passOn(
 
 /** Removes a worker and revokes its tokens. Throws `not_found`, or `conflict` while devices belong to it. */
 export async function removeWorker(deps: Deps, principal: Principal, name: string): Promise<void> {
-  requireAdmin(principal);
+  const user = requireUser(principal);
   await retrying(async () => {
-    const { version } = await getWorkerItem(deps, name);
+    const { data, version } = await getWorkerToChange(deps, user, name, "admin");
     const devices = await devicesOfWorker(deps, name);
     if (devices.length > 0) {
       const names = devices.map(({ hostname }) => hostname).slice(0, 10);
@@ -176,6 +203,7 @@ export async function removeWorker(deps: Deps, principal: Principal, name: strin
     const tokens = await workerTokenIds(deps, name);
     await deps.table.transact([
       { delete: workerKey(name), when: { version } },
+      ...removal(deps, "worker", name, { state: data.state, health: data.health }, user),
       { delete: assignmentsKey(name) },
       { delete: workerSettingsKey(name) },
       ...tokens.map((id) => ({ delete: tokenKey(id) })),
@@ -195,8 +223,12 @@ async function leaveJobs(deps: Deps, name: string): Promise<void> {
   }
 }
 
-async function workerView(deps: Deps, record: WorkerRecord): Promise<WorkerView> {
-  const devices = await devicesOfWorker(deps, record.name);
+/** Of its devices those are named which whoever asks may see. */
+async function workerView(deps: Deps, sight: Sight, record: WorkerRecord): Promise<WorkerView> {
+  const devices: DeviceRecord[] = [];
+  for (const device of await devicesOfWorker(deps, record.name)) {
+    if (await sight.device(device)) devices.push(device);
+  }
   const { protocol, version = "", no_jobs } = record;
   const outdated = protocol === undefined ? undefined : protocolNotice(protocol, version);
   const notice = outdated ?? (no_jobs === undefined ? undefined : `gets no new jobs: ${no_jobs}`);

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { labSettingsSchema } from "./lab-settings.ts";
+import { grantsSchema } from "./people.ts";
 import { flag, listOf, oneOf } from "./schema-parts.ts";
 import { DEVICE_HEALTHS, WORKER_HEALTHS } from "./states.ts";
 
@@ -48,8 +49,12 @@ export const labDeviceTypeSchema = v.strictObject({
   health_frequency: v.optional(wholeNumber, 24),
   health_denominator: v.optional(oneOf("hours", "jobs"), "hours"),
   health_disabled: v.optional(flag, false),
+  /** Health checks come by themselves also where the lab has none of its own and Pumice has one. */
+  health_check: v.optional(oneOf("stock")),
   /** What its jobs have that say nothing about it themselves (retry-on.ts); nothing when absent. */
   retry_on: v.optional(oneOf("infrastructure")),
+  /** Who may what with it and its devices; as they are when absent. */
+  permissions: v.optional(grantsSchema),
 });
 export type LabDeviceType = v.InferOutput<typeof labDeviceTypeSchema>;
 
@@ -59,6 +64,8 @@ export const labDeviceEntries = {
   tags: v.optional(listOf(tagName), []),
   description,
   health: v.optional(oneOf(...DEVICE_HEALTHS)),
+  /** Who may what with it; as they are when absent. */
+  permissions: v.optional(grantsSchema),
   /** Device dictionary, Jinja2 (DEVICE.md). */
   dictionary: v.optional(longText),
   /** In place of a dictionary: the configuration itself, YAML. */
@@ -80,6 +87,8 @@ export const labWorkerSchema = v.strictObject({
   /** Most jobs at a time; 0: no limit. */
   job_limit: v.optional(wholeNumber, 0),
   health: v.optional(oneOf(...WORKER_HEALTHS)),
+  /** Who may see and change it; as they are when absent. */
+  permissions: v.optional(grantsSchema),
   /** YAML texts that go with each job to this worker: LAVA's dispatcher.yaml, env.yaml, env-dut.yaml. */
   dispatcher: v.optional(longText, ""),
   env: v.optional(longText, ""),

@@ -1,0 +1,166 @@
+import { priorityNumber } from "#protocol/job-definition.ts";
+import { TableConflict, type Item } from "../ports/table.ts";
+import { deviceChange, jobChange, LAB } from "./changes.ts";
+import type { Deps } from "./deps.ts";
+import { deviceItem, type DeviceRecord } from "./device-record.ts";
+import type { DeviceTypeRecord } from "./device-types.ts";
+import { healthCheckOf, type HealthCheck } from "./health-check-of.ts";
+import { healthDueOperations } from "./health-due-record.ts";
+import { checkedNow, whyCheck } from "./health-rules.ts";
+import { jobItem, type JobRecord } from "./job-record.ts";
+import { jobToken } from "./job-token.ts";
+import { definitionBlob, deviceKey } from "./keys.ts";
+import { withWorker, type PassFacts } from "./pass-facts.ts";
+import { queryFirst } from "./query-all.ts";
+import { workerObstacle } from "./suits.ts";
+import { findText, type TextRecord } from "./texts.ts";
+import { setBad, usableText } from "./usable-device.ts";
+import { readAssignments } from "./worker-record.ts";
+import { without } from "./without.ts";
+
+/** How many devices of a type a pass looks at. */
+const MOST_DEVICES = 2000;
+
+/**
+ * Looks at the idle devices of a type whose health check may be due, and starts it where it is (SCHEDULER.md 2.1). A device that
+ * needs none is from then on one that jobs may have.
+ */
+export async function scheduleChecks(
+  deps: Deps,
+  deviceType: string,
+  passed: PassFacts,
+): Promise<void> {
+  const useless = new Set<string>();
+  let seen = 0;
+  const listed = queryFirst<DeviceRecord>(deps, "i3", `check-devices#${deviceType}`);
+  for await (const { data } of listed) {
+    if (++seen > MOST_DEVICES) return;
+    if (useless.has(data.worker)) continue;
+    if ((await lookAt(deps, data.hostname, passed)) === "worker is gone") useless.add(data.worker);
+  }
+}
+
+async function lookAt(
+  deps: Deps,
+  hostname: string,
+  passed: PassFacts,
+): Promise<"done" | "worker is gone"> {
+  for (;;) {
+    const device = await deps.table.get<DeviceRecord>(deviceKey(hostname));
+    if (device?.data.state !== "Idle") return "done";
+    try {
+      const text = await findText(deps, "device", hostname);
+      const type = await passed.deviceType(device.data.device_type);
+      const check = text && (await dueCheck(deps, device.data, text, type));
+      if (!check) {
+        await release(deps, device);
+        return "done";
+      }
+      const { facts } = await withWorker(deps, { now: deps.system.now() }, device.data);
+      if (workerObstacle(device.data, facts)) return "worker is gone";
+      if (await usableText(deps, device)) await startCheck(deps, device, check, type);
+      return "done";
+    } catch (error) {
+      if (!(error instanceof TableConflict)) throw error;
+    }
+  }
+}
+
+/** Lets jobs have a device that needs no check. */
+async function release(deps: Deps, { data, version }: Item<DeviceRecord>): Promise<void> {
+  if (data.check_due === undefined) return;
+  const released: DeviceRecord = without(data, "check_due");
+  await deps.table.transact([{ put: deviceItem(released), when: { version } }]);
+  // The index may not know it yet when this pass comes to the jobs.
+  await deps.signals.requestPass(data.device_type);
+}
+
+/** The health check that a device needs before its next job, and why; undefined when it needs none or there is none. */
+export async function dueCheck(
+  deps: Deps,
+  device: DeviceRecord,
+  text: TextRecord,
+  type: DeviceTypeRecord,
+): Promise<(HealthCheck & { reason: string }) | undefined> {
+  const reason = whyCheck(device, type, deps.system.now());
+  if (reason === undefined) return undefined;
+  const isAsked = device.check_due === "asked" || device.health === "Looping";
+  const withStock = isAsked || type.health_check === "stock";
+  const check = await healthCheckOf(deps, text, { withStock });
+  return check && { ...check, reason };
+}
+
+/**
+ * Starts a device's health check: the job has its device from the beginning. A definition that is of no use makes the device Bad
+ * instead. Throws `TableConflict`.
+ */
+export async function startCheck(
+  deps: Deps,
+  device: Item<DeviceRecord>,
+  check: HealthCheck & { reason: string },
+  type: DeviceTypeRecord,
+): Promise<void> {
+  const made = await checkJobOf(deps, device.data, check);
+  if (typeof made === "string") return setBad(deps, device, `invalid health check: ${made}`);
+
+  const { hostname, worker } = device.data;
+  const checked = checkedNow(made.id, type, deps.system.now());
+  const reserved: DeviceRecord = {
+    ...without(device.data, "check_due"),
+    state: "Reserved",
+    current_job: made.id,
+    checked,
+  };
+  const by = { who: LAB, reason: `health check: ${check.reason}` };
+  const { jobIds, replace } = await readAssignments(deps, worker);
+  await deps.blobs.put(definitionBlob(made.id), new TextEncoder().encode(check.text));
+  try {
+    await deps.table.transact([
+      { put: jobItem(made), when: "absent" },
+      { put: deviceItem(reserved), when: { version: device.version } },
+      replace([...jobIds, made.id]),
+      ...healthDueOperations(hostname, checked.due),
+      ...jobChange(deps, undefined, made, by),
+      ...deviceChange(deps, device.data, reserved, by),
+    ]);
+  } catch (error) {
+    await deps.blobs.remove(definitionBlob(made.id));
+    throw error;
+  }
+  deps.system.log("health check started", { hostname, job: made.id, reason: check.reason });
+  await deps.signals.ring(`worker/${worker}`);
+}
+
+/** The job, or what is wrong with its definition. Its tags, device, worker and retry count for nothing (SCHEDULER.md 2.1). */
+async function checkJobOf(
+  deps: Deps,
+  { hostname, device_type, worker }: DeviceRecord,
+  { name, text }: HealthCheck,
+): Promise<JobRecord | string> {
+  const { checkJob } = await import("#protocol/check-job.ts");
+  const { definition, problems } = checkJob(text);
+  const [first] = problems;
+  if (first || !definition)
+    return `${name}: line ${first?.line ?? 1}: ${first?.message ?? "empty"}`;
+  if (definition.protocols?.["lava-multinode"]) return `${name}: it is a multinode job`;
+  const id = await deps.table.counter("job");
+  const token_nonce = deps.system.randomToken();
+  return {
+    id,
+    state: "Scheduled",
+    health: "Unknown",
+    description: definition.job_name,
+    device_type,
+    requested_device: hostname,
+    device: hostname,
+    worker,
+    submitter: LAB,
+    health_check: true,
+    priority: priorityNumber(definition.priority),
+    tags: [],
+    submit_time: new Date(deps.system.now()).toISOString(),
+    log_lines: 0,
+    token_nonce,
+    token_hash: deps.system.hash(jobToken(deps, { id, token_nonce })),
+  };
+}
