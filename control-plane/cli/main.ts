@@ -15,6 +15,7 @@ import { labCommands } from "./lab-commands.ts";
 import { releaseCommands } from "./release-commands.ts";
 import { renderCommand } from "./render-command.ts";
 import { settingsCommands } from "./settings-commands.ts";
+import { reservationCommands } from "./reservation-commands.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   ...labCommands,
   ...deviceCommands,
   ...settingsCommands,
+  ...reservationCommands,
   ...releaseCommands,
   applyCommand,
   exportCommand,

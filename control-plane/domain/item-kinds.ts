@@ -29,6 +29,7 @@ import {
   workerSettingsKey,
   type TextKind,
 } from "./keys.ts";
+import { restoredDelivery, type DeliveryRecord } from "./notices/delivery-record.ts";
 import { releaseItem, type ReleaseRecord } from "./releases.ts";
 import {
   reservationItem,
@@ -243,6 +244,15 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     /./,
     v.looseObject({ id: v.string(), pem: v.string() }),
     (data: { id: string }) => ({ key: signerKey(data.id), data }),
+  ),
+  // What a notice would tell may have been told where the backup was made.
+  kind("notice", /^notice#/, /./, v.any(), asIs, false),
+  kind(
+    "delivery",
+    /^delivery#/,
+    /^delivery$/,
+    v.looseObject({ id: v.string(), created: v.string(), tries: v.array(v.any()) }),
+    (data: DeliveryRecord) => restoredDelivery(data),
   ),
   kind("roll-out", /^rollout$/, /./, v.any(), asIs, false),
   kind(

@@ -1,4 +1,5 @@
 import type { JobHealth } from "#protocol/states.ts";
+import { NOTICES_PASS } from "./announcing-table.ts";
 import { cancel } from "./cancel.ts";
 import { LAB, workerChange } from "./changes.ts";
 import { findClosed } from "./closed-lab.ts";
@@ -8,6 +9,7 @@ import type { DeviceTypeRecord } from "./device-types.ts";
 import { lookAtDueChecks, markIfDue } from "./health-due.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
+import { hasDueNotices } from "./notices/due-notices.ts";
 import { queryAll } from "./query-all.ts";
 import { sweepReservations } from "./reservations.ts";
 import { endAttempt } from "./retry-job.ts";
@@ -39,6 +41,7 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
     await attend(deps, data.name, { now, upSince });
   }
   await endQueueTimeouts(deps, now);
+  if (await hasDueNotices(deps)) await deps.signals.requestPass(NOTICES_PASS);
   await sweepReservations(deps);
   await lookAtDueChecks(deps);
   await goRound<WorkerRecord>(deps, rounds, "workers", async ({ name, attend_at }) => {
