@@ -12,6 +12,7 @@ import { readDeviceFile } from "./device-file.ts";
 import { readTicket } from "./job-context.ts";
 import { logLine, resultTable } from "./local-output.ts";
 import { describePlan, planLines } from "./pipeline/describe-plan.ts";
+import { multinodeSettings } from "./pipeline/group.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
 import { stopWhenFull } from "./disk-full.ts";
 import { plan, runTicket } from "./run-ticket.ts";
@@ -38,6 +39,12 @@ export interface LocalRun extends LocalFiles {
 export async function runLocal({ outputDir, ...files }: LocalRun): Promise<number> {
   const ticket = readFiles(files);
   if (!ticket) return 2;
+  if (multinodeSettings(readRunnerJob(ticket.definition).definition ?? {})) {
+    process.stderr.write(
+      `${files.jobFile}: a multinode job needs a control plane through which its devices talk: submit it there (pumice submit)\n`,
+    );
+    return 2;
+  }
   const temporary = mkdtempSync(path.join(tmpdir(), "pumice-run-"));
   const output = path.resolve(outputDir ?? temporary);
   mkdirSync(output, { recursive: true });

@@ -6,6 +6,7 @@ import { removeTree } from "./host/remove-tree.ts";
 import type { RunnerResult } from "./host/runner-result.ts";
 import { readTicket } from "./job-context.ts";
 import type { JobContext } from "./pipeline/action.ts";
+import type { Group } from "./pipeline/group.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
 import { planJob } from "./pipeline/plan.ts";
 import { makeRecorder, type RecorderOptions } from "./pipeline/recorder.ts";
@@ -19,6 +20,8 @@ export interface RunTicketOptions {
   readonly tftpRoot?: string;
   /** Folder where downloads are kept for other jobs. */
   readonly cacheFolder?: string;
+  /** The way to the other members of a multinode job. */
+  readonly group?: Group | undefined;
   /** Takes each record of the log, a line of JSON without its newline. */
   readonly sink: RecorderOptions["sink"];
   readonly signals: JobSignals;
@@ -26,12 +29,12 @@ export interface RunTicketOptions {
 
 /** Runs a job from its ticket to its last record. Throws only when the sink does. */
 export async function runTicket(ticket: Ticket, options: RunTicketOptions): Promise<RunnerResult> {
-  const { scratch, tftpRoot, cacheFolder, sink, signals } = options;
+  const { scratch, tftpRoot, cacheFolder, group, sink, signals } = options;
   boundRegexCost();
   let recorder = makeRecorder({ sink, secrets: [ticket.token] });
   let outcome: JobOutcome;
   try {
-    const job = { ...readTicket(ticket, scratch), tftpRoot, cacheFolder };
+    const job = { ...readTicket(ticket, scratch), tftpRoot, cacheFolder, group };
     recorder = makeRecorder({ sink, secrets: [ticket.token, ...secretsOf(job)] });
     await mkdir(scratch, { recursive: true, mode: 0o700 });
     outcome = await runJob(job, () => plan(job), recorder, signals);

@@ -4,6 +4,7 @@ import type { Ticket } from "#protocol/worker-api.ts";
 import { cacheFolder } from "./cache/cache-settings.ts";
 import { writeFileAtomic } from "./host/atomic-file.ts";
 import { jobDirectoryAt, tftpRoot } from "./host/job-directory.ts";
+import { groupOfJob } from "./host/group-of-job.ts";
 import { boundedLog, logLimits } from "./host/bounded-log.ts";
 import { cancelSignals } from "./host/cancel-signals.ts";
 import { openSpool } from "./host/spool.ts";
@@ -33,13 +34,16 @@ export async function runJobDirectory(folder: string): Promise<number> {
   });
   const log = boundedLog(spool, files.log, logLimits());
   enter(files.scratch);
+  const way = groupOfJob(ticket);
   const result = await runTicket(ticket, {
     scratch: files.scratch,
     tftpRoot: tftpRoot(workDir),
     cacheFolder: cacheFolder(workDir),
+    group: way?.group,
     sink: (line, record) => log.append(line, record),
     signals,
   });
+  way?.close();
   log.end();
   await spool.close();
   reserve.release();

@@ -40,6 +40,8 @@ export interface ExpectOptions {
   readonly inLine?: boolean | readonly string[];
   /** Gives up early (`tryExpect`): once something came behind offset `since` and nothing more for `ms`, or the end. */
   readonly quiet?: { readonly ms: number; readonly since: number };
+  /** Gives up early (`tryExpect`), as when the time is over. */
+  readonly giveUp?: AbortSignal;
 }
 
 export interface Match<Name extends string> {
@@ -199,14 +201,15 @@ export class Console {
       const match = look();
       if (match) return match;
       const quietMs = this.#quietMs(options.quiet);
-      if (quietMs <= 0) return undefined;
+      if (quietMs <= 0 || options.giveUp?.aborted) return undefined;
       if (this.#ended !== undefined) {
         const situation = this.#situation();
         throw closedFailure(situation, this.#ended + lastWords(situation));
       }
       const left = deadline - performance.now();
       if (left <= 0) return undefined;
-      await this.#more(Math.min(left, quietMs), signal, look);
+      const signals = options.giveUp ? [signal, options.giveUp] : [signal];
+      await this.#more(Math.min(left, quietMs), signals, look);
     }
   }
 
@@ -313,12 +316,12 @@ export class Console {
   }
 
   /** Resolves when more came, the connection ended, the time is over or the wait is to be given up. */
-  #more(timeoutMs: number, signal: AbortSignal, look: () => void): Promise<void> {
+  #more(timeoutMs: number, signals: readonly AbortSignal[], look: () => void): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(done, Math.min(timeoutMs, 2 ** 31 - 1));
       const forget = (): void => {
         clearTimeout(timer);
-        signal.removeEventListener("abort", done);
+        for (const signal of signals) signal.removeEventListener("abort", done);
         this.#wake = this.#look = () => {};
       };
       function done(): void {
@@ -333,7 +336,7 @@ export class Console {
           // A pattern that can't be searched for fails where somebody waits for it.
         }
       };
-      signal.addEventListener("abort", done, { once: true });
+      for (const signal of signals) signal.addEventListener("abort", done, { once: true });
     });
   }
 }

@@ -30,8 +30,12 @@ const OWN_OPTIONS = [
   "ServerAliveCountMax=4",
 ];
 
-/** @throws JobFailure Configuration when the dictionary names no host, or one that could not be an argument. */
-export function sshTarget(job: JobContext): SshTarget {
+/**
+ * @param address Of a DUT that another member of a multinode job has started, in place of the dictionary's host.
+ * @throws JobFailure Configuration when the dictionary names no host, or one that could not be an argument; Job for such
+ * an address.
+ */
+export function sshTarget(job: JobContext, address?: string): SshTarget {
   const ssh = (job.device.actions.deploy.methods?.["ssh"] ?? {}) as Record<string, unknown>;
   const word = (key: string, fallback: string, pattern: RegExp): string => {
     const value = String(ssh[key] ?? "") || fallback;
@@ -40,7 +44,7 @@ export function sshTarget(job: JobContext): SshTarget {
     const hint = value === "" ? "it is not set" : `not ${JSON.stringify(value)}`;
     throw new JobFailure("Configuration", `${where}: expected ${EXPECTED[key]}: ${hint}`);
   };
-  const host = word("host", "", /^[\w:.%][\w:.%-]*$/);
+  const host = address === undefined ? word("host", "", HOST) : checkedAddress(address);
   const user = word("user", "root", /^[\w.][\w.@-]*$/);
   const port = word("port", "22", /^\d{1,5}$/);
   const identity = identityFile(job);
@@ -50,6 +54,14 @@ export function sshTarget(job: JobContext): SshTarget {
     ...(identity === undefined ? [] : ["-i", identity]),
   ];
   return { login: `${user}@${host}`, user, host, port, options };
+}
+
+const HOST = /^[\w:.%][\w:.%-]*$/;
+
+function checkedAddress(address: string): string {
+  if (HOST.test(address)) return address;
+  const message = `the address of the host is ${JSON.stringify(address)}: expected a name or an address`;
+  throw new JobFailure("Job", message);
 }
 
 const EXPECTED: Readonly<Record<string, string>> = {

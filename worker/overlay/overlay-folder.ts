@@ -1,9 +1,11 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { JobContext } from "../pipeline/action.ts";
+import { multinodeSettings } from "../pipeline/group.ts";
 import { dispatcherIp } from "../host/dispatcher-ip.ts";
 import { environmentFile } from "./environment.ts";
 import { helperScripts } from "./helper-scripts.ts";
+import type { GroupFacts } from "./scripts/multinode.ts";
 import type { DeviceFacts } from "./scripts/system.ts";
 import { shellQuote } from "./shell-quote.ts";
 import type { TestShell } from "./test-shell.ts";
@@ -21,7 +23,8 @@ export async function writeOverlayFolder(
   for (const name of ["bin", "tests", "results"]) {
     await mkdir(path.join(folder, name), { recursive: true });
   }
-  for (const [name, script] of helperScripts(shell.shell, os, deviceFacts(job))) {
+  const scripts = helperScripts(shell.shell, os, deviceFacts(job), groupFacts(job));
+  for (const [name, script] of scripts) {
     await writeAnew(folder, `bin/${name}`, script, 0o755);
   }
   const environment = environmentFile(environmentValues(job));
@@ -57,7 +60,7 @@ function* environmentValues(job: JobContext): Generator<readonly [string, unknow
   yield ["LAVA_DEVICE_INFO", device.device_info ?? []];
   yield ["LAVA_STATIC_INFO", device.static_info ?? []];
   yield ["LAVA_STORAGE_INFO", device.storage_info ?? []];
-  yield* Object.entries(definition.environment ?? {});
+  yield* Object.entries(multinodeSettings(definition)?.environment ?? definition.environment ?? {});
   yield ["LAVA_JOB_ID", String(job.jobId)];
   yield ["LAVA_DISPATCHER_IP", dispatcherIp(dispatcher)];
   if (definition.tags?.length) yield ["LAVA_JOB_TAGS", definition.tags.join(",")];
@@ -66,6 +69,11 @@ function* environmentValues(job: JobContext): Generator<readonly [string, unknow
   if (job.deviceType) yield ["LAVA_DEVICE_TYPE", job.deviceType];
   const cache = dispatcher["http_url_format_string"];
   if (cache) yield ["HTTP_CACHE", cache];
+}
+
+function groupFacts({ definition, group }: JobContext): GroupFacts | undefined {
+  const settings = multinodeSettings(definition);
+  return settings && { role: settings.role, roles: group?.roles ?? new Map() };
 }
 
 function deviceFacts({ jobId, device }: JobContext): DeviceFacts {

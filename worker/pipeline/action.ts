@@ -2,6 +2,7 @@ import type { DeviceConfiguration } from "#protocol/device-configuration.ts";
 import type { ErrorType } from "#protocol/failure.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
 import type { LogLevel, LogRecord } from "#protocol/log-record.ts";
+import type { Group } from "./group.ts";
 import type { Slot, Slots } from "./slot.ts";
 
 /** What every action of a job may know of it. Nothing in here changes while the job runs. */
@@ -21,6 +22,8 @@ export interface JobContext {
   readonly tftpRoot?: string | undefined;
   /** Folder of the worker's cache of downloads (cache-settings.ts); undefined when the job runs without an agent. */
   readonly cacheFolder?: string | undefined;
+  /** The other members, when this is a job of a multinode group that has a control plane to talk through. */
+  readonly group?: Group | undefined;
 }
 
 export interface ActionLog {

@@ -13,6 +13,7 @@ export interface BlockLimits {
   readonly failure_retry?: unknown;
   readonly failure_retry_interval?: unknown;
   readonly repeat?: unknown;
+  readonly protocols?: unknown;
 }
 
 /** The enclosing action's limits, which rule 5 divides. */

@@ -8,6 +8,7 @@ import {
   type ParentLimits,
   type Retries,
 } from "./durations.ts";
+import { groupCallsOf, type PlannedCall } from "./group-calls.ts";
 import { JobFailure } from "./job-failure.ts";
 import type { Strategy, StrategyContext } from "./strategy.ts";
 
@@ -26,6 +27,8 @@ export interface PlannedAction extends Retries {
   readonly connectionTimeoutSeconds: number;
   /** A time-out of the test itself fails the block and not the job (`timeout: {skip: true}`). */
   readonly skipsTimeout: boolean;
+  /** Made before it begins, when there are any. */
+  readonly groupCalls?: readonly PlannedCall[];
   readonly steps: readonly PlannedAction[];
 }
 
@@ -85,6 +88,7 @@ function annotate(
   const retries = retriesOf(action, job, block, section);
   const timeoutSeconds = actionSeconds(action, job, block, parent);
   const own = { timeoutSeconds, attempts: retries.attempts };
+  const groupCalls = groupCallsOf(job, block, action.name);
   return {
     ...retries,
     action,
@@ -95,6 +99,7 @@ function annotate(
     timeoutSeconds,
     connectionTimeoutSeconds: connectionSeconds(action, job),
     skipsTimeout: section === "test" && block.timeout?.skip === true,
+    ...(groupCalls.length > 0 ? { groupCalls } : {}),
     steps: (action.steps ?? []).map((step, index) =>
       annotate(step, `${level}.${index + 1}`, place, own),
     ),

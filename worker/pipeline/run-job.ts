@@ -5,6 +5,7 @@ import type { JobContext } from "./action.ts";
 import { startTries, type Tries } from "./attempt.ts";
 import { checkPlan } from "./check-plan.ts";
 import { startDeadline, untilAborted } from "./deadline.ts";
+import { finishGroup, startGroup } from "./group-start.ts";
 import { JobFailure } from "./job-failure.ts";
 import type { PlannedAction } from "./plan.ts";
 import type { Recorder } from "./recorder.ts";
@@ -46,12 +47,15 @@ export async function runJob(
   let actions: PlannedAction[] = [];
   try {
     actions = await validate(run, plan, signals.cancel);
+    // As in LAVA, the job's own time begins when all members are there.
+    await startGroup(job, recorder, signals.cancel);
     await runActions(run, actions.slice(0, -1), signals.cancel);
   } catch (error) {
     failure = JobFailure.from(signals.cancel.aborted ? signals.cancel.reason : error);
   }
   const finalize = actions.at(-1);
   if (finalize) await runFinalize(run, finalize, signals.cancelAgain);
+  await finishGroup(job, recorder);
   const failed = await cleanUp(run, signals.cancelAgain);
   if (signals.cancelAgain.aborted) failure = JobFailure.from(signals.cancelAgain.reason);
   // As in LAVA, a lab that could not be cleaned outweighs what the job found, but not that it was canceled.

@@ -10,6 +10,7 @@ import {
   type Tries,
 } from "./attempt.ts";
 import { startDeadline, untilAborted, type Deadline } from "./deadline.ts";
+import { makeGroupCalls } from "./group-calls.ts";
 import { JobFailure } from "./job-failure.ts";
 import { consoleSlot } from "./job-slots.ts";
 import type { PlannedAction } from "./plan.ts";
@@ -68,6 +69,7 @@ export async function runAction(
 ): Promise<void> {
   const { action, level, timeoutSeconds, namespace, skipsTimeout } = planned;
   const { recorder } = run;
+  if (planned.groupCalls) await callGroup(run, planned, outer);
   run.activeNamespace = action.activeNamespace ?? planned.connectionNamespace;
   if (!level.includes(".")) setPace(run, planned);
   const say = level.includes(".") ? recorder.debug : recorder.info;
@@ -120,6 +122,15 @@ export async function runAction(
     return;
   }
   throw failure;
+}
+
+/** A call has a time of its own, which alone counts meanwhile. */
+async function callGroup(run: Run, planned: PlannedAction, outer: Outer): Promise<void> {
+  const { job, recorder: log } = run;
+  outer.suspend?.();
+  const caller = { job, log, slots: slotsOf(run, planned.namespace), signal: outer.signal };
+  await makeGroupCalls(planned.groupCalls ?? [], caller);
+  outer.resume?.();
 }
 
 /** A console that an earlier part of the job has opened is typed on at the pace of this part. */

@@ -5,6 +5,8 @@ import { processTransport } from "../../drivers/process-transport.ts";
 import { runCommand } from "../../host/spawn.ts";
 import { sshTarget, type SshTarget } from "../../host/ssh-options.ts";
 import { requireTool } from "../../host/tool.ts";
+import { groupMessagesSlot } from "../../pipeline/group-calls.ts";
+import { multinodeSettings } from "../../pipeline/group.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot, overlayTarballSlot, promptsSlot } from "../../pipeline/job-slots.ts";
@@ -25,9 +27,9 @@ export const sshBoot: BootStrategy = {
     retries: true,
     gives: [consoleSlot, promptsSlot],
     steps: [
-      scpDeploy,
+      scpDeploy(block),
       prepareSsh(block),
-      sshConnection,
+      sshConnection(block),
       // No kernel starts here, and what one says meanwhile goes to another console.
       ...loginSteps(
         { ...block, ignore_kernel_messages: true },
@@ -44,12 +46,13 @@ export const sshBoot: BootStrategy = {
 /** Name of the overlay in the home folder of the user on the DUT; there is none without tests. */
 const remoteOverlaySlot = slot<string>("remote-overlay");
 
-const scpDeploy: Action = {
+const scpDeploy = (block: BootBlock): Action => ({
   name: "scp-deploy",
   onTimeout: "Infrastructure",
   validate: async ({ job }) => {
     requireTool("scp");
-    sshTarget(job);
+    // Of a guest its host says the address, later.
+    sshTarget(job, messageOf(block) && "host");
   },
   run: async (context) => {
     const { job, slots, log } = context;
@@ -57,15 +60,19 @@ const scpDeploy: Action = {
     const overlay = slots.find(overlayTarballSlot);
     if (overlay === undefined) return log.debug("no test needs an overlay: nothing to copy");
     const name = `lava-${job.jobId}-overlay.tar.gz`;
-    await copy(context, overlay, name);
+    await copy(context, dutOf(block, context), overlay, name);
     slots.put(remoteOverlaySlot, name);
     context.record({ success: name });
   },
-};
+});
 
-async function copy(context: RunContext, file: string, name: string): Promise<void> {
-  const { job, signal, log } = context;
-  const { options, port, user, host } = sshTarget(job);
+async function copy(
+  context: RunContext,
+  { options, port, user, host }: SshTarget,
+  file: string,
+  name: string,
+): Promise<void> {
+  const { signal, log } = context;
   const address = host.includes(":") ? `[${host}]` : host;
   const scp = (...more: string[]) => {
     const argv = ["scp", ...more, ...options, "-P", port, file, `${user}@${address}:${name}`];
@@ -84,36 +91,53 @@ async function copy(context: RunContext, file: string, name: string): Promise<vo
   throw new JobFailure("Infrastructure", message);
 }
 
-/** LAVA's place for the address of a guest that another node of the job has started. */
+/** LAVA's place to tell which DUT it is: that of a guest is known by now. */
 const prepareSsh = (block: BootBlock): Action => ({
   name: "prepare-ssh",
-  validate: async () => {
-    const id = block.parameters?.["hostID"];
-    if (id === undefined) return;
-    const message = `parameters.hostID: the DUT's address is to come from the message ${JSON.stringify(id)} of another node, and jobs of more than one node are not run yet`;
-    throw new JobFailure("Job", message);
+  validate: async ({ job }) => {
+    const message = messageOf(block);
+    if (!message || multinodeSettings(job.definition)) return;
+    const text = `parameters.hostID: the DUT's address is to come from the message ${JSON.stringify(message.id)} of another node, and this is no multinode job`;
+    throw new JobFailure("Job", text);
   },
-  run: async ({ job, log }) => {
-    const { login, port } = sshTarget(job);
-    log.debug(`the DUT is ${login}, port ${port}`);
+  run: async (context) => {
+    const { login, port } = dutOf(block, context);
+    context.log.debug(`the DUT is ${login}, port ${port}`);
   },
 });
 
-const sshConnection: Action = {
+/** The message that has a guest's address: `parameters: {hostID: ID, host_key: KEY}` (JOB.md 6). */
+function messageOf({ parameters }: BootBlock): { id: string; key: string } | undefined {
+  const { hostID: id, host_key: key = "ipaddr" } = parameters ?? {};
+  return id === undefined ? undefined : { id: String(id), key: String(key) };
+}
+
+/** @throws JobFailure Job when no call of the job has been told the address. */
+function dutOf(block: BootBlock, { job, slots }: RunContext): SshTarget {
+  const message = messageOf(block);
+  if (!message) return sshTarget(job);
+  const { id, key } = message;
+  const address = slots.find(groupMessagesSlot)?.get(id)?.get(key);
+  if (address !== undefined) return sshTarget(job, address);
+  const text = `parameters.hostID: nothing has asked for the message ${id} with ${key}: give the deploy block "protocols: {lava-multinode: [{action: prepare-scp-overlay, request: lava-wait, messageID: ${id}, message: {${key}: $${key}}}]}"`;
+  throw new JobFailure("Job", text);
+}
+
+const sshConnection = (block: BootBlock): Action => ({
   name: "ssh-connection",
   gives: [consoleSlot],
   onTimeout: "Infrastructure",
   validate: async () => requireTool("ssh"),
   run: async (context) => {
-    const { job, slots, signal, log } = context;
+    const { slots, signal, log } = context;
     await slots.find(consoleSlot)?.close();
-    const argv = sshCommand(sshTarget(job));
+    const argv = sshCommand(dutOf(block, context));
     log.debug(`Calling: ${JSON.stringify(argv)}`);
     const transport = await processTransport(argv);
     openConsole(context, transport);
     signal.throwIfAborted();
   },
-};
+});
 
 /** A terminal on the DUT although there is none here, and no character of what is typed means anything to ssh. */
 const sshCommand = ({ login, port, options }: SshTarget): [string, ...string[]] => [

@@ -5,6 +5,7 @@ import { literalRegex, pythonRegex } from "../../console/python-regex.ts";
 import { typeLine } from "../../console/type-line.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
+import { callFromScript, interactiveCall } from "./interactive-call.ts";
 import type { Script, Step } from "./interactive.ts";
 import type { SuiteRecords } from "./suite-records.ts";
 
@@ -34,6 +35,8 @@ export async function runStep(run: ScriptRun, step: Step): Promise<void> {
     log.debug(`waiting ${step.delay} s, as the script says`);
     await sleep(step.delay * 1000, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
+  const asked = interactiveCall(step);
+  if (asked) await callFromScript(context, asked, substitutions);
   if (step.command === undefined) return;
   const command = step.command === null ? undefined : substituted(step.command, substitutions);
   if (command !== undefined) await type(run, command);

@@ -4,8 +4,10 @@ import { pythonRegex } from "../../console/python-regex.ts";
 import { withKernelRecord } from "../../kernel/kernel-record.ts";
 import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
+import { multinodeSettings } from "../../pipeline/group.ts";
 import { consoleSlot } from "../../pipeline/job-slots.ts";
 import type { TestStrategy } from "../../pipeline/strategy.ts";
+import { interactiveCall } from "./interactive-call.ts";
 import { runStep, type Substitutions } from "./interactive-step.ts";
 import { knownSubstitutions } from "./interactive-substitutions.ts";
 import { SuiteRecords } from "./suite-records.ts";
@@ -19,7 +21,7 @@ export const interactiveTest: TestStrategy = {
   name: "interactive",
   refuses: ({ interactive }) =>
     interactive === undefined ? "the block has no interactive scripts" : undefined,
-  action: ({ interactive = [] }, { stage }) => ({
+  action: ({ interactive = [] }, { stage, job }) => ({
     name: "lava-test-interactive-retry",
     retries: true,
     steps: [
@@ -27,7 +29,10 @@ export const interactiveTest: TestStrategy = {
         name: "lava-test-interactive",
         needs: [consoleSlot],
         onTimeout: "LAVATimeout",
-        validate: async () => interactive.forEach(checkScript),
+        validate: async () => {
+          const isMultinode = multinodeSettings(job.definition) !== undefined;
+          for (const script of interactive) checkScript(script, isMultinode);
+        },
         run: (context) => runScripts(context, interactive, stage),
       },
     ],
@@ -73,20 +78,17 @@ async function runScript(
 }
 
 /** Before any hardware is touched. */
-function checkScript({ name, prompts, script }: Script): void {
+function checkScript({ name, prompts, script }: Script, isMultinode: boolean): void {
   for (const prompt of prompts) pythonRegex(prompt);
   if (prompts.length === 0) {
     throw new JobFailure("Job", `interactive ${name}: prompts: expected at least one`);
   }
   for (const { failures = [], successes = [], ...step } of script) {
     for (const { message } of [...failures, ...successes]) pythonRegex(message);
-    const words = ["lava-send", "lava-wait", "lava-wait-all", "lava-sync"];
-    const multinode = words.find((word) => word in step);
-    if (multinode !== undefined) {
-      throw new JobFailure(
-        "Job",
-        `interactive ${name}: ${multinode}: multinode is not supported yet`,
-      );
+    const call = interactiveCall(step);
+    if (call && !isMultinode) {
+      const message = `interactive ${name}: ${call.word}: this is no multinode job: there is nobody to talk to`;
+      throw new JobFailure("Job", message);
     }
   }
 }

@@ -3,6 +3,8 @@ import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { JOURNALLED, journalLine, journalWord, ranges, type JournalLine } from "./journal-lines.ts";
 import { Journal, type Delivery } from "./journal.ts";
+import type { MultinodeCalls } from "./multinode-calls.ts";
+import { PLAIN_CALL } from "./multinode-words.ts";
 import { MENDED_CHARS, mendedLine, TAIL_END } from "./mended-line.ts";
 import type { SignalReader } from "./signal-reader.ts";
 import { hasItsWords, isTrace, SIGNAL } from "./signal-words.ts";
@@ -12,6 +14,8 @@ interface Reading {
   readonly context: RunContext;
   readonly console: Console;
   readonly reader: SignalReader;
+  /** In a multinode job only. */
+  readonly calls: MultinodeCalls | undefined;
   readonly journal: Journal<Parsed>;
   /** Called for everything that shows that the test shell lives. */
   readonly alive: (logLine: number) => void;
@@ -56,24 +60,32 @@ export async function readStage(
   console: Console,
   reader: SignalReader,
   alive: (logLine: number) => void,
+  calls?: MultinodeCalls,
 ): Promise<void> {
   const reading: Reading = {
-    ...{ context, console, reader, alive, journal: new Journal(), lost: [], intactUpTo: 0 },
+    ...{ context, console, reader, alive, calls, journal: new Journal(), lost: [], intactUpTo: 0 },
     ...{ isOver: false, hasLeft: false, gap: undefined, askedUpTo: 0, typed: undefined },
   };
   try {
-    while (!reading.hasLeft) await readOn(reading);
+    while (!reading.hasLeft && !calls?.isStopped) await readOn(reading);
+    if (calls?.isStopped) await letGo(reading);
+    else await calls?.drain();
   } catch (error) {
     // All is here that the DUT had to say: how it goes on is for others to find out.
     if (!reading.isOver || isOfTheJob(error)) throw error;
   } finally {
-    const isTorn = hasTornEnd(reading);
-    deliverRest(reading);
-    const lost = lostRanges(reading.lost);
-    const andMore = isTorn ? [`${reading.journal.next}-`] : [];
-    const all = [lost, ...andMore].filter((range) => range !== "").join();
-    if (all !== "") reportLost(reading, all);
+    // Of what comes behind a call that timed out nothing counts, and so nothing is missing.
+    if (!calls?.isStopped) endReading(reading);
   }
+}
+
+function endReading(reading: Reading): void {
+  const isTorn = hasTornEnd(reading);
+  deliverRest(reading);
+  const lost = lostRanges(reading.lost);
+  const andMore = isTorn ? [`${reading.journal.next}-`] : [];
+  const all = [lost, ...andMore].filter((range) => range !== "").join();
+  if (all !== "") reportLost(reading, all);
 }
 
 /** Whether the DUT went away after it began to print one more entry, or printed one that nothing intact has followed. */
@@ -82,6 +94,7 @@ function hasTornEnd({ console, journal, isOver, intactUpTo }: Reading): boolean 
   const unknown = console
     .textSince(intactUpTo)
     .replace(JOURNALLED, (line) => (isIntact(line) ? "" : line))
+    .replace(OF_CALLS, "")
     .replace(OF_TESTS, "");
   return new RegExp(`<LAVA|LAVA_S|_SIGNAL_|\\b${journal.id}\\.\\d+\\.`).test(unknown);
 }
@@ -91,6 +104,9 @@ function isIntact(line: string): boolean {
   return found !== undefined && journalLine(found) !== undefined;
 }
 
+/** What stands before a question to the group, and the echoes of answers. */
+const OF_CALLS = /<LAVA_MULTI_NODE> |<LAVA_(?:SYNC|WAIT|WAIT_ALL)_(?:COMPLETE|PARTS?)\b[^\r\n]*/g;
+
 /** What tests have printed themselves, and traces of it. */
 const OF_TESTS = /^(?:[ \t]*\++ .*|<LAVA_SIGNAL_\S+ [^<>\r\n]*>\r*)$/gm;
 
@@ -99,20 +115,26 @@ const isOfTheJob = (error: unknown): boolean =>
   !(error instanceof JobFailure) || error.type !== "Infrastructure";
 
 async function readOn(reading: Reading): Promise<void> {
-  const { context, console, reader, gap, isOver } = reading;
+  const { context, console, reader, calls, gap, isOver } = reading;
   const pattern = reader.parsePattern;
   const patterns: Record<string, RegExp> = {
     journalled: JOURNALLED,
     candidate: CANDIDATE,
     ...(reading.journal.id === undefined ? {} : { tail: TAIL_END }),
+    ...(reading.calls ? { call: PLAIN_CALL } : {}),
     ...(pattern ? { pattern } : {}),
   };
   // Only the action's own time-out, through its signal, ends this wait.
-  const wait = { timeoutSeconds: context.timeoutSeconds, signal: context.signal, inLine: true };
+  const wait = {
+    ...{ timeoutSeconds: context.timeoutSeconds, signal: context.signal, inLine: true },
+    ...(calls ? { giveUp: calls.news } : {}),
+  };
   if (gap) wait.timeoutSeconds = LATE_MS / 1000;
   if (isOver) wait.timeoutSeconds = SILENCE_SECONDS;
   const found = await console.tryExpect(patterns, wait);
-  if (!found && isOver) reading.hasLeft = true;
+  const hasNews = calls?.news.aborted === true;
+  if (!found && isOver && !hasNews) reading.hasLeft = true;
+  for (const line of hasNews ? (calls?.settle() ?? []) : []) await type(reading, line, true);
   if (found) await heard(reading, found);
   await askForGap(reading);
 }
@@ -121,6 +143,7 @@ async function heard(reading: Reading, found: Match<string>): Promise<void> {
   const { journal, context, alive, console } = reading;
   const { match, logLine, lineBefore } = found;
   if (found.name === "pattern") return deliver(reading, journal.parsed({ match, logLine }));
+  if (found.name === "call") return plainCall(reading, found);
   const isMended = found.name === "tail";
   const line = isMended ? mendedTail(console) : intactLine(found);
   if (isMended && !line) return;
@@ -138,10 +161,55 @@ async function heard(reading: Reading, found: Match<string>): Promise<void> {
     if (word === "DONE" && reading.isOver) reading.hasLeft = true;
   } else if (line) {
     deliver(reading, journal.entry(line, logLine, { isMended }));
+    if (line.id === journal.id) await listens(reading, line);
   } else if (isTrace(lineBefore)) {
     context.log.debug(`a shell's trace of a signal, not counted: ${match[0]}`);
   } else {
     deliver(reading, journal.candidate(candidateOf(found)));
+  }
+}
+
+/** Who asked the group something reads what is typed: what is missing is asked for, what it was answered may be missing there. */
+async function listens(reading: Reading, line: JournalLine): Promise<void> {
+  const { calls, journal } = reading;
+  if (!calls || !BLOCKING.test(line.text)) return;
+  const question = journal.want();
+  if (question !== undefined) return type(reading, question);
+  for (const answer of calls.askedAgain(line.number)) await type(reading, answer, true);
+}
+
+const BLOCKING = /^<LAVA_(?:WAIT|WAIT_ALL|SYNC) /;
+
+/** A question without a tail: of a DUT that keeps no journal, or one that is too long for it. */
+function plainCall(reading: Reading, { match, lineBefore }: Match<string>): void {
+  const { calls, journal, context } = reading;
+  const isAlone = lineBefore.trim() === "" && match[2]?.trim() === "";
+  if (isTrace(lineBefore) || (journal.id !== undefined && !isAlone)) {
+    context.log.debug(`a question to the group that may be a damaged one, not asked: ${match[0]}`);
+  } else calls?.take(match[1] ?? "");
+}
+
+/** For so long a DUT whose call has timed out may take to end its tests, of which nothing counts any more. */
+const LET_GO_SECONDS = 10;
+
+/** Lets a DUT go on that waits for an answer, so that it is at its prompt for what comes next. */
+async function letGo(reading: Reading): Promise<void> {
+  const { context, console, calls, journal } = reading;
+  for (const line of calls?.settle() ?? []) await type(reading, line, true);
+  const ends = performance.now() + LET_GO_SECONDS * 1000;
+  while (!reading.hasLeft && performance.now() < ends) {
+    const wait = { timeoutSeconds: (ends - performance.now()) / 1000, signal: context.signal };
+    const found = await console.tryExpect(
+      { journalled: JOURNALLED, exit: new RegExp(EXIT, "g") },
+      { ...wait, inLine: true },
+    );
+    const line = found && intactLine(found);
+    const word = line && journalWord(line);
+    if (line && word) {
+      const { answer } = journal.told(word, line);
+      if (answer !== undefined) await type(reading, answer);
+    } else if (line) journal.entry(line, found.logLine);
+    reading.hasLeft = word === "DONE" || (found?.name === "exit" && journal.id === undefined);
   }
 }
 
@@ -179,9 +247,9 @@ async function askForGap(reading: Reading): Promise<void> {
 }
 
 /** The DUT may have said the same twice before it was answered: what it has no use for, others would read. */
-async function type(reading: Reading, text: string): Promise<void> {
+async function type(reading: Reading, text: string, isAnswer = false): Promise<void> {
   const { console, typed } = reading;
-  if (typed?.text === text && performance.now() - typed.at < AGAIN_MS) return;
+  if (!isAnswer && typed?.text === text && performance.now() - typed.at < AGAIN_MS) return;
   reading.typed = { text, at: performance.now() };
   try {
     await console.sendLine(text);
@@ -208,16 +276,23 @@ function deliver(reading: Reading, deliveries: readonly Delivery<Parsed>[]): voi
         );
         break;
       case "signal":
-        deliverSignal(reading, one.text, one.logLine, one.number !== undefined);
+        deliverSignal(reading, one.text, one.logLine, one.number);
         break;
     }
   }
 }
 
-function deliverSignal(reading: Reading, text: string, logLine: number, isEntry: boolean): void {
+function deliverSignal(
+  reading: Reading,
+  text: string,
+  logLine: number,
+  number: number | undefined,
+): void {
+  const isEntry = number !== undefined;
   const { reader, journal, context, alive } = reading;
   const keepsNone = journal.id === undefined;
   if (keepsNone) alive(logLine);
+  if (isEntry && reading.calls?.take(text, number)) return;
   if (text === INSTALL_FAIL) return reader.installFailed();
   if (text === EXIT) {
     if (!isEntry && !keepsNone) {

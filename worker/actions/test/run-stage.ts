@@ -5,6 +5,7 @@ import { JobFailure } from "../../pipeline/job-failure.ts";
 import type { Overlay } from "../../pipeline/job-slots.ts";
 import { slot } from "../../pipeline/slot.ts";
 import { exitCode, runInShell, typeInShell, type Shell } from "../login/shell-command.ts";
+import { MultinodeCalls } from "./multinode-calls.ts";
 import { readStage } from "./read-stage.ts";
 import { SignalReader } from "./signal-reader.ts";
 
@@ -46,13 +47,16 @@ async function runWatched(
   await prepareShell(dut, shell, wasRun(context, folder) ? [runAgain(folder)] : []);
   const definitions = overlay.stages[stage] ?? [];
   const reader = new SignalReader(context, stage, definitions);
+  const { group } = context.job;
+  const calls = group && new MultinodeCalls(group, context, reader);
   try {
     for (let tries = 1; tries <= MAX_STARTS && !reader.hasStarted; tries++) {
       await typeInShell(dut, `${overlay.lavaDir}/bin/lava-test-runner ${folder}`);
-      await readStage(context, console, reader, alive);
+      await readStage(context, console, reader, alive, calls);
       if (definitions.length === 0) break;
     }
   } finally {
+    calls?.close();
     reader.close();
   }
   log.debug(`lava-test-runner of stage ${stage} has ended`);

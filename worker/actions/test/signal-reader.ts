@@ -84,6 +84,17 @@ export class SignalReader {
     this.#record(checkTestCase(found, fixups), logLine);
   }
 
+  /**
+   * Takes a call to the group; what records how it ended (MULTINODE.md 3), whatever cases the definition is expected to have.
+   *
+   * @throws JobFailure Test before any STARTRUN.
+   */
+  groupCall(caseName: string): (result: "pass" | "fail") => void {
+    const { definition } = this.#reportedRun([caseName]);
+    const { log } = this.#context;
+    return (result) => log.result({ definition: definition.testrunId, case: caseName, result });
+  }
+
   /** A signal is lost, nobody knows which: whether a set or a run has begun or ended since is not guessed. */
   signalLost(): void {
     if (this.#run) this.#run.set = undefined;

@@ -95,16 +95,16 @@ s/^\\([0-9]*\\) \\([0-9-]*\\) \\(.*\\)$/\\3 ~\${LAVA_JOURNAL##*-}.\\1.\\2~/p" "$
 /**
  * `signal TEXT` sends a line that the runner understands, to the console or (KMSG) through the kernel's log, which
  * no other output can cut in two. One write, so that it stays whole. Where the shell can look whether something was
- * typed, it does what the runner asked for meanwhile.
+ * typed, it does what the runner asked for meanwhile. `j_prefix`, mostly empty, stands before it and belongs to no entry.
  */
 export const signal = `${journal}signal() {
   if [ -n "$CHARACTER_DELAY" ]; then sleep "$CHARACTER_DELAY"; fi
   j_text=$1
   j_enter
   if [ "$KMSG" = true ]; then
-    printf '<0>%s%s\\n' "$j_text" "$j_tail" >/dev/kmsg
+    printf '<0>%s%s%s\\n' "$j_prefix" "$j_text" "$j_tail" >/dev/kmsg
   else
-    printf '%s%s\\n' "$j_text" "$j_tail"
+    printf '%s%s%s\\n' "$j_prefix" "$j_text" "$j_tail"
   fi
   [ -n "$LAVA_JOURNAL_POLLS" ] && [ -t 0 ] || return 0
   while read -t 0; do
