@@ -25,6 +25,12 @@ export type ChangedKind =
   | "group"
   | "token"
   | "permission"
+  | "template"
+  | "health-check"
+  | "alias"
+  | "tag"
+  | "release"
+  | "rollout"
   | "reservation"
   | "lab";
 
@@ -140,7 +146,10 @@ function differences<F extends string>(
 const MOST_TOLD_CHARS = 500;
 
 /** What differs between two states of something that people administer, field by field, as text; of what is no text, JSON. */
-export function fieldChanges(before: object | undefined, after: object | undefined): ChangeRecord["changed"] {
+export function fieldChanges(
+  before: object | undefined,
+  after: object | undefined,
+): ChangeRecord["changed"] {
   const [old, now] = [before ?? {}, after ?? {}] as Record<string, unknown>[];
   const changed: ChangeRecord["changed"] = {};
   for (const field of new Set([...Object.keys(old ?? {}), ...Object.keys(now ?? {})])) {
@@ -169,3 +178,16 @@ export const removal = (
     when: "absent",
   },
 ];
+
+/** What is to be written when somebody sets fields of a thing, beside what its state and health do; nothing when all stay. */
+export function editChange(
+  deps: Deps,
+  kind: ChangedKind,
+  name: string,
+  [before, after]: readonly [object | undefined, object],
+  by: By,
+): Operation[] {
+  const changed = fieldChanges(before, after);
+  if (Object.keys(changed).length === 0) return [];
+  return [{ put: changeItem(deps, { ...by, kind, name, changed }), when: "absent" }];
+}

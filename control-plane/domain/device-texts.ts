@@ -1,10 +1,11 @@
 import type { DeviceConfig, PutText } from "#protocol/lab.ts";
+import { hasOnLab } from "./access.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { getDeviceItem, type DeviceRecord } from "./device-record.ts";
 import { deviceKey } from "./keys.ts";
 import { labTemplates } from "./own-templates.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireUser, type Principal } from "./principal.ts";
 import {
   asProblems,
   faultText,
@@ -14,6 +15,7 @@ import {
 } from "./rendered-device.ts";
 import { retrying } from "./retrying.ts";
 import { changeText, findText, getText, type HowChanged, type TextRecord } from "./texts.ts";
+import { getChangeableDevice, sightOf } from "./visible.ts";
 import { without } from "./without.ts";
 
 /** A mapping such as a job's `context`. */
@@ -49,7 +51,7 @@ export async function deviceConfig(
   hostname: string,
   { version, context = {} }: { version?: number | undefined; context?: JobContext } = {},
 ): Promise<DeviceConfig> {
-  requireUser(principal);
+  await requireSeeingTexts(deps, principal, hostname);
   const record = await getText(deps, "device", hostname, version);
   // One that was removed has versions still.
   const device = await deps.table.get<DeviceRecord>(deviceKey(hostname));
@@ -58,6 +60,21 @@ export async function deviceConfig(
   requireUsable(source, rendered);
   const { text, value: configuration, origins, warnings } = rendered;
   return { hostname, version: record.version, configuration, text, origins, warnings };
+}
+
+/**
+ * For whoever reads a device's texts: throws `not_found` for a device that they may not see. Texts of one that was removed are
+ * for those who may see all of the lab.
+ */
+export async function requireSeeingTexts(
+  deps: Deps,
+  principal: Principal,
+  hostname: string,
+): Promise<void> {
+  const sight = await sightOf(deps, principal);
+  const device = (await deps.table.get<DeviceRecord>(deviceKey(hostname)))?.data;
+  if (device ? await sight.device(device) : hasOnLab(sight.access, "view")) return;
+  throw new AppError("not_found", `there is no device ${JSON.stringify(hostname)}`);
 }
 
 /** Replaces a device's dictionary. Throws `not_found`, `invalid` with the place of every mistake. */
@@ -78,6 +95,7 @@ export async function putBackDeviceText(
   hostname: string,
   version: number,
 ): Promise<PutText> {
+  await requireSeeingTexts(deps, principal, hostname);
   const { text, format = "dictionary" } = await getText(deps, "device", hostname, version);
   const comment = `back to version ${version}`;
   return putDeviceText(deps, principal, hostname, { text, format }, { comment });
@@ -90,8 +108,8 @@ async function putDeviceText(
   { text, format }: Pick<DeviceSource, "text" | "format">,
   how: HowChanged,
 ): Promise<PutText> {
-  const user = requireAdmin(principal);
-  const { device_type } = (await getDeviceItem(deps, hostname)).data;
+  const user = requireUser(principal);
+  const { device_type } = (await getChangeableDevice(deps, user, hostname)).data;
   const { warnings } = await checkDeviceText(deps, { hostname, device_type, text, format });
   const change = { kind: "device", name: hostname, text, format, user: user.name, ...how } as const;
   const { record, changed } = await retrying(async () => {

@@ -1,20 +1,22 @@
-import type { DeviceTypeView } from "#protocol/api.ts";
+import type { AliasView, DeviceTypeView } from "#protocol/api.ts";
 import { labName, type LabDeviceType } from "#protocol/lab.ts";
-import type { Grants } from "#protocol/people.ts";
-import type { Index, Item, NewItem, Operation } from "../ports/table.ts";
-import { listAliases } from "./aliases.ts";
+import type { Item, NewItem, Operation } from "../ports/table.ts";
+import { mayDoTo } from "./access.ts";
 import { AppError } from "./app-error.ts";
+import { changeItem, fieldChanges } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceTypeKey, namedKey } from "./keys.ts";
 import { requireName } from "./require-name.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireUser, type Principal, type User } from "./principal.ts";
+import { listNamed } from "./named-items.ts";
 import { namedPage, type PageRequest } from "./named-page.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
+import { nextPermissions, orForbidden, refusal, sightOf, type Sight } from "./visible.ts";
 import { without } from "./without.ts";
 
 /** A device type in the table; what is not there has its default. */
-export type DeviceTypeRecord = { name: string; permissions?: Grants } & LabDeviceType;
+export type DeviceTypeRecord = { name: string } & LabDeviceType;
 
 /** Of a type that nobody described. */
 export const DEVICE_TYPE_DEFAULTS: LabDeviceType = {
@@ -31,19 +33,21 @@ export async function listDeviceTypes(
   principal: Principal,
   page: PageRequest = {},
 ): Promise<{ device_types: DeviceTypeView[]; next_cursor?: string }> {
-  requireUser(principal);
-  const { records, next_cursor } = await pageOfTypes(deps, page);
-  const device_types = await Promise.all(records.map((type) => viewOf(deps, type)));
+  const sight = await sightOf(deps, principal);
+  const { records, next_cursor } = await pageOfTypes(deps, sight, page);
+  const device_types = await Promise.all(records.map((type) => viewOf(deps, sight, type)));
   return { device_types, ...(next_cursor === undefined ? {} : { next_cursor }) };
 }
 
 /** Names to choose from: the first of many. */
-export async function someDeviceTypeNames(deps: Deps): Promise<string[]> {
-  return (await pageOfTypes(deps, { limit: 200 })).records.map(({ name }) => name);
+export async function someDeviceTypeNames(deps: Deps, principal: Principal): Promise<string[]> {
+  const sight = await sightOf(deps, principal);
+  return (await pageOfTypes(deps, sight, { limit: 200 })).records.map(({ name }) => name);
 }
 
-async function pageOfTypes(deps: Deps, page: PageRequest) {
-  const found = await namedPage<DeviceTypeRecord>(deps, "device-types", ({ name }) => name, page);
+async function pageOfTypes(deps: Deps, { deviceType: isVisible }: Sight, page: PageRequest) {
+  const nameOf = ({ name }: DeviceTypeRecord) => name;
+  const found = await namedPage<DeviceTypeRecord>(deps, "device-types", nameOf, page, isVisible);
   return { ...found, records: found.records.map((type) => ({ ...DEVICE_TYPE_DEFAULTS, ...type })) };
 }
 
@@ -53,8 +57,10 @@ export async function getDeviceType(
   principal: Principal,
   name: string,
 ): Promise<DeviceTypeView> {
-  requireUser(principal);
-  return viewOf(deps, { ...DEVICE_TYPE_DEFAULTS, ...(await getTypeItem(deps, name)).data });
+  const sight = await sightOf(deps, principal);
+  const { data } = await getTypeItem(deps, name);
+  if (!sight.deviceType(data)) throw noType(name);
+  return viewOf(deps, sight, { ...DEVICE_TYPE_DEFAULTS, ...data });
 }
 
 /** Device types by name, without what they count. */
@@ -71,20 +77,28 @@ export async function deviceTypeNames(deps: Deps): Promise<string[]> {
   return names;
 }
 
-/** Makes or replaces a device type. Throws `conflict` when an alias has the name. */
+/**
+ * Makes or replaces a device type; its permissions stay when none are given. A new one is an administrator's to make. Throws
+ * `conflict` when an alias has the name.
+ */
 export async function putDeviceType(
   deps: Deps,
   principal: Principal,
   name: string,
   type: LabDeviceType,
 ): Promise<DeviceTypeView> {
-  requireAdmin(principal);
-  requireName(labName, name, "device type");
+  const user = requireUser(principal);
+  if (user.admin) requireName(labName, name, "device type");
   await retrying(async () => {
-    const item = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(name));
+    const item = user.admin
+      ? await deps.table.get<DeviceTypeRecord>(deviceTypeKey(name))
+      : await orForbidden(getTypeToChange(deps, user, name, "change"));
     await requireNoAlias(deps, name);
+    const permissions = await nextPermissions(deps, user, item?.data, type.permissions);
+    const record = { ...type, name, ...permissions };
     await deps.table.transact([
-      typeItem({ name, ...type }, item),
+      typeItem(record, item),
+      { put: typeChange(deps, user, item?.data, record), when: "absent" },
       { check: namedKey("aliases", name), when: "absent" },
     ]);
   });
@@ -97,11 +111,11 @@ export async function removeDeviceType(
   principal: Principal,
   name: string,
 ): Promise<void> {
-  requireAdmin(principal);
+  const user = requireUser(principal);
   await retrying(async () => {
-    const { version } = await getTypeItem(deps, name);
+    const { data, version } = await getTypeToChange(deps, user, name, "admin");
     const devices = await namesOf(deps, `type-devices#${name}`);
-    const { aliases } = await listAliases(deps, principal);
+    const aliases = await listNamed<AliasView>(deps, "aliases");
     const users = [
       ...devices,
       ...aliases.filter((alias) => alias.device_type === name).map((alias) => alias.name),
@@ -110,7 +124,10 @@ export async function removeDeviceType(
       const message = `device type ${name} is that of ${users.slice(0, 10).join(", ")}; remove or change them first`;
       throw new AppError("conflict", message);
     }
-    await deps.table.transact([{ delete: deviceTypeKey(name), when: { version } }]);
+    await deps.table.transact([
+      { delete: deviceTypeKey(name), when: { version } },
+      { put: typeChange(deps, user, data, undefined), when: "absent" },
+    ]);
   });
 }
 
@@ -131,8 +148,38 @@ export async function keepDeviceType(deps: Deps, name: string): Promise<Operatio
 /** Throws `not_found`. */
 async function getTypeItem(deps: Deps, name: string): Promise<Item<DeviceTypeRecord>> {
   const item = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(name));
-  if (!item) throw new AppError("not_found", `there is no device type ${JSON.stringify(name)}`);
+  if (!item) throw noType(name);
   return item;
+}
+
+const noType = (name: string): AppError =>
+  new AppError("not_found", `there is no device type ${JSON.stringify(name)}`);
+
+/** One that whoever asks may change. Throws `not_found` for one that they may not even see, and `forbidden`. */
+async function getTypeToChange(
+  deps: Deps,
+  user: User,
+  name: string,
+  permission: "change" | "admin",
+): Promise<Item<DeviceTypeRecord>> {
+  const { access, deviceType: isVisible } = await sightOf(deps, user);
+  const item = await getTypeItem(deps, name);
+  if (mayDoTo(access, item.data, permission)) return item;
+  throw isVisible(item.data) ? refusal(`device type ${name}`, permission) : noType(name);
+}
+
+function typeChange(
+  deps: Deps,
+  { name: who }: User,
+  before: DeviceTypeRecord | undefined,
+  after: DeviceTypeRecord | undefined,
+): NewItem {
+  const name = (after ?? before)?.name ?? "";
+  const changed = fieldChanges(
+    before && { ...DEVICE_TYPE_DEFAULTS, ...before },
+    after && { ...DEVICE_TYPE_DEFAULTS, ...after },
+  );
+  return changeItem(deps, { who, kind: "device-type", name, changed });
 }
 
 export const deviceTypeItem = (data: DeviceTypeRecord): NewItem => ({
@@ -157,11 +204,12 @@ async function requireNoAlias(
   throw new AppError(code, `${name} is an alias of device type ${device_type}, not a type`);
 }
 
-async function viewOf(deps: Deps, type: DeviceTypeRecord): Promise<DeviceTypeView> {
+/** What is counted is what whoever asks may see. */
+async function viewOf(deps: Deps, sight: Sight, type: DeviceTypeRecord): Promise<DeviceTypeView> {
   return {
     ...without(type, "permissions"),
-    devices: await count(deps, "i2", `type-devices#${type.name}`),
-    queued: await count(deps, "i2", `queue#${type.name}`),
+    devices: await count(deps, `type-devices#${type.name}`, sight.device),
+    queued: await count(deps, `queue#${type.name}`, sight.job),
   };
 }
 
@@ -171,7 +219,12 @@ async function namesOf(deps: Deps, partition: string): Promise<string[]> {
 }
 
 /** Up to a hundred: whoever shows a hundred means "a hundred or more". */
-async function count(deps: Deps, index: Index, partition: string): Promise<number> {
-  const { items } = await deps.table.query(index, partition, { limit: 100 });
-  return items.length;
+async function count<T>(
+  deps: Deps,
+  partition: string,
+  isVisible: (record: T) => Promise<boolean>,
+): Promise<number> {
+  const { items } = await deps.table.query<T>("i2", partition, { limit: 100 });
+  const visible = await Promise.all(items.map(({ data }) => isVisible(data)));
+  return visible.filter(Boolean).length;
 }

@@ -6,7 +6,7 @@ import type { Item, Operation } from "../ports/table.ts";
 import { accessOf, mayDoTo } from "./access.ts";
 import { AppError } from "./app-error.ts";
 import { cancel } from "./cancel.ts";
-import { deviceChange, removal } from "./changes.ts";
+import { deviceChange, editChange, removal } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, deviceView, type DeviceRecord } from "./device-record.ts";
 import { keepDeviceType } from "./device-types.ts";
@@ -19,7 +19,13 @@ import { requireName } from "./require-name.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 import { changeText, findText } from "./texts.ts";
-import { getChangeableDevice, getVisibleDevice, nextPermissions, sightOf } from "./visible.ts";
+import {
+  getChangeableDevice,
+  getVisibleDevice,
+  nextPermissions,
+  orForbidden,
+  sightOf,
+} from "./visible.ts";
 import { without } from "./without.ts";
 
 /** A page of devices in the order of their names, 100 when `limit` is not given. */
@@ -88,7 +94,7 @@ async function requirePutting(
     requireName(labName, hostname, "host");
     return user;
   }
-  const { data } = await getChangeableDevice(deps, user, hostname);
+  const { data } = await orForbidden(getChangeableDevice(deps, user, hostname));
   const access = await accessOf(deps, user);
   const { device_type, worker } = request;
   const moves = [
@@ -135,6 +141,10 @@ export async function writeDevice(
     await deps.table.transact([
       { put: deviceItem(record), when: old ? { version: old.version } : "absent" },
       ...deviceChange(deps, old?.data, record, { who: user, reason: comment }),
+      ...editChange(deps, "device", hostname, [old && edited(old.data), edited(record)], {
+        who: user,
+        reason: comment === "" ? undefined : comment,
+      }),
       ...text.operations,
       ...(await keepDeviceType(deps, device_type)),
     ]);
@@ -206,6 +216,11 @@ function asked(before: DeviceRecord, after: DeviceRecord, now: number): DeviceRe
   if (after.health === "Unknown") return { ...after, check_due: "asked" };
   return withMark(before, without(after, "check_due"), now);
 }
+
+/** What somebody sets of a device beside its health and text. */
+const edited = ({ device_type, worker, tags, description, permissions }: DeviceRecord) => ({
+  ...{ device_type, worker, tags, description, permissions },
+});
 
 function textOf({ dictionary, configuration = "" }: PutDevice) {
   return dictionary === undefined

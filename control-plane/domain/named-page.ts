@@ -1,4 +1,3 @@
-import type { Item } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 
 export interface PageRequest {
@@ -8,28 +7,41 @@ export interface PageRequest {
   cursor?: string | undefined;
 }
 
-/** A page of a list that is sorted by name, and the cursor of the next if there is one. */
+/** How many things one call looks at, at most, to fill its page with those that somebody may see. */
+const MOST_SEEN = 1000;
+
+/**
+ * A page of a list that is sorted by name, and the cursor of the next if there is one. Where `isVisible` leaves things out, a
+ * page may be shorter than `limit`, even empty, and yet have a cursor.
+ */
 export async function namedPage<T>(
   { table }: Deps,
   partition: string,
   nameOf: (record: T) => string,
   { limit = 100, cursor }: PageRequest,
+  isVisible?: (record: T) => boolean | Promise<boolean>,
 ): Promise<{ records: T[]; next_cursor?: string }> {
   const size = Math.min(Math.max(1, limit), 500);
-  const found: Item<T>[] = [];
+  const records: T[] = [];
+  let seen = 0;
+  let last: string | undefined;
   // An engine may give fewer than asked for; one more says whether there is a next page.
   let at: string | undefined;
   do {
     const page = await table.query<T>("i1", partition, {
-      limit: size + 1 - found.length,
+      limit: size + 1 - records.length,
       ...(cursor === undefined ? {} : { from: `${cursor}!` }),
       ...(at === undefined ? {} : { cursor: at }),
     });
-    found.push(...page.items);
+    for (const { data } of page.items) {
+      if (records.length === size || seen === MOST_SEEN) {
+        return { records, ...(last === undefined ? {} : { next_cursor: last }) };
+      }
+      seen += 1;
+      last = nameOf(data);
+      if (!isVisible || (await isVisible(data))) records.push(data);
+    }
     at = page.cursor;
-  } while (at !== undefined && found.length <= size);
-  const records = found.slice(0, size).map(({ data }) => data);
-  const last = records.at(-1);
-  if (found.length <= size || last === undefined) return { records };
-  return { records, next_cursor: nameOf(last) };
+  } while (at !== undefined);
+  return { records };
 }

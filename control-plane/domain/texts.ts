@@ -1,6 +1,7 @@
 import type { TextVersion, TextVersionList } from "#protocol/lab.ts";
 import type { Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
+import { changeItem } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { templatesKey, textKey, textVersionKey, type TextKind } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
@@ -83,6 +84,19 @@ export async function changeText(deps: Deps, change: TextChange): Promise<Change
       when: "absent",
     },
   ];
+  const versions = [old, record].map((one) =>
+    one && !one.removed ? `version ${one.version}` : null,
+  );
+  operations.push({
+    put: changeItem(deps, {
+      kind,
+      name,
+      who: user,
+      changed: { text: [versions[0] ?? null, versions[1] ?? null] },
+      reason: comment === "" ? undefined : comment,
+    }),
+    when: "absent",
+  });
   if (kind === "template") operations.push({ put: { key: templatesKey, data: {} } });
   return { record, changed: true, operations };
 }

@@ -1,8 +1,11 @@
-import type { Grants } from "#protocol/people.ts";
+import type { Grants, Permission } from "#protocol/people.ts";
 import {
   accessOf,
   hasOnLab,
+  mayAdministerDevice,
+  mayChangeDevice,
   mayChangeJob,
+  mayDoTo,
   maySeeDevice,
   maySeeDeviceType,
   maySeeJob,
@@ -12,7 +15,14 @@ import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { getDeviceItem, type DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
-import { attemptOf, findJobItem, getAttempt, getJobItem, noJob, type JobRecord } from "./job-record.ts";
+import {
+  attemptOf,
+  findJobItem,
+  getAttempt,
+  getJobItem,
+  noJob,
+  type JobRecord,
+} from "./job-record.ts";
 import { deviceKey, deviceTypeKey } from "./keys.ts";
 import { requireReader, type Principal, type User } from "./principal.ts";
 import type { Item } from "../ports/table.ts";
@@ -135,6 +145,58 @@ export async function getVisibleDevice(
   throw new AppError("not_found", `there is no device ${JSON.stringify(hostname)}`);
 }
 
+/**
+ * A device that whoever asks may change, or with `admin` remove and give permissions of. Throws `not_found` for one that they
+ * may not even see, and `forbidden`.
+ */
+export async function getChangeableDevice(
+  deps: Deps,
+  user: User,
+  hostname: string,
+  permission: "change" | "admin" = "change",
+): Promise<Item<DeviceRecord>> {
+  const item = await getVisibleDevice(deps, user, hostname);
+  const access = await accessOf(deps, user);
+  const { typeNamed } = sightBy(deps, access);
+  const may = permission === "change" ? mayChangeDevice : mayAdministerDevice;
+  if (may(access, item.data, await typeNamed(item.data.device_type))) return item;
+  throw refusal(`device ${hostname}`, permission);
+}
+
+/**
+ * The permissions that a thing has once it is written: as it has them when none are wanted. Giving it others needs the
+ * permission to administer it. Throws `forbidden`.
+ */
+export async function nextPermissions(
+  deps: Deps,
+  user: User,
+  thing: { permissions?: Grants | undefined } | undefined,
+  wanted: Grants | undefined,
+): Promise<{ permissions?: Grants }> {
+  const old = thing?.permissions;
+  const next = wanted ?? old;
+  if (JSON.stringify(next ?? {}) !== JSON.stringify(old ?? {})) {
+    if (!mayDoTo(await accessOf(deps, user), thing ?? {}, "admin")) {
+      throw refusal("this, as its permissions would change", "admin");
+    }
+  }
+  return next && Object.keys(next).length > 0 ? { permissions: next } : {};
+}
+
+/** For what would make something new where there is nothing that whoever asks may see: that is an administrator's to do. */
+export async function orForbidden<T>(found: Promise<T>): Promise<T> {
+  try {
+    return await found;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "not_found") throw error;
+    throw new AppError("forbidden", `${error.message}; only an administrator may make it`);
+  }
+}
+
+/** Says which permission is missing. */
+export const refusal = (what: string, permission: Permission): AppError =>
+  new AppError("forbidden", `this needs permission "${permission}" on ${what}`);
+
 /** For what belongs to the lab as a whole; throws `forbidden`, or `unauthenticated` for one who is not signed in. */
 export async function requireOnLab(
   deps: Deps,
@@ -145,6 +207,6 @@ export async function requireOnLab(
   if (hasOnLab(await accessOf(deps, reader), permission)) return;
   throw new AppError(
     "forbidden",
-    `this needs the permission to ${permission} the lab as a whole; an administrator can give it: pumice permissions add lab GROUP ${permission}`,
+    `this needs permission "${permission}" on the lab as a whole; an administrator can grant it: pumice permissions add lab GROUP ${permission}`,
   );
 }

@@ -77,9 +77,13 @@ export const workerItem = (worker: WorkerRecord): NewItem => ({
 /** Throws `not_found`. */
 export async function getWorkerItem(deps: Deps, name: string): Promise<Item<WorkerRecord>> {
   const item = await deps.table.get<WorkerRecord>(workerKey(name));
-  if (!item) throw new AppError("not_found", `there is no worker ${JSON.stringify(name)}`);
+  if (!item) throw noWorker(name);
   return item;
 }
+
+/** What is answered of a worker that isn't there, or that whoever asks may not know of. */
+export const noWorker = (name: string): AppError =>
+  new AppError("not_found", `there is no worker ${JSON.stringify(name)}`);
 
 export const isSchedulable = (worker: WorkerRecord): boolean =>
   worker.state === "Online" && worker.health === "Active" && worker.no_jobs === undefined;

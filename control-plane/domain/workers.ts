@@ -4,7 +4,7 @@ import type { DeviceHealth, WorkerHealth } from "#protocol/states.ts";
 import { TableConflict, type Item } from "../ports/table.ts";
 import { accessOf, maySeeWorker, mayDoTo } from "./access.ts";
 import { AppError } from "./app-error.ts";
-import { deviceChange, removal, workerChange, type By } from "./changes.ts";
+import { deviceChange, editChange, removal, workerChange, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { enrolmentView } from "./enrol.ts";
 import { deviceItem, getDeviceItem, type DeviceRecord } from "./device-record.ts";
@@ -146,11 +146,26 @@ export async function writeWorker(
   const worker = await retrying(async () => {
     const { data, version } = await getWorkerItem(deps, name);
     before = data.health;
-    const record = { ...data, description, job_limit, health: health ?? data.health };
+    const granted = permissions ?? data.permissions;
+    const record: WorkerRecord = {
+      ...without(data, "permissions"),
+      description,
+      job_limit,
+      health: health ?? data.health,
+      ...(granted && Object.keys(granted).length > 0 ? { permissions: granted } : {}),
+    };
+    const old = await readWorkerSettings(deps, name);
     const texts: WorkerSettings = { dispatcher, env, env_dut };
     await deps.table.transact([
       { put: workerItem(record), when: { version } },
       ...workerChange(deps, data, record, by),
+      ...editChange(
+        deps,
+        "worker",
+        name,
+        [edited(deps, data, old), edited(deps, record, texts)],
+        by,
+      ),
       { put: { key: workerSettingsKey(name), data: texts } },
     ]);
     return record;
@@ -158,6 +173,17 @@ export async function writeWorker(
   await passOn(deps, worker, before, by);
   for (const type of await deviceTypesOfWorker(deps, name)) await deps.signals.requestPass(type);
   return worker;
+}
+
+/** What somebody sets of a worker, for the audit log: texts may hold secrets, so that only says that they changed. */
+function edited(
+  { system }: Deps,
+  { description, job_limit, permissions }: WorkerRecord,
+  { dispatcher, env, env_dut }: WorkerSettings,
+) {
+  const mark = (text: string) => (text === "" ? null : `text ${system.hash(text).slice(0, 8)}`);
+  const texts = { dispatcher: mark(dispatcher), env: mark(env), env_dut: mark(env_dut) };
+  return { description, job_limit, permissions, ...texts };
 }
 
 /** What a worker's health does to that of its devices (SCHEDULER.md 1.2). */

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { putBackSchema } from "#protocol/lab.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
-import { requireAdmin, requireUser } from "../domain/principal.ts";
+import { requireUser } from "../domain/principal.ts";
 import { getText, listVersions } from "../domain/texts.ts";
 import { parse, readJson, readText } from "./read-body.ts";
 import { queryNumber, routes, type Env } from "./route.ts";
@@ -34,25 +34,27 @@ export function deviceTextRoutes(deps: Deps) {
     return wantsYaml(c) ? c.body(config.text, 200, { "content-type": YAML }) : c.json(config);
   });
   app.get("/devices/:hostname/dictionary", async (c) => {
-    requireUser(c.var.principal);
+    const { requireSeeingTexts } = await rules();
+    await requireSeeingTexts(deps, c.var.principal, c.req.param("hostname"));
     const { version } = parse(versionQuery, c.req.query(), "query");
     const record = await getText(deps, "device", c.req.param("hostname"), version);
     return textResponse(c, record, record.format === "configuration" ? YAML : undefined);
   });
   app.put("/devices/:hostname/dictionary", async (c) => {
-    const principal = requireAdmin(c.var.principal);
+    const principal = requireUser(c.var.principal);
     const text = await readText(c.req.raw, MAX_TEXT_BYTES);
     const hostname = c.req.param("hostname");
     const { putDictionary } = await rules();
     return c.json(await putDictionary(deps, principal, hostname, text, howChanged(c)));
   });
   app.get("/devices/:hostname/versions", async (c) => {
-    requireUser(c.var.principal);
+    const { requireSeeingTexts } = await rules();
+    await requireSeeingTexts(deps, c.var.principal, c.req.param("hostname"));
     const page = parse(pageQuery, c.req.query(), "query");
     return c.json(await listVersions(deps, "device", c.req.param("hostname"), page));
   });
   app.post("/devices/:hostname/put-back", async (c) => {
-    const principal = requireAdmin(c.var.principal);
+    const principal = requireUser(c.var.principal);
     const { version } = await readJson(c.req.raw, putBackSchema);
     const { putBackDeviceText } = await rules();
     return c.json(await putBackDeviceText(deps, principal, c.req.param("hostname"), version));

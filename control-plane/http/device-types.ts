@@ -6,7 +6,7 @@ import {
   putDeviceType,
   removeDeviceType,
 } from "../domain/device-types.ts";
-import { requireAdmin } from "../domain/principal.ts";
+import { requireUser } from "../domain/principal.ts";
 import { parse, readJson } from "./read-body.ts";
 import { pageQuery, routes } from "./route.ts";
 
@@ -20,7 +20,7 @@ export function deviceTypeRoutes(deps: Deps) {
     c.json(await getDeviceType(deps, c.var.principal, c.req.param("name"))),
   );
   app.put("/device-types/:name", async (c) => {
-    const principal = requireAdmin(c.var.principal);
+    const principal = requireUser(c.var.principal);
     const type = await readJson(c.req.raw, labDeviceTypeSchema);
     return c.json(await putDeviceType(deps, principal, c.req.param("name"), type));
   });

@@ -9,7 +9,8 @@ import {
   removeDevice,
   setDeviceHealth,
 } from "../domain/devices.ts";
-import { requireAdmin } from "../domain/principal.ts";
+import { forceHealthCheck } from "../domain/force-check.ts";
+import { requireUser } from "../domain/principal.ts";
 import { releaseDevice } from "../domain/release-device.ts";
 import { parse, readJson } from "./read-body.ts";
 import { pageQuery, routes } from "./route.ts";
@@ -18,6 +19,7 @@ const healthRequest = v.object({
   health: deviceHealthSchema,
   reason: v.optional(v.pipe(v.string(), v.maxLength(1000))),
 });
+const checkRequest = v.object({ reason: healthRequest.entries.reason });
 
 /** `/api/v1/devices` */
 export function deviceRoutes(deps: Deps) {
@@ -29,14 +31,19 @@ export function deviceRoutes(deps: Deps) {
     c.json(await getDevice(deps, c.var.principal, c.req.param("hostname"))),
   );
   app.put("/devices/:hostname", async (c) => {
-    const principal = requireAdmin(c.var.principal);
+    const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, putDeviceSchema);
     return c.json(await putDevice(deps, principal, c.req.param("hostname"), request));
   });
   app.post("/devices/:hostname/health", async (c) => {
-    const principal = requireAdmin(c.var.principal);
+    const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, healthRequest);
     return c.json(await setDeviceHealth(deps, principal, c.req.param("hostname"), request));
+  });
+  app.post("/devices/:hostname/health-check", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const request = await readJson(c.req.raw, checkRequest);
+    return c.json(await forceHealthCheck(deps, principal, c.req.param("hostname"), request));
   });
   app.post("/devices/:hostname/release", async (c) =>
     c.json(await releaseDevice(deps, c.var.principal, c.req.param("hostname"))),

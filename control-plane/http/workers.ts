@@ -4,7 +4,7 @@ import { labName, labWorkerSchema } from "#protocol/lab.ts";
 import { syncRequestSchema } from "#protocol/worker-api.ts";
 import type { Deps } from "../domain/deps.ts";
 import { makeEnrolment } from "../domain/enrol.ts";
-import { requireAdmin, requireWorker } from "../domain/principal.ts";
+import { requireAdmin, requireUser, requireWorker } from "../domain/principal.ts";
 import { sync } from "../domain/sync.ts";
 import { workerDevices } from "../domain/worker-devices.ts";
 import {
@@ -33,7 +33,7 @@ export function workerRoutes(deps: Deps) {
     return c.json(await addWorker(deps, principal, request), 201);
   });
   app.put("/workers/:name", async (c) => {
-    const principal = requireAdmin(c.var.principal);
+    const principal = requireUser(c.var.principal);
     const settings = await readJson(c.req.raw, labWorkerSchema);
     return c.json(await putWorker(deps, principal, c.req.param("name"), settings));
   });

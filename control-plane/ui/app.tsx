@@ -99,7 +99,7 @@ function jobPages(app: Hono<Env>, deps: Deps): void {
   app.get("/", async (c) => {
     const query = parse(jobsQuery, c.req.query(), "query");
     const list = await listJobs(deps, c.var.principal, query);
-    const deviceTypes = await someDeviceTypeNames(deps);
+    const deviceTypes = await someDeviceTypeNames(deps, c.var.principal);
     return c.html(
       <JobsPage view={await viewOf(deps, c)} list={list} query={query} deviceTypes={deviceTypes} />,
     );
