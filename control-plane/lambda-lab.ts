@@ -1,8 +1,10 @@
+import { announcingTable } from "./domain/announcing-table.ts";
 import { DEFAULT_SETTINGS, type Deps } from "./domain/deps.ts";
 import { makeFirstAdmin } from "./domain/set-up-lab.ts";
 import { bucketUrl } from "./engines/aws/blobs.ts";
 import { openAwsEngine, type AwsPlace } from "./engines/aws/engine.ts";
 import { log } from "./lambda-log.ts";
+import { outbound } from "./node-outbound.ts";
 import { system as nodeSystem } from "./node-system.ts";
 import { stockTemplates } from "./stock-templates.ts";
 
@@ -30,7 +32,8 @@ async function open(env: Environment): Promise<Deps> {
       log("error" in context ? "error" : "info", message, context),
   };
   const engine = openAwsEngine(place, system);
-  const { table, blobs, signals } = engine;
+  const { blobs, signals } = engine;
+  const table = announcingTable(engine.table, signals, { eager: false });
   const settings = {
     ...DEFAULT_SETTINGS,
     engine: "aws",
@@ -40,7 +43,7 @@ async function open(env: Environment): Promise<Deps> {
     blobOrigin: new URL(bucketUrl(place)).origin,
   };
   const templates = stockTemplates();
-  const rest = { table, blobs, signals, system, templates };
+  const rest = { table, blobs, signals, system, outbound, templates };
   const firstAdmin = firstAdminOf(env);
   const [secret] = await Promise.all([
     engine.secret(),

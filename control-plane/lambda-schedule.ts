@@ -1,3 +1,4 @@
+import { NOTICES_PASS } from "./domain/announcing-table.ts";
 import { schedulePass } from "./domain/schedule.ts";
 import type { Invocation } from "./lambda-event.ts";
 import { lambdaLab } from "./lambda-lab.ts";
@@ -22,7 +23,12 @@ export async function handler(event: PassesEvent, invocation: Invocation): Promi
   const failed = new Set<string>();
   const pass = async (deviceType: string): Promise<void> => {
     try {
-      await schedulePass(deps, deviceType);
+      if (deviceType === NOTICES_PASS) {
+        const { deliverNotices } = await import("./domain/notices/deliver.ts");
+        await deliverNotices(deps);
+      } else {
+        await schedulePass(deps, deviceType);
+      }
     } catch (error) {
       failed.add(deviceType);
       log("error", "scheduling failed", { device_type: deviceType, error: stackOf(error) });

@@ -1,18 +1,22 @@
-import { createAdaptorServer } from "@hono/node-server";
+import { createAdaptorServer, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { once } from "node:events";
 import type { Server } from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import type { Hono } from "hono";
+import { announcingTable, NOTICES_PASS } from "./domain/announcing-table.ts";
 import { DEFAULT_SETTINGS, type Deps, type Settings } from "./domain/deps.ts";
 import { deviceTypeNames } from "./domain/device-types.ts";
+import { deliverNotices } from "./domain/notices/deliver.ts";
 import { schedulePass } from "./domain/schedule.ts";
 import { firstAdminToken, isSetUp, setUpLab } from "./domain/set-up-lab.ts";
 import { tick, type Rounds } from "./domain/tick.ts";
 import { openEngine, type EmbeddedEngine } from "./engines/embedded/engine.ts";
 import { readPrivateFile, writePrivateFile } from "./engines/embedded/private-file.ts";
+import { outbound as realOutbound } from "./node-outbound.ts";
 import { system as realSystem } from "./node-system.ts";
+import { signInSecretIn } from "./sign-in-secret.ts";
 import { createApp } from "./http/app.ts";
 import type { Env } from "./http/route.ts";
 import type { System } from "./ports/system.ts";
@@ -39,6 +43,8 @@ export async function serve({
   listen,
   retentionDays = 0,
   tls,
+  trustedProxies = 0,
+  env = process.env,
 }: {
   dataDir: string;
   listen: string;
@@ -46,13 +52,24 @@ export async function serve({
   retentionDays?: number;
   /** Serves https:// by these, and again by them when they are renewed. */
   tls?: TlsFiles | undefined;
+  /** Proxies of one's own in front of it, of which each adds to `X-Forwarded-For`. */
+  trustedProxies?: number;
+  /** Has the secrets of sign-in providers. */
+  env?: NodeJS.ProcessEnv;
 }): Promise<Serving> {
   const { host, port } = parseListen(listen);
   const pair = tls && readTlsPair(tls);
-  const lab = await openLab({ dataDir, settings: { retentionDays } });
+  const lab = await openLab({
+    dataDir,
+    settings: { retentionDays, signInSecret: (provider) => signInSecretIn(env, provider) },
+  });
   const inHand = new Set<Promise<Response>>();
-  const handle = async (request: Request): Promise<Response> => {
-    const answer = Promise.resolve(lab.app.fetch(request));
+  const handle = async (
+    request: Request,
+    { incoming }: HttpBindings | Http2Bindings,
+  ): Promise<Response> => {
+    const address = incoming.socket.remoteAddress ?? "unknown";
+    const answer = Promise.resolve(lab.app.fetch(request, { address, trustedProxies }));
     inHand.add(answer);
     return answer.finally(() => inHand.delete(answer));
   };
@@ -114,16 +131,17 @@ export async function openLab({
   const engine = openEngine(dataDir, system);
   const { table, blobs, signals, secret } = engine;
   const deps: Deps = {
-    table,
+    table: announcingTable(table, signals, { eager: true }),
     blobs,
     signals,
     system,
+    outbound: realOutbound,
     templates: stockTemplates(),
     settings: { ...DEFAULT_SETTINGS, secret, engine: "embedded", ...settings },
   };
   await makeAdminToken(deps, path.join(dataDir, "admin-token"));
   signals.servePasses(
-    (deviceType) => schedulePass(deps, deviceType),
+    (what) => (what === NOTICES_PASS ? deliverNotices(deps) : schedulePass(deps, what)),
     (error) => system.log("scheduling failed", { error: String(error) }),
   );
   // What asked for a pass may have been lost with the process before.

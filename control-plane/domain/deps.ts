@@ -1,4 +1,5 @@
 import type { Blobs } from "../ports/blobs.ts";
+import type { Outbound } from "../ports/outbound.ts";
 import type { Signals } from "../ports/signals.ts";
 import type { System } from "../ports/system.ts";
 import type { Table } from "../ports/table.ts";
@@ -10,6 +11,8 @@ export interface Deps {
   readonly blobs: Blobs;
   readonly signals: Signals;
   readonly system: System;
+  /** Webhooks, callbacks and mails. */
+  readonly outbound: Outbound;
   /** Device types and families that Pumice brings. */
   readonly templates: Loader;
   readonly settings: Settings;
@@ -30,6 +33,8 @@ export interface Settings {
   readonly retentionDays: number;
   /** Longest time that an answer about a log is held back for news; 0: followers ask again. */
   readonly logHoldSeconds: number;
+  /** Secrets of sign-in providers that the operator's environment has. */
+  readonly signInSecret?: (provider: string) => string | undefined;
   /** Where browsers fetch blobs, as `https://HOST`; undefined where that is the lab's own address. */
   readonly blobOrigin?: string;
 }

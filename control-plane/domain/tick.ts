@@ -7,6 +7,7 @@ import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
 import { lookAtDueChecks, markIfDue } from "./health-due.ts";
+import type { GroupRecord } from "./group-record.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
 import { hasDueNotices } from "./notices/due-notices.ts";
@@ -14,6 +15,7 @@ import { queryAll } from "./query-all.ts";
 import { sweepReservations } from "./reservations.ts";
 import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
+import { settleGroup } from "./settle-group.ts";
 import { without } from "./without.ts";
 import { readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
 
@@ -23,6 +25,7 @@ const ROUND = 10;
 /** Where the next round begins; a hint only, a process that starts again begins at the front. */
 export interface Rounds {
   deviceTypes?: string;
+  groups?: string;
   devices?: string;
   workers?: string;
 }
@@ -50,6 +53,7 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
   });
   // A health check may have come to the lab, or its type's rhythm may be another one.
   await goRound<DeviceRecord>(deps, rounds, "devices", ({ hostname }) => markIfDue(deps, hostname));
+  await goRound<GroupRecord>(deps, rounds, "groups", ({ id }) => settleGroup(deps, id));
   await goRound<DeviceTypeRecord>(deps, rounds, "deviceTypes", ({ name }) =>
     requestLostPass(deps, name),
   );
@@ -58,6 +62,7 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
 const ROUND_PARTITION = {
   workers: "workers",
   deviceTypes: "device-types",
+  groups: "open-multinode",
   devices: "devices",
 } as const;
 

@@ -1,5 +1,8 @@
-/** What can be listened for: a worker has something to do; a job has more log or ended; a multinode group has said something. */
-export type Bell = `worker/${string}` | `job/${number}` | `multinode/${string}`;
+/**
+ * What can be listened for: a worker has something to do; a job has more log or ended; a multinode group has
+ * said something; something has changed.
+ */
+export type Bell = `worker/${string}` | `job/${number}` | `multinode/${string}` | "changes";
 
 /**
  * Doorbells: each only says "look at the table again". A ring may be lost, doubled or late, so every

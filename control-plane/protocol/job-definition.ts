@@ -43,7 +43,8 @@ const callbackSchema = loose({
   "content-type": v.optional(oneOf("json", "urlencoded")),
 });
 
-const notifySchema = v.pipe(
+/** JOB.md 9, as strong as the gate. */
+export const notifySchema = v.pipe(
   loose({
     criteria: loose({
       status: oneOf("running", "complete", "incomplete", "canceled", "finished", "all"),

@@ -1,8 +1,11 @@
 import type { Hono } from "hono";
+import { announcingTable, NOTICES_PASS } from "../../../control-plane/domain/announcing-table.ts";
 import { DEFAULT_SETTINGS, type Deps, type Settings } from "../../../control-plane/domain/deps.ts";
+import { deliverNotices } from "../../../control-plane/domain/notices/deliver.ts";
 import { schedulePass } from "../../../control-plane/domain/schedule.ts";
 import { firstAdminToken, setUpLab } from "../../../control-plane/domain/set-up-lab.ts";
 import { openAwsEngine, type AwsPlace } from "../../../control-plane/engines/aws/engine.ts";
+import { outbound } from "../../../control-plane/node-outbound.ts";
 import { createApp } from "../../../control-plane/http/app.ts";
 import type { Env } from "../../../control-plane/http/route.ts";
 import type { System } from "../../../control-plane/ports/system.ts";
@@ -31,10 +34,11 @@ export async function openCloudLab(
   const { table, blobs, signals } = engine;
   const secret = await engine.secret();
   const deps: Deps = {
-    table,
+    table: announcingTable(table, signals, { eager: true }),
     blobs,
     signals,
     system,
+    outbound,
     templates: stockTemplates(),
     settings: { ...DEFAULT_SETTINGS, secret, engine: "aws", ...settings },
   };
@@ -46,7 +50,10 @@ export async function openCloudLab(
     deps,
     app,
     adminToken,
-    settled: () => cloud.runPasses((deviceType) => schedulePass(deps, deviceType)),
+    settled: () =>
+      cloud.runPasses((what) =>
+        what === NOTICES_PASS ? deliverNotices(deps) : schedulePass(deps, what),
+      ),
     close: () => engine.close(),
   };
 }

@@ -1,0 +1,39 @@
+import { Document } from "yaml";
+import type { ResultView } from "#protocol/api.ts";
+import { pythonTime } from "./python-time.ts";
+
+/** A suite's cases as LAVA exports them in YAML (SCHEDULER.md 9): every value is text, `metadata` the record as it was logged. */
+export function casesYaml(job: number, results: readonly ResultView[]): string {
+  const cases = results.map((result) => ({
+    name: result.name,
+    job: String(job),
+    suite: result.suite,
+    result: result.result,
+    measurement: result.measurement === undefined ? "None" : result.measurement.toFixed(10),
+    unit: result.units ?? "",
+    level: result.level ?? "",
+    url: `/results/${job}/${encodeURIComponent(result.suite)}/${encodeURIComponent(result.name)}`,
+    id: String(result.log_line),
+    logged: pythonTime(result.logged),
+    log_start_line: String(result.log_start_line ?? "None"),
+    log_end_line: String(result.log_end_line ?? "None"),
+    metadata: result.metadata,
+  }));
+  const document = new Document(cases, { version: "1.1" });
+  for (const index of cases.keys()) {
+    const metadata = document.getIn([index, "metadata"]) as { flow?: boolean } | undefined;
+    if (metadata) metadata.flow = true;
+  }
+  return document.toString({ singleQuote: true, lineWidth: 0, flowCollectionPadding: false });
+}
+
+/** The results of a job by their suites, in the order in which those began. */
+export function bySuite(results: readonly ResultView[]): Map<string, ResultView[]> {
+  const suites = new Map<string, ResultView[]>();
+  for (const result of results) {
+    const cases = suites.get(result.suite);
+    if (cases) cases.push(result);
+    else suites.set(result.suite, [result]);
+  }
+  return suites;
+}

@@ -1,0 +1,13 @@
+import type { Deps } from "../deps.ts";
+
+/** The lists of what is to be looked at and to be sent. */
+const DUE_LISTS = ["notices-due", "deliveries-due"];
+
+/** Whether there is anything for `deliverNotices` to do now. */
+export async function hasDueNotices(deps: Deps): Promise<boolean> {
+  const range = { to: `${new Date(deps.system.now()).toISOString()}~`, limit: 1 };
+  for (const list of DUE_LISTS) {
+    if ((await deps.table.query("i3", list, range)).items.length > 0) return true;
+  }
+  return false;
+}
