@@ -9,7 +9,7 @@ export interface HttpEvent {
   readonly headers: Readonly<Record<string, string>>;
   readonly requestContext: {
     readonly domainName: string;
-    readonly http: { readonly method: string };
+    readonly http: { readonly method: string; readonly sourceIp?: string };
   };
   readonly body?: string;
   readonly isBase64Encoded: boolean;

@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { Deps } from "./domain/deps.ts";
 import { createApp } from "./http/app.ts";
+import type { Connection } from "./http/client-address.ts";
 import type { Env } from "./http/route.ts";
 import {
   answerOf,
@@ -52,7 +53,11 @@ async function answerTo(event: HttpEvent, signal: AbortSignal): Promise<HttpAnsw
     return problemAnswer(400, { code: "invalid", message: "this is no HTTP request that we know" });
   }
   try {
-    return await answerOf(await (await theApp()).fetch(request));
+    const connection: Connection = {
+      address: event.requestContext.http.sourceIp,
+      trustedProxies: Number(process.env["PUMICE_TRUSTED_PROXIES"] || 0),
+    };
+    return await answerOf(await (await theApp()).fetch(request, connection));
   } catch (error) {
     log("error", "request failed", { error: error instanceof Error ? error.stack : String(error) });
     return error instanceof Unavailable
@@ -81,7 +86,7 @@ function composeApp(deps: Deps): Hono<Env> {
   let pages: Promise<Hono<Env>> | undefined;
   all.all("*", async (c) => {
     pages ??= import("./ui/app.tsx").then(({ uiApp }) => uiApp(deps));
-    return (await pages).fetch(c.req.raw);
+    return (await pages).fetch(c.req.raw, c.env);
   });
   return all;
 }

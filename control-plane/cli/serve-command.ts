@@ -12,6 +12,7 @@ export const serveCommand: Command = {
     "retention-days": { type: "string" },
     "tls-cert": { type: "string" },
     "tls-key": { type: "string" },
+    "trusted-proxies": { type: "string" },
   },
   help: [
     "--data DIR          where it keeps everything; made when it is new",
@@ -19,6 +20,8 @@ export const serveCommand: Command = {
     "--retention-days N  forget jobs, with logs and results, N days after their end; default: 0, keep all",
     "--tls-cert FILE     serve https://: the certificate, PEM, with those between it and its authority",
     "--tls-key FILE      its key, PEM; both are read again when they are renewed",
+    "--trusted-proxies N how many proxies of yours stand in front: only they are believed about who asks; default 0",
+    "Secrets of sign-in providers: PUMICE_SIGN_IN_SECRET_NAME, or a file by PUMICE_SIGN_IN_SECRET_NAME_FILE (docs/sign-in.md)",
     "Each may be set in the environment instead: PUMICE_DATA, PUMICE_LISTEN, PUMICE_RETENTION_DAYS, PUMICE_TLS_CERT ...",
   ],
   run: async (context) => {
@@ -30,7 +33,10 @@ export const serveCommand: Command = {
     const { serve } = await import("../serve.ts");
     const listen = settingOf(context, "listen") ?? "127.0.0.1:8400";
     const retentionDays = daysOf(settingOf(context, "retention-days"));
-    const serving = await serve({ dataDir, listen, retentionDays, tls: tlsOf(context) });
+    const trustedProxies = proxiesOf(settingOf(context, "trusted-proxies"));
+    const { env } = context;
+    const tls = tlsOf(context);
+    const serving = await serve({ dataDir, listen, retentionDays, tls, trustedProxies, env });
     context.terminal.say(`Pumice serves at ${serving.url} `);
     context.terminal.say(
       `Data: ${dataDir}; the administrator's token: ${path.join(dataDir, "admin-token")}`,
@@ -58,4 +64,9 @@ function daysOf(text: string | undefined): number {
   if (text === undefined || text === "0") return 0;
   if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
   throw new UsageError(`--retention-days: expected a number of days such as 90, not ${text}`);
+}
+
+function proxiesOf(text: string | undefined): number {
+  if (/^\d$/.test(text ?? "0")) return Number(text ?? 0);
+  throw new UsageError(`--trusted-proxies: expected a number of proxies such as 1, not ${text}`);
 }

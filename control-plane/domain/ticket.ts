@@ -9,6 +9,7 @@ import { definitionBlob } from "./keys.ts";
 import { faultText } from "./rendered-device.ts";
 import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
+import { withSecrets } from "./secrets.ts";
 import { readWorkerSettings } from "./worker-record.ts";
 
 /**
@@ -31,11 +32,13 @@ export async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | u
     const why = fault ? faultText(fault) : "it has none";
     return giveUp(deps, job, "Configuration", `configuration of device ${hostname}: ${why}`);
   }
+  const { values, ...substituted } = await withSecrets(deps, job.submitter, definition);
   const { dispatcher, env_dut } = await readWorkerSettings(deps, worker);
   return {
     job_id: job.id,
     token: jobToken(deps, job),
-    definition,
+    definition: substituted.definition,
+    ...(values.length > 0 ? { secrets: values } : {}),
     device: rendered.text,
     device_hostname: hostname,
     device_type,

@@ -5,10 +5,12 @@ import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { findSubJob } from "../domain/group-record.ts";
 import { backupRoutes } from "./backup.ts";
+import { clientAddress } from "./client-address.ts";
 import { deviceTextRoutes } from "./device-texts.ts";
 import { deviceTypeRoutes } from "./device-types.ts";
 import { deviceRoutes } from "./devices.ts";
 import { enrolRoutes } from "./enrol.ts";
+import { makeFailureLimit, type FailureLimit } from "./failure-limit.ts";
 import { jobLogRoutes } from "./job-log.ts";
 import { jobReportRoutes } from "./job-reports.ts";
 import { jobRoutes } from "./jobs.ts";
@@ -17,6 +19,7 @@ import { labListRoutes } from "./lab-lists.ts";
 import { healthCheckRoutes, templateRoutes } from "./lab-texts.ts";
 import { multinodeRoutes } from "./multinode.ts";
 import { openPrincipal } from "./open-principal.ts";
+import { peopleSecretRoutes } from "./people-secrets.ts";
 import { principalOf } from "./principal-of.ts";
 import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
@@ -41,11 +44,15 @@ export function createApp(deps: Deps): Hono<Env> {
   app.get(`${API}/health`, (c) =>
     c.json({ status: "ok", version: VERSION, engine: deps.settings.engine }),
   );
-  app.route(API, enrolRoutes(deps));
+  const failures = makeFailureLimit(deps.system.now);
+  app.route(API, enrolRoutes(deps, failures));
   app.use(`${API}/*`, async (c, next) => {
     const isBackup = c.req.path.startsWith(`${API}/backup/`);
     const find = isBackup ? principalOf : openPrincipal;
-    c.set("principal", await find(deps, c.req.raw));
+    const address = clientAddress(c);
+    const principal = find(deps, c.req.raw);
+    const isGiven = c.req.header("authorization") !== undefined;
+    c.set("principal", await (isGiven ? counted(failures, address, principal) : principal));
     await next();
   });
   app.use(`${API}/jobs/:id/*`, async (c, next) => {
@@ -70,6 +77,7 @@ export function createApp(deps: Deps): Hono<Env> {
     workerRoutes,
     releaseRoutes,
     tokenRoutes,
+    peopleSecretRoutes,
     backupRoutes,
   ]) {
     app.route(API, resource(deps));
@@ -84,6 +92,19 @@ export function createApp(deps: Deps): Hono<Env> {
     return c.json(problem, 404);
   });
   return app;
+}
+
+/** A token that is not valid counts, and is answered `throttled` beyond the limit; valid ones always pass. */
+async function counted<T>(failures: FailureLimit, address: string, found: Promise<T>): Promise<T> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "unauthenticated") {
+      failures.check(address);
+      failures.note(address);
+    }
+    throw error;
+  }
 }
 
 /** A path that is known by another method is 405, not 404. */

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 /** What the wiring knows of a request beside itself. */
 export interface Connection {
   /** Of the nearest machine: the client, or a proxy. */
-  readonly address?: string;
+  readonly address?: string | undefined;
   /** How many proxies of the operator's own a request comes through: only what they say of it is believed. */
   readonly trustedProxies?: number;
 }

@@ -2,14 +2,22 @@ import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { Principal } from "../domain/principal.ts";
 import { authenticate } from "../domain/tokens.ts";
+import { requireScope } from "./scope-of.ts";
 
 export const SESSION_COOKIE = "pumice_session";
 
 /**
  * Who makes a request: by `Authorization: Bearer TOKEN` (or `Token TOKEN`), else by the session cookie, which
- * counts for changes only when the request comes from our own pages. Throws `unauthenticated` or `forbidden`.
+ * counts for changes only when the request comes from our own pages. Throws `unauthenticated`, or `forbidden`, also when
+ * the token's scopes don't reach so far.
  */
 export async function principalOf(deps: Deps, request: Request): Promise<Principal> {
+  const principal = await anyPrincipalOf(deps, request);
+  requireScope(principal, request.method, new URL(request.url).pathname);
+  return principal;
+}
+
+async function anyPrincipalOf(deps: Deps, request: Request): Promise<Principal> {
   const header = request.headers.get("authorization");
   if (header !== null) {
     const bearer = /^(?:bearer|token) +(\S+)\s*$/i.exec(header)?.[1];

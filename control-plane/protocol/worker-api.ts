@@ -66,6 +66,8 @@ export const ticketSchema = v.object({
   token: v.string(),
   /** The definition as submitted, YAML text. */
   definition: v.string(),
+  /** Values in it that the submitter has named only: they must not be seen in the log. */
+  secrets: v.optional(v.array(v.string())),
   /** The device configuration, YAML text. */
   device: v.string(),
   device_hostname: v.string(),
