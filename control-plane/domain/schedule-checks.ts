@@ -12,11 +12,18 @@ import { jobToken } from "./job-token.ts";
 import { definitionBlob, deviceKey } from "./keys.ts";
 import { withWorker, type PassFacts } from "./pass-facts.ts";
 import { queryFirst } from "./query-all.ts";
-import { workerObstacle } from "./suits.ts";
+import { obstacle, type Obstacle } from "./suits.ts";
 import { findText, type TextRecord } from "./texts.ts";
 import { setBad, usableText } from "./usable-device.ts";
 import { readAssignments } from "./worker-record.ts";
 import { without } from "./without.ts";
+
+/** A health check that a device needs before its next job. */
+export interface DueCheck extends HealthCheck {
+  /** Why it is due. */
+  reason: string;
+  type: DeviceTypeRecord;
+}
 
 /** How many devices of a type a pass looks at. */
 const MOST_DEVICES = 2000;
@@ -56,14 +63,36 @@ async function lookAt(
         await release(deps, device);
         return "done";
       }
-      const { facts } = await withWorker(deps, { now: deps.system.now() }, device.data);
-      if (workerObstacle(device.data, facts)) return "worker is gone";
-      if (await usableText(deps, device)) await startCheck(deps, device, check, type);
+      const barred = await barredBy(deps, device.data, passed);
+      if (barred) return barred.bars === "worker" ? "worker is gone" : "done";
+      if (await usableText(deps, device)) await startCheck(deps, device, check);
       return "done";
     } catch (error) {
       if (!(error instanceof TableConflict)) throw error;
     }
   }
+}
+
+/** The health check that has to come before a job on an idle device, and can; for `startCheck`. */
+export async function checkBefore(
+  deps: Deps,
+  device: DeviceRecord,
+  text: TextRecord,
+  passed: PassFacts,
+): Promise<DueCheck | undefined> {
+  const check = await dueCheck(deps, device, text, await passed.deviceType(device.device_type));
+  return check && !(await barredBy(deps, device, passed)) ? check : undefined;
+}
+
+/** What keeps a health check from the device now, as it would another job. */
+async function barredBy(
+  deps: Deps,
+  device: DeviceRecord,
+  passed: PassFacts,
+): Promise<Obstacle | undefined> {
+  const job: JobRecord = { ...bareCheckOf(deps, device), id: 0, description: "", priority: 50 };
+  const { facts } = await withWorker(deps, await passed.forJob(job), device);
+  return obstacle(job, device, facts);
 }
 
 /** Lets jobs have a device that needs no check. */
@@ -75,19 +104,19 @@ async function release(deps: Deps, { data, version }: Item<DeviceRecord>): Promi
   await deps.signals.requestPass(data.device_type);
 }
 
-/** The health check that a device needs before its next job, and why; undefined when it needs none or there is none. */
+/** The health check that a device needs before its next job; undefined when it needs none or there is none. */
 export async function dueCheck(
   deps: Deps,
   device: DeviceRecord,
   text: TextRecord,
   type: DeviceTypeRecord,
-): Promise<(HealthCheck & { reason: string }) | undefined> {
+): Promise<DueCheck | undefined> {
   const reason = whyCheck(device, type, deps.system.now());
   if (reason === undefined) return undefined;
   const isAsked = device.check_due === "asked" || device.health === "Looping";
   const withStock = isAsked || type.health_check === "stock";
   const check = await healthCheckOf(deps, text, { withStock });
-  return check && { ...check, reason };
+  return check && { ...check, reason, type };
 }
 
 /**
@@ -97,14 +126,13 @@ export async function dueCheck(
 export async function startCheck(
   deps: Deps,
   device: Item<DeviceRecord>,
-  check: HealthCheck & { reason: string },
-  type: DeviceTypeRecord,
+  check: DueCheck,
 ): Promise<void> {
   const made = await checkJobOf(deps, device.data, check);
   if (typeof made === "string") return setBad(deps, device, `invalid health check: ${made}`);
 
   const { hostname, worker } = device.data;
-  const checked = checkedNow(made.id, type, deps.system.now());
+  const checked = checkedNow(made.id, check.type, deps.system.now());
   const reserved: DeviceRecord = {
     ...without(device.data, "check_due"),
     state: "Reserved",
@@ -134,7 +162,7 @@ export async function startCheck(
 /** The job, or what is wrong with its definition. Its tags, device, worker and retry count for nothing (SCHEDULER.md 2.1). */
 async function checkJobOf(
   deps: Deps,
-  { hostname, device_type, worker }: DeviceRecord,
+  device: DeviceRecord,
   { name, text }: HealthCheck,
 ): Promise<JobRecord | string> {
   const { checkJob } = await import("#protocol/check-job.ts");
@@ -146,21 +174,27 @@ async function checkJobOf(
   const id = await deps.table.counter("job");
   const token_nonce = deps.system.randomToken();
   return {
+    ...bareCheckOf(deps, device),
     id,
+    description: definition.job_name,
+    priority: priorityNumber(definition.priority),
+    token_nonce,
+    token_hash: deps.system.hash(jobToken(deps, { id, token_nonce })),
+  };
+}
+
+/** What every health check of a device is. */
+const bareCheckOf = ({ system }: Deps, { hostname, device_type, worker }: DeviceRecord) =>
+  ({
     state: "Scheduled",
     health: "Unknown",
-    description: definition.job_name,
     device_type,
     requested_device: hostname,
     device: hostname,
     worker,
     submitter: LAB,
     health_check: true,
-    priority: priorityNumber(definition.priority),
     tags: [],
-    submit_time: new Date(deps.system.now()).toISOString(),
+    submit_time: new Date(system.now()).toISOString(),
     log_lines: 0,
-    token_nonce,
-    token_hash: deps.system.hash(jobToken(deps, { id, token_nonce })),
-  };
-}
+  }) satisfies Partial<JobRecord>;

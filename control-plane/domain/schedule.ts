@@ -9,7 +9,8 @@ import { idleDevices, type IdleDevices } from "./idle-devices.ts";
 import { deviceKey } from "./keys.ts";
 import { passFacts, withWorker, type PassFacts } from "./pass-facts.ts";
 import { waitingJobs } from "./queue-order.ts";
-import { dueCheck, scheduleChecks, startCheck } from "./schedule-checks.ts";
+import { checkBefore, scheduleChecks, startCheck } from "./schedule-checks.ts";
+import { groupTurns } from "./schedule-group.ts";
 import { obstacle, type Obstacle } from "./suits.ts";
 import { usableText } from "./usable-device.ts";
 import { without } from "./without.ts";
@@ -25,8 +26,10 @@ export async function schedulePass(deps: Deps, deviceType: string): Promise<void
   await scheduleChecks(deps, deviceType, facts);
   const idle = idleDevices(deps, deviceType);
   if (await idle.isEmpty()) return;
-  for await (const job of waitingJobs(deps, deviceType)) {
-    await serve(deps, job, idle, facts);
+  const groups = groupTurns(deps, facts);
+  for await (const job of waitingJobs(deps, deviceType, facts)) {
+    if (job.group === undefined) await serve(deps, job, idle, facts);
+    else for (const one of await groups.turn(job)) idle.drop(one.hostname, one.andWorker);
     if (await idle.isEmpty()) return;
   }
 }
@@ -83,12 +86,14 @@ async function assign(
     if (found) return found;
     const text = await usableText(deps, device);
     if (!text) return "device is gone";
-    const type = await passed.deviceType(device.data.device_type);
-    const check = await dueCheck(deps, device.data, text, type);
+    const check = await checkBefore(deps, device.data, text, passed);
 
+    const claim = await passed.claims.claim([job.data]);
+    if ("bars" in claim) return claim;
     const nonce = deps.system.randomToken();
     const assigned: JobRecord = {
-      ...without(job.data, "queue_deadline"),
+      ...without(job.data, "queue_deadline", "quota_slots"),
+      ...claim.fieldsOf(jobId),
       state: "Scheduled",
       device: hostname,
       worker: device.data.worker,
@@ -98,13 +103,14 @@ async function assign(
     const reserved: DeviceRecord = { ...device.data, state: "Reserved", current_job: jobId };
     try {
       if (check) {
-        await startCheck(deps, device, check, type);
+        await startCheck(deps, device, check);
         return "device is gone";
       }
       await deps.table.transact([
         { put: jobItem(assigned), when: { version: job.version } },
         { put: deviceItem(reserved), when: { version: device.version } },
         replace([...jobIds, jobId]),
+        ...claim.operations,
         ...jobChange(deps, job.data, assigned, { who: LAB }),
         ...deviceChange(deps, device.data, reserved, { who: LAB, reason: `job ${jobId}` }),
       ]);
@@ -112,6 +118,7 @@ async function assign(
       if (error instanceof TableConflict) continue;
       throw error;
     }
+    await claim.done();
     await deps.signals.ring(`worker/${device.data.worker}`);
     await deps.signals.ring(`job/${jobId}`);
     return "assigned";

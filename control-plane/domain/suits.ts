@@ -1,6 +1,10 @@
+import type { Grants } from "#protocol/people.ts";
+import { maySubmitTo, type Access } from "./access.ts";
+import { LAB } from "./changes.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { JobRecord } from "./job-record.ts";
 import { keptOff } from "./keep-off.ts";
+import { quotaObstacle, type Limit } from "./quotas.ts";
 import { isSchedulable, type WorkerRecord } from "./worker-record.ts";
 
 /**
@@ -10,6 +14,11 @@ import { isSchedulable, type WorkerRecord } from "./worker-record.ts";
 export interface Facts {
   /** In ms since 1970. */
   readonly now: number;
+  /** What the job's submitter may, and what the device type grants. */
+  readonly access?: Access;
+  readonly type?: { permissions?: Grants | undefined };
+  /** The quota of the job's submitter that is used up. */
+  readonly quota?: Limit;
   /** The device's worker; null: it is gone. */
   readonly worker?: WorkerRecord | null | undefined;
   /** How many jobs it has. */
@@ -24,10 +33,12 @@ export interface Obstacle {
     | "worker"
     | "tags"
     | "left"
+    | "permission"
     | "busy"
     | "health"
     | "health check"
     | "reserved"
+    | "quota"
     | "worker gone"
     | "worker offline"
     | "worker health"
@@ -43,7 +54,9 @@ export interface Obstacle {
 export function obstacle(job: JobRecord, device: DeviceRecord, facts: Facts): Obstacle | undefined {
   return (
     misfit(job, device) ??
-    deviceObstacle(device) ??
+    (facts.quota && quotaObstacle(facts.quota)) ??
+    deviceObstacle(job, device) ??
+    notAllowed(job, device, facts) ??
     keptOff(job, device, facts) ??
     workerObstacle(device, facts)
   );
@@ -76,18 +89,36 @@ function misfit(job: JobRecord, device: DeviceRecord): Obstacle | undefined {
   return { code: "left", bars, text };
 }
 
-function deviceObstacle({ state, health, check_due }: DeviceRecord): Obstacle | undefined {
+/** Whether its submitter may use the device now, whatever was so when the job was submitted (SCHEDULER.md 2.2). */
+function notAllowed(
+  { submitter }: JobRecord,
+  device: DeviceRecord,
+  { access, type = {} }: Facts,
+): Obstacle | undefined {
+  if (!access || submitter === LAB || maySubmitTo(access, device, type)) return undefined;
+  if (!access.active) {
+    const text = `kept from it: user ${submitter} is not active`;
+    return { code: "permission", bars: "job", text };
+  }
+  return { code: "permission", bars: "pair", text: `that ${submitter} may not use` };
+}
+
+function deviceObstacle(
+  { health_check: isCheck }: JobRecord,
+  { state, health, check_due }: DeviceRecord,
+): Obstacle | undefined {
   const bars = "device";
   if (state !== "Idle") return { code: "busy", bars, text: "busy" };
-  if (health !== "Good" && health !== "Unknown") {
+  const isLoop = isCheck && health === "Looping";
+  if (health !== "Good" && health !== "Unknown" && !isLoop) {
     return { code: "health", bars, text: `in health ${health}` };
   }
-  if (check_due === undefined) return undefined;
+  if (isCheck || check_due === undefined) return undefined;
   return { code: "health check", bars, text: "to have a look at for a health check" };
 }
 
 /** Why no job of a worker can begin now (SCHEDULER.md 1.3). */
-export function workerObstacle(
+function workerObstacle(
   { worker: name }: DeviceRecord,
   { worker, jobsOfWorker = 0 }: Facts,
 ): Obstacle | undefined {
