@@ -35,12 +35,15 @@ export async function accessOf(deps: Deps, who: Reader | string): Promise<Access
     return { ...asUser(who), rule: "closed", lab: {} };
   }
   const user = typeof who === "string" ? userAccess(deps, who) : asUser(who);
-  const [{ name, admin, active, groups }, { access }] = await Promise.all([
-    user,
-    labSettings(deps),
-  ]);
-  return { name, admin, active, groups, rule: access.rule, lab: access.permissions };
+  const [person, settings] = await Promise.all([user, labSettings(deps)]);
+  return accessUnder(settings, person);
 }
+
+/** The same of what was read already. */
+export const accessUnder = (
+  { access }: Pick<LabSettings, "access">,
+  { name, admin, active, groups }: UserAccess,
+): Access => ({ name, admin, active, groups, rule: access.rule, lab: access.permissions });
 
 const asUser = (reader: Reader): UserAccess =>
   reader.kind === ANONYMOUS

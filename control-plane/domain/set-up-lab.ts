@@ -1,6 +1,7 @@
 import { TableConflict, type NewItem } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import { setupKey } from "./keys.ts";
+import { userItem, type UserRecord } from "./users.ts";
 import { itemOfToken, makeToken, newTokenItem } from "./tokens.ts";
 
 /** Name of the administrator that a new lab has. */
@@ -37,11 +38,17 @@ export async function makeFirstAdmin(
   await setUp(deps, newTokenItem(id, firstToken, hash, deps.system.now()));
 }
 
-async function setUp({ table }: Pick<Deps, "table">, admin: NewItem): Promise<void> {
+async function setUp({ table, system }: Pick<Deps, "table" | "system">, admin: NewItem) {
+  const user: UserRecord = {
+    ...{ name: FIRST_ADMIN, admin: true, active: true, email: "", full_name: "", groups: [] },
+    source: "first",
+    created: new Date(system.now()).toISOString(),
+  };
   try {
     await table.transact([
       { put: { key: setupKey, data: {} }, when: "absent" },
       { put: admin, when: "absent" },
+      { put: userItem(user) },
     ]);
   } catch (error) {
     if (!(error instanceof TableConflict)) throw error;
