@@ -1,25 +1,33 @@
 import type { Item } from "../ports/table.ts";
 import { jobChange, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
-import { endJob } from "./end-job.ts";
-import { jobItem, type JobRecord } from "./job-record.ts";
+import { endJob, settleItsGroup } from "./end-job.ts";
+import { jobItem, withNotes, type JobRecord } from "./job-record.ts";
 
 /**
  * What canceling means in each state (SCHEDULER.md 1.1): a Submitted job ends at once, one that has a worker is
- * Canceling until the worker has stopped it, any other stays as it is. Throws `TableConflict`.
+ * Canceling until the worker has stopped it, any other stays as it is. With a job of a multinode group go all others of it, unless
+ * it is to go `alone`. Throws `TableConflict`.
  */
-export async function cancel(deps: Deps, item: Item<JobRecord>, by: By): Promise<JobRecord> {
+export async function cancel(
+  deps: Deps,
+  item: Item<JobRecord>,
+  by: By,
+  { alone = false } = {},
+): Promise<JobRecord> {
   const { data: job, version } = item;
   if (job.state === "Submitted") {
-    return endJob(deps, item, { health: "Canceled", error_msg: by.reason }, { by });
+    return endJob(deps, item, { health: "Canceled", error_msg: by.reason }, { by, alone });
   }
   if (job.state !== "Scheduled" && job.state !== "Running") return job;
-  const canceling: JobRecord = { ...job, state: "Canceling" };
+  const notes = by.reason === undefined ? [] : [by.reason];
+  const canceling = withNotes({ ...job, state: "Canceling" }, notes);
   await deps.table.transact([
     { put: jobItem(canceling), when: { version } },
     ...jobChange(deps, job, canceling, by),
   ]);
   await deps.signals.ring(`worker/${job.worker ?? ""}`);
   await deps.signals.ring(`job/${job.id}`);
+  if (!alone) await settleItsGroup(deps, job);
   return canceling;
 }

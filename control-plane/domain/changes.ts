@@ -4,6 +4,8 @@ import type { DeviceRecord } from "./device-record.ts";
 import type { JobRecord } from "./job-record.ts";
 import { changeKey } from "./keys.ts";
 import { noticeOf } from "./notices/notice-record.ts";
+import { queueDeadlines } from "./queue-deadlines.ts";
+import { freedSlots } from "./quotas.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 /** Who changes what no person asked for (SCHEDULER.md 1.2). */
@@ -78,7 +80,10 @@ export const changeRecordItem = (data: ChangeRecord): NewItem => ({
   ...(data.routine ? { expires: Date.parse(data.time) + KEPT_MS } : {}),
 });
 
-/** What is to be written with a job's new state or health, with a notice for whoever wants to know; nothing when both stay. */
+/**
+ * What is to be written with a job's new state or health, with a notice for whoever wants to know and what its
+ * place in the queue and its quotas are from now on; nothing when both stay.
+ */
 export function jobChange(
   deps: Deps,
   before: JobRecord | undefined,
@@ -89,12 +94,18 @@ export function jobChange(
   if (!changed) return [];
   const { id, state, health, description, priority, submit_time, submitter } = after;
   const { device, worker, device_type, start_time, end_time, health_check = false } = after;
+  const { sub_id } = after;
   const data = {
     ...{ job: id, state, health, description, priority, submit_time, submitter, device_type },
-    ...{ device, worker, start_time, end_time, health_check },
+    ...{ device, worker, start_time, end_time, health_check, sub_id },
   };
   const change = { kind: "job", name: String(id), changed, data, routine: true, ...by } as const;
-  return [{ put: changeItem(deps, change), when: "absent" }, ...noticeOf(deps, before, after)];
+  return [
+    { put: changeItem(deps, change), when: "absent" },
+    ...noticeOf(deps, before, after),
+    ...queueDeadlines(before, after),
+    ...freedSlots(before, after),
+  ];
 }
 
 /** What is to be written with a device's new state or health; nothing when both stay. */

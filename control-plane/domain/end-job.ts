@@ -4,6 +4,8 @@ import type { Item, Operation } from "../ports/table.ts";
 import { deviceChange, jobChange, LAB, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
+import { noteDuration } from "./durations.ts";
+import { settleCharge } from "./fair-share.ts";
 import { healthAfter, withMark } from "./health-rules.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
 import { deviceKey, workerKey } from "./keys.ts";
@@ -22,18 +24,26 @@ export interface Outcome {
   isAssumed?: boolean;
 }
 
+interface Ways {
+  /** Keeps the device, for a worker that may still be using it. */
+  holdDevice?: boolean;
+  by?: By;
+  /** Whoever ends it sees to the others of its group. */
+  alone?: boolean;
+}
+
 /** How a job ended, beside LAVA's words. */
 export type Ending = Pick<JobRecord, "evidence" | "retries" | "passed_on_retry">;
 
 /**
  * Ends a job under the version that was read: the job is Finished and its device is set free in one
- * transaction. `holdDevice` keeps the device, for a worker that may still be using it. Throws `TableConflict`.
+ * transaction. What that means for the others of its multinode group is done as well. Throws `TableConflict`.
  */
 export async function endJob(
   deps: Deps,
   item: Item<JobRecord>,
   outcome: Outcome,
-  { holdDevice = false, by = { who: LAB } }: { holdDevice?: boolean; by?: By } = {},
+  { holdDevice = false, by = { who: LAB }, alone = false }: Ways = {},
 ): Promise<JobRecord> {
   const job: JobRecord = {
     ...endedBy(deps, item.data, outcome),
@@ -47,12 +57,27 @@ export async function endJob(
     ...jobChange(deps, item.data, job, { reason: outcome.error_msg, ...by }),
     ...freed.operations,
   ]);
+  if (item.data.state !== "Finished") await noteEnd(deps, job);
   const { id, health, error_type, device } = job;
   // The alarms of infra/template.yaml count these.
   deps.system.log("job finished", { job: id, health, error_type, device });
   await deps.signals.ring(`job/${job.id}`);
   await announceFree(deps, freed.device);
+  if (!alone) await settleItsGroup(deps, job);
   return job;
+}
+
+/** Loaded when there is a group; one that nobody settles, the tick comes to. */
+export async function settleItsGroup(deps: Deps, { group }: JobRecord): Promise<void> {
+  if (group === undefined) return;
+  const { settleGroup } = await import("./settle-group.ts");
+  await settleGroup(deps, group);
+}
+
+/** What is kept beside the jobs of how long they took and how much somebody has used. */
+export async function noteEnd(deps: Deps, job: JobRecord): Promise<void> {
+  await settleCharge(deps, job);
+  await noteDuration(deps, job);
 }
 
 /** The job, or an attempt of it, as it is at its end. */

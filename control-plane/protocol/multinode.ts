@@ -12,7 +12,7 @@ export const MAX_MESSAGE_BYTES = 64 * 1024;
 /** Different message ids that one member sends, at most. */
 export const MAX_MESSAGES = 256;
 /** Jobs of a group: all of them begin in one transaction. */
-export const MAX_MEMBERS = 16;
+export const MAX_MEMBERS = 10;
 /** Longest time that an answer is held back. */
 export const MAX_HOLD_SECONDS = 20;
 
