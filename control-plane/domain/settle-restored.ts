@@ -1,4 +1,4 @@
-import type { Item, StoredItem } from "../ports/table.ts";
+import type { Item, Key, StoredItem } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { endJob, returnDevice } from "./end-job.ts";
@@ -6,6 +6,7 @@ import { attemptOfPart, isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./ite
 import { attemptOf, findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { assignmentsKey, attemptKey, deviceKey, workerKey } from "./keys.ts";
 import { nowOf } from "./closed-lab.ts";
+import { holdsSlot } from "./quotas.ts";
 import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
 import {
@@ -36,6 +37,7 @@ async function settleOne(deps: Deps, { key, data }: StoredItem): Promise<void> {
   if (kind === "job") await settleJob(deps, data as JobRecord);
   if (kind === "device") await settleDevice(deps, (data as DeviceRecord).hostname);
   if (kind === "assignments") await settleAssignments(deps, key.partition.slice("worker#".length));
+  if (kind === "quota slot") await settleSlot(deps, key, data as { name: string; job: number });
   if (kind === "worker") await expectWorker(deps, (data as WorkerRecord).name);
 }
 
@@ -60,13 +62,16 @@ async function linesOf(deps: Deps, id: number, attempt: number): Promise<number>
   return earlier?.data.log_lines ?? 0;
 }
 
-const holdsDevice = ({ state, taken_back, device, worker }: JobRecord): boolean =>
-  device !== undefined &&
+const holdsDevice = (job: JobRecord): boolean => job.device !== undefined && isWithWorker(job);
+
+/** One that runs beside its host has no device. */
+const isWithWorker = ({ state, taken_back, worker }: JobRecord): boolean =>
   worker !== undefined &&
   (state === "Scheduled" || state === "Running" || state === "Canceling" || taken_back === true);
 
 async function settleJob(deps: Deps, { id, ...job }: JobRecord): Promise<void> {
   if (job.left) await settleLeft(deps, id);
+  if (job.host_job !== undefined) await settleGuest(deps, id);
   if (!holdsDevice({ id, ...job })) return;
   await retrying(async () => {
     const item = await findJobItem(deps, id);
@@ -84,6 +89,18 @@ async function settleJob(deps: Deps, { id, ...job }: JobRecord): Promise<void> {
       }
     }
     await hold(deps, item.data);
+  });
+}
+
+/** One without a device is its worker's, or nobody's. */
+async function settleGuest(deps: Deps, id: number): Promise<void> {
+  await retrying(async () => {
+    const item = await findJobItem(deps, id);
+    if (!item || !isWithWorker(item.data)) return;
+    const { worker = "" } = item.data;
+    if (!(await deps.table.get(workerKey(worker)))) return giveUp(deps, item);
+    const { jobIds, replace } = await readAssignments(deps, worker);
+    if (!jobIds.includes(id)) await deps.table.transact([replace([...jobIds, id])]);
   });
 }
 
@@ -174,13 +191,23 @@ async function settleAssignments(deps: Deps, worker: string): Promise<void> {
     const ids: number[] = [];
     for (const id of item.data.job_ids) {
       const job = (await findJobItem(deps, id))?.data;
-      const isHere = job && holdsDevice(job) && job.worker === worker;
+      const isHere = job && isWithWorker(job) && job.worker === worker;
       if (isHere || job?.left?.worker === worker) ids.push(id);
     }
     if (ids.length === item.data.job_ids.length) return;
     const data: Assignments = { job_ids: ids };
     await deps.table.transact([{ put: { key: item.key, data }, when: { version: item.version } }]);
   });
+}
+
+/** A slot of a quota is there while its job has it. */
+async function settleSlot(
+  deps: Deps,
+  key: Key,
+  { name, job: id }: { name: string; job: number },
+): Promise<void> {
+  const job = await findJobItem(deps, id);
+  if (!job || !holdsSlot(job.data, name)) await deps.table.transact([{ delete: key }]);
 }
 
 /**

@@ -1,8 +1,9 @@
-import { readJobDefinition } from "#protocol/job-definition.ts";
+import { readRunnerJob } from "#protocol/job-definition.ts";
 import type { ErrorType } from "#protocol/failure.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
 import type { Deps } from "./deps.ts";
 import { renderStored } from "./device-texts.ts";
+import { guestConfiguration } from "./guest-configuration.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
 import { definitionBlob } from "./keys.ts";
@@ -24,8 +25,11 @@ export async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | u
     return giveUp(deps, job, "Infrastructure", why);
   }
   const definition = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  const { device: hostname = "", device_type, worker = "" } = job;
-  const context = readJobDefinition(definition).definition?.context;
+  const { device_type, worker = "", host_job } = job;
+  // A job without a device goes to that of its host, and leaves it alone otherwise.
+  const host = host_job === undefined ? undefined : (await findJobItem(deps, host_job))?.data;
+  const hostname = (host ?? job).device ?? "";
+  const context = readRunnerJob(definition).definition?.context;
   const rendered = await renderStored(deps, { hostname, device_type }, context);
   const [fault] = rendered?.faults ?? [];
   if (!rendered || fault) {
@@ -39,8 +43,8 @@ export async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | u
     token: jobToken(deps, job),
     definition: substituted.definition,
     ...(values.length > 0 ? { secrets: values } : {}),
-    device: rendered.text,
-    device_hostname: hostname,
+    device: host_job === undefined ? rendered.text : guestConfiguration(rendered.value),
+    device_hostname: host_job === undefined ? hostname : "",
     device_type,
     dispatcher,
     env_dut,
