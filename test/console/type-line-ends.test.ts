@@ -24,7 +24,7 @@ function farSide(answer: (character: string) => string) {
   const { signal } = new AbortController();
   const type = (line: string, more: Partial<TypingOptions> = {}) =>
     typeLine(console, line, { discard: "ctrl-u", log, signal, ...more });
-  return { type, typed };
+  return { type, typed, say: (text: string) => say(text) };
 }
 
 test("a line end that a bootloader answers late does not have it execute its last command twice", async () => {
@@ -59,4 +59,25 @@ test("a password is typed once, and its echo is not awaited", async () => {
   expect(await type("sudo su")).toBe("checked");
   expect(await type("P@ssword-1")).toBe("unchecked");
   expect(typed).toEqual(["sudo su", "\n", "P@ssword-1\n"]);
+});
+
+test("a line that was damaged is typed again while the far side's kernel never falls silent", async () => {
+  let lost = 1;
+  let line = "";
+  const executed: string[] = [];
+  const { type, say } = farSide((character) => {
+    if (character === "\n") executed.push(line);
+    if ("\n\x03\x15".includes(character)) return (line = "") + "\r\n# ";
+    if (line === "mou" && lost-- > 0) return "";
+    line += character;
+    return character;
+  });
+  let n = 100_000;
+  const talk = setInterval(() => say(`[   12.${(n += 1)}] talker says ${n}\r\n`), 10);
+  try {
+    expect(await type("mount /mnt")).toBe("checked");
+    expect(executed).toEqual(["mount /mnt"]);
+  } finally {
+    clearInterval(talk);
+  }
 });

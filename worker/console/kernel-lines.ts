@@ -13,6 +13,13 @@ const KERNEL_LINE =
  */
 export const withoutKernelLines = (text: string): string => text.replace(KERNEL_LINE, "");
 
+/** A kernel's message that has just begun. */
+const KERNEL_BEGINS = /(?:<\d{0,3}>?)?(?:\[[ \d.]{0,24}\]?)?$/;
+
+/** What the DUT itself has said, as one compares it with what came before: without blanks at its end, and what its kernel is about to say. */
+export const ownWords = (text: string): string =>
+  withoutKernelLines(text).trimEnd().replace(KERNEL_BEGINS, "").trimEnd();
+
 /** What a DUT has said as one line, whatever was printed into it, with nothing that is no text: for what can't be mistaken. */
 export const seamless = (text: string): string =>
   withoutKernelLines(plainText(text)).replace(/[\r\n]+/g, "");

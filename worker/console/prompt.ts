@@ -1,6 +1,12 @@
 import type { Console, Match } from "./console.ts";
 import { hasPartOf } from "./echo.ts";
-import { isKernelLine, joinedLines, seamless, withoutKernelLines } from "./kernel-lines.ts";
+import {
+  isKernelLine,
+  joinedLines,
+  ownWords,
+  seamless,
+  withoutKernelLines,
+} from "./kernel-lines.ts";
 import { isDamagedPrompt, lastPromptOf, rememberPrompt } from "./prompt-likeness.ts";
 import { lastLine, plainText } from "./terminal-text.ts";
 
@@ -162,15 +168,15 @@ export class PromptWait {
     // The end of the connection has ended the last line.
     const begin = Math.max(this.#begin, console.received - LOOK_CHARS);
     const all = console.textSince(begin).slice(0, console.isOpen ? undefined : -1);
-    this.#hear(plainText(withoutKernelLines(all)));
+    this.#hear(ownWords(plainText(all)));
     const { silentMs = SILENT_MS } = this.#options;
     if (isQuiet || this.#silentMs() >= silentMs / 4) return this.#judge(all);
     return undefined;
   }
 
   /** Notes whether the DUT itself has said something, or only its kernel. */
-  #hear(shown: string): void {
-    const own = shown.trimEnd().slice(-OWN_CHARS);
+  #hear(words: string): void {
+    const own = words.slice(-OWN_CHARS);
     // Less of it: the rest is too long ago.
     if (!this.#own.endsWith(own)) this.#ownAt = performance.now() - this.#console.silentMs;
     this.#own = own;

@@ -1,6 +1,6 @@
 import type { Console } from "./console.ts";
 import { compareEcho, showsEnd } from "./echo.ts";
-import { withoutKernelLines } from "./kernel-lines.ts";
+import { ownWords, withoutKernelLines } from "./kernel-lines.ts";
 import { lineCameBack, tooNoisy } from "./line-noise.ts";
 import { lastLine, plainText } from "./terminal-text.ts";
 
@@ -271,9 +271,12 @@ async function discardLine(
   return isAnswer;
 }
 
+/** A far side that never falls silent is not listened to for longer. */
+const LISTEN_MS = 20_000;
+
 /**
- * Waits until what came makes `isSo` true; false when nothing came for as many milliseconds as `patience` says, which
- * is asked anew whenever something came.
+ * Waits until what came makes `isSo` true; false when nothing came but the kernel's messages for as many milliseconds as
+ * `patience` says, which is asked anew whenever something came.
  */
 async function becomes(
   console: Console,
@@ -282,11 +285,16 @@ async function becomes(
   signal: AbortSignal,
 ): Promise<boolean> {
   const began = performance.now();
+  const from = console.received;
+  let own = "";
+  let ownAt = began;
   for (;;) {
     if (isSo()) return true;
     const { received } = console;
-    const silent = Math.min(console.silentMs, performance.now() - began);
-    const left = patience() - silent;
+    const words = ownWords(console.textSince(from));
+    const now = performance.now();
+    if (words !== own) [own, ownAt] = [words, Math.max(began, now - console.silentMs)];
+    const left = Math.min(patience() - (now - ownAt), LISTEN_MS - (now - began));
     if (left <= 0) return false;
     const quiet = { ms: 0, since: received };
     await console.tryExpect({}, { timeoutSeconds: left / 1000, signal, quiet });
