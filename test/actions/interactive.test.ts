@@ -3,6 +3,7 @@ import type { TestBlock } from "#protocol/job-actions.ts";
 import { interactiveTest } from "../../worker/actions/test/interactive.ts";
 import { onConsole } from "../support/on-console.ts";
 import { aJobContext, run, type Ran } from "../support/plan-of.ts";
+import { acked, aMember, standInGroup, type StandInGroup } from "../support/stand-in-group.ts";
 
 type Script = NonNullable<TestBlock["interactive"]>[number];
 
@@ -20,10 +21,17 @@ while read -r line; do
   printf '=> '
 done`;
 
-function typed(script: Script["script"], more: Partial<Script> = {}, timeout = 30): Promise<Ran> {
-  const job = aJobContext({
+function typed(
+  script: Script["script"],
+  more: Partial<Script> = {},
+  timeout = 30,
+  group?: StandInGroup,
+): Promise<Ran> {
+  const definition = {
     timeouts: { job: { minutes: 1 }, action: { seconds: timeout }, connection: { seconds: 20 } },
-  });
+    ...(group ? aMember() : {}),
+  };
+  const job = { ...aJobContext(definition), group };
   const interactive = [{ name: "uboot", prompts: ["=> "], script, ...more }];
   const context = { job, namespace: "common", overlayTests: [], hasShell: false, stage: 2 };
   const placeholders = { RAMDISK: "tftp/ramdisk.cpio" };
@@ -123,8 +131,57 @@ describe("an interactive script", () => {
 
   test("refuses what it can't do before anything happens", async () => {
     const multinode = await typed([{ "lava-sync": "go" }]);
-    expect(multinode.outcome.error_msg).toContain("lava-sync");
+    expect(multinode.outcome.error_msg).toContain("lava-sync: this is no multinode job");
     const regex = await typed([{ command: "x", successes: [{ message: "(" }] }]);
     expect(regex.outcome.error_type).toBe("Test");
+  });
+});
+
+describe("an interactive script of a multinode job", () => {
+  const inGroup = (group: StandInGroup, script: Script["script"], timeout = 30) =>
+    typed(script, {}, timeout, group);
+
+  test("sends and waits, and others' values stand in for their keys in its commands", async () => {
+    const group = standInGroup({
+      answers: (call) => (call.op === "wait" ? acked({ "8": { file: "kernel" } }) : acked({})),
+    });
+    const ran = await inGroup(group, [
+      { command: null },
+      { "lava-send": "ready port=69 note=two words" },
+      { "lava-wait": "server" },
+      { "lava-wait-all": "all role=server" },
+      { "lava-sync": "go", command: "tftp {file}", name: "load" },
+    ]);
+    expect(ran.outcome, ran.messages.join("\n")).toEqual({ result: "pass" });
+    expect(inputs(ran)).toContain("tftp kernel");
+    const data = new Map([
+      ["port", "69"],
+      ["note", "two words"],
+    ]);
+    expect(group.calls).toEqual([
+      { op: "send", id: "ready", data },
+      { op: "wait", id: "server" },
+      { op: "wait-all", id: "all", role: "server" },
+      { op: "sync", id: "go" },
+    ]);
+    // Only the action's own time counts.
+    expect(group.seconds).toEqual([90, 30, 30, 30, 30]);
+  });
+
+  test("ends as the test's fault when it can't be had, or not in the action's time", async () => {
+    const nack = standInGroup({ answers: () => ({ kind: "nack", message: "nobody has sent it" }) });
+    const refused = await inGroup(nack, [{ command: null }, { "lava-wait-all": "all" }]);
+    expect(refused.outcome).toMatchObject({
+      error_type: "Test",
+      error_msg: "lava-wait-all all: nobody has sent it",
+    });
+    const late = standInGroup({ answers: () => ({ kind: "timeout" }) });
+    const timedOut = await inGroup(late, [{ command: null }, { "lava-wait": "m" }], 5);
+    expect(timedOut.outcome).toMatchObject({ error_type: "Test" });
+  });
+
+  test("wants a role by its name behind lava-wait-all", async () => {
+    const ran = await inGroup(standInGroup(), [{ "lava-wait-all": "all server" }]);
+    expect(ran.outcome.error_msg).toContain("expected role=ROLE behind all");
   });
 });

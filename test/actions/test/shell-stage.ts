@@ -8,8 +8,10 @@ import { Console } from "../../../worker/console/console.ts";
 import type { Transport } from "../../../worker/console/transport.ts";
 import type { Action } from "../../../worker/pipeline/action.ts";
 import { consoleSlot, overlaySlot, promptsSlot } from "../../../worker/pipeline/job-slots.ts";
+import type { Group, MultinodeSettings } from "../../../worker/pipeline/group.ts";
 import { noisyTransport, typicalNoise } from "../../beds/noisy/noisy-transport.ts";
 import { DUT_PROMPT, shellDut, type DutShell } from "../../beds/noisy/shell-dut.ts";
+import { aMember } from "../../support/stand-in-group.ts";
 import { aJobContext, run, type Ran } from "../../support/plan-of.ts";
 
 export interface ShellStage {
@@ -22,6 +24,10 @@ export interface ShellStage {
   /** Seed of typical noise on the line, from when the test runner has started. */
   readonly noise?: number;
   readonly seconds?: number;
+  /** Makes it a multinode job. */
+  readonly group?: Group;
+  /** `protocols.lava-multinode` then. */
+  readonly multinode?: Partial<MultinodeSettings>;
 }
 
 /** Runs definitions with the real test shell on a shell of this machine, as its own terminal's only user. */
@@ -36,7 +42,7 @@ export async function runOnShell(stage: ShellStage): Promise<Ran> {
 
 function runIn(
   folder: string,
-  { shell, steps, more = {}, environment = {}, noise, seconds = 60 }: ShellStage,
+  { shell, steps, more = {}, environment = {}, noise, seconds = 60, group, multinode }: ShellStage,
 ): Promise<Ran> {
   const dut = shellDut(folder, shell);
   const definitions = steps.map((each, index) => ({
@@ -58,7 +64,9 @@ function runIn(
       timeouts: { job: { minutes: 2 }, action: { seconds }, connection: { seconds: 30 } },
       actions: [{ boot: { method: "qemu" } }],
       environment,
+      ...(group ? aMember({ environment, ...multinode }) : {}),
     }),
+    group,
     scratch: path.join(folder, "scratch"),
   };
   const plan = {

@@ -7,7 +7,7 @@ import type { MultinodeCalls } from "./multinode-calls.ts";
 import { PLAIN_CALL } from "./multinode-words.ts";
 import { MENDED_CHARS, mendedLine, TAIL_END } from "./mended-line.ts";
 import type { SignalReader } from "./signal-reader.ts";
-import { hasItsWords, isTrace, SIGNAL } from "./signal-words.ts";
+import { fitsNoEntry, hasItsWords, isTrace, SIGNAL } from "./signal-words.ts";
 
 /** A stage that is being read. */
 interface Reading {
@@ -180,13 +180,19 @@ async function listens(reading: Reading, line: JournalLine): Promise<void> {
 
 const BLOCKING = /^<LAVA_(?:WAIT|WAIT_ALL|SYNC) /;
 
-/** A question without a tail: of a DUT that keeps no journal, or one that is too long for it. */
-function plainCall(reading: Reading, { match, lineBefore }: Match<string>): void {
-  const { calls, journal, context } = reading;
-  const isAlone = lineBefore.trim() === "" && match[2]?.trim() === "";
-  if (isTrace(lineBefore) || (journal.id !== undefined && !isAlone)) {
-    context.log.debug(`a question to the group that may be a damaged one, not asked: ${match[0]}`);
-  } else calls?.take(match[1] ?? "");
+/**
+ * A question without a tail: of a DUT that keeps no journal, or one that no journal can hold. Any other is what noise has left of
+ * an entry, and must not count beside that.
+ */
+function plainCall(
+  { calls, journal, context }: Reading,
+  { match, lineBefore }: Match<string>,
+): void {
+  const [, text = "", rest = ""] = match;
+  const isAlone = lineBefore.trim() === "" && rest.trim() === "";
+  const isOurs = journal.id === undefined || (isAlone && fitsNoEntry(text));
+  if (isOurs && !isTrace(lineBefore)) calls?.take(text);
+  else context.log.warning(`not asked, as it may be damaged: ${match[0]} (lava-wait ... ask it)`);
 }
 
 /** For so long a DUT whose call has timed out may take to end its tests, of which nothing counts any more. */

@@ -24,6 +24,10 @@ export function hasItsWords(name: string, text: string): boolean {
   return name !== "TESTCASE" || words.every((word) => word.includes("="));
 }
 
+/** Whether a helper had to print it without the journal's tail: too long, or with letters that have no sum. */
+export const fitsNoEntry = (text: string): boolean =>
+  text.length > 1000 || (/[^ -~]/.test(text) && !GARBLED.test(text));
+
 /** Control characters other than a line's, and what stands for bytes that are no UTF-8. */
 const GARBLED = /[\0-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd]/;
 

@@ -16,7 +16,7 @@ export interface GroupFacts {
  */
 const ask = `${signal}${handshake}
 LAVA_JOURNAL_POLLS=
-m_cache=/tmp/lava_multi_node_cache.txt
+m_cache=\${LAVA_MULTI_NODE_CACHE:-/tmp/lava_multi_node_cache.txt}
 m_say() {
   j_prefix="<LAVA_MULTI_NODE> "
   signal "$1"
