@@ -109,11 +109,17 @@ export async function signInWithPassword(
 /** A fresh session of a person; `rest` is written in the same transaction. */
 export async function startSession(
   deps: Deps,
-  who: { subject: string; admin: boolean; scopes?: readonly Scope[]; how: string },
+  who: {
+    subject: string;
+    admin: boolean;
+    scopes?: readonly Scope[];
+    how: string;
+    provider?: string;
+  },
   { address, browser }: From,
   rest: readonly Operation[] = [],
 ): Promise<Session> {
-  const { subject, admin, scopes, how } = who;
+  const { subject, admin, scopes, how, provider } = who;
   const { session_days, idle_days } = (await labSettings(deps)).sign_in;
   const seconds = session_days * 86_400;
   const { text, item } = makeToken(deps, {
@@ -124,6 +130,7 @@ export async function startSession(
     description: browser.replace(/[^\x20-\x7e]/g, "").slice(0, 100),
     expiresInSeconds: seconds,
     idle_seconds: idle_days * 86_400,
+    ...(provider === undefined ? {} : { provider }),
   });
   const name = item.key.partition.replace("token#", "");
   const changed: Record<string, [null, string]> = { session: [null, subject], by: [null, how] };

@@ -27,6 +27,8 @@ export interface TokenRecord {
   scopes?: readonly Scope[];
   /** Of people and browsers, to the hour. */
   last_used?: string;
+  /** Of a session that began with an account elsewhere. */
+  provider?: string;
   /** A session that nobody used for so long is over. */
   idle_seconds?: number;
   hash: string;
@@ -34,7 +36,7 @@ export interface TokenRecord {
 
 export type NewToken = Pick<
   TokenRecord,
-  "kind" | "subject" | "admin" | "description" | "idle_seconds"
+  "kind" | "subject" | "admin" | "description" | "idle_seconds" | "provider"
 > & {
   scopes?: readonly Scope[] | undefined;
   expiresInSeconds?: number | undefined;
@@ -145,7 +147,8 @@ export async function listOwnTokens(deps: Deps, { name }: User): Promise<TokenVi
 
 /** None of what is no token of anybody's, or is over. */
 function viewsOf(deps: Deps, record: TokenRecord): TokenView[] {
-  const { kind, scopes, ...rest } = without(without(record, "hash"), "idle_seconds");
+  const shown = without(without(without(record, "hash"), "idle_seconds"), "provider");
+  const { kind, scopes, ...rest } = shown;
   if (kind === "sign-in" || kind === "password" || isIdle(deps, record)) return [];
   return [{ ...rest, kind, ...(scopes ? { scopes: [...scopes] } : {}) }];
 }

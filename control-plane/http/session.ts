@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { deleteCookie, setCookie } from "hono/cookie";
 import type { Deps } from "../domain/deps.ts";
 import type { Session } from "../domain/sign-in.ts";
-import { authenticate, revokeToken } from "../domain/tokens.ts";
+import { authenticate, findToken, revokeToken } from "../domain/tokens.ts";
 import { requireOwnPage, SESSION_COOKIE, sessionToken } from "./principal-of.ts";
 
 /** Page that signs a browser in: with `?code=` of a one-time link, or with a token. */
@@ -22,14 +22,18 @@ export function giveSession(c: Context, { token, seconds }: Session): void {
   });
 }
 
-/** Revokes the session that the request comes with, and makes the browser forget it. */
-export async function endSession(deps: Deps, c: Context): Promise<void> {
+/** Revokes the session that the request comes with, and makes the browser forget it. @returns the provider it began with. */
+export async function endSession(deps: Deps, c: Context): Promise<string | undefined> {
   requireOwnPage(c.req.raw);
   const token = sessionToken(c.req.raw);
   const principal = token === undefined ? undefined : await authenticate(deps, token);
-  if (principal?.kind === "session") await revokeToken(deps, principal, principal.tokenId);
   deleteCookie(c, SESSION_COOKIE, { path: "/" });
+  if (token === undefined || principal?.kind !== "session") return undefined;
+  const record = await findToken(deps, token);
+  await revokeToken(deps, principal, principal.tokenId);
+  return record?.provider;
 }
 
-const isHttps = (request: Request): boolean =>
+/** As the browser sees it: a proxy may speak TLS for us. */
+export const isHttps = (request: Request): boolean =>
   request.headers.get("x-forwarded-proto") === "https" || request.url.startsWith("https:");
