@@ -9,13 +9,18 @@ import { UsageError, type Command, type Context, type Values } from "./command.t
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
 import { deviceCommands } from "./device-commands.ts";
 import { exportCommand } from "./export-command.ts";
+import { groupCommand } from "./group-command.ts";
 import { importLavaCommand } from "./import-command.ts";
 import { jobCommands } from "./job-commands.ts";
 import { labCommands } from "./lab-commands.ts";
+import { schedulingCommands } from "./scheduling-commands.ts";
+import { peopleCommands } from "./people-commands.ts";
+import { permissionCommands } from "./permission-commands.ts";
 import { releaseCommands } from "./release-commands.ts";
 import { renderCommand } from "./render-command.ts";
 import { settingsCommands } from "./settings-commands.ts";
 import { reservationCommands } from "./reservation-commands.ts";
+import { windowCommands } from "./window-commands.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -25,9 +30,14 @@ const IMPATIENT_MS = 10_000;
 
 const commands: readonly Command[] = [
   ...jobCommands,
+  groupCommand,
   ...labCommands,
   ...deviceCommands,
+  ...peopleCommands,
+  ...permissionCommands,
+  ...schedulingCommands,
   ...settingsCommands,
+  ...windowCommands,
   ...reservationCommands,
   ...releaseCommands,
   applyCommand,

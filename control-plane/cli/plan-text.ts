@@ -18,6 +18,7 @@ const NOUNS: { readonly [S in LabSection]: string } = {
   groups: "group",
   workers: "worker",
   devices: "device",
+  windows: "maintenance window",
 };
 /** Of each text; the whole is in the files. */
 const MAX_DIFF_LINES = 30;

@@ -7,11 +7,13 @@ import type { Deps } from "./deps.ts";
 import { putDeviceType, removeDeviceType } from "./device-types.ts";
 import { removeDevice, writeDevice } from "./devices.ts";
 import { writeSettings } from "./lab-settings.ts";
+import { putGroup, removeGroup } from "./groups.ts";
 import { planLab } from "./plan-lab.ts";
 import { requireAdmin, type Principal, type User } from "./principal.ts";
 import { readLab, type WholeLab } from "./read-lab.ts";
-import { putGroup, putTag, removeGroup, removeTag } from "./tags-and-groups.ts";
+import { putTag, removeTag } from "./tags.ts";
 import { writeText } from "./texts.ts";
+import { putWindow, removeWindow } from "./windows.ts";
 import { addWorker, removeWorker, writeWorker } from "./workers.ts";
 
 /** What applying a lab would do, and what stands in the way. Changes nothing. */
@@ -105,6 +107,9 @@ async function make(doing: Doing, { section, name, action }: LabChange): Promise
     case "groups":
       await putGroup(deps, user, name, valueOf(after, section, name));
       return;
+    case "windows":
+      await putWindow(deps, user, name, valueOf(after, section, name), comment || undefined);
+      return;
     case "workers": {
       const worker = valueOf(after, section, name);
       if (action === "create") {
@@ -136,6 +141,8 @@ async function remove(doing: Doing, { section, name }: LabChange): Promise<void>
       return removeTag(deps, user, name);
     case "groups":
       return removeGroup(deps, user, name);
+    case "windows":
+      return removeWindow(deps, user, name, doing.comment || undefined);
     case "workers":
       return removeWorker(deps, user, name);
     case "devices":

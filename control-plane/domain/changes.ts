@@ -64,9 +64,19 @@ export function changeItem(
   { system }: Deps,
   { who, reason, ...change }: By & Omit<ChangeRecord, "id" | "time" | "reason">,
 ): NewItem {
-  const time = new Date(system.now()).toISOString();
+  const now = system.now();
+  const time = new Date(now).toISOString();
   const why = reason === undefined ? {} : { reason };
-  return changeRecordItem({ id: `${time}#${system.id()}`, time, who, ...change, ...why });
+  const id = `${time}#${orderAt(now)}${system.id().slice(4)}`;
+  return changeRecordItem({ id, time, who, ...change, ...why });
+}
+
+let last = { now: 0, count: 0 };
+
+/** Four hex digits that put the changes of a millisecond in the order in which this process made them. */
+function orderAt(now: number): string {
+  last = { now, count: now === last.now ? Math.min(last.count + 1, 0xffff) : 0 };
+  return last.count.toString(16).padStart(4, "0");
 }
 
 /** The item of a record. */

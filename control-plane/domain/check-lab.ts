@@ -38,6 +38,7 @@ export async function checkLab(step: LabStep): Promise<Remarks> {
   const remarks: Remarks = { errors: [], warnings: [] };
   checkTexts(step, remarks);
   checkNames(step, remarks);
+  checkWindows(step, remarks);
   checkInUse(step, remarks);
   await checkDevices(step, remarks);
   return {
@@ -101,6 +102,22 @@ function checkNames({ current, after }: LabStep, { errors }: Remarks): void {
     if (!Object.hasOwn(workers, worker)) {
       const message = `${missing(current.lab.workers, worker)} worker ${worker}`;
       errors.push({ ...where, field: "worker", message });
+    }
+  }
+}
+
+function checkWindows({ current, after }: LabStep, { errors }: Remarks): void {
+  const places = [
+    ["device_type", "device_types", "device type"],
+    ["worker", "workers", "worker"],
+    ["device", "devices", "device"],
+  ] as const;
+  for (const [name, window] of Object.entries(after.windows)) {
+    for (const [field, section, what] of places) {
+      const place = window[field];
+      if (place === undefined || Object.hasOwn(after[section], place)) continue;
+      const message = `${missing(current.lab[section], place)} ${what} ${place}`;
+      errors.push({ section: "windows", name, field, message });
     }
   }
 }

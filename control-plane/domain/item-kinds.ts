@@ -30,6 +30,11 @@ import {
   type TextKind,
 } from "./keys.ts";
 import { restoredDelivery, type DeliveryRecord } from "./notices/delivery-record.ts";
+import { durationsItem, type DurationsRecord } from "./durations.ts";
+import { useItem, type UseRecord } from "./fair-share.ts";
+import { queueDeadlineItem } from "./queue-deadlines.ts";
+import { slotItem } from "./quotas.ts";
+import { webhookItem, type WebhookRecord } from "./notices/webhooks.ts";
 import { releaseItem, type ReleaseRecord } from "./releases.ts";
 import {
   reservationItem,
@@ -38,6 +43,7 @@ import {
 } from "./reservation-record.ts";
 import { tokenItem, type TokenRecord } from "./tokens.ts";
 import { userItem, type UserRecord } from "./users.ts";
+import { windowItem, type WindowRecord } from "./windows.ts";
 import { workerItem, type WorkerRecord } from "./worker-record.ts";
 
 /** What an item of the table is. */
@@ -254,7 +260,39 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     v.looseObject({ id: v.string(), created: v.string(), tries: v.array(v.any()) }),
     (data: DeliveryRecord) => restoredDelivery(data),
   ),
+  kind(
+    "webhook",
+    /^webhooks$/,
+    /./,
+    v.looseObject({ id: v.string(), events: v.array(v.string()), since: v.string() }),
+    (data: WebhookRecord) => webhookItem(data),
+  ),
   kind("roll-out", /^rollout$/, /./, v.any(), asIs, false),
+  kind(
+    "queue deadline",
+    /^queue-deadlines$/,
+    /./,
+    v.looseObject({ deadline: v.string(), job: whole }),
+    ({ deadline, job }: { deadline: string; job: number }) => queueDeadlineItem(deadline, job),
+  ),
+  kind(
+    "quota slot",
+    /^quota#/,
+    /./,
+    v.looseObject({ name: v.string(), job: whole }),
+    ({ name, job }: { name: string; job: number }) => slotItem(name, job),
+  ),
+  kind("maintenance window", /^windows$/, /./, named, (data: WindowRecord) => windowItem(data)),
+  kind("use", /^use#/, /^use$/, v.looseObject({ account: v.string() }), (data: UseRecord) =>
+    useItem(data),
+  ),
+  kind(
+    "durations",
+    /^durations#/,
+    /^durations$/,
+    v.looseObject({ device_type: v.string(), recent: v.array(v.number()) }),
+    (data: DurationsRecord) => durationsItem(data),
+  ),
   kind(
     "reservation",
     /^reservation#/,

@@ -4,6 +4,7 @@ import type { JobHealth, JobState } from "#protocol/states.ts";
 import type { Item, NewItem } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
+import type { Charge } from "./fair-share.ts";
 import { attemptKey, attemptKeys, jobKey, jobKeys } from "./keys.ts";
 import { without } from "./without.ts";
 
@@ -27,6 +28,12 @@ export interface JobRecord {
   start_time?: string;
   end_time?: string;
   queue_deadline?: string;
+  /** Longest time that it may take once it has begun: its `timeouts: job`. */
+  job_seconds?: number;
+  /** What it has of the quotas that it counts for (quotas.ts). */
+  quota_slots?: string[];
+  /** What its submitter was charged for it under fair share (fair-share.ts). */
+  charged?: Charge;
   error_type?: ErrorType;
   error_msg?: string;
   evidence?: Evidence;
@@ -130,6 +137,9 @@ export function jobView(job: JobRecord, waitsFor?: string): JobView {
     "token_hash",
     "taken_back",
     "queue_deadline",
+    "job_seconds",
+    "quota_slots",
+    "charged",
     "queue_seconds",
     "failed_on",
     "left",

@@ -16,7 +16,8 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | whether somebody watches a job             | main  | job#ID              | watch                      |
  * | all jobs, newest first                     | i1    | jobs                | ID                         |
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
- * | queue time-outs (Submitted with one)       | i3    | queue-deadlines     | DEADLINE#ID                |
+ * | the same by submitter (Submitted)          | i3    | share-queue#TYPE    | 100-PRIORITY#SUBMITTER#... |
+ * | queue time-outs (Submitted with one)       | main  | queue-deadlines     | DEADLINE#ID                |
  * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID, of an attempt ID#N     |
  * | one multinode group                        | main  | multinode#UUID      | group                      |
  * | members of a group that have begun         | main  | multinode#UUID      | member#ID                  |
@@ -45,6 +46,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | all device types                           | i1    | device-types        | TYPE                       |
  * | one user                                   | main  | user#NAME           | user                       |
  * | all users                                  | i1    | users               | NAME                       |
+ * | whether all users have records             | main  | lab                 | users-known                |
  * | one token                                  | main  | token#ID            | token                      |
  * | all tokens                                 | i1    | tokens              | CREATED#ID                 |
  * | tokens of a worker                         | i2    | worker-tokens#NAME  | ID                         |
@@ -62,6 +64,11 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | who is just applying a lab                 | main  | lab                 | apply                      |
  * | whether the lab has been set up            | main  | lab                 | setup                      |
  * | what is set for the lab as a whole         | main  | lab                 | settings                   |
+ * | what a quota has left (quotas.ts)          | main  | quota#ACCOUNT       | KIND#SLOT                  |
+ * | what somebody has used of late             | main  | use#ACCOUNT         | use                        |
+ * | how long jobs of a type took of late       | main  | durations#TYPE      | durations                  |
+ * | maintenance windows                        | main  | windows             | NAME                       |
+ * | those whose time ends                      | i2    | windows-due         | END#NAME                   |
  * | one reservation                            | main  | reservation#ID      | reservation                |
  * | reservations that have not ended           | i1    | reservations        | CREATED#ID                 |
  * | those that end (0: wait to begin)          | i2    | reservations-due    | UNTIL#ID                   |
@@ -86,8 +93,8 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * At 100 jobs/s:
  * - `jobs` (i1): one write a job, when it is made: 100/s. `submitter-jobs#NAME` (i4): the same, if all are one CI's.
  * - `queue#TYPE` (i2): in and out, 200/s if all jobs are of one type; a device type that runs 100 jobs/s has
- *   thousands of devices. `idle-devices#TYPE` (i3): out and in with each job, 200/s. `queue-deadlines` (i3): 200/s if
- *   every job has a queue time-out.
+ *   thousands of devices. `idle-devices#TYPE` (i3): out and in with each job, 200/s. `share-queue#TYPE` (i3): as
+ *   `queue#TYPE`. `queue-deadlines`: 200/s if every job has a queue time-out.
  * - `counter#job`, one item: 100/s of its 1,000. It is the first to be hot: beyond 1,000 submissions/s ids would have to
  *   be drawn in blocks.
  * - `attention` (i2): each idle worker moves its entry with its sync every 5 minutes, two units: 70/s with 10,000 workers.
@@ -154,6 +161,8 @@ export const deviceTypeKey = (name: string): Key => ({
   sort: "device-type",
 });
 export const userKey = (name: string): Key => ({ partition: `user#${name}`, sort: "user" });
+/** There when everybody who has a token has a record as a user. */
+export const usersKnownKey: Key = { partition: "lab", sort: "users-known" };
 export const tokenKey = (id: string): Key => ({ partition: `token#${id}`, sort: "token" });
 export const credentialKey = (name: string): Key => ({
   partition: `credential#${name}`,
@@ -209,6 +218,20 @@ export const deliveryKey = (id: string): Key => ({ partition: `delivery#${id}`, 
 export const webhookKey = (id: string): Key => ({ partition: "webhooks", sort: id });
 export const webhooksReadKey: Key = { partition: "lab", sort: "webhooks-read" };
 export const settingsKey: Key = { partition: "lab", sort: "settings" };
+export const queueDeadlineKey = (deadline: string, job: number): Key => ({
+  partition: "queue-deadlines",
+  sort: `${deadline}#${padded(job)}`,
+});
+export const windowKey = (name: string): Key => ({ partition: "windows", sort: name });
+export const slotKey = (account: string, slot: string): Key => ({
+  partition: `quota#${account}`,
+  sort: slot,
+});
+export const useKey = (account: string): Key => ({ partition: `use#${account}`, sort: "use" });
+export const durationsKey = (deviceType: string): Key => ({
+  partition: `durations#${deviceType}`,
+  sort: "durations",
+});
 export const reservationKey = (id: string): Key => ({
   partition: `reservation#${id}`,
   sort: "reservation",
@@ -220,6 +243,10 @@ export const reservationsOfKey = (holder: string): Key => ({
 export const closedKey: Key = { partition: "lab", sort: "closed" };
 export const restoredKey: Key = { partition: "lab", sort: "restored" };
 
+/** How the sort keys of queues begin: what is more urgent sorts first. */
+export const urgencyOf = ({ priority }: Pick<JobRecord, "priority">): string =>
+  String(100 - priority).padStart(3, "0");
+
 /** The lists in which a job stands, by its state. */
 export function jobKeys(job: JobRecord): SecondaryKeys {
   const id = padded(job.id);
@@ -228,18 +255,17 @@ export function jobKeys(job: JobRecord): SecondaryKeys {
     i4: { partition: `submitter-jobs#${job.submitter}`, sort: id },
   };
   if (job.state === "Submitted") {
-    const urgency = String(100 - job.priority).padStart(3, "0");
+    const urgency = urgencyOf(job);
     // Members stand together, in the same order in the queues of all their types; one without a device waits in none.
     const place =
       job.sub_id === undefined ? id : `${padded(Number.parseInt(job.sub_id, 10))}#${id}`;
     if (job.host_job === undefined) {
-      keys.i2 = {
-        partition: `queue#${job.device_type}`,
-        sort: `${urgency}#${job.submit_time}#${place}`,
+      const turn = `${job.submit_time}#${place}`;
+      keys.i2 = { partition: `queue#${job.device_type}`, sort: `${urgency}#${turn}` };
+      keys.i3 = {
+        partition: `share-queue#${job.device_type}`,
+        sort: `${urgency}#${job.submitter}#${turn}`,
       };
-    }
-    if (job.queue_deadline !== undefined) {
-      keys.i3 = { partition: "queue-deadlines", sort: `${job.queue_deadline}#${id}` };
     }
   } else if (job.device !== undefined) {
     keys.i3 = { partition: `device-jobs#${job.device}`, sort: id };

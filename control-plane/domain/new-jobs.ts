@@ -1,3 +1,4 @@
+import type { LabSettings } from "#protocol/lab-settings.ts";
 import { priorityNumber, type JobDefinition } from "#protocol/job-definition.ts";
 import { timeoutSeconds } from "#protocol/timeouts.ts";
 import type { Operation } from "../ports/table.ts";
@@ -5,7 +6,9 @@ import type { Deps } from "./deps.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
 import { groupItem, newGroupId, type GroupRecord } from "./group-record.ts";
 import type { Role } from "./group-roles.ts";
+import { visibilityOf } from "./job-visibility.ts";
 import type { JobRecord } from "./job-record.ts";
+import { labSettings } from "./lab-settings.ts";
 import { definitionBlob, deviceTypeKey, multinodeBlob } from "./keys.ts";
 import { memberText } from "./member-text.ts";
 
@@ -28,11 +31,12 @@ export interface NewJobs {
 /** The jobs of a submission; nothing is written yet but their ids are taken. */
 export async function newJobs(deps: Deps, submitted: Submitted): Promise<NewJobs> {
   const { roles, text, definition, submitter } = submitted;
-  if (roles) return newGroup(deps, submitted, roles);
+  const { scheduling } = await labSettings(deps);
+  if (roles) return newGroup(deps, submitted, roles, scheduling);
   const id = await deps.table.counter("job");
   const job: JobRecord = {
-    ...newJob(deps, id, submitter, definition),
-    ...(await retryOn(deps, definition)),
+    ...newJob(deps, id, submitter, definition, scheduling),
+    ...(await retryOn(deps, definition, scheduling)),
   };
   return { jobs: [job], blobs: [{ key: definitionBlob(id), text }], operations: [] };
 }
@@ -42,6 +46,7 @@ async function newGroup(
   deps: Deps,
   { text, definition, submitter }: Submitted,
   roles: readonly Role[],
+  scheduling: Scheduling,
 ): Promise<NewJobs> {
   const places = roles.flatMap((role) => Array.from({ length: role.count }, () => role));
   const ids: number[] = [];
@@ -66,7 +71,7 @@ async function newGroup(
     const host = host_role === undefined ? undefined : places[at(host_role)]?.definition;
     const device_type = (host ?? own).device_type ?? "";
     return {
-      ...newJob(deps, job_id, submitter, { ...own, device_type }),
+      ...newJob(deps, job_id, submitter, { ...own, device_type }, scheduling),
       ...{ group: group.id, sub_id, role },
       ...(host_job === undefined ? {} : { host_job }),
     };
@@ -78,10 +83,18 @@ async function newGroup(
   return { jobs, blobs, operations: [{ put: groupItem(group), when: "absent" }] };
 }
 
-function newJob(deps: Deps, id: number, submitter: string, definition: JobDefinition): JobRecord {
+type Scheduling = LabSettings["scheduling"];
+
+function newJob(
+  deps: Deps,
+  id: number,
+  submitter: string,
+  definition: JobDefinition,
+  scheduling: Scheduling,
+): JobRecord {
   const now = deps.system.now();
   const { device_type = "", device, worker, timeouts, tags = [] } = definition;
-  const queueMs = timeouts.queue && timeoutSeconds(timeouts.queue) * 1000;
+  const waits = queueSeconds(definition, scheduling);
   return {
     id,
     state: "Submitted",
@@ -93,9 +106,11 @@ function newJob(deps: Deps, id: number, submitter: string, definition: JobDefini
     tags: [...new Set(tags)],
     submit_time: new Date(now).toISOString(),
     log_lines: 0,
+    ...visibilityOf(definition),
     ...(device === undefined ? {} : { requested_device: device }),
     ...(worker === undefined ? {} : { requested_worker: worker }),
-    ...(queueMs === undefined ? {} : { queue_deadline: new Date(now + queueMs).toISOString() }),
+    job_seconds: timeoutSeconds(timeouts.job),
+    ...(waits === undefined ? {} : { queue_deadline: new Date(now + waits * 1000).toISOString() }),
     ...(definition.notify === undefined ? {} : { notify: true }),
   };
 }
@@ -103,10 +118,21 @@ function newJob(deps: Deps, id: number, submitter: string, definition: JobDefini
 /** What the job says of its retry, else what its device type does. */
 async function retryOn(
   deps: Deps,
-  { retry_on, device_type = "", timeouts }: JobDefinition,
+  definition: JobDefinition,
+  scheduling: Scheduling,
 ): Promise<Pick<JobRecord, "retry_on" | "queue_seconds">> {
+  const { retry_on, device_type = "" } = definition;
   const type = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(device_type));
   if ((retry_on ?? type?.data.retry_on) !== "infrastructure") return {};
-  const queue_seconds = timeouts.queue && timeoutSeconds(timeouts.queue);
+  const queue_seconds = queueSeconds(definition, scheduling);
   return { retry_on: "infrastructure", ...(queue_seconds === undefined ? {} : { queue_seconds }) };
+}
+
+/** How long a job wants to wait at most, or the lab says that it does (SCHEDULER.md 2.4). */
+function queueSeconds(
+  { timeouts }: JobDefinition,
+  { default_queue_timeout_hours: hours }: Scheduling,
+): number | undefined {
+  if (timeouts.queue) return timeoutSeconds(timeouts.queue);
+  return hours === undefined ? undefined : hours * 3600;
 }

@@ -1,9 +1,14 @@
+import { accessUnder, type Access } from "./access.ts";
+import { LAB } from "./changes.ts";
+import { claimsFor, type Claims } from "./claims.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { DEVICE_TYPE_DEFAULTS, type DeviceTypeRecord } from "./device-types.ts";
 import type { JobRecord } from "./job-record.ts";
 import { deviceTypeKey, workerKey } from "./keys.ts";
 import type { Facts } from "./suits.ts";
+import { userAccess } from "./users.ts";
+import { comingWindows, type ComingWindow } from "./windows.ts";
 import { readAssignments, type WorkerRecord } from "./worker-record.ts";
 
 /** What a pass, or whoever wants to know why a job waits, has found out; good for as long as that takes. */
@@ -12,18 +17,38 @@ export interface PassFacts {
   forJob(job: JobRecord): Promise<Facts>;
   /** Read once. */
   deviceType(name: string): Promise<DeviceTypeRecord>;
+  /** Quotas and fair share. */
+  readonly claims: Claims;
 }
 
 /** Made for each pass anew. */
-export function passFacts({ system, table }: Deps): PassFacts {
+export function passFacts(deps: Deps): PassFacts {
+  const { system, table } = deps;
+  const claims = claimsFor(deps);
   const facts: Facts = { now: system.now() };
+  let windows: Promise<ComingWindow[]> | undefined;
+  const accesses = new Map<string, Promise<Access>>();
+  const readAccess = async (submitter: string): Promise<Access> => {
+    return accessUnder(await claims.settings(), await userAccess(deps, submitter));
+  };
   const types = new Map<string, Promise<DeviceTypeRecord>>();
   const readType = async (name: string): Promise<DeviceTypeRecord> => {
     const item = await table.get<DeviceTypeRecord>(deviceTypeKey(name));
     return { ...DEVICE_TYPE_DEFAULTS, name, ...item?.data };
   };
   return {
-    forJob: async () => facts,
+    claims,
+    async forJob({ submitter, device_type }) {
+      windows ??= comingWindows(deps, facts.now);
+      const known: Facts = { ...facts, windows: await windows };
+      // The lab's own health checks go everywhere.
+      if (submitter === LAB) return known;
+      const access = accesses.get(submitter) ?? readAccess(submitter);
+      accesses.set(submitter, access);
+      const quota = await claims.fullFor(submitter);
+      const allowed = { access: await access, type: await this.deviceType(device_type) };
+      return { ...known, ...allowed, ...(quota ? { quota } : {}) };
+    },
     deviceType(name) {
       const type = types.get(name) ?? readType(name);
       types.set(name, type);

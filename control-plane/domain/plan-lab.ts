@@ -9,7 +9,7 @@ import {
 import { DEVICE_TYPE_DEFAULTS } from "./device-types.ts";
 import type { LabValue, WholeLab } from "./read-lab.ts";
 
-type Thing = LabValue<Exclude<LabSection, "settings">>;
+type Thing = LabValue<Exclude<LabSection, "settings" | "windows">>;
 type Section = Readonly<Record<string, LabValue>>;
 
 /**
@@ -58,7 +58,7 @@ function merged(
 ): Section {
   if (!wanted) return old;
   const values = Object.entries(wanted).map(([name, value]) => {
-    if (section === "settings") return [name, value] as const;
+    if (section === "settings" || section === "windows") return [name, value] as const;
     return [name, normal(value as Thing, ownValue(old, name))] as const;
   });
   return { ...(prune ? {} : old), ...Object.fromEntries(values) };

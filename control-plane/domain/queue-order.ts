@@ -1,8 +1,126 @@
 import type { Deps } from "./deps.ts";
 import type { JobRecord } from "./job-record.ts";
+import { urgencyOf } from "./keys.ts";
+import type { PassFacts } from "./pass-facts.ts";
 import { queryFirst } from "./query-all.ts";
 
-/** The jobs that wait for a device of a type, the one that shall have the next device first (SCHEDULER.md 2.2). */
-export async function* waitingJobs(deps: Deps, deviceType: string): AsyncGenerator<JobRecord> {
+/** How many submitters of one priority are told apart; those beyond wait until fewer are before them. */
+const MOST_SUBMITTERS = 500;
+
+/**
+ * The jobs that wait for a device of a type, the one that shall have the next device first (SCHEDULER.md 2.2): by priority, then
+ * as they came. With fair share, among equals of priority that of the submitter who has used least of late comes first, each
+ * submitter's own as they came. Jobs of submitters whose quota is used up are left out. A pass that needs a few jobs reads a few:
+ * with fair share or quotas the first job of each submitter, however many each has waiting.
+ */
+export async function* waitingJobs(
+  deps: Deps,
+  deviceType: string,
+  passed: PassFacts,
+): AsyncGenerator<JobRecord> {
+  const { scheduling } = await passed.claims.settings();
+  const isFair = scheduling.fair_share !== "off";
+  if (isFair || (await passed.claims.hasQuotas())) {
+    yield* inTurns(deps, deviceType, passed, isFair);
+    return;
+  }
   for await (const { data } of queryFirst<JobRecord>(deps, "i2", `queue#${deviceType}`)) yield data;
+}
+
+/** What one submitter has waiting at one priority. */
+interface Turn {
+  readonly submitter: string;
+  next: JobRecord;
+  readonly rest: AsyncGenerator<JobRecord>;
+}
+
+async function* inTurns(
+  deps: Deps,
+  deviceType: string,
+  passed: PassFacts,
+  isFair: boolean,
+): AsyncGenerator<JobRecord> {
+  let urgency: string | undefined;
+  for (;;) {
+    const first = await firstAfter(deps, deviceType, urgency === undefined ? "" : `${urgency}#~`);
+    if (!first) return;
+    urgency = urgencyOf(first);
+    const turns = await turnsAt(deps, deviceType, first);
+    while (turns.length > 0) {
+      const index = await bestOf(turns, passed, isFair);
+      const turn = turns[index];
+      if (!turn || (await passed.claims.fullFor(turn.submitter))) {
+        turns.splice(index, 1);
+        continue;
+      }
+      yield turn.next;
+      const following = await turn.rest.next();
+      if (following.done) turns.splice(index, 1);
+      else turn.next = following.value;
+    }
+  }
+}
+
+/** The submitters who have jobs waiting at the priority of a job, which is the first of them. */
+async function turnsAt(deps: Deps, deviceType: string, first: JobRecord): Promise<Turn[]> {
+  const urgency = urgencyOf(first);
+  const turns: Turn[] = [];
+  let job: JobRecord | undefined = first;
+  while (job && urgencyOf(job) === urgency && turns.length < MOST_SUBMITTERS) {
+    const { submitter } = job;
+    const rest = jobsOf(deps, deviceType, urgency, submitter);
+    const head = await rest.next();
+    if (!head.done) turns.push({ submitter, next: head.value, rest });
+    job = await firstAfter(deps, deviceType, `${urgency}#${submitter}#~`);
+  }
+  return turns;
+}
+
+async function bestOf(turns: readonly Turn[], passed: PassFacts, isFair: boolean): Promise<number> {
+  const uses = await Promise.all(
+    turns.map(({ submitter }) => (isFair ? passed.claims.useOf(submitter) : 0)),
+  );
+  let best = 0;
+  for (const index of turns.keys()) {
+    const less = (uses[index] ?? 0) - (uses[best] ?? 0);
+    if (less < 0 || (less === 0 && isEarlier(turns[index]?.next, turns[best]?.next))) best = index;
+  }
+  return best;
+}
+
+const isEarlier = (a: JobRecord | undefined, b: JobRecord | undefined): boolean =>
+  a !== undefined &&
+  b !== undefined &&
+  (a.submit_time === b.submit_time ? a.id < b.id : a.submit_time < b.submit_time);
+
+async function firstAfter(
+  { table }: Deps,
+  deviceType: string,
+  from: string,
+): Promise<JobRecord | undefined> {
+  const range = { limit: 1, ...(from === "" ? {} : { from }) };
+  const { items } = await table.query<JobRecord>("i3", `share-queue#${deviceType}`, range);
+  return items[0]?.data;
+}
+
+/** What a submitter has waiting at a priority, as it came: pages of 1, 2, 4 ... 64 jobs. */
+async function* jobsOf(
+  { table }: Deps,
+  deviceType: string,
+  urgency: string,
+  submitter: string,
+): AsyncGenerator<JobRecord> {
+  const range = { from: `${urgency}#${submitter}#`, to: `${urgency}#${submitter}#~` };
+  let cursor: string | undefined;
+  let limit = 1;
+  do {
+    const page = await table.query<JobRecord>("i3", `share-queue#${deviceType}`, {
+      ...range,
+      limit,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    for (const { data } of page.items) yield data;
+    cursor = page.cursor;
+    limit = Math.min(limit * 2, 64);
+  } while (cursor !== undefined);
 }

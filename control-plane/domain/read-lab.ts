@@ -8,6 +8,7 @@ import { listNamed } from "./named-items.ts";
 import { queryAll } from "./query-all.ts";
 import { findText, listTexts } from "./texts.ts";
 import { readWorkerSettings, type WorkerRecord } from "./worker-record.ts";
+import { readWindows } from "./windows.ts";
 import { without } from "./without.ts";
 
 /** A lab with every section and, in it, every default filled in. */
@@ -66,6 +67,11 @@ export async function* readSection(
     case "groups":
       for (const group of await listNamed<GroupView>(deps, section)) {
         yield [group.name, without(group, "name")];
+      }
+      return;
+    case "windows":
+      for await (const window of readWindows(deps)) {
+        yield [window.name, without(window, "name", "due")];
       }
       return;
     case "workers":

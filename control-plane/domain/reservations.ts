@@ -100,8 +100,8 @@ async function requireReservable(
   hostname: string,
 ): Promise<Item<DeviceRecord>> {
   const device = await getVisibleDevice(deps, user, hostname);
-  const { typeNamed } = sightBy(deps, access);
-  if (!maySubmitTo(access, device.data, await typeNamed(device.data.device_type))) {
+  const type = await sightBy(deps, access).typeNamed(device.data.device_type);
+  if (!maySubmitTo(access, device.data, type)) {
     const message =
       device.data.health === "Retired"
         ? `device ${hostname} is Retired`

@@ -1,7 +1,7 @@
 import type { Item } from "../ports/table.ts";
 import { jobChange, LAB } from "./changes.ts";
 import type { Deps } from "./deps.ts";
-import { announceFree, endedBy, endJob, freeDevice, type Outcome } from "./end-job.ts";
+import { announceFree, endedBy, endJob, freeDevice, noteEnd, type Outcome } from "./end-job.ts";
 import { attemptItem, attemptOf, jobItem, type JobRecord } from "./job-record.ts";
 import { expiryOfParts } from "./log-chunks.ts";
 import { without } from "./without.ts";
@@ -31,7 +31,11 @@ export async function endAttempt(
   const untold = without(job, "token_nonce", "token_hash", "left", "failed_on", "queue_seconds");
   const over: JobRecord = { ...endedBy(deps, untold, outcome), attempt, retried: true };
   const next: JobRecord = {
-    ...without(job, "token_nonce", "token_hash", "device", "worker", "start_time", "notes"),
+    ...without(
+      without(job, "token_nonce", "token_hash", "device", "worker", "start_time", "notes"),
+      "quota_slots",
+      "charged",
+    ),
     state: "Submitted",
     health: "Unknown",
     attempt: attempt + 1,
@@ -49,6 +53,7 @@ export async function endAttempt(
     { put: { ...attemptItem(over), ...expiryOfParts(deps) }, when: "absent" },
     ...freed.operations,
   ]);
+  await noteEnd(deps, over);
   const { id, error_type } = over;
   deps.system.log("job goes back to the queue", { job: id, attempt, error_type, device });
   await deps.signals.ring(`job/${id}`);

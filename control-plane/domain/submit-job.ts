@@ -3,17 +3,18 @@ import { checkJob } from "#protocol/check-job.ts";
 import type { JobDefinition, ReadJobDefinition } from "#protocol/job-definition.ts";
 import { resolveDeviceType } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
-import { jobChange } from "./changes.ts";
 import { checkGroup } from "./check-group.ts";
 import { checkSubmission } from "./check-submission.ts";
 import type { Deps } from "./deps.ts";
+import { enqueue } from "./enqueue.ts";
 import { isMultinode, type Role } from "./group-roles.ts";
-import { findJobItem, jobItem } from "./job-record.ts";
+import { findJobItem } from "./job-record.ts";
 import { MAX_DEFINITION_BYTES } from "./jobs.ts";
 import { submissionKey } from "./keys.ts";
 import { newJobs } from "./new-jobs.ts";
-import { requireUser, type Principal } from "./principal.ts";
-import { TableConflict, type Key, type Operation } from "../ports/table.ts";
+import { requireUser, type Principal, type User } from "./principal.ts";
+import { sightOf } from "./visible.ts";
+import { TableConflict, type Key } from "../ports/table.ts";
 
 /** A submission that was answered, or whose answer got lost. */
 interface Submission {
@@ -28,7 +29,7 @@ const encoder = new TextEncoder();
 /**
  * Puts a job, or each of a multinode group, into the queue and asks for a scheduling pass. The text is kept byte for byte. With a `key` that the
  * submitter makes up, the same submission again, for a day, makes no second job. Throws `invalid` with every problem
- * that was found, `too_large`, or `conflict` when the key was another submission's.
+ * that was found, `too_large`, `throttled` when a quota has no place left, or `conflict` when the key was another submission's.
  */
 export async function submitJob(
   deps: Deps,
@@ -36,7 +37,8 @@ export async function submitJob(
   text: string,
   key?: string,
 ): Promise<SubmitResponse> {
-  const { name: submitter } = requireUser(principal);
+  const user = requireUser(principal);
+  const submitter = user.name;
   if (encoder.encode(text).length > MAX_DEFINITION_BYTES) {
     throw new AppError("too_large", `a job definition has at most ${MAX_DEFINITION_BYTES} bytes`);
   }
@@ -44,7 +46,7 @@ export async function submitJob(
   const { problems, warnings } = read;
   if (!read.definition || problems.length > 0) throw refusal(problems);
   const definition = await withRealType(deps, read.definition);
-  const { problems: unknowns, ...rest } = await checkHere(deps, definition, read.locate);
+  const { problems: unknowns, ...rest } = await checkHere(deps, user, definition, read.locate);
   if (unknowns.length > 0) throw refusal(unknowns);
 
   const said = [...warnings.map(asLine), ...(rest.roles ? groupWarnings(definition) : [])];
@@ -55,18 +57,13 @@ export async function submitJob(
 
   const { jobs, blobs, operations } = await newJobs(deps, { submitter, text, definition, ...rest });
   const job_ids = jobs.map(({ id }) => id);
-  await Promise.all(blobs.map((blob) => deps.blobs.put(blob.key, encoder.encode(blob.text))));
   const data: Submission = { job_ids, sha256 };
   const expires = deps.system.now() + SUBMISSION_MS;
   try {
-    await deps.table.transact([
-      ...jobs.flatMap((job): Operation[] => [
-        { put: jobItem(job), when: "absent" },
-        ...jobChange(deps, undefined, job, { who: submitter }),
-      ]),
-      ...operations,
-      ...(mark ? [{ put: { key: mark, data, expires }, when: "absent" } as const] : []),
-    ]);
+    const marked = mark ? [{ put: { key: mark, data, expires }, when: "absent" } as const] : [];
+    await enqueue(deps, user, jobs, [...operations, ...marked], async () => {
+      await Promise.all(blobs.map((blob) => deps.blobs.put(blob.key, encoder.encode(blob.text))));
+    });
   } catch (error) {
     const other = mark && error instanceof TableConflict;
     const ids = other ? await findSubmission(deps, mark, sha256) : undefined;
@@ -82,11 +79,13 @@ export async function submitJob(
 /** What only this lab can know about it; with its roles, if it is a multinode job. */
 async function checkHere(
   deps: Deps,
+  user: User,
   definition: JobDefinition,
   locate: ReadJobDefinition["locate"],
 ): Promise<{ problems: SourceProblem[]; roles?: Role[] }> {
-  if (isMultinode(definition)) return checkGroup(deps, definition, locate);
-  return { problems: await checkSubmission(deps, definition, locate) };
+  const sight = await sightOf(deps, user);
+  if (isMultinode(definition)) return checkGroup(deps, sight, definition, locate);
+  return { problems: await checkSubmission(deps, sight, definition, locate) };
 }
 
 /** What a multinode job says that has no effect. */

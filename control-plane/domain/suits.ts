@@ -5,6 +5,7 @@ import type { DeviceRecord } from "./device-record.ts";
 import type { JobRecord } from "./job-record.ts";
 import { keptOff } from "./keep-off.ts";
 import { quotaObstacle, type Limit } from "./quotas.ts";
+import type { ComingWindow } from "./windows.ts";
 import { isSchedulable, type WorkerRecord } from "./worker-record.ts";
 
 /**
@@ -19,6 +20,8 @@ export interface Facts {
   readonly type?: { permissions?: Grants | undefined };
   /** The quota of the job's submitter that is used up. */
   readonly quota?: Limit;
+  /** Maintenance windows that are not over. */
+  readonly windows?: readonly ComingWindow[];
   /** The device's worker; null: it is gone. */
   readonly worker?: WorkerRecord | null | undefined;
   /** How many jobs it has. */
@@ -39,6 +42,7 @@ export interface Obstacle {
     | "health check"
     | "reserved"
     | "quota"
+    | "window"
     | "worker gone"
     | "worker offline"
     | "worker health"
@@ -54,9 +58,9 @@ export interface Obstacle {
 export function obstacle(job: JobRecord, device: DeviceRecord, facts: Facts): Obstacle | undefined {
   return (
     misfit(job, device) ??
+    notAllowed(job, device, facts) ??
     (facts.quota && quotaObstacle(facts.quota)) ??
     deviceObstacle(job, device) ??
-    notAllowed(job, device, facts) ??
     keptOff(job, device, facts) ??
     workerObstacle(device, facts)
   );

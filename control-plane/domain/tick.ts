@@ -16,6 +16,7 @@ import { sweepReservations } from "./reservations.ts";
 import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
 import { settleGroup } from "./settle-group.ts";
+import { sweepWindows } from "./windows.ts";
 import { without } from "./without.ts";
 import { readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
 
@@ -46,6 +47,7 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
   await endQueueTimeouts(deps, now);
   if (await hasDueNotices(deps)) await deps.signals.requestPass(NOTICES_PASS);
   await sweepReservations(deps);
+  await sweepWindows(deps);
   await lookAtDueChecks(deps);
   await goRound<WorkerRecord>(deps, rounds, "workers", async ({ name, attend_at }) => {
     // One that says when to look at it was found above. An older version writes workers that don't.
@@ -157,10 +159,16 @@ async function takeBackJobs(deps: Deps, worker: string): Promise<void> {
 /** Cancels jobs that waited longer than they wanted to (SCHEDULER.md 2.4). */
 async function endQueueTimeouts(deps: Deps, now: number): Promise<void> {
   const range = { to: `${new Date(now).toISOString()}~` };
-  for await (const { data } of queryAll<JobRecord>(deps, "i3", "queue-deadlines", range)) {
+  for await (const { key, data } of queryAll<{ job: number }>(
+    deps,
+    "main",
+    "queue-deadlines",
+    range,
+  )) {
     await retrying(async () => {
-      const item = await findJobItem(deps, data.id);
-      if (item?.data.state !== "Submitted") return;
+      const item = await findJobItem(deps, data.job);
+      // In a restored lab it may be out of date.
+      if (item?.data.state !== "Submitted") return deps.table.transact([{ delete: key }]);
       const reason = "the job waited in the queue for longer than its queue time-out";
       await cancel(deps, item, { who: LAB, reason });
     });

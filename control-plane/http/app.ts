@@ -11,6 +11,7 @@ import { deviceTypeRoutes } from "./device-types.ts";
 import { deviceRoutes } from "./devices.ts";
 import { enrolRoutes } from "./enrol.ts";
 import { makeFailureLimit, type FailureLimit } from "./failure-limit.ts";
+import { eventRoutes } from "./events.ts";
 import { jobLogRoutes } from "./job-log.ts";
 import { jobReportRoutes } from "./job-reports.ts";
 import { jobRoutes } from "./jobs.ts";
@@ -18,8 +19,10 @@ import { labRoutes } from "./lab.ts";
 import { labListRoutes } from "./lab-lists.ts";
 import { healthCheckRoutes, templateRoutes } from "./lab-texts.ts";
 import { multinodeRoutes } from "./multinode.ts";
+import { noticeRoutes } from "./notices.ts";
 import { openPrincipal } from "./open-principal.ts";
 import { peopleSecretRoutes } from "./people-secrets.ts";
+import { peopleRoutes } from "./people.ts";
 import { principalOf } from "./principal-of.ts";
 import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
@@ -28,6 +31,7 @@ import { reservationRoutes } from "./reservations.ts";
 import { schemaRoutes } from "./schemas.ts";
 import { settingsRoutes } from "./settings.ts";
 import { tokenRoutes } from "./tokens.ts";
+import { windowRoutes } from "./windows.ts";
 import { workerRoutes } from "./workers.ts";
 
 const API = "/api/v1";
@@ -65,6 +69,8 @@ export function createApp(deps: Deps): Hono<Env> {
     multinodeRoutes,
     jobLogRoutes,
     jobReportRoutes,
+    eventRoutes,
+    noticeRoutes,
     deviceRoutes,
     deviceTextRoutes,
     deviceTypeRoutes,
@@ -74,9 +80,11 @@ export function createApp(deps: Deps): Hono<Env> {
     labRoutes,
     settingsRoutes,
     reservationRoutes,
+    windowRoutes,
     workerRoutes,
     releaseRoutes,
     tokenRoutes,
+    peopleRoutes,
     peopleSecretRoutes,
     backupRoutes,
   ]) {

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { labSettingsSchema } from "./lab-settings.ts";
 import { grantsSchema } from "./people.ts";
 import { flag, listOf, oneOf } from "./schema-parts.ts";
+import { windowSchema } from "./windows.ts";
 import { DEVICE_HEALTHS, WORKER_HEALTHS } from "./states.ts";
 
 /**
@@ -125,6 +126,8 @@ export const labSchema = v.strictObject({
   groups: v.optional(v.record(labName, labGroupSchema)),
   workers: v.optional(v.record(labName, labWorkerSchema)),
   devices: v.optional(v.record(labName, labDeviceSchema)),
+  /** Maintenance windows. */
+  windows: v.optional(v.record(labName, windowSchema)),
 });
 export type Lab = v.InferOutput<typeof labSchema>;
 /** In the order in which a lab is built up; it is taken down in the opposite one. */
@@ -138,6 +141,7 @@ export const LAB_SECTIONS = [
   "groups",
   "workers",
   "devices",
+  "windows",
 ] as const;
 export type LabSection = (typeof LAB_SECTIONS)[number];
 /** A section that is there. */

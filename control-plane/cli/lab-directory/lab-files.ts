@@ -22,7 +22,11 @@ export function labFiles(lab: Lab): Map<string, string> {
     }
     if (section === "templates" || section === "health_checks") continue;
     const entries = named.map(([name, value]) =>
-      section === "settings" ? settingsEntry(name, value) : entry(name, value),
+      section === "settings"
+        ? settingsEntry(name, value)
+        : section === "windows"
+          ? unusual(name, value, { drain: true, reason: "" })
+          : entry(name, value),
     );
     files.set(SECTION_FILES[section], entries.length === 0 ? "{}\n" : entries.join(""));
   }
@@ -65,7 +69,10 @@ function entry(name: string, value: string | Fields): string {
 }
 
 function settingsEntry(name: string, value: string | Fields): string {
-  const usual: Fields = isSettingsSection(name) ? settingsDefaults(name) : {};
+  return unusual(name, value, isSettingsSection(name) ? settingsDefaults(name) : {});
+}
+
+function unusual(name: string, value: string | Fields, usual: Fields): string {
   const fields = Object.entries(value as Fields).filter(
     ([field, is]) => is !== undefined && !isUsual(is, usual[field]),
   );

@@ -14,6 +14,7 @@ export const SECTION_FILES = {
   groups: "groups.yaml",
   workers: "workers.yaml",
   devices: "devices.yaml",
+  windows: "windows.yaml",
 } as const;
 export type FileSection = keyof typeof SECTION_FILES;
 
@@ -72,6 +73,7 @@ export function fileOf(section: LabSection, name: string, field: string): string
         ? `workers/${name}/${WORKER_FILES[field]}`
         : SECTION_FILES.workers;
     case "settings":
+    case "windows":
     case "device_types":
     case "aliases":
     case "tags":

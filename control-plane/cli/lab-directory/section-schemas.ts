@@ -8,6 +8,7 @@ import {
   tagName,
 } from "#protocol/lab.ts";
 import { SETTINGS_SECTIONS } from "#protocol/lab-settings.ts";
+import { windowEntries, windowProblem, type MaintenanceWindow } from "#protocol/windows.ts";
 import { mapOf, strict } from "#protocol/schema-parts.ts";
 
 /** `qemu:` with nothing after it has every default. */
@@ -24,6 +25,11 @@ const settings = Object.fromEntries(
   ]),
 );
 
+const windowRule = v.rawCheck<MaintenanceWindow>(({ dataset, addIssue }) => {
+  const problem = dataset.typed ? windowProblem(dataset.value) : undefined;
+  if (problem !== undefined) addIssue({ message: problem });
+});
+
 /** What stands in the YAML file of each section; texts have files of their own. */
 export const SECTION_SCHEMAS = {
   settings: strict(settings),
@@ -33,4 +39,5 @@ export const SECTION_SCHEMAS = {
   groups: mapOf(fields(labGroupSchema.entries), labName),
   workers: mapOf(fields(worker), labName),
   devices: mapOf(strict(device), labName),
+  windows: mapOf(v.pipe(strict(windowEntries), windowRule), labName),
 };

@@ -1,0 +1,134 @@
+import type { LabSettings, Quota } from "#protocol/lab-settings.ts";
+import type { NewItem, Operation } from "../ports/table.ts";
+import type { Deps } from "./deps.ts";
+import type { JobRecord } from "./job-record.ts";
+import { slotKey } from "./keys.ts";
+import { queryAll } from "./query-all.ts";
+import type { Obstacle } from "./suits.ts";
+import type { UserAccess } from "./users.ts";
+
+/*
+ * A quota of N is N slots, items that are there while a job has them. Whoever takes one writes it under the condition that it is
+ * absent, in the transaction that makes the job wait or run, and it is deleted in the one that ends that: so the count can't drift,
+ * whatever crashes, and jobs of one person that begin or end at the same time don't stand in each other's way. Who has no quota
+ * pays for none of this. The lab's own health checks count for no quota. A quota counts the jobs that came after it was set.
+ */
+
+/** What is counted: jobs in queues, or jobs that have a device. */
+export type SlotKind = keyof Quota;
+
+/** A quota that holds for somebody. */
+export interface Limit {
+  /** `user/NAME` or `group/NAME` */
+  readonly account: string;
+  readonly kind: SlotKind;
+  readonly most: number;
+}
+
+/** The quotas that a person's jobs count for: their own or the default one, and those of their groups. */
+export function limitsOf(
+  { users, groups, default: usual }: LabSettings["quotas"],
+  { name, groups: theirs }: Pick<UserAccess, "name" | "groups">,
+  kind: SlotKind,
+): Limit[] {
+  const own = (Object.hasOwn(users, name) ? users[name] : undefined)?.[kind] ?? usual[kind];
+  const limits: Limit[] = own === undefined ? [] : [{ account: `user/${name}`, kind, most: own }];
+  for (const group of theirs) {
+    const most = (Object.hasOwn(groups, group) ? groups[group] : undefined)?.[kind];
+    if (most !== undefined) limits.push({ account: `group/${group}`, kind, most });
+  }
+  return limits;
+}
+
+export const hasQuotas = ({ users, groups, default: usual }: LabSettings["quotas"]): boolean =>
+  [usual, ...Object.values(users), ...Object.values(groups)].some(
+    ({ running, waiting }) => running !== undefined || waiting !== undefined,
+  );
+
+/** For people: `user alice: 2 running jobs`. */
+export const limitText = ({ account, kind, most }: Limit): string =>
+  `${account.replace("/", " ")}: ${most} ${kind} job${most === 1 ? "" : "s"}`;
+
+/** Why a job does not begin whose submitter's quota is used up. */
+export const quotaObstacle = (limit: Limit): Obstacle => ({
+  code: "quota",
+  bars: "job",
+  text: `kept back by a quota, ${limitText(limit)} at a time`,
+});
+
+export interface Taken {
+  /** Names of slots, for the record of each job. */
+  readonly slots: ReadonlyMap<number, readonly string[]>;
+  /** For the transaction; a conflict may mean that somebody was quicker: take anew. */
+  readonly operations: readonly Operation[];
+}
+
+/** A slot of each quota for each of some jobs, or the quota that has not enough left. */
+export async function takeSlots(
+  deps: Deps,
+  limits: readonly Limit[],
+  jobs: readonly number[],
+): Promise<Taken | { full: Limit }> {
+  const slots = new Map<number, string[]>(jobs.map((id) => [id, []]));
+  const operations: Operation[] = [];
+  for (const limit of limits) {
+    const free = await freeSlots(deps, limit);
+    if (free.length < jobs.length) return { full: limit };
+    // Not the first ones: those are where others look as well.
+    const start = Number.parseInt(deps.system.id().slice(0, 8), 16) % free.length;
+    for (const [index, id] of jobs.entries()) {
+      const slot = free[(start + index) % free.length] ?? 0;
+      slots.get(id)?.push(slotName(limit, slot));
+      operations.push({ put: slotItem(slotName(limit, slot), id), when: "absent" });
+    }
+  }
+  return { slots, operations };
+}
+
+/** The first quota that has no slot left. */
+export async function fullLimit(deps: Deps, limits: readonly Limit[]): Promise<Limit | undefined> {
+  for (const limit of limits) {
+    if ((await freeSlots(deps, limit)).length === 0) return limit;
+  }
+  return undefined;
+}
+
+async function freeSlots(deps: Deps, { account, kind, most }: Limit): Promise<number[]> {
+  const taken = new Set<string>();
+  const range = { from: `${kind}#`, to: `${kind}#~`, limit: 1000 };
+  for await (const { key } of queryAll(deps, "main", slotKey(account, "").partition, range)) {
+    taken.add(key.sort);
+  }
+  // A quota that was made smaller is full until enough of the jobs before have ended.
+  if (taken.size >= most) return [];
+  const sorts = Array.from({ length: most }, (_, slot) => slot);
+  return sorts.filter((slot) => !taken.has(sortOf(kind, slot))).slice(0, most - taken.size);
+}
+
+/** For the transaction that changes a job: the slots that it has no more. */
+export function freedSlots(before: JobRecord | undefined, after: JobRecord): Operation[] {
+  if (!before || before.state === after.state || before.state === "Finished") return [];
+  const kind: SlotKind = before.state === "Submitted" ? "waiting" : "running";
+  if (kind === "running" && after.state !== "Finished" && after.state !== "Submitted") return [];
+  return (before.quota_slots ?? [])
+    .filter((name) => kindIn(name) === kind)
+    .map((name) => ({ delete: keyOfSlot(name) }));
+}
+
+export const slotItem = (name: string, job: number): NewItem => ({
+  key: keyOfSlot(name),
+  data: { name, job },
+});
+
+/** Whether a job has a slot of this name, and is in the state that it counts. */
+export function holdsSlot({ state, quota_slots = [] }: JobRecord, name: string): boolean {
+  if (!quota_slots.includes(name) || state === "Finished") return false;
+  return (kindIn(name) === "waiting") === (state === "Submitted");
+}
+
+const sortOf = (kind: SlotKind, slot: number): string => `${kind}#${String(slot).padStart(6, "0")}`;
+const slotName = ({ account, kind }: Limit, slot: number): string =>
+  `${account}#${sortOf(kind, slot)}`;
+const kindIn = (name: string): string => name.split("#")[1] ?? "";
+const keyOfSlot = (name: string) =>
+  slotKey(name.slice(0, name.indexOf("#")), name.slice(name.indexOf("#") + 1));
