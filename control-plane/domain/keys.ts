@@ -86,6 +86,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | those that are to be sent                  | i3    | deliveries-due      | DUE#ID                     |
  * | those of a webhook                         | i4    | hook-deliveries#ID  | TIME#ID                    |
  * | webhooks                                   | main  | webhooks            | ID                         |
+ * | whether there is any                       | i1    | webhooks            | ID                         |
  * | up to where their changes have been read   | main  | lab                 | webhooks-read              |
  *
  * Hot partitions. DynamoDB gives a partition key 1,000 write and 3,000 read units a second, in the table and in each

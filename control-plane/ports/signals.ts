@@ -19,6 +19,8 @@ export interface Signals {
   grantWait(bell: Bell): Promise<WaitGrant | undefined>;
   /** Removes what was made for a bell that nobody will listen for any more. */
   remove(bell: Bell): Promise<void>;
+  /** The engine shuts down: whoever follows something ends. Absent where that never happens. */
+  isClosed?(): boolean;
   /** Asks for a scheduling pass of a device type, soon and outside of this call; several requests may become one pass. */
   requestPass(deviceType: string): Promise<void>;
 }

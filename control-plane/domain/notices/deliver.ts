@@ -7,6 +7,9 @@ import { without } from "../without.ts";
 import { deliveryItem, type DeliveryRecord, type DeliveryTry } from "./delivery-record.ts";
 import type { NoticeRecord } from "./notice-record.ts";
 import { openNotice } from "./open-notice.ts";
+import { sendWebhook } from "./send-webhook.ts";
+import { readWebhookChanges } from "./webhook-changes.ts";
+import { countTry } from "./webhooks.ts";
 import { sendNotice, type Sent } from "./send-notice.ts";
 
 /** Minutes to wait after each failure; then it is given up. */
@@ -25,6 +28,7 @@ const MAX_PAGES = 20;
 export async function deliverNotices(deps: Deps): Promise<void> {
   if (await findClosed(deps)) return;
   await eachDue<NoticeRecord>(deps, "notices-due", (item) => openNotice(deps, item));
+  await unlessTaken(deps, () => readWebhookChanges(deps));
   await eachDue<DeliveryRecord>(deps, "deliveries-due", (item) => deliver(deps, item));
 }
 
@@ -75,6 +79,8 @@ async function deliver(deps: Deps, { key }: Item<DeliveryRecord>): Promise<void>
     when: { version: version + 1 },
   };
   await deps.table.transact([ended]);
+  const { webhook } = delivery;
+  if (webhook !== undefined) await countTry(deps, webhook, result.outcome === "sent");
 }
 
 interface Result {
@@ -97,7 +103,7 @@ async function trySending(deps: Deps, delivery: DeliveryRecord): Promise<Result>
 async function send(deps: Deps, delivery: DeliveryRecord): Promise<Sent> {
   const { notices } = await labSettings(deps);
   if (delivery.notice) return sendNotice(deps, notices, delivery, delivery.notice);
-  throw new CallRefused("it is about nothing");
+  return sendWebhook(deps, notices, delivery);
 }
 
 /** What says "not now" is tried again; a redirect or a refusal is for good. */

@@ -50,6 +50,7 @@ export function createSignals(): EmbeddedSignals {
         },
       );
     },
+    isClosed: () => closed,
     close() {
       closed = true;
       passes.stop();

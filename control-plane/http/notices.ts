@@ -1,0 +1,49 @@
+import * as v from "valibot";
+import { addWebhookSchema } from "#protocol/notices.ts";
+import type { Deps } from "../domain/deps.ts";
+import { getDelivery, listDeliveries, replayDelivery } from "../domain/notices/deliveries.ts";
+import {
+  addWebhook,
+  enableWebhook,
+  listWebhooks,
+  removeWebhook,
+} from "../domain/notices/webhooks.ts";
+import { requireAdmin } from "../domain/principal.ts";
+import { parse, readJson } from "./read-body.ts";
+import { pageQuery, queryNumber, routes } from "./route.ts";
+
+const listQuery = v.object({
+  ...pageQuery.entries,
+  job: v.optional(queryNumber),
+  webhook: v.optional(v.string()),
+  state: v.optional(v.picklist(["pending", "sent", "failed", "lapsed"])),
+});
+
+/** `/api/v1/webhooks`: whom the lab tells; `/api/v1/notices`: what it has sent. */
+export function noticeRoutes(deps: Deps) {
+  const app = routes();
+  app.get("/webhooks", async (c) => c.json(await listWebhooks(deps, c.var.principal)));
+  app.post("/webhooks", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const request = await readJson(c.req.raw, addWebhookSchema);
+    return c.json(await addWebhook(deps, principal, request), 201);
+  });
+  app.delete("/webhooks/:id", async (c) => {
+    await removeWebhook(deps, c.var.principal, c.req.param("id"));
+    return c.body(null, 204);
+  });
+  app.post("/webhooks/:id/enable", async (c) => {
+    await enableWebhook(deps, c.var.principal, c.req.param("id"));
+    return c.json({});
+  });
+  app.get("/notices", async (c) =>
+    c.json(await listDeliveries(deps, c.var.principal, parse(listQuery, c.req.query(), "query"))),
+  );
+  app.get("/notices/:id", async (c) =>
+    c.json(await getDelivery(deps, c.var.principal, c.req.param("id"))),
+  );
+  app.post("/notices/:id/replay", async (c) =>
+    c.json(await replayDelivery(deps, c.var.principal, c.req.param("id"))),
+  );
+  return app;
+}
