@@ -48,11 +48,14 @@ export function argumentsOf(context: Context, ...names: string[]): string[] {
   return [...positionals];
 }
 
-/** A job's number among the arguments. */
-export function jobIdOf(context: Context): number {
+/** A job's number, or `FIRST_ID.NUMBER` of a job of a multinode group. */
+export type JobId = number | string;
+
+/** A job's id among the arguments. */
+export function jobIdOf(context: Context): JobId {
   const [text = ""] = argumentsOf(context, "ID");
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw new UsageError(`${text} is no job number`);
-  return Number(text);
+  if (!/^[1-9]\d{0,14}(\.\d{1,3})?$/.test(text)) throw new UsageError(`${text} is no job number`);
+  return text;
 }
 
 /** The text of a file that the command line names. */

@@ -182,6 +182,7 @@ async function showJob(context: Context): Promise<number> {
       ...(job.evidence ? { evidence: evidenceText(job.evidence) } : {}),
       ...(job.passed_on_retry ? { passed_on_retry: job.passed_on_retry.map(passedText) } : {}),
       ...(job.earlier_attempts ? { earlier_attempts: job.earlier_attempts.map(attemptText) } : {}),
+      ...(job.members ? { members: job.members.map((member) => member.id) } : {}),
     };
     const rows = Object.entries(told).map(([key, value]) => [
       key,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JobView, LogChunkList, LogPage, ResultList } from "#protocol/api.ts";
 import { createLogReader, type LogQuery, type LogReader } from "../log-reader.ts";
 import { ClientError, type Client } from "./client.ts";
-import type { Context } from "./command.ts";
+import type { Context, JobId } from "./command.ts";
 import { attemptText, endRemarks } from "./job-end.ts";
 import { logText } from "./log-text.ts";
 import { printable } from "./printable.ts";
@@ -17,7 +17,7 @@ const QUEUE_SECONDS = 5;
 type Print = (record: LogPage["records"][number]) => void;
 
 /** Prints a job's log as it comes until the job is Finished, from its current attempt on; the job as it is then. */
-export async function followLog(context: Context, id: number, print: Print): Promise<JobView> {
+export async function followLog(context: Context, id: JobId, print: Print): Promise<JobView> {
   const client = context.client("patient");
   let job = await client.json<JobView>("GET", `/jobs/${id}`);
   for (;;) {
@@ -34,7 +34,7 @@ export async function followLog(context: Context, id: number, print: Print): Pro
 /** Prints the log of a job's attempt as it comes until that is over, or once what there is. */
 export async function printLog(
   context: Context,
-  id: number,
+  id: JobId,
   { follow, attempt, print }: { follow: boolean; attempt?: number | undefined; print: Print },
 ): Promise<void> {
   const client = context.client(follow ? "patient" : undefined);
@@ -72,7 +72,7 @@ interface Waiting {
 async function tellWaiting(
   context: Context,
   client: Client,
-  id: number,
+  id: JobId,
   said: string,
 ): Promise<Waiting> {
   const job = await client.json<JobView>("GET", `/jobs/${id}`);
@@ -82,7 +82,7 @@ async function tellWaiting(
   return { said: now, seconds: job.waits_for ? QUEUE_SECONDS : 1 };
 }
 
-function logReaderOf({ signal }: Context, client: Client, id: number, attempt?: number): LogReader {
+function logReaderOf({ signal }: Context, client: Client, id: JobId, attempt?: number): LogReader {
   const of = attempt === undefined ? {} : { attempt };
   const text = (query: LogQuery) =>
     new URLSearchParams(
@@ -105,11 +105,12 @@ function logReaderOf({ signal }: Context, client: Client, id: number, attempt?: 
 }
 
 /** Follows a job to its end, prints its results, and gives the exit code of its health. */
-export async function watchJob(context: Context, id: number): Promise<number> {
+export async function watchJob(context: Context, id: JobId): Promise<number> {
   const { terminal } = context;
   const client = context.client("patient");
   let job: JobView;
   try {
+    await tellGroup(context, client, id);
     job = await followLog(context, id, (record) => terminal.out(logText(terminal, record)));
   } catch (error) {
     if (!context.signal.aborted) throw error;
@@ -125,6 +126,16 @@ export async function watchJob(context: Context, id: number): Promise<number> {
   terminal.say(`Job ${id} is ${coloured(terminal, colour, job.health)}${printable(why)}`);
   for (const remark of endRemarks(job)) terminal.say(`  ${remark}`);
   return exitCodeOf(job);
+}
+
+/** Of a multinode group one job is followed. */
+async function tellGroup({ terminal }: Context, client: Client, id: JobId): Promise<void> {
+  const { id: own, members = [] } = await client.json<JobView>("GET", `/jobs/${id}`);
+  const others = members.filter((member) => member.id !== own).map((member) => member.id);
+  if (others.length === 0) return;
+  terminal.say(
+    `Job ${own} is of a multinode group with ${others.join(", ")}; this follows ${own} only. All: pumice group ${own}`,
+  );
 }
 
 /** 0 Complete, 1 Incomplete, 3 Canceled; 2 is for what was refused or mistyped. */

@@ -4,8 +4,9 @@ import type { JobHealth, JobState } from "#protocol/states.ts";
 import { AppError } from "./app-error.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps } from "./deps.ts";
+import { groupMembers } from "./group-members.ts";
 import { attemptOf, jobView, type JobRecord } from "./job-record.ts";
-import { attemptKey, definitionBlob, padded } from "./keys.ts";
+import { attemptKey, definitionBlob, multinodeBlob, padded } from "./keys.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
@@ -24,9 +25,11 @@ export async function getJob(
 ): Promise<JobView> {
   const job = await getVisibleJob(deps, principal, id, attempt);
   const earlier_attempts = await readEarlier(deps, job);
+  const members = await groupMembers(deps, principal, job);
   return {
     ...jobView(job, await whyItWaits(deps, job)),
     ...(earlier_attempts.length > 0 ? { earlier_attempts } : {}),
+    ...(members.length > 0 ? { members } : {}),
   };
 }
 
@@ -39,14 +42,35 @@ async function readEarlier(deps: Deps, job: JobRecord): Promise<AttemptView[]> {
   return earlier;
 }
 
-/** The definition as it was submitted. */
+/** The definition as it was submitted; of a job of a multinode group, what was made of that for it. */
 export async function readDefinition(
   deps: Deps,
   principal: Principal,
   id: number,
 ): Promise<string> {
   await getVisibleJob(deps, principal, id);
-  const bytes = await deps.blobs.get(definitionBlob(id));
+  return readText(deps, id, definitionBlob(id));
+}
+
+/** What was submitted, byte for byte; of a job of a multinode group, with all of its roles. */
+export async function readSubmitted(deps: Deps, principal: Principal, id: number): Promise<string> {
+  const { group } = await getVisibleJob(deps, principal, id);
+  return readText(deps, id, group === undefined ? definitionBlob(id) : multinodeBlob(id));
+}
+
+/** What was submitted for the multinode group that the job is of. Throws `not_found` for a job of none. */
+export async function readMultinodeDefinition(
+  deps: Deps,
+  principal: Principal,
+  id: number,
+): Promise<string> {
+  const { group } = await getVisibleJob(deps, principal, id);
+  if (group === undefined) throw new AppError("not_found", `job ${id} is in no multinode group`);
+  return readText(deps, id, multinodeBlob(id));
+}
+
+async function readText(deps: Deps, id: number, blob: string): Promise<string> {
+  const bytes = await deps.blobs.get(blob);
   if (!bytes) throw new AppError("not_found", `the definition of job ${id} is gone`);
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }

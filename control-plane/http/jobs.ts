@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { failJobSchema, patchJobSchema } from "#protocol/history.ts";
 import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
 import type { Deps } from "../domain/deps.ts";
 import {
@@ -7,12 +8,15 @@ import {
   listJobs,
   MAX_DEFINITION_BYTES,
   readDefinition,
+  readMultinodeDefinition,
 } from "../domain/jobs.ts";
+import { failJob, setPriority } from "../domain/urge-job.ts";
+import { jobHistory } from "../domain/histories.ts";
 import { junitReport } from "../domain/junit.ts";
 import { requireUser } from "../domain/principal.ts";
 import { listResults } from "../domain/results.ts";
-import { parse, readText } from "./read-body.ts";
-import { jobIdOf, queryNumber, routes } from "./route.ts";
+import { parse, readJson, readText } from "./read-body.ts";
+import { jobIdOf, pageQuery, queryNumber, routes } from "./route.ts";
 
 const listQuery = v.object({
   state: v.optional(jobStateSchema),
@@ -55,8 +59,27 @@ export function jobRoutes(deps: Deps) {
   app.post("/jobs/:id/cancel", async (c) =>
     c.json(await cancelJob(deps, c.var.principal, jobIdOf(c))),
   );
+  app.patch("/jobs/:id", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const request = await readJson(c.req.raw, patchJobSchema);
+    return c.json(await setPriority(deps, principal, jobIdOf(c), request));
+  });
+  app.post("/jobs/:id/fail", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const request = await readJson(c.req.raw, failJobSchema);
+    return c.json(await failJob(deps, principal, jobIdOf(c), request));
+  });
+  app.get("/jobs/:id/history", async (c) => {
+    const page = parse(pageQuery, c.req.query(), "query");
+    return c.json(await jobHistory(deps, c.var.principal, jobIdOf(c), page));
+  });
   app.get("/jobs/:id/definition", async (c) =>
     c.body(await readDefinition(deps, c.var.principal, jobIdOf(c)), 200, {
+      "content-type": "application/yaml; charset=utf-8",
+    }),
+  );
+  app.get("/jobs/:id/multinode-definition", async (c) =>
+    c.body(await readMultinodeDefinition(deps, c.var.principal, jobIdOf(c)), 200, {
       "content-type": "application/yaml; charset=utf-8",
     }),
   );

@@ -32,6 +32,21 @@ export const attemptViewSchema = v.object({
 });
 export type AttemptView = v.InferOutput<typeof attemptViewSchema>;
 
+/** A job of a multinode group. */
+export const memberViewSchema = v.object({
+  id: v.number(),
+  sub_id: v.string(),
+  role: v.string(),
+  /** When it ends Incomplete, all others are canceled. */
+  essential: v.boolean(),
+  state: jobStateSchema,
+  health: jobHealthSchema,
+  device: v.optional(v.string()),
+  /** It runs beside this job. */
+  host_job: v.optional(v.number()),
+});
+export type MemberView = v.InferOutput<typeof memberViewSchema>;
+
 export const jobViewSchema = v.object({
   id: v.number(),
   state: jobStateSchema,
@@ -70,6 +85,8 @@ export const jobViewSchema = v.object({
   role: v.optional(v.string()),
   /** It has no device but runs beside this job of its group. */
   host_job: v.optional(v.number()),
+  /** The jobs of its group that one may see, itself among them; of a single job only. */
+  members: v.optional(v.array(memberViewSchema)),
   /** Lines of the log that have arrived. */
   log_lines: v.number(),
   /** Why a Submitted job waits, one sentence. */

@@ -7,12 +7,14 @@ import type { Deps } from "../domain/deps.ts";
 import { someDeviceTypeNames } from "../domain/device-types.ts";
 import { getDevice, listDevices } from "../domain/devices.ts";
 import { readLog } from "../domain/job-log.ts";
+import { findSubJob } from "../domain/group-record.ts";
 import {
   cancelJob,
   getJob,
   listJobs,
   MAX_DEFINITION_BYTES,
   readDefinition,
+  readSubmitted,
 } from "../domain/jobs.ts";
 import type { Principal } from "../domain/principal.ts";
 import { listResults } from "../domain/results.ts";
@@ -49,6 +51,11 @@ export function uiApp(deps: Deps): Hono<Env> {
   app.route("/", signInRoutes(deps));
   app.use(async (c, next) => {
     c.set("principal", await openPrincipal(deps, c.req.raw));
+    await next();
+  });
+  app.use("/jobs/:id/*", async (c, next) => {
+    const id = await findSubJob(deps, c.req.param("id"));
+    if (id !== undefined) c.set("subJob", id);
     await next();
   });
   jobPages(app, deps);
@@ -123,13 +130,14 @@ function jobPages(app: Hono<Env>, deps: Deps): void {
     return c.redirect(`/jobs/${id}`, 303);
   });
   app.get("/jobs/:id/definition", async (c) => {
-    const { id, description } = await getJob(deps, c.var.principal, jobIdOf(c));
+    const { id, description, group } = await getJob(deps, c.var.principal, jobIdOf(c));
     const text = await readDefinition(deps, c.var.principal, id);
     return c.html(
       <DefinitionPage
         view={await viewOf(deps, c)}
         jobId={id}
         description={description}
+        isOfGroup={group !== undefined}
         text={text}
       />,
     );
@@ -156,7 +164,7 @@ const MAX_FORM_BYTES = 3 * MAX_DEFINITION_BYTES + 100;
 function submitPages(app: Hono<Env>, deps: Deps): void {
   app.get("/submit", async (c) => {
     const { from } = parse(submitQuery, c.req.query(), "query");
-    const text = from === undefined ? "" : await readDefinition(deps, c.var.principal, from);
+    const text = from === undefined ? "" : await readSubmitted(deps, c.var.principal, from);
     return c.html(<SubmitPage view={await viewOf(deps, c)} text={text} />);
   });
   app.post("/submit", async (c) => {

@@ -5,11 +5,13 @@ interface DefinitionProps {
   view: View;
   jobId: number;
   description: string;
+  /** Of a multinode group: what was submitted is another text. */
+  isOfGroup: boolean;
   text: string;
 }
 
 /** `/jobs/ID/definition`: the job as it was submitted. */
-export function DefinitionPage({ view, jobId, description, text }: DefinitionProps) {
+export function DefinitionPage({ view, jobId, description, isOfGroup, text }: DefinitionProps) {
   return (
     <Page view={view} title={`Definition of #${jobId}`} section="/">
       <div class="job-title">
@@ -18,6 +20,7 @@ export function DefinitionPage({ view, jobId, description, text }: DefinitionPro
         </h1>
         <span class="actions">
           <a href={`/api/v1/jobs/${jobId}/definition`}>Raw</a>
+          {isOfGroup && <a href={`/api/v1/jobs/${jobId}/multinode-definition`}>As submitted</a>}
           <a href={`/submit?from=${jobId}`}>Edit and submit</a>
         </span>
       </div>

@@ -75,6 +75,7 @@ function Facts({ job, now, results }: { job: JobView; now: number; results: Resu
         <a href={`/?device_type=${encodeURIComponent(job.device_type)}`}>{job.device_type}</a>
       </Fact>
       {worker !== undefined && <Fact name="Worker">{worker}</Fact>}
+      {job.role !== undefined && <Fact name="Role">{`${job.role} (${job.sub_id})`}</Fact>}
       <Fact name="Submitter">{job.submitter}</Fact>
       <Fact name="Priority">{job.priority}</Fact>
       {job.tags.length > 0 && <Fact name="Tags">{job.tags.join(", ")}</Fact>}

@@ -1,6 +1,7 @@
 import { raw } from "hono/html";
 import type { JobView, LogPage, ResultView } from "#protocol/api.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
+import { GroupMembers } from "./group-members.tsx";
 import { JobHeader } from "./job-header.tsx";
 import { attemptQuery, startAddress } from "./line-address.ts";
 import { logHtml } from "./log-html.ts";
@@ -62,6 +63,9 @@ function SideParts({ view, job, timeline, results }: PartsProps) {
   const isFinished = job.state === "Finished";
   return (
     <aside aria-label="Timeline and results">
+      <div id="group">
+        <GroupMembers job={job} />
+      </div>
       <section aria-labelledby="timeline-title">
         <h2 id="timeline-title">Timeline</h2>
         <div id="timeline">

@@ -41,6 +41,6 @@ export function Status({ value, count }: { value: string; count?: number }) {
 }
 
 /** Of a job, what matters now: its state, and once it is Finished its health. */
-export const JobStatus = ({ job }: { job: JobView }) => (
+export const JobStatus = ({ job }: { job: Pick<JobView, "state" | "health"> }) => (
   <Status value={job.state === "Finished" ? job.health : job.state} />
 );

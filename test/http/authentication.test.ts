@@ -40,6 +40,8 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["POST", "/jobs", people, 201, aJob()],
   ["GET", "/jobs/1", people, 200],
   ["GET", "/jobs/1/definition", people, 200],
+  // It is in no group.
+  ["GET", "/jobs/1/multinode-definition", people, 404],
   ["GET", "/jobs/1/log", people, 200],
   ["GET", "/jobs/1/log?format=yaml", people, 200],
   ["GET", "/jobs/1/log-chunks", people, 200],
@@ -163,6 +165,12 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["PUT", "/backup/restore/0123456789abcdef/blobs", ["admin"], 409, { blobs: [] }],
   ["PUT", "/backup/restore/0123456789abcdef/settle", ["admin"], 409, {}],
   ["PUT", "/backup/restore/0123456789abcdef/end", ["admin"], 409],
+  ["POST", "/jobs/1/multinode/group", ["job"], 409],
+  ["POST", "/jobs/1/multinode/send", ["job"], 409, { message_id: "m" }],
+  ["POST", "/jobs/1/multinode/wait", ["job"], 409, { message_id: "m", call: 1 }],
+  ["POST", "/jobs/1/multinode/wait-all", ["job"], 409, { message_id: "m", call: 1 }],
+  ["POST", "/jobs/1/multinode/sync", ["job"], 409, { message_id: "m", call: 1 }],
+  ["POST", "/jobs/1/multinode/finish", ["job"], 409],
   ["GET", "/jobs/1/log-tail", ["job"], 200],
   [
     "POST",

@@ -4,7 +4,7 @@ import { LogList } from "./log-list.ts";
 /** The job's page: follows the log, refreshes state, timeline and results until the job is Finished. */
 
 const OLDER_LINES = 5000;
-const PARTS = ["job-header", "timeline", "results"];
+const PARTS = ["job-header", "group", "timeline", "results"];
 const REFRESH_MS = 1000;
 const SLOW_REFRESH_MS = 5000;
 
