@@ -10,6 +10,8 @@ import {
 } from "./check-submission.ts";
 import type { Deps } from "./deps.ts";
 import { readRoles, type Role } from "./group-roles.ts";
+import { unknownGroups } from "./job-visibility.ts";
+import type { Sight } from "./visible.ts";
 
 /**
  * As `checkSubmission`, for each role of a multinode job: it is one that a single job could have, and there are as many devices
@@ -17,15 +19,17 @@ import { readRoles, type Role } from "./group-roles.ts";
  */
 export async function checkGroup(
   deps: Deps,
+  sight: Sight,
   definition: JobDefinition,
   locate: (path: Finding["path"]) => { line: number; column: number },
 ): Promise<{ roles: Role[]; problems: SourceProblem[] }> {
   const { roles: written, findings } = readRoles(definition);
+  findings.push(...(await unknownGroups(deps, definition)));
   if (findings.length > 0) return { roles: [], problems: asProblems(findings, locate) };
   const roles = await Promise.all(written.map((role) => withRealType(deps, role)));
   for (const role of roles) {
     // Its device is that of its host.
-    if (role.host_role === undefined) findings.push(...(await roleFindings(deps, role)));
+    if (role.host_role === undefined) findings.push(...(await roleFindings(deps, sight, role)));
   }
   return { roles, problems: asProblems(findings, locate) };
 }
@@ -40,10 +44,10 @@ async function withRealType(deps: Deps, role: Role): Promise<Role> {
   return { ...role, definition };
 }
 
-async function roleFindings(deps: Deps, role: Role): Promise<Finding[]> {
+async function roleFindings(deps: Deps, sight: Sight, role: Role): Promise<Finding[]> {
   const { name, count, definition, actions } = role;
   const at = ["protocols", "lava-multinode", "roles", name];
-  const found = await findingsOf(deps, definition);
+  const found = await findingsOf(deps, sight, definition);
   if (found.length > 0) {
     return found.map(({ path: [first = "", second, ...rest], message }) => ({
       path:
@@ -53,7 +57,7 @@ async function roleFindings(deps: Deps, role: Role): Promise<Finding[]> {
       message: `role ${name}: ${message}`,
     }));
   }
-  const devices = await usableDevices(deps, definition.device_type ?? "");
+  const devices = await usableDevices(deps, sight, definition.device_type ?? "");
   const fitting = devices.filter((device) => fitsPins(definition, device)).length;
   if (fitting >= count) return [];
   const message = `role ${name} needs ${count} devices of type ${definition.device_type} at a time: ${fitting} of those that can take jobs fit`;

@@ -1,6 +1,8 @@
 import type { SourceProblem } from "#protocol/api.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
 import { checkJobFits } from "./check-job-fits.ts";
+import { maySeeWorker, maySubmitTo } from "./access.ts";
+import { unknownGroups } from "./job-visibility.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { pause } from "./pause.ts";
@@ -8,6 +10,8 @@ import { renderStored } from "./device-texts.ts";
 import { faultText, type RenderedDevice } from "./rendered-device.ts";
 import { deviceKey, deviceTypeKey, workerKey } from "./keys.ts";
 import { queryAll, queryFirst } from "./query-all.ts";
+import type { DeviceTypeRecord } from "./device-types.ts";
+import type { Sight } from "./visible.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 type Path = (string | number)[];
@@ -17,15 +21,18 @@ export interface Finding {
 }
 
 /**
- * What only this lab can know about a definition (SCHEDULER.md 4): its device type, device, worker and tags exist,
- * and at least one device could ever run it. Devices that are busy, Bad or offline count as able.
+ * What only this lab can know about a definition (SCHEDULER.md 4): its device type, device, worker, tags and groups exist,
+ * and at least one device could ever run it. Devices that are busy, Bad or offline count as able; those that the submitter may
+ * not use do not, and what they may not see is not there for them.
  */
 export async function checkSubmission(
   deps: Deps,
+  sight: Sight,
   definition: JobDefinition,
   locate: (path: Path) => { line: number; column: number },
 ): Promise<SourceProblem[]> {
-  return asProblems(await findingsOf(deps, definition), locate);
+  const unknown = await unknownGroups(deps, definition);
+  return asProblems([...unknown, ...(await findingsOf(deps, sight, definition))], locate);
 }
 
 /** Findings with their places in the text. */
@@ -36,24 +43,31 @@ export const asProblems = (
   findings.map(({ path, message }) => ({ path: pathText(path), ...locate(path), message }));
 
 /** The same without their places; for a single job, or what a role of a multinode job would be as one. */
-export async function findingsOf(deps: Deps, definition: JobDefinition): Promise<Finding[]> {
+export async function findingsOf(
+  deps: Deps,
+  sight: Sight,
+  definition: JobDefinition,
+): Promise<Finding[]> {
   const { device_type: type, device, worker, tags = [] } = definition;
   if (type === undefined) return [{ path: ["device_type"], message: "a device type is needed" }];
-  if (!(await deps.table.get(deviceTypeKey(type)))) {
-    const known = await names(deps, "device-types");
+  const there = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(type));
+  if (there && (await someDeviceFits(deps, sight, type, definition))) return [];
+  // From here on it is about why.
+  let candidates = there ? await usableDevices(deps, sight, type) : [];
+  if (!there || (candidates.length === 0 && !sight.deviceType(there.data))) {
+    const known = await names(deps, "device-types", "i1", (one: DeviceTypeRecord) =>
+      sight.deviceType(one),
+    );
     return [{ path: ["device_type"], message: `unknown device type ${quoted(type)}; ${known}` }];
   }
-  if (await someDeviceFits(deps, type, definition)) return [];
-  // From here on it is about why.
-  let candidates = await usableDevices(deps, type);
   if (candidates.length === 0) {
-    const message = `no device of type ${type} can take jobs: there is none that is not Retired`;
+    const message = `no device of type ${type} can take jobs of yours: there is none that is not Retired and that you may submit to`;
     return [{ path: ["device_type"], message }];
   }
 
   const findings = [
-    ...(device === undefined ? [] : await checkDevice(deps, type, device)),
-    ...(worker === undefined ? [] : await checkWorker(deps, worker)),
+    ...(device === undefined ? [] : await checkDevice(deps, sight, type, device)),
+    ...(worker === undefined ? [] : await checkWorker(deps, sight, worker)),
     ...checkTags(type, tags, candidates),
   ];
   if (findings.length > 0) return findings;
@@ -78,24 +92,34 @@ export async function findingsOf(deps: Deps, definition: JobDefinition): Promise
   return checkConfigurations(deps, definition, candidates);
 }
 
-async function checkDevice(deps: Deps, type: string, hostname: string): Promise<Finding[]> {
+async function checkDevice(
+  deps: Deps,
+  sight: Sight,
+  type: string,
+  hostname: string,
+): Promise<Finding[]> {
   const path = ["device"];
   const found = (await deps.table.get<DeviceRecord>(deviceKey(hostname)))?.data;
-  if (!found) {
-    const known = await names(deps, `type-devices#${type}`, "i2");
+  if (!found || !(await sight.device(found))) {
+    const known = await names(deps, `type-devices#${type}`, "i2", sight.device);
     return [{ path, message: `unknown device ${quoted(hostname)}; ${known}` }];
   }
   if (found.device_type !== type) {
     const message = `device ${quoted(hostname)} is of type ${found.device_type}, not ${type}`;
     return [{ path, message }];
   }
-  if (found.health !== "Retired") return [];
-  return [{ path, message: `device ${quoted(hostname)} is Retired` }];
+  if (found.health === "Retired") {
+    return [{ path, message: `device ${quoted(hostname)} is Retired` }];
+  }
+  if (maySubmitTo(sight.access, found, await sight.typeNamed(type))) return [];
+  return [{ path, message: `you may not submit to device ${quoted(hostname)}` }];
 }
 
-async function checkWorker(deps: Deps, name: string): Promise<Finding[]> {
-  if (await deps.table.get<WorkerRecord>(workerKey(name))) return [];
-  const known = await names(deps, "workers");
+async function checkWorker(deps: Deps, { access }: Sight, name: string): Promise<Finding[]> {
+  const isVisible = (worker: WorkerRecord) => maySeeWorker(access, worker);
+  const found = (await deps.table.get<WorkerRecord>(workerKey(name)))?.data;
+  if (found && isVisible(found)) return [];
+  const known = await names(deps, "workers", "i1", isVisible);
   return [{ path: ["worker"], message: `unknown worker ${quoted(name)}; ${known}` }];
 }
 
@@ -167,13 +191,15 @@ function contextFinding(
 /** Most often the first device that is looked at: what a submission costs does not grow with the lab. */
 async function someDeviceFits(
   deps: Deps,
+  sight: Sight,
   type: string,
   definition: JobDefinition,
 ): Promise<boolean> {
   const { context = {} } = definition;
   const seen = new Set<string>();
+  const grants = await sight.typeNamed(type);
   for await (const { data } of queryFirst<DeviceRecord>(deps, "i2", `type-devices#${type}`)) {
-    if (data.health === "Retired" || !fitsPins(definition, data)) continue;
+    if (!maySubmitTo(sight.access, data, grants) || !fitsPins(definition, data)) continue;
     const rendered = await renderStored(deps, data, context);
     if (!rendered?.configuration || seen.has(rendered.text)) continue;
     seen.add(rendered.text);
@@ -192,20 +218,32 @@ export const fitsPins = (
   (worker ?? candidate.worker) === candidate.worker &&
   tags.every((tag) => candidate.tags.includes(tag));
 
-/** Devices of a type that are not Retired. */
-export async function usableDevices(deps: Deps, type: string): Promise<DeviceRecord[]> {
+/** Devices of a type that are not Retired and that may be submitted to. */
+export async function usableDevices(
+  deps: Deps,
+  sight: Sight,
+  type: string,
+): Promise<DeviceRecord[]> {
   const devices: DeviceRecord[] = [];
+  const grants = await sight.typeNamed(type);
   for await (const { data } of queryAll<DeviceRecord>(deps, "i2", `type-devices#${type}`)) {
-    if (data.health !== "Retired") devices.push(data);
+    if (maySubmitTo(sight.access, data, grants)) devices.push(data);
   }
   return devices;
 }
 
-async function names(deps: Deps, partition: string, index: "i1" | "i2" = "i1"): Promise<string> {
-  const page = await deps.table.query<{ name?: string; hostname?: string }>(index, partition, {
-    limit: 20,
-  });
-  const known = page.items.map(({ data }) => data.name ?? data.hostname);
+/** The first twenty, of those that may be seen. */
+async function names<T extends { name?: string; hostname?: string }>(
+  deps: Deps,
+  partition: string,
+  index: "i1" | "i2",
+  isVisible: (one: T) => boolean | Promise<boolean>,
+): Promise<string> {
+  const page = await deps.table.query<T>(index, partition, { limit: 20 });
+  const known: string[] = [];
+  for (const { data } of page.items) {
+    if (await isVisible(data)) known.push(data.name ?? data.hostname ?? "");
+  }
   return known.length > 0 ? `known are ${known.join(", ")}` : "there is none yet";
 }
 

@@ -8,7 +8,7 @@ import { deviceTypeNames } from "./device-types.ts";
 import { expiryOfJob } from "./end-job.ts";
 import { isPartOfLog, jobOfPart, kindOf } from "./item-kinds.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
-import { closedKey, restoredKey, templatesKey } from "./keys.ts";
+import { closedKey, restoredKey, templatesKey, usersKnownKey } from "./keys.ts";
 import { expiryOfParts } from "./log-chunks.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
@@ -120,6 +120,7 @@ export async function endRestore(deps: Deps, principal: Principal, backup: strin
     { delete: closedKey },
     { put: { key: restoredKey, data: { backup, time: nowOf(deps) } } },
     { put: { key: templatesKey, data: {} } },
+    { delete: usersKnownKey },
   ]);
   for (const deviceType of await deviceTypeNames(deps)) await deps.signals.requestPass(deviceType);
 }

@@ -3,14 +3,8 @@ import { labGroupSchema } from "#protocol/lab.ts";
 import { listAliases, putAlias, removeAlias } from "../domain/aliases.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireAdmin } from "../domain/principal.ts";
-import {
-  listGroups,
-  listTags,
-  putGroup,
-  putTag,
-  removeGroup,
-  removeTag,
-} from "../domain/tags-and-groups.ts";
+import { listGroups, putGroup, removeGroup } from "../domain/groups.ts";
+import { listTags, putTag, removeTag } from "../domain/tags.ts";
 import { readJson } from "./read-body.ts";
 import { routes } from "./route.ts";
 
