@@ -49,7 +49,7 @@ export const deviceCommands: readonly Command[] = [
     run: dictionary,
   },
   {
-    usage: "devices history HOSTNAME",
+    usage: "devices versions HOSTNAME",
     about: "list the versions of a device's dictionary: who changed it, when and why",
     options: JSON_OPTION,
     help: [JSON_HELP],

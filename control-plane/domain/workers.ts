@@ -1,14 +1,12 @@
 import type { AddedWorker, WorkerView } from "#protocol/api.ts";
 import type { LabWorker } from "#protocol/lab.ts";
-import type { DeviceHealth, WorkerHealth } from "#protocol/states.ts";
 import { TableConflict, type Item } from "../ports/table.ts";
 import { accessOf, maySeeWorker, mayDoTo } from "./access.ts";
 import { AppError } from "./app-error.ts";
-import { deviceChange, editChange, removal, workerChange, type By } from "./changes.ts";
+import { editChange, removal, workerChange, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { enrolmentView } from "./enrol.ts";
-import { deviceItem, getDeviceItem, type DeviceRecord } from "./device-record.ts";
-import { withMark } from "./health-rules.ts";
+import type { DeviceRecord } from "./device-record.ts";
 import { findJobItem } from "./job-record.ts";
 import { assignmentsKey, tokenKey, workerKey, workerSettingsKey } from "./keys.ts";
 import { requireAdmin, requireUser, type Principal, type User } from "./principal.ts";
@@ -28,6 +26,7 @@ import {
   type WorkerRecord,
   type WorkerSettings,
 } from "./worker-record.ts";
+import { passOn } from "./worker-to-devices.ts";
 import { nextPermissions, refusal, sightOf, type Sight } from "./visible.ts";
 import { without } from "./without.ts";
 
@@ -142,10 +141,8 @@ export async function writeWorker(
   { description, job_limit, health, dispatcher, env, env_dut, permissions }: LabWorker,
   by: By,
 ): Promise<WorkerRecord> {
-  let before: WorkerHealth | undefined;
   const worker = await retrying(async () => {
     const { data, version } = await getWorkerItem(deps, name);
-    before = data.health;
     const granted = permissions ?? data.permissions;
     const record: WorkerRecord = {
       ...without(data, "permissions"),
@@ -154,6 +151,7 @@ export async function writeWorker(
       health: health ?? data.health,
       ...(granted && Object.keys(granted).length > 0 ? { permissions: granted } : {}),
     };
+    await passOn(deps, record, data.health, by);
     const old = await readWorkerSettings(deps, name);
     const texts: WorkerSettings = { dispatcher, env, env_dut };
     await deps.table.transact([
@@ -170,7 +168,6 @@ export async function writeWorker(
     ]);
     return record;
   });
-  await passOn(deps, worker, before, by);
   for (const type of await deviceTypesOfWorker(deps, name)) await deps.signals.requestPass(type);
   return worker;
 }
@@ -184,32 +181,6 @@ function edited(
   const mark = (text: string) => (text === "" ? null : `text ${system.hash(text).slice(0, 8)}`);
   const texts = { dispatcher: mark(dispatcher), env: mark(env), env_dut: mark(env_dut) };
   return { description, job_limit, permissions, ...texts };
-}
-
-/** What a worker's health does to that of its devices (SCHEDULER.md 1.2). */
-async function passOn(
-  deps: Deps,
-  { name, health }: WorkerRecord,
-  before: WorkerHealth | undefined,
-  by: By,
-): Promise<void> {
-  const after = (device: DeviceHealth): DeviceHealth => {
-    if (health === "Active" && before === "Maintenance" && device === "Good") return "Unknown";
-    return health === "Retired" && before !== "Retired" && device !== "Bad" ? "Retired" : device;
-  };
-  for (const { hostname } of await devicesOfWorker(deps, name)) {
-    await retrying(async () => {
-      const { data, version } = await getDeviceItem(deps, hostname);
-      if (after(data.health) === data.health) return;
-      const now = deps.system.now();
-      const record = withMark(data, { ...data, health: after(data.health) }, now);
-      const reason = `worker ${name} is ${health}`;
-      await deps.table.transact([
-        { put: deviceItem(record), when: { version } },
-        ...deviceChange(deps, data, record, { ...by, reason }),
-      ]);
-    });
-  }
 }
 
 /** Removes a worker and revokes its tokens. Throws `not_found`, or `conflict` while devices belong to it. */

@@ -10,6 +10,7 @@ import {
   setDeviceHealth,
 } from "../domain/devices.ts";
 import { forceHealthCheck } from "../domain/force-check.ts";
+import { deviceHistory } from "../domain/histories.ts";
 import { requireUser } from "../domain/principal.ts";
 import { releaseDevice } from "../domain/release-device.ts";
 import { parse, readJson } from "./read-body.ts";
@@ -48,6 +49,10 @@ export function deviceRoutes(deps: Deps) {
   app.post("/devices/:hostname/release", async (c) =>
     c.json(await releaseDevice(deps, c.var.principal, c.req.param("hostname"))),
   );
+  app.get("/devices/:hostname/history", async (c) => {
+    const page = parse(pageQuery, c.req.query(), "query");
+    return c.json(await deviceHistory(deps, c.var.principal, c.req.param("hostname"), page));
+  });
   app.delete("/devices/:hostname", async (c) => {
     await removeDevice(deps, c.var.principal, c.req.param("hostname"));
     return c.body(null, 204);

@@ -1,12 +1,15 @@
 import { addWorkerSchema } from "#protocol/api.ts";
 import { newEnrolmentSchema } from "#protocol/enrol.ts";
+import { workerHealthRequestSchema } from "#protocol/history.ts";
 import { labName, labWorkerSchema } from "#protocol/lab.ts";
 import { syncRequestSchema } from "#protocol/worker-api.ts";
 import type { Deps } from "../domain/deps.ts";
 import { makeEnrolment } from "../domain/enrol.ts";
+import { workerHistory } from "../domain/histories.ts";
 import { requireAdmin, requireUser, requireWorker } from "../domain/principal.ts";
 import { sync } from "../domain/sync.ts";
 import { workerDevices } from "../domain/worker-devices.ts";
+import { setWorkerHealth } from "../domain/worker-health.ts";
 import {
   addWorker,
   getWorker,
@@ -40,6 +43,15 @@ export function workerRoutes(deps: Deps) {
   app.get("/workers/:name/settings", async (c) =>
     c.json(await getWorkerSettings(deps, c.var.principal, c.req.param("name"))),
   );
+  app.get("/workers/:name/history", async (c) => {
+    const page = parse(pageQuery, c.req.query(), "query");
+    return c.json(await workerHistory(deps, c.var.principal, c.req.param("name"), page));
+  });
+  app.post("/workers/:name/health", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const request = await readJson(c.req.raw, workerHealthRequestSchema);
+    return c.json(await setWorkerHealth(deps, principal, c.req.param("name"), request));
+  });
   app.delete("/workers/:name", async (c) => {
     await removeWorker(deps, c.var.principal, c.req.param("name"));
     return c.body(null, 204);
