@@ -32,7 +32,7 @@ afterEach(async () => {
 
 test("writes a lab that apply finds unchanged, and again the same bytes", async () => {
   const { code, said } = await pumice("export", dir);
-  expect([code, said]).toEqual([0, `${dir}: files written: 9, removed: 0\n`]);
+  expect([code, said]).toEqual([0, `${dir}: files written: 10, removed: 0\n`]);
   expect(await tree()).toEqual([
     "aliases.yaml",
     "device-types.yaml",
@@ -43,6 +43,7 @@ test("writes a lab that apply finds unchanged, and again the same bytes", async 
     "groups.yaml",
     "settings.yaml",
     "tags.yaml",
+    "windows.yaml",
     "workers.yaml",
   ]);
   expect(readFileSync(path.join(dir, "devices.yaml"), "utf8")).toBe(`qemu-01:
@@ -117,4 +118,49 @@ scheduling:
   expect((await pumice("apply", "-f", dir, "--dry-run")).out).toContain("~ change settings quotas");
   const odd = await pumice("settings", "set", "quota.default", "{}");
   expect([odd.code, odd.said]).toEqual([2, expect.stringContaining("did you mean quotas?")]);
+});
+
+test("maintenance windows are written, and read back the same", async () => {
+  const times = ["--weekly", "sat,sun@22:00", "--for", "2h", "--zone", "Europe/Berlin"];
+  const added = await pumice("windows", "add", "cables", "--device", "qemu-01", ...times);
+  expect(added.said).toMatch(/^cables: no job begins on device qemu-01 from .* UTC\n$/);
+  const once = ["--from", "2036-12-01T22:00:00Z", "--for", "90m", "--no-drain"];
+  await pumice("windows", "add", "power", "--lab", ...once, "--reason", "power: off");
+  await pumice("export", dir);
+  expect(readFileSync(path.join(dir, "windows.yaml"), "utf8")).toBe(`cables:
+  device: qemu-01
+  weekly:
+    at: "22:00"
+    days: [sat, sun]
+    minutes: 120
+    zone: Europe/Berlin
+power:
+  drain: false
+  from: "2036-12-01T22:00:00Z"
+  lab: true
+  reason: "power: off"
+  to: "2036-12-01T23:30:00.000Z"
+`);
+  expect((await pumice("apply", "-f", dir, "--prune")).out).toContain("nothing to do");
+  expect((await pumice("windows")).out).toMatch(
+    /power +the lab +2036-12-01 22:00 +2036-12-01 23:30/,
+  );
+  expect((await pumice("windows", "remove", "power")).code).toBe(0);
+  const odd = await pumice("windows", "add", "odd", "--lab", "--weekly", "su@22:00", "--for", "1h");
+  expect([odd.code, odd.said]).toEqual([2, expect.stringContaining("did you mean sun?")]);
+});
+
+test("a person reserves a device, makes that longer and gives it back", async () => {
+  expect((await pumice("reserve", "qemu-01", "--for", "2h", "--reason", "a hunt")).out).toMatch(
+    /^qemu-01 is yours until \d{4}-\d\d-\d\d \d\d:\d\d UTC\n$/,
+  );
+  expect((await pumice("reserve", "--type", "qemu", "--for", "90m")).out).toContain("qemu-02 is");
+  expect((await pumice("reservations", "extend", "qemu-01", "--for", "1h")).code).toBe(0);
+  expect((await pumice("reservations")).out).toMatch(/qemu-01 +admin +active .* a hunt/);
+  expect((await pumice("reservations", "end", "qemu-01")).code).toBe(0);
+  expect(JSON.parse((await pumice("reservations", "--json")).out)).toMatchObject({
+    reservations: [{ device: "qemu-02" }],
+  });
+  const odd = await pumice("reserve", "qemu-01", "--for", "soon");
+  expect([odd.code, odd.said]).toEqual([2, expect.stringContaining("expected a time such as 90m")]);
 });

@@ -48,6 +48,14 @@ const aLab = (): Wanted => ({
     "board-1": { device_type: "board", worker: "bench", dictionary: DICTIONARY, tags: ["kvm"] },
     "qemu-1": { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() },
   },
+  windows: {
+    cables: {
+      device: "board-1",
+      weekly: { days: ["sat"], at: "22:00", minutes: 60, zone: "UTC" },
+      drain: true,
+      reason: "",
+    },
+  },
 });
 const ALL = [
   "create settings/scheduling",
@@ -61,6 +69,7 @@ const ALL = [
   "create workers/bench",
   "create devices/board-1",
   "create devices/qemu-1",
+  "create windows/cables",
 ];
 
 describe("a lab that is applied", () => {
