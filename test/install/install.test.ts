@@ -59,6 +59,8 @@ const install = (...args: string[]) =>
 const at = (name: string) => path.join(root, name);
 const read = (name: string) => readFileSync(at(name), "utf8");
 const LIB = "usr/local/lib/pumice-worker";
+const SETPRIV =
+  "setpriv --reuid root --regid 7 --init-groups --inh-caps +net_bind_service --ambient-caps +net_bind_service";
 const UNIT = "etc/systemd/system/pumice-worker.service";
 
 // Files are given to the worker's user.
@@ -299,31 +301,54 @@ describe("without systemd", () => {
       status: 0,
       stderr: "",
     });
-    expect(stdout).toContain('"/usr/local/lib/pumice-worker/launch"');
+    expect(stdout).toContain("/usr/local/lib/pumice-worker/launch");
     // A user of somebody's own may have no group of that name.
     expect(stdout).not.toContain("pumice-worker:pumice-worker");
     expect(existsSync(at("usr"))).toBe(false);
   });
 
-  test("runit's script waits for enrolment, then starts the launcher as the worker's user", () => {
+  test.each([
+    ["has the rights of a system's own setpriv", "--init-groups", SETPRIV],
+    ["has a user's groups where setpriv is busybox's", "--nnp", "chpst -u root:root:dialout:kvm"],
+  ])("runit's script waits for enrolment; the launcher %s", (_what, option, starts) => {
     const settings = path.join(dir, "worker.env");
-    const { stdout } = worker("install", "--init", "runit", "--root", root, "--print");
+    const options = ["--init", "runit", "--user", "root", "--root", root, "--print"];
+    const { stdout } = worker("install", ...options);
     const script = path.join(dir, "run");
     const bin = path.join(dir, "bin");
     mkdirSync(bin);
-    for (const name of ["chpst", "sleep"]) {
-      writeFileSync(path.join(bin, name), `#!/bin/sh\necho ${name} "$@" "$PUMICE_SETTINGS"\n`);
-      chmodSync(path.join(bin, name), 0o755);
+    const help = `[ "$1" = --help ] && { echo ${option}; exit; }`;
+    for (const name of ["chpst", "sleep", "setpriv"]) {
+      const says = `echo ${name} "$@" "$HOME" "$PUMICE_SETTINGS"`;
+      writeFileSync(path.join(bin, name), `#!/bin/sh\n${help}\n${says}\n`, { mode: 0o755 });
     }
-    const groups = '[ "$*" = "-Gn pumice-worker" ] && echo pumice-worker dialout kvm';
-    writeFileSync(path.join(bin, "id"), `#!/bin/sh\n${groups}\n`, { mode: 0o755 });
+    const ids = 'case "$*" in "-Gn root") echo root dialout kvm ;; "-g root") echo 7 ;; esac';
+    writeFileSync(path.join(bin, "id"), `#!/bin/sh\n${ids}\n`, { mode: 0o755 });
     writeFileSync(script, stdout.replaceAll("/etc/pumice-worker/worker.env", settings));
     const run = () =>
       spawnSync("sh", [script], { encoding: "utf8", env: { PATH: `${bin}:/usr/bin:/bin` } }).stdout;
-    expect(run()).toBe("sleep 60 \n");
+    expect(run()).toBe("sleep 60  \n");
     writeFileSync(settings, "");
-    const launch = "/usr/local/lib/pumice-worker/launch";
-    expect(run()).toBe(`chpst -u pumice-worker:pumice-worker:dialout:kvm ${launch} ${settings}\n`);
+    expect(run()).toBe(`${starts} /usr/local/lib/pumice-worker/launch /root ${settings}\n`);
+  });
+
+  test.skipIf(process.getuid?.() !== 0).each([
+    ["openrc", "etc/init.d/pumice-worker", "etc/runlevels/default/pumice-worker"],
+    ["runit", "etc/sv/pumice-worker/run", "etc/runit/runsvdir/default/pumice-worker"],
+    ["runit", "etc/sv/pumice-worker/log/run", "var/service/pumice-worker", "var/service"],
+  ])("%s's service is put into an image, and taken away: %s", (init, script, link, has) => {
+    if (has) mkdirSync(at(has), { recursive: true });
+    const done = worker("install", "--root", root, "--file", file, "--init", init);
+    expect([done.status, done.stderr]).toEqual([0, ""]);
+    expect(statSync(at(script)).mode & 0o777).toBe(0o755);
+    expect(existsSync(at(readlinkSync(at(link))))).toBe(true);
+    expect(existsSync(at(UNIT))).toBe(false);
+    const again = worker("install", "--root", root, "--file", file, "--init", init);
+    expect(again.stdout).not.toMatch(/^done:/m);
+    worker("install", "--root", root, "--init", init, "--uninstall");
+    for (const gone of [script, link]) {
+      expect(lstatSync(at(gone), { throwIfNoEntry: false })).toBeUndefined();
+    }
   });
 });
 

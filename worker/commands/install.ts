@@ -8,7 +8,8 @@ import { VERSION } from "#protocol/version.ts";
 import { singleFilePlatform } from "../host/self.ts";
 import { SYSTEM_SETTINGS } from "../host/settings-file.ts";
 import { findAccount, missingGroups } from "../install/accounts.ts";
-import { installSteps, serviceOf, uninstallSteps, type Installation } from "../install/install.ts";
+import { installSteps, uninstallSteps } from "../install/install.ts";
+import { serviceOf, type Installation } from "../install/service-steps.ts";
 import {
   INIT_SYSTEMS,
   initSystemOf,
@@ -154,12 +155,6 @@ function whatNext(installation: Installation): string[] {
   const isEnrolled = existsSync(path.join(root, settingsFile));
   return [
     ...(isEnrolled ? [] : [`Next: ${command} enrol URL CODE, as "pumice workers enrol" prints it`]),
-    ...(init === "openrc"
-      ? [`The service: ${command} install --init openrc --print > /etc/init.d/pumice-worker`]
-      : []),
-    ...(init === "runit"
-      ? [`The service: ${command} install --init runit --print > /etc/sv/pumice-worker/run`]
-      : []),
     ...(init === undefined
       ? [`No service manager that is known here: have ${serviceOf(installation).launch} started`]
       : []),

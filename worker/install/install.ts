@@ -3,7 +3,12 @@ import path from "node:path";
 import { findAccount, joinGroups, makeUser, missingGroups, runTool } from "./accounts.ts";
 import { LAUNCHER } from "./launcher.ts";
 import { layoutOf, type Layout } from "./layout.ts";
-import { systemdUnit, type InitSystem, type ServiceOptions } from "./service.ts";
+import {
+  serviceOf,
+  serviceRemovalSteps,
+  serviceSteps,
+  type Installation,
+} from "./service-steps.ts";
 import {
   fileStep,
   folderStep,
@@ -18,26 +23,6 @@ import {
   type Step,
 } from "./steps.ts";
 import { udevRules } from "./udev-rules.ts";
-
-/** What is installed, and where. Folders are absolute, as the machine will know them. */
-export interface Installation {
-  /** The folder that is the machine's `/`, for an image; "" for this machine. */
-  readonly root: string;
-  readonly prefix: string;
-  readonly workDir: string;
-  readonly settingsFile: string;
-  readonly unitFile: string;
-  /** undefined: the service of the user who installs, who can't do what root can. */
-  readonly user: string | undefined;
-  readonly init: InitSystem | undefined;
-}
-
-/** What the service's file has to say. */
-export function serviceOf(installation: Installation): ServiceOptions {
-  const { prefix, settingsFile, user } = installation;
-  const libDir = path.join(prefix, "lib/pumice-worker");
-  return { launch: path.join(libDir, "launch"), libDir, settingsFile, user };
-}
 
 /** What has to be there, in order: the program, those who may run it, and what starts it. */
 export function installSteps(
@@ -65,23 +50,19 @@ export function installSteps(
     ownFilesStep(path.dirname(at(settingsFile)), owner),
     folderStep(path.dirname(at(settingsFile)), 0o700, owner),
     ...(user === undefined ? [] : udevSteps(root, user)),
-    ...(installation.init === "systemd" ? systemdSteps(installation) : []),
+    ...serviceSteps(installation),
   ];
 }
 
 /** What is taken away again. Settings, jobs and the user stay. */
 export function uninstallSteps(installation: Installation): Step[] {
-  const { root, prefix, unitFile, user } = installation;
+  const { root, prefix, user } = installation;
   const at = (file: string): string => path.join(root, file);
-  const isLive = isLiveSystemd(installation) && existsSync(at(unitFile));
   const rules = at(UDEV_FILE);
   const isOurs =
     user !== undefined && existsSync(rules) && readFileSync(rules, "utf8") === udevRules(user);
   return [
-    ...(isLive ? [systemctlStep(user, "disable", "--now", "pumice-worker")] : []),
-    removeStep(at(wantsLink(installation))),
-    removeStep(at(unitFile)),
-    ...(isLive ? [systemctlStep(user, "daemon-reload")] : []),
+    ...serviceRemovalSteps(installation),
     ...(isOurs ? [removeStep(rules)] : []),
     removeStep(at(path.join(prefix, "bin/pumice-worker"))),
     removeStep(at(serviceOf(installation).libDir)),
@@ -152,38 +133,4 @@ function udevSteps(root: string, user: string): Step[] {
       },
     },
   ];
-}
-
-function systemdSteps(installation: Installation): Step[] {
-  const { root, unitFile, settingsFile, user } = installation;
-  const at = (file: string): string => path.join(root, file);
-  const link = wantsLink(installation);
-  const target = path.relative(path.dirname(link), unitFile);
-  const isEnrolled = existsSync(at(settingsFile));
-  return [
-    fileStep(at(unitFile), systemdUnit(serviceOf(installation)), 0o644),
-    linkStep(at(link), target),
-    ...(isLiveSystemd(installation) ? [systemctlStep(user, "daemon-reload")] : []),
-    ...(isLiveSystemd(installation) && isEnrolled
-      ? [systemctlStep(user, "restart", "pumice-worker")]
-      : []),
-  ];
-}
-
-/** As `systemctl enable` makes it, which an image has none of. */
-function wantsLink({ unitFile, user }: Installation): string {
-  const target = user === undefined ? "default.target.wants" : "multi-user.target.wants";
-  return path.join(path.dirname(unitFile), target, path.basename(unitFile));
-}
-
-const isLiveSystemd = ({ root, init }: Installation): boolean =>
-  root === "" && init === "systemd" && existsSync("/run/systemd/system");
-
-function systemctlStep(user: string | undefined, ...args: string[]): Step {
-  const all = [...(user === undefined ? ["--user"] : []), ...args];
-  return {
-    what: `systemctl ${all.join(" ")}`,
-    isDone: () => false,
-    run: () => runTool("systemctl", all),
-  };
 }

@@ -63,43 +63,75 @@ WantedBy=${user === undefined ? "default.target" : "multi-user.target"}
 `;
 }
 
-/** A script for OpenRC's supervise-daemon, for `/etc/init.d/pumice-worker`. */
-export function openrcScript({ user, launch, settingsFile }: ServiceOptions): string {
+/**
+ * Shell lines: the user's own home and name, as systemd gives them, and in `asUser` what starts a program as that user who may
+ * have ports below 1024 for TFTP and NFS. Empty where only somebody else's setpriv is, which can't.
+ */
+const becoming = (user: string): string => `user="${user}"
+HOME=~${user} USER="$user" LOGNAME="$user"
+export HOME USER LOGNAME
+asUser=
+if setpriv --help 2>&1 | grep -q -e --init-groups; then
+	asUser="setpriv --reuid $user --regid $(id -g "$user") --init-groups --inh-caps +net_bind_service --ambient-caps +net_bind_service"
+fi
+`;
+
+/** A script for OpenRC's supervise-daemon, for `/etc/init.d/pumice-worker`. Its own `capabilities` are not in Debian's: it refuses to start then. */
+export function openrcScript({ user = "", launch, settingsFile }: ServiceOptions): string {
   return `#!/sbin/openrc-run
-# Pumice worker. Put it to /etc/init.d/pumice-worker (mode 0755), then: rc-update add pumice-worker
+# Pumice worker: /etc/init.d/pumice-worker, written by "pumice-worker install"; settings of yours belong into /etc/conf.d/pumice-worker.
 name="Pumice worker"
 supervisor=supervise-daemon
-command="${launch}"
-command_user="${user}"
+${becoming(user)}if [ -n "$asUser" ]; then
+	command="\${asUser%% *}"
+	command_args="\${asUser#* } ${launch}"
+else
+	command="${launch}"
+	command_user="$user"
+fi
 # Jobs go on while the agent is stopped: only its own process is.
 respawn_delay=2
 respawn_max=0
 output_log=/var/log/pumice-worker.log
 error_log=/var/log/pumice-worker.log
-capabilities="^cap_net_bind_service"
-required_files="${settingsFile}"
 export PUMICE_SETTINGS="${settingsFile}"
 
 depend() {
-	need net
+	# The worker waits for its network by itself.
+	want net
 	after ntp-client ntpd chronyd
 }
 
 start_pre() {
-	checkpath --file --owner "${user}" --mode 0640 /var/log/pumice-worker.log
+	# supervise-daemon does not look at required_files.
+	if [ ! -f "${settingsFile}" ]; then
+		eerror "not enrolled yet: pumice-worker enrol URL CODE"
+		return 1
+	fi
+	checkpath --file --owner "$user" --mode 0640 /var/log/pumice-worker.log
 }
 `;
 }
 
-/** A script for runit, for `/etc/sv/pumice-worker/run`. */
-export function runitScript({ user, launch, settingsFile }: ServiceOptions): string {
+/** A script for runit, for `/etc/sv/pumice-worker/run`. A stop ends the agent alone, and jobs go on: runsv tells nobody else. */
+export function runitScript({ user = "", launch, settingsFile }: ServiceOptions): string {
   return `#!/bin/sh
-# Pumice worker. Put it to /etc/sv/pumice-worker/run (mode 0755), then: ln -s /etc/sv/pumice-worker /var/service/
+# Pumice worker: /etc/sv/pumice-worker/run, written by "pumice-worker install".
 exec 2>&1
 [ -f "${settingsFile}" ] || exec sleep 60 # not enrolled yet
 export PUMICE_SETTINGS="${settingsFile}"
+${becoming(user)}[ -z "$asUser" ] || exec $asUser "${launch}"
 # chpst gives no groups but those that are named: dialout for serial ports ...
-exec chpst -u "${user}:$(id -Gn "${user}" | tr " " :)" "${launch}"
+exec chpst -u "$user:$(id -Gn "$user" | tr " " :)" "${launch}"
+`;
+}
+
+/** What writes down what runit's service says, for `/etc/sv/pumice-worker/log/run`: ten files of a megabyte at most. */
+export function runitLogScript({ user }: ServiceOptions): string {
+  return `#!/bin/sh
+# Written by "pumice-worker install". To read it: tail -F /var/log/pumice-worker/current
+mkdir -p -m 0750 /var/log/pumice-worker && chown "${user}:" /var/log/pumice-worker
+exec chpst -u "${user}" svlogd -tt /var/log/pumice-worker
 `;
 }
 
@@ -121,18 +153,53 @@ export const userUnit = (): string =>
     "systemd/user/pumice-worker.service",
   );
 
+/** How an installed service is started anew: of each manager, what shows that it is installed and runs here. */
+interface Restart {
+  readonly installed: string;
+  readonly running: string;
+  readonly command: readonly string[];
+  readonly log: string;
+}
+
+function restarts(): Restart[] {
+  const user = {
+    installed: userUnit(),
+    running: "/run/systemd/system",
+    command: ["systemctl", "--user", "restart", "pumice-worker"],
+    log: "journalctl --user -u pumice-worker",
+  };
+  if (process.getuid?.() !== 0) return [user];
+  return [
+    {
+      installed: SYSTEM_UNIT,
+      running: "/run/systemd/system",
+      command: ["systemctl", "restart", "pumice-worker"],
+      log: "journalctl -u pumice-worker",
+    },
+    {
+      installed: "/etc/init.d/pumice-worker",
+      running: "/run/openrc/softlevel",
+      command: ["rc-service", "pumice-worker", "restart"],
+      log: "tail -F /var/log/pumice-worker.log",
+    },
+    {
+      installed: "/etc/sv/pumice-worker/run",
+      running: "/etc/sv/pumice-worker/supervise/ok",
+      command: ["sv", "restart", "/etc/sv/pumice-worker"],
+      log: "tail -F /var/log/pumice-worker/current",
+    },
+  ];
+}
+
 /** Starts the installed service anew, where that is ours to do; says what happened, or what is left to do. */
 export function restartService(): string {
-  const isRoot = process.getuid?.() === 0;
-  const unit = isRoot ? SYSTEM_UNIT : userUnit();
-  if (!existsSync(unit)) {
-    return "To run it: pumice-worker start, or as a service: pumice-worker install";
-  }
-  const user = isRoot ? [] : ["--user"];
-  if (!existsSync("/run/systemd/system")) return "Start the service: systemctl start pumice-worker";
-  const args = [...user, "restart", "pumice-worker"];
-  const { status, stderr } = spawnSync("systemctl", args, { encoding: "utf8", timeout: 60_000 });
-  if (status === 0)
-    return `The service runs: journalctl ${isRoot ? "" : "--user "}-u pumice-worker`;
-  return `The service could not be started (systemctl ${args.join(" ")}): ${stderr?.trim() ?? ""}`;
+  const installed = restarts().filter((one) => existsSync(one.installed));
+  const [first] = installed;
+  if (!first) return "To run it: pumice-worker start, or as a service: pumice-worker install";
+  const { running, command, log } = installed.find((one) => existsSync(one.running)) ?? first;
+  const [program = "", ...args] = command;
+  if (!existsSync(running)) return `Start the service: ${command.join(" ")}`;
+  const { status, stderr } = spawnSync(program, args, { encoding: "utf8", timeout: 60_000 });
+  if (status === 0) return `The service runs: ${log}`;
+  return `The service could not be started (${command.join(" ")}): ${stderr?.trim() ?? ""}`;
 }
