@@ -336,20 +336,23 @@ describe("without systemd", () => {
     ["openrc", "etc/init.d/pumice-worker", "etc/runlevels/default/pumice-worker"],
     ["runit", "etc/sv/pumice-worker/run", "etc/runit/runsvdir/default/pumice-worker"],
     ["runit", "etc/sv/pumice-worker/log/run", "var/service/pumice-worker", "var/service"],
-  ])("%s's service is put into an image, and taken away: %s", (init, script, link, has) => {
-    if (has) mkdirSync(at(has), { recursive: true });
-    const done = worker("install", "--root", root, "--file", file, "--init", init);
-    expect([done.status, done.stderr]).toEqual([0, ""]);
-    expect(statSync(at(script)).mode & 0o777).toBe(0o755);
-    expect(existsSync(at(readlinkSync(at(link))))).toBe(true);
-    expect(existsSync(at(UNIT))).toBe(false);
-    const again = worker("install", "--root", root, "--file", file, "--init", init);
-    expect(again.stdout).not.toMatch(/^done:/m);
-    worker("install", "--root", root, "--init", init, "--uninstall");
-    for (const gone of [script, link]) {
-      expect(lstatSync(at(gone), { throwIfNoEntry: false })).toBeUndefined();
-    }
-  });
+  ] as [string, string, string, string?][])(
+    "%s's service is put into an image, and taken away: %s",
+    (init, script, link, has) => {
+      if (has) mkdirSync(at(has), { recursive: true });
+      const done = worker("install", "--root", root, "--file", file, "--init", init);
+      expect([done.status, done.stderr]).toEqual([0, ""]);
+      expect(statSync(at(script)).mode & 0o777).toBe(0o755);
+      expect(existsSync(at(readlinkSync(at(link))))).toBe(true);
+      expect(existsSync(at(UNIT))).toBe(false);
+      const again = worker("install", "--root", root, "--file", file, "--init", init);
+      expect(again.stdout).not.toMatch(/^done:/m);
+      worker("install", "--root", root, "--init", init, "--uninstall");
+      for (const gone of [script, link]) {
+        expect(lstatSync(at(gone), { throwIfNoEntry: false })).toBeUndefined();
+      }
+    },
+  );
 });
 
 test.each([
