@@ -27,7 +27,7 @@ export async function comparisonLines(
 ): Promise<string[]> {
   if (!query) return [];
   if ("username" in query) {
-    return [`Comparison: there is no query ${query.username}/${query.name} here`];
+    return [`Comparison: there is no query ${String(query.username)}/${String(query.name)} here`];
   }
   const { entity, conditions = {} } = query;
   if (entity !== "testjob") return [`Comparison: only testjob is compared, not ${entity}`];

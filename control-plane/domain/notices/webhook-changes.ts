@@ -30,7 +30,7 @@ export function eventFor(
   { events, since, active }: Pick<WebhookRecord, "events" | "since" | "active">,
   change: ChangeRecord,
 ): string | undefined {
-  if (!active || change.time < since) return undefined;
+  if (!active || change.id <= since) return undefined;
   const wants = (name: string) =>
     events.includes(name) || events.includes(name.replace(/\..*/, ".*"));
   return eventNames(change).find(wants);
@@ -56,15 +56,15 @@ export async function readWebhookChanges(deps: Deps): Promise<void> {
   let deliveries: DeliveryRecord[] = [];
   let seen = 0;
   const { position, changes } = await newsSince(deps, start);
-  for await (const change of changes) {
-    if (!position().add(change.id)) continue;
+  for (const change of changes) {
+    if (!position.add(change.id)) continue;
     deliveries.push(...(await newDeliveries(deps, webhooks, change)));
     if (deliveries.length >= MAX_DELIVERIES || ++seen % MAX_CHANGES === 0) {
-      at = await save(deps, at, position(), deliveries);
+      at = await save(deps, at, position, deliveries);
       deliveries = [];
     }
   }
-  if (position().text() !== at.data.position) await save(deps, at, position(), deliveries);
+  if (position.text() !== at.data.position) await save(deps, at, position, deliveries);
 }
 
 /** What is new since a position, and the position that goes with it. */
@@ -85,7 +85,7 @@ async function newsSince(deps: Deps, start: NonNullable<ReturnType<typeof readPo
   const told = window.filter(({ id }) => !late.has(id)).map(({ id }) => id);
   const position = makePosition(start.latest, told);
   return {
-    position: () => position,
+    position,
     changes: [...window.filter(({ id }) => late.has(id)), ...fresh],
   };
 }

@@ -1,7 +1,7 @@
 import type { AddedWebhook, AddWebhook, WebhookFormat, WebhookView } from "#protocol/notices.ts";
 import type { Item, NewItem } from "../../ports/table.ts";
 import { AppError } from "../app-error.ts";
-import { changeItem, LAB } from "../changes.ts";
+import { changeItem, LAB, type ChangeRecord } from "../changes.ts";
 import type { Deps } from "../deps.ts";
 import { webhookKey } from "../keys.ts";
 import { requireAdmin, type Principal } from "../principal.ts";
@@ -16,7 +16,7 @@ export interface WebhookRecord extends Omit<WebhookView, "format" | "events"> {
   format: WebhookFormat;
   sealed_url: string;
   sealed_secret?: string;
-  /** Changes from then on are told. */
+  /** Id of the change that switched it on: those after it are told. */
   since: string;
 }
 
@@ -67,15 +67,16 @@ export async function addWebhook(
   const key = format === "pumice" ? (secret ?? deps.system.randomToken()) : undefined;
   const created = new Date(deps.system.now()).toISOString();
   const to = format === "pumice" ? shownUrl(url) : `${new URL(url).origin}/...`;
+  const change = told(deps, by, { id, to }, { active: [null, "true"] });
   const webhook: WebhookRecord = {
     ...{ id, to, events, format, description, created, by, active: true, failures: 0 },
-    since: created,
+    since: idOf(change),
     sealed_url: seal(deps, id, url),
     ...(key === undefined ? {} : { sealed_secret: seal(deps, id, key) }),
   };
   await deps.table.transact([
     { put: webhookItem(webhook), when: "absent" },
-    { put: told(deps, by, webhook, { active: [null, "true"] }), when: "absent" },
+    { put: change, when: "absent" },
   ]);
   return key === undefined ? { id } : { id, secret: key };
 }
@@ -98,11 +99,11 @@ export async function enableWebhook(deps: Deps, principal: Principal, id: string
   await retrying(async () => {
     const { data, version } = await getWebhook(deps, id);
     if (data.active) return;
-    const since = new Date(deps.system.now()).toISOString();
-    const webhook = { ...without(data, "why"), active: true, failures: 0, since };
+    const change = told(deps, name, data, { active: ["false", "true"] });
+    const webhook = { ...without(data, "why"), active: true, failures: 0, since: idOf(change) };
     await deps.table.transact([
       { put: webhookItem(webhook), when: { version } },
-      { put: told(deps, name, data, { active: ["false", "true"] }), when: "absent" },
+      { put: change, when: "absent" },
     ]);
   });
 }
@@ -140,12 +141,14 @@ async function getWebhook(deps: Deps, id: string): Promise<Item<WebhookRecord>> 
 function told(
   deps: Deps,
   who: string,
-  { id, to }: WebhookRecord,
+  { id, to }: Pick<WebhookRecord, "id" | "to">,
   changed: Record<string, [string | null, string | null]>,
   reason = to,
 ): NewItem {
   return changeItem(deps, { who, kind: "lab", name: `webhook ${id}`, changed, reason });
 }
+
+const idOf = ({ data }: NewItem): string => (data as ChangeRecord).id;
 
 const placeOf = (id: string): string => `webhook ${id}`;
 const seal = ({ system, settings }: Deps, id: string, text: string): string =>
