@@ -28,6 +28,7 @@ import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
 import { releaseRoutes } from "./releases.ts";
 import { reservationRoutes } from "./reservations.ts";
+import { queueRoutes } from "./queue.ts";
 import { schemaRoutes } from "./schemas.ts";
 import { settingsRoutes } from "./settings.ts";
 import { tokenRoutes } from "./tokens.ts";
@@ -48,7 +49,7 @@ export function createApp(deps: Deps): Hono<Env> {
   app.get(`${API}/health`, (c) =>
     c.json({ status: "ok", version: VERSION, engine: deps.settings.engine }),
   );
-  const failures = makeFailureLimit(deps.system.now);
+  const failures = makeFailureLimit(() => deps.system.now());
   app.route(API, enrolRoutes(deps, failures));
   app.use(`${API}/*`, async (c, next) => {
     const isBackup = c.req.path.startsWith(`${API}/backup/`);
@@ -81,6 +82,7 @@ export function createApp(deps: Deps): Hono<Env> {
     settingsRoutes,
     reservationRoutes,
     windowRoutes,
+    queueRoutes,
     workerRoutes,
     releaseRoutes,
     tokenRoutes,

@@ -122,5 +122,5 @@ async function callOf(deps: Deps, c: Context): Promise<OidcCall> {
   const here = new URL(`${FLOW_PATH}/${provider.name}/callback`, c.req.url);
   if (isHttps(c.req.raw)) here.protocol = "https:";
   const secret = await signInSecret(deps, provider.name);
-  return { provider, secret, redirectUri: here.href, now: deps.system.now };
+  return { provider, secret, redirectUri: here.href, now: () => deps.system.now() };
 }

@@ -1,11 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { addressGroup } from "../../control-plane/domain/sign-in-limits.ts";
 import { newUser, userItem } from "../../control-plane/domain/users.ts";
-import { system } from "../../control-plane/node-system.ts";
+import * as slowly from "../../control-plane/password-hash.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
-const { slowHash, isSlowHashOf } = system;
-const slowly = { slowHash, isSlowHashOf };
 const GOOD = "correct horse battery";
 const own = { "sec-fetch-site": "same-origin", accept: "text/html" };
 const DAY = 24 * 60 * 60;
