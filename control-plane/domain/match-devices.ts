@@ -16,6 +16,8 @@ export function matchDevices(
 
   // A path of moves at whose end a device or a worker's place is free, as in any largest flow.
   function give(member: number, seen: Set<string>): boolean {
+    if (seen.has(`member ${member}`)) return false;
+    seen.add(`member ${member}`);
     for (const device of choices[member] ?? []) {
       const { hostname, worker } = device;
       if (seen.has(`device ${hostname}`)) continue;
