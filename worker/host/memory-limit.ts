@@ -9,8 +9,8 @@ export interface MemoryLimit {
 }
 
 /**
- * How much memory this worker may take: `PUMICE_MAX_RSS` (megabytes) or that of its control groups (version 1 or 2),
- * whichever is less; undefined when nobody has set any. `root`: of the system's files.
+ * How much memory this worker may take: `PUMICE_MAX_RSS` (megabytes) or nine tenths of what its control groups (version 1 or
+ * 2) may, whichever is less; undefined when nobody has set any. `root`: of the system's files.
  */
 export function memoryLimit(
   env: NodeJS.ProcessEnv = process.env,
@@ -19,9 +19,18 @@ export function memoryLimit(
   const asked = megabytesOf(env["PUMICE_MAX_RSS"]);
   const own = asked ? { bytes: asked * 1_000_000, from: "--max-rss (PUMICE_MAX_RSS)" } : undefined;
   const group = groupLimit(root);
-  if (group === undefined || (own && own.bytes <= group)) return own;
-  return { bytes: group, from: "its control group (memory.max, systemd's MemoryMax)" };
+  if (group === undefined) return own;
+  const bytes = Math.floor(group * OF_GROUP);
+  if (own && own.bytes <= bytes) return own;
+  const whole = Math.round(group / 1_000_000);
+  return {
+    bytes,
+    from: `its control group (memory.max, systemd's MemoryMax, a container's --memory: nine tenths of ${whole} MB)`,
+  };
 }
+
+/** At a group's own limit the kernel has killed somebody already; what processes take beside their memory counts there, too. */
+const OF_GROUP = 0.9;
 
 /** More is what the kernel says when there is none. */
 const NO_LIMIT = 2 ** 60;
