@@ -31,7 +31,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await bed?.close();
-  await program?.remove();
+  program?.remove();
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
 beforeEach(async () => {
