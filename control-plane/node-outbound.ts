@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import type { Outbound } from "./ports/outbound.ts";
 
 /**
- * What the lab sends, by this process's own network. Its programs are loaded when something is sent. The mail server's password
- * is in `PUMICE_SMTP_PASSWORD_FILE` or `PUMICE_SMTP_PASSWORD`.
+ * What the lab sends, by this process's own network. Its programs are loaded when something is sent. A mail server's
+ * password in `PUMICE_SMTP_PASSWORD_FILE` or `PUMICE_SMTP_PASSWORD` goes before the lab's.
  */
 export const outbound: Outbound = {
   async call(call) {
@@ -12,7 +12,7 @@ export const outbound: Outbound = {
   },
   async mail(mail) {
     const { sendMail } = await import("./outbound/send-mail.ts");
-    return sendMail(mail, smtpPassword());
+    return sendMail(mail, smtpPassword() ?? mail.server.password);
   },
 };
 

@@ -75,6 +75,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | how many a person has                      | main  | reservations-of#NAME | open                      |
  * | whether the lab takes nothing new, and why | main  | lab                 | closed                     |
  * | which backup was restored into it          | main  | lab                 | restored                   |
+ * | password of the mail server                | main  | lab                 | smtp-password              |
  * | what happened to a job, device, worker ... | main  | changes#KIND#NAME   | TIME#ID                    |
  * | what happened in the lab on a day (UTC)    | i1    | changes#YYYY-MM-DD  | TIME#ID                    |
  * | what people did, and healths               | i2    | audit               | TIME#ID                    |
@@ -217,6 +218,7 @@ export const noticeKey = (job: number, attempt: number, state: string): Key => (
 });
 export const deliveryKey = (id: string): Key => ({ partition: `delivery#${id}`, sort: "delivery" });
 export const webhookKey = (id: string): Key => ({ partition: "webhooks", sort: id });
+export const smtpPasswordKey: Key = { partition: "lab", sort: "smtp-password" };
 export const webhooksReadKey: Key = { partition: "lab", sort: "webhooks-read" };
 export const settingsKey: Key = { partition: "lab", sort: "settings" };
 export const queueDeadlineKey = (deadline: string, job: number): Key => ({

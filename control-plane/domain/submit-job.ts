@@ -12,6 +12,7 @@ import { findJobItem } from "./job-record.ts";
 import { MAX_DEFINITION_BYTES } from "./jobs.ts";
 import { submissionKey } from "./keys.ts";
 import { newJobs } from "./new-jobs.ts";
+import { notifyWarnings } from "./notices/check-notify.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
 import { sightOf } from "./visible.ts";
 import { TableConflict, type Key } from "../ports/table.ts";
@@ -49,7 +50,11 @@ export async function submitJob(
   const { problems: unknowns, ...rest } = await checkHere(deps, user, definition, read.locate);
   if (unknowns.length > 0) throw refusal(unknowns);
 
-  const said = [...warnings.map(asLine), ...(rest.roles ? groupWarnings(definition) : [])];
+  const said = [
+    ...warnings.map(asLine),
+    ...(rest.roles ? groupWarnings(definition) : []),
+    ...notifyWarnings(definition.notify),
+  ];
   const mark = key === undefined ? undefined : submissionKey(submitter, deps.system.hash(key));
   const sha256 = deps.system.hash(text);
   const earlier = mark && (await findSubmission(deps, mark, sha256));

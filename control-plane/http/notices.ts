@@ -1,7 +1,8 @@
 import * as v from "valibot";
-import { addWebhookSchema } from "#protocol/notices.ts";
+import { addWebhookSchema, smtpPasswordSchema } from "#protocol/notices.ts";
 import type { Deps } from "../domain/deps.ts";
 import { getDelivery, listDeliveries, replayDelivery } from "../domain/notices/deliveries.ts";
+import { putSmtpPassword } from "../domain/notices/smtp-password.ts";
 import {
   addWebhook,
   enableWebhook,
@@ -19,7 +20,7 @@ const listQuery = v.object({
   state: v.optional(v.picklist(["pending", "sent", "failed", "lapsed"])),
 });
 
-/** `/api/v1/webhooks`: whom the lab tells; `/api/v1/notices`: what it has sent. */
+/** `/api/v1/webhooks`: whom the lab tells; `/api/v1/notices`: what it has sent; `/api/v1/smtp-password`. */
 export function noticeRoutes(deps: Deps) {
   const app = routes();
   app.get("/webhooks", async (c) => c.json(await listWebhooks(deps, c.var.principal)));
@@ -35,6 +36,16 @@ export function noticeRoutes(deps: Deps) {
   app.post("/webhooks/:id/enable", async (c) => {
     await enableWebhook(deps, c.var.principal, c.req.param("id"));
     return c.json({});
+  });
+  app.put("/smtp-password", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const { value } = await readJson(c.req.raw, smtpPasswordSchema);
+    await putSmtpPassword(deps, principal, value);
+    return c.body(null, 204);
+  });
+  app.delete("/smtp-password", async (c) => {
+    await putSmtpPassword(deps, c.var.principal, undefined);
+    return c.body(null, 204);
   });
   app.get("/notices", async (c) =>
     c.json(await listDeliveries(deps, c.var.principal, parse(listQuery, c.req.query(), "query"))),

@@ -32,10 +32,10 @@ export async function sendMail(mail: Mail, password: string | undefined): Promis
     });
     return sent.response;
   } catch (error) {
-    const { responseCode } = error as { responseCode?: number };
-    // 5xx is for good, but for a refused password, which the administrator will put right.
-    const isFinal = responseCode !== undefined && responseCode >= 500 && responseCode !== 535;
-    if (isFinal) throw new CallRefused((error as Error).message, { cause: error });
+    const { responseCode = 0, command = "" } = error as { responseCode?: number; command?: string };
+    // 5xx is for good where it is about this mail; a refused password or a missing STARTTLS will be put right.
+    if (responseCode >= 500 && /^(MAIL|RCPT|DATA)/.test(command))
+      throw new CallRefused((error as Error).message, { cause: error });
     throw error;
   } finally {
     transport.close();

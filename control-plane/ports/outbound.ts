@@ -29,8 +29,9 @@ export interface MailServer {
   readonly port: number;
   /** `starttls` refuses to send without; `none` sends in the clear. */
   readonly tls: "tls" | "starttls" | "none";
-  /** Its password comes from the place where the lab runs. */
   readonly user?: string | undefined;
+  /** Of the lab; one that the lab's place has goes before it. */
+  readonly password?: string | undefined;
 }
 
 export interface Mail {

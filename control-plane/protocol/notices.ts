@@ -41,6 +41,9 @@ export const addWebhookSchema = v.strictObject({
 });
 export type AddWebhook = v.InferOutput<typeof addWebhookSchema>;
 
+/** `PUT /api/v1/smtp-password` */
+export const smtpPasswordSchema = v.strictObject({ value: v.pipe(line(1000), v.minLength(1)) });
+
 export const webhookViewSchema = v.object({
   id: v.string(),
   /** Its URL without what may be secret in it. */

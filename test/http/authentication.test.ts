@@ -100,6 +100,7 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["POST", "/reservations", people, 404, { device: "none", seconds: 60 }],
   ["POST", "/reservations/none/extend", people, 404, { seconds: 60 }],
   ["DELETE", "/reservations/none", people, 404],
+  ["GET", "/queue?device_type=qemu", people, 200],
   ["GET", "/windows", people, 200],
   [
     "PUT",
@@ -114,6 +115,8 @@ const routes: [method: string, path: string, who: Kind[], status: number, body?:
   ["POST", "/webhooks", ["admin"], 201, { url: "https://ci.test/", events: ["job.finished"] }],
   ["POST", "/webhooks/none/enable", ["admin"], 404],
   ["DELETE", "/webhooks/none", ["admin"], 404],
+  ["PUT", "/smtp-password", ["admin"], 204, { value: "s3cret" }],
+  ["DELETE", "/smtp-password", ["admin"], 204],
   ["GET", "/notices", ["admin"], 200],
   ["GET", "/notices?job=1", ["admin"], 200],
   ["GET", "/notices/none", people, 404],

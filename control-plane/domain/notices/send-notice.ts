@@ -2,6 +2,7 @@ import type { LabSettings } from "#protocol/lab-settings.ts";
 import { CallRefused, type Guard } from "../../ports/outbound.ts";
 import type { Deps } from "../deps.ts";
 import { noticeKey } from "../keys.ts";
+import { secretValue } from "../secrets.ts";
 import { findUser } from "../users.ts";
 import { bySuite, casesYaml } from "./cases-yaml.ts";
 import { comparisonLines } from "./compare.ts";
@@ -12,6 +13,7 @@ import { logYaml, readNoticed, resultsOf, type NoticedDefinition } from "./notic
 import { callbacksOf, recipientsOf, shownUrl } from "./open-notice.ts";
 import { bodyOf, filledUrl, payloadOf, type Payload } from "./payload.ts";
 import type { Notify } from "./criteria.ts";
+import { smtpPassword } from "./smtp-password.ts";
 
 /** What came back: of HTTP its status. */
 export interface Sent {
@@ -89,13 +91,13 @@ function headerOf(name: string, token: string | undefined): Record<string, strin
   return { [name.toLowerCase()]: token };
 }
 
-/** The value of the submitter's remote artefact token of that name, else the text itself (SCHEDULER.md 6). */
+/** The value of the submitter's secret (LAVA: remote artefact token) of that name, else the text itself (SCHEDULER.md 6). */
 async function tokenOf(
-  _deps: Deps,
-  _submitter: string,
+  deps: Deps,
+  submitter: string,
   token: string | undefined,
 ): Promise<string | undefined> {
-  return token;
+  return token === undefined ? undefined : ((await secretValue(deps, submitter, token)) ?? token);
 }
 
 async function makePayload(
@@ -150,7 +152,8 @@ async function sendMail(
         : [],
   });
   const { host, port, tls, user, from } = smtp;
-  const server = { host, port, tls, user };
+  const password = user === undefined ? undefined : await smtpPassword(deps);
+  const server = { host, port, tls, user, password };
   const messageId = `${id}@${new URL(url ?? "http://pumice.invalid").hostname}`;
   const mail = { from, to, subject: subjectOf(snapshot), text, messageId, server };
   return { request: `mail to ${to}`, response: await deps.outbound.mail(mail) };
