@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { JobView, LogPage, ResultView, SubmitResponse } from "#protocol/api.ts";
@@ -31,6 +31,11 @@ export interface MultinodeLab {
 export async function multinodeLab(devices: readonly number[]): Promise<MultinodeLab> {
   const dataDir = mkdtempSync(path.join(tmpdir(), "pumice-multinode-"));
   const [pumice, worker] = await Promise.all([pumiceProgram(), workerProgram()]);
+  // Where the program looks for them.
+  symlinkSync(
+    path.join(root, "device-templates"),
+    path.join(path.dirname(pumice.file), "device-templates"),
+  );
   const listen = `127.0.0.1:${await freePort()}`;
   const benches: AgentBench[] = [];
   let server: ChildProcess;

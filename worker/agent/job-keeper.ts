@@ -74,9 +74,9 @@ export class JobKeeper {
     this.#runner.kill(reason);
   }
 
-  /** Whether the job may still use the device. */
+  /** Whether the job may still use the device. One without a device (a guest of another job's) holds none. */
   holds(hostname: string): boolean {
-    return this.#state === "running" && this.#job.hostname === hostname;
+    return hostname !== "" && this.#state === "running" && this.#job.hostname === hostname;
   }
 
   /**

@@ -135,7 +135,7 @@ export class Supervisor {
       this.#deps.log(`job ${ticket.job_id}: cannot be started, trying on: ${String(error)}`);
       return;
     }
-    this.#deps.log(`job ${ticket.job_id}: starting on ${ticket.device_hostname}`);
+    this.#deps.log(`job ${ticket.job_id}: starting${device === "" ? "" : ` on ${device}`}`);
     this.#add(ticket, true);
   }
 
