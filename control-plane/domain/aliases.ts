@@ -1,3 +1,5 @@
+import { sightOf } from "./visible.ts";
+import { editChange } from "./changes.ts";
 import type { AliasView } from "#protocol/api.ts";
 import { labName } from "#protocol/lab.ts";
 import { AppError } from "./app-error.ts";
@@ -5,7 +7,7 @@ import type { Deps } from "./deps.ts";
 import { deviceTypeKey, namedKey } from "./keys.ts";
 import { listNamed, namedItem, removeNamed } from "./named-items.ts";
 import { requireName } from "./require-name.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireAdmin, type Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 
 /** The device type that a job's `device_type` means: an alias is looked up first (SCHEDULER.md 4). */
@@ -14,13 +16,17 @@ export async function resolveDeviceType(deps: Deps, name: string): Promise<strin
   return alias?.data.device_type ?? name;
 }
 
-/** All aliases by name. */
+/** Aliases by name, those of device types that whoever asks may see. */
 export async function listAliases(
   deps: Deps,
   principal: Principal,
 ): Promise<{ aliases: AliasView[] }> {
-  requireUser(principal);
-  return { aliases: await listNamed<AliasView>(deps, "aliases") };
+  const sight = await sightOf(deps, principal);
+  const aliases: AliasView[] = [];
+  for (const alias of await listNamed<AliasView>(deps, "aliases")) {
+    if (sight.deviceType(await sight.typeNamed(alias.device_type))) aliases.push(alias);
+  }
+  return { aliases };
 }
 
 /** Another name for a device type. Throws `invalid` when there is no such type, `conflict` when the name is a type's. */
@@ -30,7 +36,7 @@ export async function putAlias(
   name: string,
   { device_type }: { device_type: string },
 ): Promise<AliasView> {
-  requireAdmin(principal);
+  const { name: who } = requireAdmin(principal);
   requireName(labName, name, "alias");
   const alias: AliasView = { name, device_type };
   await retrying(async () => {
@@ -39,8 +45,10 @@ export async function putAlias(
     if (await deps.table.get(deviceTypeKey(name))) {
       throw new AppError("conflict", `${name} is a device type: an alias needs a name of its own`);
     }
+    const old = (await deps.table.get<AliasView>(namedKey("aliases", name)))?.data;
     await deps.table.transact([
       { put: namedItem("aliases", alias) },
+      ...editChange(deps, "alias", name, [old, alias], { who }),
       { check: deviceTypeKey(device_type), when: { version: type.version } },
       { check: deviceTypeKey(name), when: "absent" },
     ]);
@@ -50,6 +58,5 @@ export async function putAlias(
 
 /** Throws `not_found`. Jobs that were submitted by it keep their type. */
 export async function removeAlias(deps: Deps, principal: Principal, name: string): Promise<void> {
-  requireAdmin(principal);
-  await removeNamed(deps, "aliases", name, "alias");
+  await removeNamed(deps, "aliases", name, "alias", requireAdmin(principal));
 }

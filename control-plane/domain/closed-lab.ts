@@ -1,3 +1,4 @@
+import { editChange } from "./changes.ts";
 import { TableConflict, type Item } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
@@ -36,7 +37,10 @@ export async function closeLab(deps: Deps, principal: Principal): Promise<void> 
 /** Writes the mark unless there is one. */
 export async function putClosed(deps: Deps, closed: Closed): Promise<void> {
   try {
-    await deps.table.transact([{ put: { key: closedKey, data: closed }, when: "absent" }]);
+    await deps.table.transact([
+      { put: { key: closedKey, data: closed }, when: "absent" },
+      ...editChange(deps, "lab", "closed", [{}, { for: closed.why }], { who: closed.user }),
+    ]);
   } catch (error) {
     if (!(error instanceof TableConflict)) throw error;
   }

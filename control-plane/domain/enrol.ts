@@ -9,7 +9,7 @@ import {
 } from "#protocol/enrol.ts";
 import { TableConflict } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
-import { workerChange } from "./changes.ts";
+import { editChange, workerChange } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { tokenKey, workerKey } from "./keys.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
@@ -53,7 +53,11 @@ export async function makeEnrolment(
   } else {
     await retrying(async () => {
       const { data, version } = await getWorkerItem(deps, name);
-      await table.transact([{ put: workerItem({ ...data, enrolment }), when: { version } }]);
+      const until = [{ enrolment: data.enrolment?.expires }, { enrolment: expires }] as const;
+      await table.transact([
+        { put: workerItem({ ...data, enrolment }), when: { version } },
+        ...editChange(deps, "worker", name, until, { who: user }),
+      ]);
     });
   }
   return { code: codeOf(name, secret), expires };

@@ -1,9 +1,10 @@
+import { requireOnLab } from "./visible.ts";
 import type { LabTextView } from "#protocol/api.ts";
 import { labName, type PutText } from "#protocol/lab.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { requireName } from "./require-name.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireAdmin, type Principal } from "./principal.ts";
 import { listTexts, writeText, type HowChanged } from "./texts.ts";
 
 /** The lab's own health checks by name: that of the template which a dictionary extends, without `.jinja2`. */
@@ -11,7 +12,7 @@ export async function listHealthChecks(
   deps: Deps,
   principal: Principal,
 ): Promise<{ health_checks: LabTextView[] }> {
-  requireUser(principal);
+  await requireOnLab(deps, principal, "view");
   const health_checks: LabTextView[] = [];
   for await (const { name, version, time, user } of listTexts(deps, "health-check")) {
     health_checks.push({ name, version, time, user });

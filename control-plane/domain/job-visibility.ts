@@ -10,7 +10,8 @@ import { namedKey } from "./keys.ts";
 export function visibilityOf({
   visibility,
 }: JobDefinition): Pick<JobRecord, "visibility" | "viewing_groups"> {
-  if (typeof visibility === "string") return { visibility };
+  if (visibility === "public") return {};
+  if (visibility === "personal") return { visibility };
   return { visibility: "group", viewing_groups: [...new Set(visibility.group ?? [])] };
 }
 

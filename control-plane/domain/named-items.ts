@@ -1,3 +1,4 @@
+import { removal } from "./changes.ts";
 import type { NewItem } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
@@ -23,16 +24,18 @@ export const namedItem = (list: NamedList, data: { name: string }): NewItem => (
   data,
 });
 
-/** Throws `not_found`; `what` is what one of the list is called. */
+/** Throws `not_found`; `what` is what one of the list is called, for people and the audit log. */
 export async function removeNamed(
   deps: Deps,
   list: NamedList,
   name: string,
-  what: string,
+  what: "alias" | "tag",
+  by: { name: string },
 ): Promise<void> {
   const key = namedKey(list, name);
-  if (!(await deps.table.get(key))) {
+  const item = await deps.table.get<object>(key);
+  if (!item) {
     throw new AppError("not_found", `there is no ${what} ${JSON.stringify(name)}`);
   }
-  await deps.table.transact([{ delete: key }]);
+  await deps.table.transact([{ delete: key }, ...removal(deps, what, name, item.data, by)]);
 }

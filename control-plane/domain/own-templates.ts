@@ -1,3 +1,4 @@
+import { requireOnLab } from "./visible.ts";
 import type { LabTextView } from "#protocol/api.ts";
 import { templateName, type PutText } from "#protocol/lab.ts";
 import type { Table } from "../ports/table.ts";
@@ -9,7 +10,7 @@ import type { Deps } from "./deps.ts";
 import { findBrokenDevice } from "./broken-devices.ts";
 import { requireName } from "./require-name.ts";
 import { templatesKey } from "./keys.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireAdmin, type Principal } from "./principal.ts";
 import { getText, listTexts, writeText, type HowChanged } from "./texts.ts";
 
 /** What was read last of a lab's own templates, good until one changes. */
@@ -32,7 +33,7 @@ export async function listTemplates(
   deps: Deps,
   principal: Principal,
 ): Promise<{ templates: LabTextView[] }> {
-  requireUser(principal);
+  await requireOnLab(deps, principal, "view");
   const templates: LabTextView[] = [];
   for await (const { name, version, time, user } of listTexts(deps, "template")) {
     templates.push({ name, version, time, user, hides_stock: deps.templates(name) !== undefined });

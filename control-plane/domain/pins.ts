@@ -1,3 +1,4 @@
+import { editChange, type By } from "./changes.ts";
 import type { WorkerView } from "#protocol/api.ts";
 import type { Deps } from "./deps.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
@@ -17,8 +18,8 @@ export async function pinWorker(
   name: string,
   { version }: { version: string },
 ): Promise<WorkerView> {
-  requireAdmin(principal);
-  await write(deps, name, async (before) => {
+  const { name: who } = requireAdmin(principal);
+  await write(deps, name, { who }, async (before) => {
     if (before.version !== version) await requireOfferable(deps, version);
     return { ...before, pin: { id: deps.system.id(), version } };
   });
@@ -31,20 +32,25 @@ export async function unpinWorker(
   principal: Principal,
   name: string,
 ): Promise<WorkerView> {
-  requireAdmin(principal);
-  await write(deps, name, async (before) => without(before, "pin"));
+  const { name: who } = requireAdmin(principal);
+  await write(deps, name, { who }, async (before) => without(before, "pin"));
   return getWorker(deps, principal, name);
 }
 
 async function write(
   deps: Deps,
   name: string,
+  by: By,
   decide: (before: WorkerRecord) => Promise<WorkerRecord>,
 ): Promise<void> {
   await retrying(async () => {
     const { data, version } = await getWorkerItem(deps, name);
     const worker = await decide(data);
-    await deps.table.transact([{ put: workerItem(worker), when: { version } }]);
+    const pins = [{ pin: data.pin?.version }, { pin: worker.pin?.version }] as const;
+    await deps.table.transact([
+      { put: workerItem(worker), when: { version } },
+      ...editChange(deps, "worker", name, pins, by),
+    ]);
   });
   await deps.signals.ring(`worker/${name}`);
 }

@@ -1,10 +1,12 @@
+import { requireOnLab } from "./visible.ts";
+import { editChange, removal } from "./changes.ts";
 import type { ReleaseKeyView } from "#protocol/release-api.ts";
 import { readReleaseKey } from "#protocol/release-key.ts";
 import { AppError } from "./app-error.ts";
 import { nowOf } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { signerKey } from "./keys.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireAdmin, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 
 /** The public keys that may have signed a release, oldest id first. */
@@ -12,7 +14,7 @@ export async function listReleaseKeys(
   deps: Deps,
   principal: Principal,
 ): Promise<{ release_keys: ReleaseKeyView[] }> {
-  requireUser(principal);
+  await requireOnLab(deps, principal, "view");
   return { release_keys: await allKeys(deps) };
 }
 
@@ -37,7 +39,10 @@ export async function putReleaseKey(
   const there = await deps.table.get<ReleaseKeyView>(signerKey(key.id));
   if (there) return there.data;
   const added: ReleaseKeyView = { ...key, added: nowOf(deps), user };
-  await deps.table.transact([{ put: { key: signerKey(key.id), data: added } }]);
+  await deps.table.transact([
+    { put: { key: signerKey(key.id), data: added } },
+    ...editChange(deps, "release", "keys", [{}, { [key.id]: "added" }], { who: user }),
+  ]);
   return added;
 }
 
@@ -47,11 +52,14 @@ export async function removeReleaseKey(
   principal: Principal,
   id: string,
 ): Promise<void> {
-  requireAdmin(principal);
+  const user = requireAdmin(principal);
   if (!(await deps.table.get(signerKey(id)))) {
     throw new AppError("not_found", `there is no release key ${JSON.stringify(id)}`);
   }
-  await deps.table.transact([{ delete: signerKey(id) }]);
+  await deps.table.transact([
+    { delete: signerKey(id) },
+    ...removal(deps, "release", "keys", { [id]: "added" }, user),
+  ]);
 }
 
 async function allKeys(deps: Deps): Promise<ReleaseKeyView[]> {

@@ -1,3 +1,5 @@
+import { requireOnLab } from "./visible.ts";
+import { editChange, removal } from "./changes.ts";
 import type {
   PutRelease,
   PutReleaseAnswer,
@@ -11,7 +13,7 @@ import { AppError } from "./app-error.ts";
 import { nowOf } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { releaseBlob, releaseKey, rolloutKey, signerKey } from "./keys.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireAdmin, type Principal } from "./principal.ts";
 import { isServed, SERVED } from "./protocol-window.ts";
 import { queryAll } from "./query-all.ts";
 import type { RolloutRecord } from "./rollout-record.ts";
@@ -73,16 +75,25 @@ export async function putRelease(
       put: releaseItem(record),
       when: there ? { version: there.version } : "absent",
     },
+    ...editChange(deps, "release", version, [there && told(there.data), told(record)], {
+      who: user,
+    }),
   ]);
   return { release: releaseView(record), uploads };
 }
+
+/** For the audit log. */
+const told = ({ ready, files }: ReleaseRecord) => ({
+  state: ready ? "ready" : "waits for its files",
+  files: files.map(({ platform, sha256 }) => `${platform} ${sha256.slice(0, 12)}`).join(", "),
+});
 
 /** By version, the newest last as texts go. */
 export async function listReleases(
   deps: Deps,
   principal: Principal,
 ): Promise<{ releases: ReleaseView[] }> {
-  requireUser(principal);
+  await requireOnLab(deps, principal, "view");
   const releases: ReleaseView[] = [];
   const { partition } = releaseKey("");
   for await (const { data } of queryAll<ReleaseRecord>(deps, "main", partition)) {
@@ -97,7 +108,7 @@ export async function getRelease(
   principal: Principal,
   version: string,
 ): Promise<ReleaseView> {
-  requireUser(principal);
+  await requireOnLab(deps, principal, "view");
   return releaseView((await getReleaseItem(deps, version)).data);
 }
 
@@ -107,14 +118,17 @@ export async function removeRelease(
   principal: Principal,
   version: string,
 ): Promise<void> {
-  requireAdmin(principal);
+  const user = requireAdmin(principal);
   const item = await getReleaseItem(deps, version);
   const rollout = await deps.table.get<RolloutRecord>(rolloutKey);
   if (rollout?.data.active && rollout.data.version === version) {
     throw new AppError("conflict", `version ${version} is being rolled out: stop that first`);
   }
   // Files last: a record without them would be offered.
-  await deps.table.transact([{ delete: releaseKey(version), when: { version: item.version } }]);
+  await deps.table.transact([
+    { delete: releaseKey(version), when: { version: item.version } },
+    ...removal(deps, "release", version, told(item.data), user),
+  ]);
   for (const { platform, sha256 } of item.data.files) {
     await deps.blobs.remove(releaseBlob(version, platform, sha256));
   }

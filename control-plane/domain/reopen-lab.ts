@@ -1,3 +1,4 @@
+import { removal } from "./changes.ts";
 import { AppError } from "./app-error.ts";
 import { findClosed, saying } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
@@ -15,7 +16,7 @@ const ABREAST = 16;
  * of a lab does not open.
  */
 export async function reopenLab(deps: Deps, principal: Principal): Promise<void> {
-  requireAdmin(principal);
+  const user = requireAdmin(principal);
   const closed = await findClosed(deps);
   if (!closed) return;
   if (closed.data.why !== "move") throw new AppError("conflict", saying(closed.data));
@@ -27,6 +28,9 @@ export async function reopenLab(deps: Deps, principal: Principal): Promise<void>
     some = [];
   }
   await Promise.all(some);
-  await deps.table.transact([{ delete: closedKey }]);
+  await deps.table.transact([
+    { delete: closedKey },
+    ...removal(deps, "lab", "closed", { for: closed.data.why }, user),
+  ]);
   for (const deviceType of await deviceTypeNames(deps)) await deps.signals.requestPass(deviceType);
 }

@@ -18,10 +18,12 @@ import { without } from "./without.ts";
 const PUT_SECONDS = 15 * 60;
 /** How many things of a lab a refusal names. */
 const NAMED = 5;
+/** What a new lab has: its first administrator, and what they did to it so far. */
+const OWN: readonly string[] = ["token", "user", "change"];
 
 /**
  * Closes the lab for a backup that comes in; again after a cut. Throws `conflict` when the lab has anything of its own
- * but tokens, or when it is closed for something else.
+ * but people and their tokens, or when it is closed for something else.
  */
 export async function beginRestore(
   deps: Deps,
@@ -69,7 +71,7 @@ export async function restoreItems(
   await retrying(async () => {
     const operations: Operation[] = [];
     for (const item of made.values()) {
-      if (await isOurToken(deps, item)) continue;
+      if (await isOurs(deps, item)) continue;
       operations.push({ put: item });
     }
     if (operations.length > 0) await deps.table.transact(operations);
@@ -141,7 +143,7 @@ async function whatIsThere(deps: Deps): Promise<string[]> {
     const page = await deps.table.scan(cursor);
     for (const { key } of page.items) {
       const kind = kindOf(key);
-      if (kind?.name === "token" || kind?.travels === false) continue;
+      if (OWN.includes(kind?.name ?? "") || kind?.travels === false) continue;
       const name = [key.partition.split("#").slice(1).join("#"), key.sort].find(Boolean);
       found.push(`${kind?.name ?? key.partition} ${name}`);
     }
@@ -178,6 +180,6 @@ function keptJob(deps: Deps, job: JobRecord): NewItem {
   return jobItem(job.state === "Finished" ? { ...rest, ...expiryOfJob(deps) } : rest);
 }
 
-/** Tokens that this lab has stay as they are: whoever restores goes on with theirs. */
-const isOurToken = async (deps: Deps, { key }: NewItem): Promise<boolean> =>
-  kindOf(key)?.name === "token" && (await deps.table.get(key)) !== undefined;
+/** Who restores goes on as they are: users and tokens of this lab stay. */
+const isOurs = async (deps: Deps, { key }: NewItem): Promise<boolean> =>
+  ["token", "user"].includes(kindOf(key)?.name ?? "") && (await deps.table.get(key)) !== undefined;

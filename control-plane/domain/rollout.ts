@@ -1,3 +1,6 @@
+import type { Operation } from "../ports/table.ts";
+import { requireOnLab } from "./visible.ts";
+import { editChange, LAB, type By } from "./changes.ts";
 import { compareVersions } from "#protocol/compare-versions.ts";
 import {
   STAGES,
@@ -9,7 +12,7 @@ import { AppError } from "./app-error.ts";
 import { nowOf } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { rolloutKey } from "./keys.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireAdmin, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { getReleaseItem, requireOfferable, type ReleaseRecord } from "./releases.ts";
 import { retrying } from "./retrying.ts";
@@ -25,7 +28,7 @@ export async function getRollout(
   deps: Deps,
   principal: Principal,
 ): Promise<{ rollout?: RolloutView }> {
-  requireUser(principal);
+  await requireOnLab(deps, principal, "view");
   const item = await findRollout(deps);
   return item ? { rollout: await rolloutView(deps, item.data) } : {};
 }
@@ -61,6 +64,7 @@ export async function startRollout(
         put: { key: rolloutKey, data: rollout },
         when: before ? { version: before.version } : "absent",
       },
+      ...rolloutChange(deps, before?.data, rollout, { who: user }),
     ]);
   });
   await tell(deps, rollout);
@@ -72,8 +76,8 @@ export async function widenRollout(
   deps: Deps,
   principal: Principal,
 ): Promise<{ rollout: RolloutView }> {
-  requireAdmin(principal);
-  return change(deps, (before) => {
+  const { name } = requireAdmin(principal);
+  return change(deps, name, (before) => {
     if (!before.active) return { ...without(before, "reason"), active: true };
     const next = STAGES[STAGES.indexOf(before.stage) + 1];
     if (next === undefined) {
@@ -89,7 +93,7 @@ export async function stopRollout(
   principal: Principal,
 ): Promise<{ rollout: RolloutView }> {
   const { name } = requireAdmin(principal);
-  return change(deps, (before) =>
+  return change(deps, name, (before) =>
     before.active ? { ...before, active: false, reason: `${name} stopped it` } : before,
   );
 }
@@ -108,6 +112,7 @@ export async function stopFailedRollout(
     const stopped = { ...item.data, active: false, reason, changed: nowOf(deps) };
     await deps.table.transact([
       { put: { key: rolloutKey, data: stopped }, when: { version: item.version } },
+      ...rolloutChange(deps, item.data, stopped, { who: LAB, reason }),
     ]);
     deps.system.log("roll-out stopped", { version: stopped.version, reason });
     return stopped;
@@ -115,8 +120,22 @@ export async function stopFailedRollout(
   if (after) await tell(deps, after);
 }
 
+/** What happened to a roll-out, for the audit log. */
+function rolloutChange(
+  deps: Deps,
+  before: RolloutRecord | undefined,
+  after: RolloutRecord,
+  by: By,
+): Operation[] {
+  const told = ({ version, stage, first, active }: RolloutRecord) => ({
+    ...{ version, stage, first, active: String(active) },
+  });
+  return editChange(deps, "rollout", after.version, [before && told(before), told(after)], by);
+}
+
 async function change(
   deps: Deps,
+  who: string,
   decide: (before: RolloutRecord) => RolloutRecord,
 ): Promise<{ rollout: RolloutView }> {
   const after = await retrying(async () => {
@@ -127,6 +146,7 @@ async function change(
     const data = { ...decided, changed: nowOf(deps) };
     await deps.table.transact([
       { put: { key: rolloutKey, data }, when: { version: item.version } },
+      ...rolloutChange(deps, item.data, data, { who }),
     ]);
     return data;
   });

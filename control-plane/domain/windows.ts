@@ -7,7 +7,7 @@ import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { deviceTypeNames } from "./device-types.ts";
 import { deviceKey, deviceTypeKey, windowKey, workerKey } from "./keys.ts";
-import { requireAdmin, requireUser, type Principal } from "./principal.ts";
+import { requireAdmin, requireReader, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { requireName } from "./require-name.ts";
 import { retrying } from "./retrying.ts";
@@ -61,7 +61,7 @@ export async function listWindows(
   deps: Deps,
   principal: Principal,
 ): Promise<{ windows: WindowView[] }> {
-  requireUser(principal);
+  requireReader(principal);
   const windows: WindowView[] = [];
   for await (const window of readWindows(deps)) windows.push(viewOf(deps, window));
   return { windows };

@@ -1,8 +1,9 @@
+import { requireOnLab } from "../domain/visible.ts";
 import * as v from "valibot";
 import { putBackSchema, type PutText } from "#protocol/lab.ts";
 import type { Deps } from "../domain/deps.ts";
 import { listHealthChecks, putHealthCheck, removeHealthCheck } from "../domain/health-checks.ts";
-import { requireAdmin, requireUser, type Principal } from "../domain/principal.ts";
+import { requireAdmin, type Principal } from "../domain/principal.ts";
 import { getText, listVersions, type HowChanged } from "../domain/texts.ts";
 import { parse, readJson, readText } from "./read-body.ts";
 import { queryNumber, routes } from "./route.ts";
@@ -57,7 +58,7 @@ function textRoutes(deps: Deps, collection: Collection) {
   const app = routes();
   app.get(`/${path}`, async (c) => c.json(await list(deps, c.var.principal)));
   app.get(`/${path}/:name`, async (c) => {
-    requireUser(c.var.principal);
+    await requireOnLab(deps, c.var.principal, "view");
     const { version } = parse(versionQuery, c.req.query(), "query");
     return textResponse(c, await getText(deps, kind, c.req.param("name"), version), contentType);
   });
@@ -71,12 +72,12 @@ function textRoutes(deps: Deps, collection: Collection) {
     return c.body(null, 204);
   });
   app.get(`/${path}/:name/versions`, async (c) => {
-    requireUser(c.var.principal);
+    await requireOnLab(deps, c.var.principal, "view");
     const page = parse(pageQuery, c.req.query(), "query");
     return c.json(await listVersions(deps, kind, c.req.param("name"), page));
   });
   app.get(`/${path}/:name/versions/:version`, async (c) => {
-    requireUser(c.var.principal);
+    await requireOnLab(deps, c.var.principal, "view");
     const version = parse(queryNumber, c.req.param("version"), "version");
     return textResponse(c, await getText(deps, kind, c.req.param("name"), version), contentType);
   });

@@ -1,6 +1,8 @@
+import { isGranted } from "../domain/access.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
-import type { Principal } from "../domain/principal.ts";
+import { labSettings } from "../domain/lab-settings.ts";
+import { ANONYMOUS, type Principal } from "../domain/principal.ts";
 import { authenticate } from "../domain/tokens.ts";
 import { requireScope } from "./scope-of.ts";
 
@@ -27,6 +29,8 @@ async function anyPrincipalOf(deps: Deps, request: Request): Promise<Principal> 
   }
   const session = sessionToken(request);
   if (session === undefined) {
+    const isReading = request.method === "GET" || request.method === "HEAD";
+    if (isReading && (await seesAnonymously(deps))) return { kind: ANONYMOUS };
     throw new AppError("unauthenticated", "a token is needed: `Authorization: Bearer TOKEN`");
   }
   const principal = await authenticate(deps, session);
@@ -35,6 +39,12 @@ async function anyPrincipalOf(deps: Deps, request: Request): Promise<Principal> 
   }
   requireOwnPage(request);
   return principal;
+}
+
+/** Whether the lab lets people see something of it who are not signed in. */
+async function seesAnonymously(deps: Deps): Promise<boolean> {
+  const { access } = await labSettings(deps);
+  return isGranted({ name: "", groups: [] }, access.permissions, "view");
 }
 
 /** The session cookie's token. */

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { endingEntries, errorTypeSchema, evidenceSchema } from "./failure.ts";
 import { hasOneText, labDeviceEntries, labDeviceTypeSchema, labName, ONE_TEXT } from "./lab.ts";
 import { scopesSchema } from "./sign-in.ts";
+import { waitsSchema } from "./queue.ts";
 import { deviceReservationSchema } from "./reservations.ts";
 import {
   deviceHealthSchema,
@@ -60,6 +61,9 @@ export const jobViewSchema = v.object({
   device: v.optional(v.string()),
   worker: v.optional(v.string()),
   submitter: v.string(),
+  /** Who may see it beside its submitter; absent: whoever may see its device. */
+  visibility: v.optional(v.picklist(["public", "personal", "group"])),
+  viewing_groups: v.optional(v.array(v.string())),
   /** The lab's own job, which says whether the device is in order. */
   health_check: v.optional(v.literal(true)),
   priority: v.number(),
@@ -91,6 +95,8 @@ export const jobViewSchema = v.object({
   log_lines: v.number(),
   /** Why a Submitted job waits, one sentence. */
   waits_for: v.optional(v.string()),
+  /** The same for programs, where it stands and when it may begin; of a single job only. */
+  waits: v.optional(waitsSchema),
   /** What went wrong beside the job, such as result records that could not be read. */
   notes: v.optional(v.array(v.string())),
 });
