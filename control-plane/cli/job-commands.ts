@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { text as readStream } from "node:stream/consumers";
 import type { JobList, JobView, LogPage, ResultList, SubmitResponse } from "#protocol/api.ts";
+import { placeText } from "#protocol/waits-text.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
 import {
   argumentsOf,
@@ -179,6 +180,7 @@ async function showJob(context: Context): Promise<number> {
   else {
     const told = {
       ...job,
+      ...(job.waits ? { waits: placeText(job.waits, Date.now()) } : {}),
       ...(job.evidence ? { evidence: evidenceText(job.evidence) } : {}),
       ...(job.passed_on_retry ? { passed_on_retry: job.passed_on_retry.map(passedText) } : {}),
       ...(job.earlier_attempts ? { earlier_attempts: job.earlier_attempts.map(attemptText) } : {}),

@@ -8,12 +8,14 @@ import { ClientError, makeClient } from "./client.ts";
 import { UsageError, type Command, type Context, type Values } from "./command.ts";
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
 import { deviceCommands } from "./device-commands.ts";
+import { eventCommand } from "./event-command.ts";
 import { exportCommand } from "./export-command.ts";
 import { groupCommand } from "./group-command.ts";
 import { importLavaCommand } from "./import-command.ts";
 import { jobCommands } from "./job-commands.ts";
 import { labCommands } from "./lab-commands.ts";
 import { schedulingCommands } from "./scheduling-commands.ts";
+import { noticeCommands } from "./notice-commands.ts";
 import { peopleCommands } from "./people-commands.ts";
 import { permissionCommands } from "./permission-commands.ts";
 import { releaseCommands } from "./release-commands.ts";
@@ -21,6 +23,7 @@ import { renderCommand } from "./render-command.ts";
 import { settingsCommands } from "./settings-commands.ts";
 import { reservationCommands } from "./reservation-commands.ts";
 import { windowCommands } from "./window-commands.ts";
+import { queueCommand } from "./queue-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -36,6 +39,9 @@ const commands: readonly Command[] = [
   ...peopleCommands,
   ...permissionCommands,
   ...schedulingCommands,
+  queueCommand,
+  eventCommand,
+  ...noticeCommands,
   ...settingsCommands,
   ...windowCommands,
   ...reservationCommands,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobView, LogChunkList, LogPage, ResultList } from "#protocol/api.ts";
+import { placeText } from "#protocol/waits-text.ts";
 import { createLogReader, type LogQuery, type LogReader } from "../log-reader.ts";
 import { ClientError, type Client } from "./client.ts";
 import type { Context, JobId } from "./command.ts";
@@ -77,8 +78,11 @@ async function tellWaiting(
 ): Promise<Waiting> {
   const job = await client.json<JobView>("GET", `/jobs/${id}`);
   const more = job.waits_for ? `: ${job.waits_for}` : job.device ? ` on ${job.device}` : "";
-  const now = `${job.state}${more}`;
-  if (now !== said) context.terminal.say(`Job ${id} is ${printable(now)}`);
+  const place = job.waits ? placeText(job.waits, Date.now()) : "";
+  // When it is expected to begin changes with every look.
+  const now = `${job.state}${more}; ${job.waits?.position}`;
+  const text = `${job.state}${more}${place === "" ? "" : `; ${place}`}`;
+  if (now !== said) context.terminal.say(`Job ${id} is ${printable(text)}`);
   return { said: now, seconds: job.waits_for ? QUEUE_SECONDS : 1 };
 }
 

@@ -31,11 +31,11 @@ export interface Charge {
 /** Uses as a pass knows them. */
 export interface Shares {
   /** Seconds that the account of a submitter has used. */
-  useOf(submitter: string): Promise<number>;
+  readonly useOf: (submitter: string) => Promise<number>;
   /** What a job is to be charged; for its record. */
-  chargeFor(job: JobRecord): Promise<Charge | undefined>;
+  readonly chargeFor: (job: JobRecord) => Promise<Charge | undefined>;
   /** Notes the charge of a job that got its device. */
-  charge(charge: Charge): Promise<void>;
+  readonly charge: (charge: Charge) => Promise<void>;
 }
 
 /** For a pass; with fair share off nobody is charged. */

@@ -11,7 +11,7 @@ import { requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 import { getChangeableJob, getVisibleJob, sightOf } from "./visible.ts";
-import { whyItWaits } from "./waits-for.ts";
+import { howItWaits } from "./waits-for.ts";
 
 /** A definition is at most this long. */
 export const MAX_DEFINITION_BYTES = 1024 * 1024;
@@ -26,8 +26,10 @@ export async function getJob(
   const job = await getVisibleJob(deps, principal, id, attempt);
   const earlier_attempts = await readEarlier(deps, job);
   const members = await groupMembers(deps, principal, job);
+  const waiting = await howItWaits(deps, job);
   return {
-    ...jobView(job, await whyItWaits(deps, job)),
+    ...jobView(job, waiting?.text),
+    ...(waiting ? { waits: waiting.waits } : {}),
     ...(earlier_attempts.length > 0 ? { earlier_attempts } : {}),
     ...(members.length > 0 ? { members } : {}),
   };

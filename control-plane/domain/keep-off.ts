@@ -17,7 +17,8 @@ export function keptOff(
   if (reservation && reservation.holder !== job.submitter) {
     const { holder, until } = reservation;
     const text = `reserved by ${holder}${until === undefined ? "" : ` until ${until}`}`;
-    return { code: "reserved", bars: "pair", text };
+    const over = until === undefined ? {} : { until: Date.parse(until) };
+    return { code: "reserved", bars: "pair", text, ...over };
   }
   for (const window of windows) {
     const found = isOf(window, device) ? closedBy(window, job, now) : undefined;
@@ -43,9 +44,9 @@ function closedBy(
   const { name, drain, worker } = window;
   if (start <= now) {
     const text = `in maintenance window ${name} until ${new Date(end).toISOString()}`;
-    return { code: "window", bars: worker === undefined ? "device" : "worker", text };
+    return { code: "window", bars: worker === undefined ? "device" : "worker", text, until: end };
   }
   if (!drain || seconds === undefined || now + seconds * 1000 <= start) return undefined;
   const text = `soon in maintenance window ${name}, from ${new Date(start).toISOString()}, before which the job might not have ended`;
-  return { code: "window", bars: "pair", text };
+  return { code: "window", bars: "pair", text, until: end };
 }

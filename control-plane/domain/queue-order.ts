@@ -78,7 +78,7 @@ async function turnsAt(deps: Deps, deviceType: string, first: JobRecord): Promis
 
 async function bestOf(turns: readonly Turn[], passed: PassFacts, isFair: boolean): Promise<number> {
   const uses = await Promise.all(
-    turns.map(({ submitter }) => (isFair ? passed.claims.useOf(submitter) : 0)),
+    turns.map(async ({ submitter }) => (isFair ? passed.claims.useOf(submitter) : 0)),
   );
   let best = 0;
   for (const index of turns.keys()) {

@@ -52,6 +52,8 @@ export interface Obstacle {
   readonly text: string;
   /** What else it keeps from what: only this pair, the device from all jobs, all devices of the worker, the job from all. */
   readonly bars: "pair" | "device" | "worker" | "job";
+  /** When it passes by itself, in ms since 1970; absent: nobody knows, or it doesn't. */
+  readonly until?: number;
 }
 
 /** Why a job can't take a device, as far as the facts go; undefined when it can (SCHEDULER.md 2.2). */

@@ -3,6 +3,7 @@ import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { durationsOf, type Durations } from "./durations.ts";
 import { expectStart } from "./expect-start.ts";
+import { whyGroupWaits } from "./group-waits.ts";
 import type { JobRecord } from "./job-record.ts";
 import { passFacts, withWorker, type PassFacts } from "./pass-facts.ts";
 import { waitingJobs } from "./queue-order.ts";
@@ -21,19 +22,40 @@ export async function howItWaits(
   if (job.state !== "Submitted") return undefined;
   const around = await lookAround(deps, job.device_type);
   const { text, reasons, choices } = await reasonsOf(around, job);
+  if (job.group !== undefined) {
+    const told = await whyGroupWaits(deps, job, (one) => whyOneWaits(deps, one));
+    // It stands in no queue itself but waits for its host.
+    if (job.host_job !== undefined) return { text: told, waits: { reasons: [WITH_ITS_HOST] } };
+    return { text: told, waits: await placeOf(deps, around, job, { reasons, choices }) };
+  }
+  return { text, waits: await placeOf(deps, around, job, { reasons, choices }) };
+}
+
+const WITH_ITS_HOST = { code: "group", devices: 0, text: "it begins with the job of its host" };
+
+/** The same of one job of a group, whatever the others wait for. */
+async function whyOneWaits(deps: Deps, job: JobRecord): Promise<string> {
+  return (await reasonsOf(await lookAround(deps, job.device_type), job)).text;
+}
+
+async function placeOf(
+  deps: Deps,
+  around: Around,
+  job: JobRecord,
+  { reasons, choices }: { reasons: Waits["reasons"]; choices: readonly Choice[] },
+): Promise<Waits> {
   const { line, more } = await lineUp(deps, around, job.device_type);
   const index = line.findIndex(({ id }) => id === job.id);
   const before = index === -1 ? line : line.slice(0, index);
   const rivals = before.filter((other) => choices.some(({ device }) => suits(other, device)));
   const isHeld = reasons.some(({ devices }) => devices === 0);
   const isBeyond = index === -1 && more;
-  const waits: Waits = {
+  return {
     reasons,
     ...(index === -1 && !more ? {} : { position: before.length + 1, ahead: rivals.length }),
     ...(isBeyond ? { more: true } : {}),
     ...(isHeld ? {} : await expectStart(deps, { choices, rivals, isBeyond }, around.durations)),
   };
-  return { text, waits };
 }
 
 /** What the jobs of a device type see of the lab; read once. */
@@ -44,7 +66,7 @@ export interface Around {
   readonly isPart: boolean;
   readonly durations: Durations;
   /** What is known of a device's worker beside the facts of a job. */
-  workerFacts(device: DeviceRecord): Promise<Pick<Facts, "worker" | "jobsOfWorker">>;
+  readonly workerFacts: (device: DeviceRecord) => Promise<Pick<Facts, "worker" | "jobsOfWorker">>;
 }
 
 /** Reads what the jobs of a type may wait for. */
@@ -100,8 +122,7 @@ export async function reasonsOf(
   const reasons = [...counted.values()];
   const parts = reasons.map((reason) => `${reason.devices} ${reason.text}`);
   const count = `${fitting.length} fitting device${fitting.length === 1 ? "" : "s"}${more}`;
-  const together = job.group === undefined ? "" : "; the jobs of its group begin together";
-  return { text: `of ${count}: ${parts.join(", ")}${together}`, reasons, choices };
+  return { text: `of ${count}: ${parts.join(", ")}`, reasons, choices };
 }
 
 /** What no device has that the job asks for. */

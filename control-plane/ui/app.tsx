@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
-import { someDeviceTypeNames } from "../domain/device-types.ts";
+import { listDeviceTypes, someDeviceTypeNames } from "../domain/device-types.ts";
 import { getDevice, listDevices } from "../domain/devices.ts";
 import { readLog } from "../domain/job-log.ts";
 import { findSubJob } from "../domain/group-record.ts";
@@ -17,6 +17,7 @@ import {
   readSubmitted,
 } from "../domain/jobs.ts";
 import type { Principal } from "../domain/principal.ts";
+import { readQueue } from "../domain/queue.ts";
 import { listResults } from "../domain/results.ts";
 import { findRollout } from "../domain/rollout-record.ts";
 import { listWorkers } from "../domain/workers.ts";
@@ -30,6 +31,7 @@ import { DevicesPage } from "./devices-page.tsx";
 import { errorResponse } from "./error-response.tsx";
 import { JobPage, JobParts, KEPT_LINES, SERVED_LINES } from "./job-page.tsx";
 import { JobsPage } from "./jobs-page.tsx";
+import { QueuePage } from "./queue-page.tsx";
 import { createTimelineReader, type TimelineReader } from "./read-timeline.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { signInRoutes } from "./sign-in-routes.tsx";
@@ -184,8 +186,17 @@ function submitPages(app: Hono<Env>, deps: Deps): void {
 }
 
 const JOBS_OF_DEVICE = 20;
+const queueQuery = v.object({ device_type: optionalText });
 
 function labPages(app: Hono<Env>, deps: Deps): void {
+  app.get("/queue", async (c) => {
+    const { device_type: type } = parse(queueQuery, c.req.query(), "query");
+    const { principal } = c.var;
+    const { device_types } = await listDeviceTypes(deps, principal, { limit: 200 });
+    const types = device_types.filter(({ name, queued }) => queued > 0 || name === type);
+    const queue = type === undefined ? undefined : await readQueue(deps, principal, type, 100);
+    return c.html(<QueuePage view={await viewOf(deps, c)} types={types} queue={queue} />);
+  });
   app.get("/devices", async (c) => {
     const { devices, next_cursor } = await listDevices(deps, c.var.principal, {
       cursor: c.req.query("cursor"),

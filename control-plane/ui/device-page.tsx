@@ -34,6 +34,17 @@ export function DevicePage({ view, device, configuration, jobs }: DeviceProps) {
               )}
             </dd>
           </div>
+          {device.reservation && (
+            <div>
+              <dt>Reserved</dt>
+              <dd>
+                by {device.reservation.holder}
+                {device.reservation.until === undefined
+                  ? ", from the end of the job that it runs"
+                  : ` until ${device.reservation.until.slice(0, 16).replace("T", " ")} UTC`}
+              </dd>
+            </div>
+          )}
           <div>
             <dt>Type</dt>
             <dd>

@@ -1,4 +1,5 @@
 import type { JobView, ResultView } from "#protocol/api.ts";
+import { placeText } from "#protocol/waits-text.ts";
 import { failureOf } from "./failure-sentence.ts";
 import { lineAddress } from "./line-address.ts";
 import { ResultCounts } from "./result-counts.tsx";
@@ -44,6 +45,14 @@ export function JobHeader({ view, job, timeline, results }: HeaderProps) {
       {job.waits_for && (
         <p class="notice">
           <b>Waits:</b> {job.waits_for}
+          {job.waits && placeText(job.waits, view.now) !== "" && (
+            <>
+              <br />
+              <a href={`/queue?device_type=${encodeURIComponent(job.device_type)}`}>
+                {sentence(placeText(job.waits, view.now))}
+              </a>
+            </>
+          )}
         </p>
       )}
       <AttemptNotices job={job} />
@@ -56,6 +65,8 @@ export function JobHeader({ view, job, timeline, results }: HeaderProps) {
     </>
   );
 }
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function Facts({ job, now, results }: { job: JobView; now: number; results: ResultView[] }) {
   const cases = results.filter(({ suite, retried }) => suite !== "lava" && !retried);

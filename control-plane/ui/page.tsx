@@ -5,6 +5,7 @@ import type { View } from "./view.ts";
 
 const SECTIONS = [
   ["/", "Jobs"],
+  ["/queue", "Queue"],
   ["/devices", "Devices"],
   ["/workers", "Workers"],
   ["/submit", "Submit"],

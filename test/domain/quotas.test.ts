@@ -98,8 +98,9 @@ test("of many submissions at the same moment as many are taken as the quota has 
   await quotas({ default: { waiting: 8 } });
   await lab.addDevice("qemu-01");
   const answers = await Promise.all(Array.from({ length: 20 }, () => ask(alice)));
-  const codes = answers.map(({ status }) => status).toSorted();
-  expect(codes).toEqual([...Array(8).fill(201), ...Array(12).fill(429)]);
+  const codes = answers.map(({ status }) => status);
+  expect(codes.filter((code) => code === 201)).toHaveLength(8);
+  expect(codes.filter((code) => code === 429)).toHaveLength(12);
   expect(await slots("user/alice")).toBe(8);
 });
 

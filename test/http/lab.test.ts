@@ -43,7 +43,7 @@ const aLab = (): Wanted => ({
   aliases: { plank: "board" },
   tags: { kvm: { description: "has KVM" } },
   groups: { kernel: { members: ["alice"] } },
-  workers: { bench: { job_limit: 2, dispatcher: "dispatcher_ip: 192.0.2.1\n" } },
+  workers: { bench: { job_limit: 3, dispatcher: "dispatcher_ip: 192.0.2.1\n" } },
   devices: {
     "board-1": { device_type: "board", worker: "bench", dictionary: DICTIONARY, tags: ["kvm"] },
     "qemu-1": { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() },
@@ -100,7 +100,7 @@ describe("a lab that is applied", () => {
       workers: {
         bench: {
           description: "",
-          job_limit: 2,
+          job_limit: 3,
           health: "Active",
           dispatcher: "dispatcher_ip: 192.0.2.1\n",
           env: "",
@@ -227,7 +227,9 @@ describe("a lab that is applied", () => {
     expect(await errorsOf(moved)).toEqual([
       expect.stringMatching(/^devices\/qemu-1\/device_type: job/),
     ]);
-    await lab.finish(id, start[0]!.token, { result: "pass", lines: 0 });
+    // The other one is a health check.
+    const { token } = start.find(({ job_id }) => job_id === id)!;
+    await lab.finish(id, token, { result: "pass", lines: 0 });
     await apply(without, { prune: true });
     expect(await lab.job(id)).toMatchObject({ state: "Finished", device: "qemu-1" });
   });
