@@ -119,6 +119,15 @@ describe("an agent", () => {
     ]);
   });
 
+  test("begins jobs without a device, guests of other jobs, however many there are", async () => {
+    const jobs = [submit(1, { log: 1 }, { wait: "on" }), submit(2, { log: 1 }, { wait: "on" })];
+    for (const job of jobs) job.device = "";
+    bench.start(plane.url);
+    await plane.until(() => jobs.every(({ lines }) => lines.length === 1));
+    for (const id of [1, 2]) bench.go(id, "on");
+    for (const id of [1, 2]) expect(messages(await plane.finished(id))).toEqual(whole(1));
+  });
+
   test("ships at once what somebody watches", async () => {
     const job = submit(1, { wait: "on" }, { log: 1 }, { wait: "off" });
     bench.start(plane.url, impatientClock());
