@@ -79,7 +79,7 @@ test("a new dictionary is a version; the history names who and why, and an old o
     "new server",
   );
   expect(set).toMatchObject({ code: 0, said: "bbb-01's dictionary is version 2\n" });
-  const { out: history } = await pumice("devices", "history", "bbb-01");
+  const { out: history } = await pumice("devices", "versions", "bbb-01");
   expect(history).toMatch(/^2 +\S+Z +admin +new server$/m);
   expect(await pumice("devices", "put-back", "bbb-01", "1")).toMatchObject({
     code: 0,
@@ -89,7 +89,7 @@ test("a new dictionary is a version; the history names who and why, and an old o
   expect(now).toBe(dictionary(7001));
   const { out: then } = await pumice("devices", "dictionary", "bbb-01", "--version", "2");
   expect(then).toBe(dictionary(7002));
-  expect((await pumice("devices", "history", "bbb-01")).out).toContain("back to version 1");
+  expect((await pumice("devices", "versions", "bbb-01")).out).toContain("back to version 1");
 });
 
 test("what is wrong with a dictionary is told as compilers do, and nothing changes", async () => {
