@@ -7,22 +7,19 @@ import { putDeviceType } from "../../control-plane/domain/device-types.ts";
 import { finishJob } from "../../control-plane/domain/finish-job.ts";
 import { forceHealthCheck } from "../../control-plane/domain/force-check.ts";
 import { putHealthCheck } from "../../control-plane/domain/health-checks.ts";
-import type { JobRecord } from "../../control-plane/domain/job-record.ts";
 import { cancelJob } from "../../control-plane/domain/jobs.ts";
-import { passFacts, withWorker } from "../../control-plane/domain/pass-facts.ts";
 import { schedulePass } from "../../control-plane/domain/schedule.ts";
 import { submitJob } from "../../control-plane/domain/submit-job.ts";
-import { obstacle, suits } from "../../control-plane/domain/suits.ts";
 import { sync } from "../../control-plane/domain/sync.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
 import { authenticate } from "../../control-plane/domain/tokens.ts";
 import { setPriority } from "../../control-plane/domain/urge-job.ts";
 import { setWorkerHealth } from "../../control-plane/domain/worker-health.ts";
 import { addWorker } from "../../control-plane/domain/workers.ts";
-import { readAssignments } from "../../control-plane/domain/worker-record.ts";
 import { TableConflict } from "../../control-plane/ports/table.ts";
 import { aJob } from "../support/builders.ts";
 import { memoryWorld, type MemoryWorld } from "../support/memory-world.ts";
+import { checkLab, requireOrder } from "../support/scheduler-checks.ts";
 
 /** More for a longer look: PUMICE_RUNS=2000. */
 const RUNS = Number(process.env["PUMICE_RUNS"] ?? 40);
@@ -119,7 +116,7 @@ test("whatever happens, in whatever order, and wherever the process dies: no dev
     async (plan, events) => {
       const world = await memoryWorld(isRefusal);
       try {
-        await new Play(world).all(plan, events);
+        await playAll({ world, agents: [], started: new Set() }, plan, events);
       } finally {
         world.close();
       }
@@ -145,266 +142,193 @@ interface Agent {
   runners: Map<number, Runner>;
 }
 
-class Play {
-  readonly #world: MemoryWorld;
-  readonly #agents: Agent[] = [];
-  readonly #started = new Set<string>();
+interface Play {
+  world: MemoryWorld;
+  agents: Agent[];
+  /** Tokens of the runners that were ever started. */
+  started: Set<string>;
+}
 
-  constructor(world: MemoryWorld) {
-    this.#world = world;
+async function playAll(play: Play, plan: LabPlan, events: readonly Event[]): Promise<void> {
+  await setUp(play, plan);
+  for (const step of events) {
+    const before = await play.world.jobs();
+    await play.world.run(() => doStep(play, step));
+    await checkLab(play.world);
+    if (step.do !== "priority") await requireOrder(play.world, before);
   }
+  await bringToAnEnd(play);
+  expect(play.world.complaints).toEqual([]);
+  expect(play.world.failures).toEqual([]);
+}
 
-  async all(plan: LabPlan, events: readonly Event[]): Promise<void> {
-    await this.#setUp(plan);
-    for (const step of events) {
-      const before = await this.#world.jobs();
-      await this.#world.run(() => this.#do(step));
-      await this.#check();
-      if (step.do !== "priority") await this.#requireOrder(before);
-    }
-    await this.#bringToAnEnd();
-    expect(this.#world.complaints).toEqual([]);
-    expect(this.#world.failures).toEqual([]);
+async function setUp(play: Play, { limits, workers, tagged, checks }: LabPlan): Promise<void> {
+  const { deps, admin } = play.world;
+  for (const [n, job_limit] of limits.entries()) {
+    const { token } = await addWorker(deps, admin, { name: `w${n}`, description: "", job_limit });
+    const principal = await authenticate(deps, token);
+    if (principal?.kind !== "worker") throw new Error("no worker");
+    play.agents.push({ ...principal, runners: new Map() });
   }
-
-  async #setUp({ limits, workers, tagged, checks }: LabPlan): Promise<void> {
-    const { deps, admin } = this.#world;
-    for (const [n, job_limit] of limits.entries()) {
-      const { token } = await addWorker(deps, admin, { name: `w${n}`, description: "", job_limit });
-      const principal = await authenticate(deps, token);
-      if (principal?.kind !== "worker") throw new Error("no worker");
-      this.#agents.push({ ...principal, runners: new Map() });
-    }
-    for (const n of [0, 1, 2, 3, 4]) {
-      await writeDevice(deps, admin, `d${n}`, {
-        device_type: n < 3 ? "t0" : "t1",
-        worker: `w${workers[n]}`,
-        tags: tagged[n] ? ["usb"] : [],
+  for (const n of [0, 1, 2, 3, 4]) {
+    await writeDevice(deps, admin, `d${n}`, {
+      device_type: n < 3 ? "t0" : "t1",
+      worker: `w${workers[n]}`,
+      tags: tagged[n] ? ["usb"] : [],
+      description: "",
+      comment: "",
+      dictionary: "{% extends 'qemu.jinja2' %}\n",
+    });
+  }
+  if (checks !== "none") {
+    await putHealthCheck(deps, admin, "qemu", aJob({ name: "check" }));
+    for (const type of ["t0", "t1"]) {
+      await putDeviceType(deps, admin, type, {
         description: "",
-        comment: "",
-        dictionary: "{% extends 'qemu.jinja2' %}\n",
+        display: true,
+        health_frequency: 2,
+        health_denominator: checks === "jobs" ? "jobs" : "hours",
+        health_disabled: false,
       });
     }
-    if (checks !== "none") {
-      await putHealthCheck(deps, admin, "qemu", aJob({ name: "check" }));
-      for (const type of ["t0", "t1"]) {
-        await putDeviceType(deps, admin, type, {
-          description: "",
-          display: true,
-          health_frequency: 2,
-          health_denominator: checks === "jobs" ? "jobs" : "hours",
-          health_disabled: false,
-        });
-      }
-    }
-    await this.#world.settled();
   }
+  await play.world.settled();
+}
 
-  async #do(step: Event): Promise<void> {
-    const { deps, admin, crashes } = this.#world;
-    switch (step.do) {
-      case "submit": {
-        const lines = [`priority: ${step.priority * 10}`];
-        if (step.isTagged) lines.push("tags: [usb]");
-        if (step.pin !== "") lines.push(step.pin);
-        if (step.isRetried) lines.push("retry_on: infrastructure");
-        await submitJob(deps, admin, aJob({ deviceType: `t${step.type}`, lines }));
-        return;
-      }
-      case "sync":
-        return this.#sync(this.#agents[step.agent]!, step.isTwice);
-      case "end":
-        return this.#end(this.#agents[step.agent]!, step);
-      case "cancel":
-        await cancelJob(deps, admin, step.nth + 1);
-        return;
-      case "priority":
-        await setPriority(deps, admin, step.nth + 1, { priority: step.priority });
-        return;
-      case "health":
-        await setDeviceHealth(deps, admin, `d${step.device}`, { health: step.health });
-        return;
-      case "check":
-        await forceHealthCheck(deps, admin, `d${step.device}`);
-        return;
-      case "worker":
-        await setWorkerHealth(deps, admin, `w${step.worker}`, { health: step.health });
-        return;
-      case "time":
-        return this.#world.pass(step.seconds);
-      case "tick":
-        return tick(deps);
-      case "passes": {
-        const types = Array.from({ length: step.n }, (_, n) => `t${n % 2}`);
-        await Promise.all([...types, "t0"].map((type) => schedulePass(deps, type)));
-        return;
-      }
-      case "lose runners": {
-        const { runners } = this.#agents[step.agent]!;
-        for (const [id, { isReported }] of runners) if (isReported) runners.delete(id);
-        return;
-      }
-      case "crash":
-        crashes.plan(step.nth, step.when);
+async function doStep(play: Play, step: Event): Promise<void> {
+  const { deps, admin, crashes } = play.world;
+  switch (step.do) {
+    case "submit": {
+      const lines = [`priority: ${step.priority * 10}`];
+      if (step.isTagged) lines.push("tags: [usb]");
+      if (step.pin !== "") lines.push(step.pin);
+      if (step.isRetried) lines.push("retry_on: infrastructure");
+      await submitJob(deps, admin, aJob({ deviceType: `t${step.type}`, lines }));
+      return;
     }
-  }
-
-  /** As an agent does: reports its runners; starts, stops and forgets what it is told to, if the answer comes. */
-  async #sync(agent: Agent, isTwice = false): Promise<void> {
-    const { deps } = this.#world;
-    const { runners, name, tokenId } = agent;
-    const reports = [...runners].map(([job_id, { isOver }]) => ({
-      job_id,
-      state: isOver ? ("finished" as const) : ("running" as const),
-    }));
-    const request = { protocol: 1, version: "test", runners: reports, wait_seconds: 0 };
-    const principal = { kind: "worker", name, tokenId } as const;
-    // The answer to the first got lost.
-    if (isTwice) await sync(deps, principal, request);
-    const answer = await sync(deps, principal, request);
-    for (const { job_id } of reports) {
-      const runner = runners.get(job_id);
-      if (runner) runner.isReported = true;
+    case "sync":
+      return syncAgent(play, play.agents[step.agent]!, step.isTwice);
+    case "end":
+      return endRunner(play, play.agents[step.agent]!, step);
+    case "cancel":
+      await cancelJob(deps, admin, step.nth + 1);
+      return;
+    case "priority":
+      await setPriority(deps, admin, step.nth + 1, { priority: step.priority });
+      return;
+    case "health":
+      await setDeviceHealth(deps, admin, `d${step.device}`, { health: step.health });
+      return;
+    case "check":
+      await forceHealthCheck(deps, admin, `d${step.device}`);
+      return;
+    case "worker":
+      await setWorkerHealth(deps, admin, `w${step.worker}`, { health: step.health });
+      return;
+    case "time":
+      return play.world.pass(step.seconds);
+    case "tick":
+      return tick(deps);
+    case "passes": {
+      const types = Array.from({ length: step.n }, (_, n) => `t${n % 2}`);
+      await Promise.all([...types, "t0"].map((type) => schedulePass(deps, type)));
+      return;
     }
-    for (const id of answer.forget) runners.delete(id);
-    for (const id of answer.cancel) {
-      const runner = runners.get(id);
-      if (runner) runner.isOver = true;
+    case "lose runners": {
+      const { runners } = play.agents[step.agent]!;
+      for (const [id, { isReported }] of runners) if (isReported) runners.delete(id);
+      return;
     }
-    for (const { job_id, token } of answer.lost) {
-      const end = { result: "fail", error_type: "Infrastructure", lines: 0 } as const;
-      const job = await authenticate(deps, token);
-      if (job) await finishJob(deps, job, job_id, end);
-    }
-    for (const { job_id, token, device_hostname: device } of answer.start) {
-      expect(this.#started.has(token)).toBe(false);
-      this.#started.add(token);
-      expect(runners.has(job_id)).toBe(false);
-      const busy = this.#agents.flatMap((one) => [...one.runners.values()]);
-      expect(busy.filter(({ isOver }) => !isOver).map((one) => one.device)).not.toContain(device);
-      runners.set(job_id, { token, device, isOver: false, isReported: false });
-    }
-    if (answer.start.length > 0) await this.#sync(agent);
-  }
-
-  async #end(
-    { runners }: Agent,
-    { nth, result, isTwice }: { nth: number; result: string; isTwice: boolean },
-  ): Promise<void> {
-    const { deps } = this.#world;
-    const [id, runner] = [...runners][nth] ?? [];
-    if (id === undefined || !runner) return;
-    runner.isOver = true;
-    const outcome =
-      result === "pass"
-        ? ({ result: "pass", lines: 0 } as const)
-        : ({ result: "fail", error_type: result as "Test", lines: 0 } as const);
-    for (const _ of isTwice ? [1, 2] : [1]) {
-      const job = await authenticate(deps, runner.token);
-      if (job) await finishJob(deps, job, id, outcome);
-    }
-    runners.delete(id);
-  }
-
-  async #check(): Promise<void> {
-    const { deps } = this.#world;
-    const [jobs, devices] = [await this.#world.jobs(), await this.#world.devices()];
-    const holders = new Map<string, number[]>();
-    const add = (device: string | undefined, id: number) => {
-      if (device !== undefined) holders.set(device, [...(holders.get(device) ?? []), id]);
-    };
-    for (const job of jobs) {
-      if (isActive(job) || job.taken_back) add(job.device, job.id);
-      if (job.left) add(job.left.device, job.id);
-    }
-    for (const { hostname, state, current_job } of devices) {
-      const ids = holders.get(hostname) ?? [];
-      expect([hostname, ids]).toEqual([hostname, current_job === undefined ? [] : [current_job]]);
-      expect([hostname, state === "Idle"]).toEqual([hostname, ids.length === 0]);
-    }
-    for (const { name, job_limit } of await this.#world.workers()) {
-      const { jobIds } = await readAssignments(deps, name);
-      const there = jobs.filter(
-        (job) =>
-          ((isActive(job) || job.taken_back) && job.worker === name) || job.left?.worker === name,
-      );
-      expect([name, jobIds.toSorted()]).toEqual([name, there.map(({ id }) => id).toSorted()]);
-      if (job_limit > 0) expect(there.filter(isActive).length).toBeLessThanOrEqual(job_limit);
-    }
-    await this.#requireNobodyWaitsInVain(jobs, devices);
-  }
-
-  /** No job waits while it could have a device, and no device waits to be looked at while it could have its health check. */
-  async #requireNobodyWaitsInVain(
-    jobs: readonly JobRecord[],
-    devices: readonly DeviceRecord[],
-  ): Promise<void> {
-    const { deps } = this.#world;
-    const passed = passFacts(deps);
-    for (const device of devices.filter(({ state }) => state === "Idle")) {
-      for (const job of jobs.filter(({ state }) => state === "Submitted")) {
-        const { facts } = await withWorker(deps, await passed.forJob(job), device);
-        const found = obstacle(job, device, facts)?.code;
-        const told = [job.id, device.hostname, found];
-        expect(told).toEqual([job.id, device.hostname, expect.any(String)]);
-        if (found !== "health check") continue;
-        const { bars } = obstacle({ ...job, tags: [], health_check: true }, device, facts) ?? {};
-        expect([...told, bars]).toEqual([...told, expect.stringMatching(/worker|pair/)]);
-      }
-    }
-  }
-
-  /** Nobody who waited before a step still waits after it while somebody less urgent got a device that would have suited. */
-  async #requireOrder(before: readonly JobRecord[]): Promise<void> {
-    const now = new Map((await this.#world.jobs()).map((job) => [job.id, job]));
-    const waited = before.filter(({ state }) => state === "Submitted");
-    const devices = new Map((await this.#world.devices()).map((one) => [one.hostname, one]));
-    for (const { id } of waited) {
-      const served = now.get(id);
-      const device = devices.get(served?.device ?? "");
-      if (served?.state !== "Scheduled" || !device) continue;
-      const overtaken = waited.filter(
-        (other) =>
-          now.get(other.id)?.state === "Submitted" &&
-          (now.get(other.id)?.attempt ?? 1) === (other.attempt ?? 1) &&
-          suits(other, device) &&
-          other.left === undefined &&
-          (other.priority > served.priority ||
-            (other.priority === served.priority && other.id < served.id)),
-      );
-      expect([id, overtaken.map((other) => other.id)]).toEqual([id, []]);
-    }
-  }
-
-  async #bringToAnEnd(): Promise<void> {
-    const { deps, admin } = this.#world;
-    this.#world.crashes.plan(Infinity, "before");
-    for (const { name } of this.#agents) {
-      await this.#world.run(() => setWorkerHealth(deps, admin, name, { health: "Active" }));
-    }
-    for (let round = 0; round < 100; round++) {
-      // Of a health check that was canceled the device gets Bad only now.
-      for (const { hostname, health: now } of await this.#world.devices()) {
-        if (now === "Good" || now === "Unknown") continue;
-        await this.#world.run(() => setDeviceHealth(deps, admin, hostname, { health: "Good" }));
-      }
-      for (const agent of this.#agents) {
-        await this.#world.run(() => this.#sync(agent));
-        for (const _ of [...agent.runners]) {
-          await this.#world.run(() => this.#end(agent, { nth: 0, result: "pass", isTwice: false }));
-        }
-      }
-      await this.#check();
-      if ((await this.#world.jobs()).every(({ state }) => state === "Finished")) break;
-    }
-    const jobs = await this.#world.jobs();
-    expect(jobs.filter(({ state }) => state !== "Finished").map(({ id }) => id)).toEqual([]);
-    for (const agent of this.#agents) {
-      for (const _ of [1, 2, 3]) await this.#world.run(() => this.#sync(agent));
-    }
-    expect((await this.#world.devices()).filter(({ state }) => state !== "Idle")).toEqual([]);
+    case "crash":
+      crashes.plan(step.nth, step.when);
   }
 }
 
-const isActive = ({ state }: JobRecord): boolean =>
-  state === "Scheduled" || state === "Running" || state === "Canceling";
+/** As an agent does: reports its runners; starts, stops and forgets what it is told to, if the answer comes. */
+async function syncAgent(play: Play, agent: Agent, isTwice = false): Promise<void> {
+  const { deps } = play.world;
+  const { runners, name, tokenId } = agent;
+  const reports = [...runners].map(([job_id, { isOver }]) => ({
+    job_id,
+    state: isOver ? ("finished" as const) : ("running" as const),
+  }));
+  const request = { protocol: 1, version: "test", runners: reports, wait_seconds: 0 };
+  const principal = { kind: "worker", name, tokenId } as const;
+  // The answer to the first got lost.
+  if (isTwice) await sync(deps, principal, request);
+  const answer = await sync(deps, principal, request);
+  for (const { job_id } of reports) {
+    const runner = runners.get(job_id);
+    if (runner) runner.isReported = true;
+  }
+  for (const id of answer.forget) runners.delete(id);
+  for (const id of answer.cancel) {
+    const runner = runners.get(id);
+    if (runner) runner.isOver = true;
+  }
+  for (const { job_id, token } of answer.lost) {
+    const end = { result: "fail", error_type: "Infrastructure", lines: 0 } as const;
+    const job = await authenticate(deps, token);
+    if (job) await finishJob(deps, job, job_id, end);
+  }
+  for (const { job_id, token, device_hostname: device } of answer.start) {
+    expect(play.started.has(token)).toBe(false);
+    play.started.add(token);
+    expect(runners.has(job_id)).toBe(false);
+    const busy = play.agents.flatMap((one) => [...one.runners.values()]);
+    expect(busy.filter(({ isOver }) => !isOver).map((one) => one.device)).not.toContain(device);
+    runners.set(job_id, { token, device, isOver: false, isReported: false });
+  }
+  if (answer.start.length > 0) await syncAgent(play, agent);
+}
+
+async function endRunner(
+  play: Play,
+  { runners }: Agent,
+  { nth, result, isTwice }: { nth: number; result: string; isTwice: boolean },
+): Promise<void> {
+  const { deps } = play.world;
+  const [id, runner] = [...runners][nth] ?? [];
+  if (id === undefined || !runner) return;
+  runner.isOver = true;
+  const outcome =
+    result === "pass"
+      ? ({ result: "pass", lines: 0 } as const)
+      : ({ result: "fail", error_type: result as "Test", lines: 0 } as const);
+  for (const _ of isTwice ? [1, 2] : [1]) {
+    const job = await authenticate(deps, runner.token);
+    if (job) await finishJob(deps, job, id, outcome);
+  }
+  runners.delete(id);
+}
+
+async function bringToAnEnd(play: Play): Promise<void> {
+  const { deps, admin } = play.world;
+  play.world.crashes.plan(Infinity, "before");
+  for (const { name } of play.agents) {
+    await play.world.run(() => setWorkerHealth(deps, admin, name, { health: "Active" }));
+  }
+  for (let round = 0; round < 100; round++) {
+    // Of a health check that was canceled the device gets Bad only now.
+    for (const { hostname, health: now } of await play.world.devices()) {
+      if (now === "Good" || now === "Unknown") continue;
+      await play.world.run(() => setDeviceHealth(deps, admin, hostname, { health: "Good" }));
+    }
+    for (const agent of play.agents) {
+      await play.world.run(() => syncAgent(play, agent));
+      for (const _ of [...agent.runners]) {
+        await play.world.run(() =>
+          endRunner(play, agent, { nth: 0, result: "pass", isTwice: false }),
+        );
+      }
+    }
+    await checkLab(play.world);
+    if ((await play.world.jobs()).every(({ state }) => state === "Finished")) break;
+  }
+  const jobs = await play.world.jobs();
+  expect(jobs.filter(({ state }) => state !== "Finished").map(({ id }) => id)).toEqual([]);
+  for (const agent of play.agents) {
+    for (const _ of [1, 2, 3]) await play.world.run(() => syncAgent(play, agent));
+  }
+  expect((await play.world.devices()).filter(({ state }) => state !== "Idle")).toEqual([]);
+}
