@@ -32,7 +32,7 @@ export async function cleanUpJobDirectory(folder: string): Promise<number> {
   const spool = openLog(files.log);
   const recorder = makeRecorder({
     sink: (line) => void spool.append(line),
-    secrets: [job.token, ...secretsOf(job)],
+    secrets: [...job.given, ...secretsOf(job)],
   });
   const signal = AbortSignal.timeout(LONGEST_SECONDS * 1000);
   recorder.warning("the runner of this job was killed: its device is switched off now");
@@ -65,10 +65,11 @@ function openLog(log: string): Spool {
   }
 }
 
-function readJob(text: string, scratch: string): (JobContext & { token: string }) | undefined {
+function readJob(text: string, scratch: string): (JobContext & { given: string[] }) | undefined {
   try {
     const ticket = JSON.parse(text) as Ticket;
-    return { ...readTicket(ticket, scratch), token: ticket.token };
+    const given = [ticket.token, ...(ticket.secrets ?? [])];
+    return { ...readTicket(ticket, scratch), given };
   } catch {
     return undefined;
   }

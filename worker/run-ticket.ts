@@ -9,8 +9,9 @@ import type { JobContext } from "./pipeline/action.ts";
 import type { Group } from "./pipeline/group.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
 import { planJob } from "./pipeline/plan.ts";
-import { makeRecorder, type RecorderOptions } from "./pipeline/recorder.ts";
+import { makeRecorder, type Recorder, type RecorderOptions } from "./pipeline/recorder.ts";
 import { finishJob, runJob, type JobOutcome, type JobSignals } from "./pipeline/run-job.ts";
+import { LEAST_SECRET_CHARS, secretForms } from "./pipeline/secret-forms.ts";
 import { strategies } from "./strategies.ts";
 
 export interface RunTicketOptions {
@@ -31,11 +32,13 @@ export interface RunTicketOptions {
 export async function runTicket(ticket: Ticket, options: RunTicketOptions): Promise<RunnerResult> {
   const { scratch, tftpRoot, cacheFolder, group, sink, signals } = options;
   boundRegexCost();
-  let recorder = makeRecorder({ sink, secrets: [ticket.token] });
+  const given = [ticket.token, ...(ticket.secrets ?? [])];
+  let recorder = makeRecorder({ sink, secrets: given });
   let outcome: JobOutcome;
   try {
     const job = { ...readTicket(ticket, scratch), tftpRoot, cacheFolder, group };
-    recorder = makeRecorder({ sink, secrets: [ticket.token, ...secretsOf(job)] });
+    recorder = makeRecorder({ sink, secrets: [...given, ...secretsOf(job)] });
+    warnOfShortSecrets(job, recorder);
     await mkdir(scratch, { recursive: true, mode: 0o700 });
     outcome = await runJob(job, () => plan(job), recorder, signals);
   } catch (error) {
@@ -57,6 +60,16 @@ export function plan(job: JobContext): ReturnType<typeof planJob> {
 
 /** Values of the job's `secrets`, however deep (`rclone_env` is a mapping): they must not be in the log. */
 export const secretsOf = ({ definition }: JobContext): string[] => textsIn(definition.secrets);
+
+/** Who takes a PIN for a secret shall know that it is seen. */
+function warnOfShortSecrets({ definition }: JobContext, log: Recorder): void {
+  const short = Object.entries(definition.secrets ?? {})
+    .filter(([, value]) => textsIn(value).some((text) => secretForms(text).size === 0))
+    .map(([name]) => name);
+  if (short.length === 0) return;
+  const least = `fewer than ${LEAST_SECRET_CHARS} characters`;
+  log.warning(`not masked in this log, having ${least}: secrets ${short.join(", ").slice(0, 500)}`);
+}
 
 function textsIn(value: unknown): string[] {
   if (typeof value === "string" || typeof value === "number") return [String(value)];

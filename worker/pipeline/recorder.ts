@@ -1,6 +1,7 @@
 import { MAX_RECORD_CHARS, type LogLevel, type LogRecord } from "#protocol/log-record.ts";
 import { wallClock } from "../host/server-time.ts";
 import type { ActionLog } from "./action.ts";
+import { makeMasking } from "./mask-secrets.ts";
 
 export interface Recorder extends ActionLog {
   /** Records written so far: the number of the next line. */
@@ -14,7 +15,7 @@ export interface Recorder extends ActionLog {
 export interface RecorderOptions {
   /** Takes one record, a line of JSON without its newline. May say which number it has in the log, when not the next. */
   readonly sink: (line: string, record: LogRecord) => number | void;
-  /** Texts that must not be seen: each is replaced by `[MASKED]`. */
+  /** Texts that must not be seen: each is replaced by `[MASKED]`, in whatever form it comes. Too short ones are seen. */
   readonly secrets?: readonly string[];
   /** Microseconds since 1970. */
   readonly nowMicros?: () => number;
@@ -23,7 +24,7 @@ export interface RecorderOptions {
 /** Writes log records in LAVA's form (DISPATCHER.md 7.1): a line of JSON each, keys in LAVA's order. */
 export function makeRecorder(options: RecorderOptions): Recorder {
   const { sink, nowMicros = wallMicros() } = options;
-  const mask = masking(options.secrets ?? []);
+  const mask = makeMasking(options.secrets ?? []);
   const timestamp = timestamps();
   let lines = 0;
   let isClosed = false;
@@ -32,7 +33,11 @@ export function makeRecorder(options: RecorderOptions): Recorder {
     if (isClosed) return lines;
     const ns = namespace === undefined ? {} : { ns: namespace };
     const dt = timestamp(nowMicros());
-    let record: LogRecord = { dt, lvl: level, msg: mask(message) as LogRecord["msg"], ...ns };
+    const msg =
+      typeof message === "string"
+        ? mask.line(`${level} ${namespace ?? ""}`, message)
+        : (mask.deep(message) as LogRecord["msg"]);
+    let record: LogRecord = { dt, lvl: level, msg, ...ns };
     let line = JSON.stringify(record);
     if (line.length >= MAX_RECORD_CHARS) {
       record = { ...record, msg: shortened(record, line.length) };
@@ -53,7 +58,7 @@ export function makeRecorder(options: RecorderOptions): Recorder {
     warning: (message) => void write("warning", message),
     error: (message) => void write("error", message),
     result: (record) => void write("results", record),
-    masked: (text) => mask(text) as string,
+    masked: mask.text,
     close: () => void (isClosed = true),
   };
 }
@@ -67,27 +72,6 @@ function shortened({ lvl, msg }: LogRecord, chars: number): LogRecord["msg"] {
   const { attempt, retried, attempt_start } = msg;
   const marks = { attempt, retried, attempt_start };
   return { definition, case: name, result, level, error_type, ...marks, skip: note };
-}
-
-/**
- * Replaces secrets wherever they stand in a text. One of several lines, such as a key, is also known by
- * its lines: a console prints them one by one.
- */
-function masking(secrets: readonly string[]): (value: unknown) => unknown {
-  const texts = secrets
-    .flatMap((secret) => [secret, ...secret.split("\n").filter((line) => line.length >= 16)])
-    .filter((text) => text.trim() !== "")
-    // Longest first: a secret may be part of another one.
-    .sort((a, b) => b.length - a.length);
-  const mask = (value: unknown): unknown => {
-    if (typeof value === "string") {
-      return texts.reduce((text, secret) => text.replaceAll(secret, "[MASKED]"), value);
-    }
-    if (Array.isArray(value)) return value.map(mask);
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, mask(inner)]));
-  };
-  return texts.length === 0 ? (value) => value : mask;
 }
 
 /** `2026-08-01T10:00:00.123456+00:00`; a second is put into words once: a DUT's lines come by the ten thousand in it. */
