@@ -6,6 +6,7 @@ import { jobDirectory } from "../../worker/host/job-directory.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 import { methodPage } from "../support/method-page.ts";
 import type { BedRan } from "../support/run-on-bed.ts";
+import { acked, standInGroup } from "../support/stand-in-group.ts";
 import { containerBench, type ContainerBench } from "./container-bench.ts";
 
 const benches = await Promise.all([containerBench("podman"), containerBench("docker")]);
@@ -94,6 +95,33 @@ describe.each(benches)("$name: a container as the device", (bench) => {
 describe.each(benches)("$name: a test in a container beside the device", (bench) => {
   bench.use();
   const { run, folder } = bench;
+
+  test("talks to the other devices of a multinode job", async () => {
+    const page = methodPage("test-docker");
+    const steps = [
+      "lava-send here me=$(lava-self)",
+      "lava-wait there",
+      "lava-test-case told --shell grep -qx 8:word=kept /tmp/lava_multi_node_cache.txt",
+      "lava-sync end",
+    ];
+    const group = standInGroup({
+      answers: ({ op }) => acked(op === "wait" ? { "8": { word: "kept" } } : {}),
+    });
+    const job = `protocols: {lava-multinode: {role: client, target_group: g}}
+${page.job.replace(/( *)- lava-test-case serial/, (first, indent: string) => `${steps.map((step) => `${indent}- ${step}\n`).join("")}${first}`)}`;
+    const ran = await run({ ...page, job, group });
+    expect(ran.outcome.result, ran.text).toBe("pass");
+    expect(ran.text).toContain("lava-multinode-docker-test-shell");
+    expect(group.calls.map(({ op, id }) => `${op} ${id}`)).toEqual([
+      "send here",
+      "wait there",
+      "sync end",
+    ]);
+    expect(verdicts(ran, "0_beside")).toMatchObject({
+      "multinode-wait-there": "pass",
+      told: "pass",
+    });
+  });
 
   test("knows how to find and switch the board, as its page says", async () => {
     const page = methodPage("test-docker");

@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
-import { readJobDefinition } from "#protocol/job-definition.ts";
+import { readJobDefinition, readRunnerJob } from "#protocol/job-definition.ts";
 import type { LogRecord } from "#protocol/log-record.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { stockTemplates } from "../../control-plane/stock-templates.ts";
 import { renderDevice } from "../../control-plane/templates/render-device.ts";
+import type { Group } from "../../worker/pipeline/group.ts";
 import type { RunnerResult } from "../../worker/host/runner-result.ts";
 import { runTicket } from "../../worker/run-ticket.ts";
 
@@ -22,6 +23,8 @@ export interface BedRun {
   /** Cancels the job. */
   readonly cancel?: AbortSignal;
   readonly onRecord?: (record: LogRecord) => void;
+  /** The others, when the job is one that the control plane has made of a multinode job. */
+  readonly group?: Group;
 }
 
 export interface BedRan {
@@ -40,8 +43,9 @@ export function ticketFor({
   dispatcher = {},
   hostname = "dut-01",
   jobId = 1,
+  group,
 }: BedRun): Ticket {
-  const { definition, problems } = readJobDefinition(job);
+  const { definition, problems } = group ? readRunnerJob(job) : readJobDefinition(job);
   if (!definition) throw new Error(`the job is refused: ${JSON.stringify(problems)}`);
   const device_type = definition.device_type ?? "";
   const rendered = renderDevice({
@@ -78,6 +82,7 @@ export async function runOnBed(bed: BedRun): Promise<BedRan> {
   try {
     const outcome = await runTicket(ticket, {
       scratch: path.join(temporary, "scratch"),
+      group: bed.group,
       signals: { cancel: bed.cancel ?? never, cancelAgain: never },
       sink: (_line, record) => {
         records.push(record);
