@@ -13,6 +13,7 @@ import {
   workerHealthSchema,
   workerStateSchema,
 } from "./states.ts";
+import { userName } from "./people.ts";
 import { upgradeReportSchema } from "./worker-api.ts";
 
 /** Shapes of the HTTP API under `/api/v1`. Times are ISO 8601 in UTC, ids integers, lists paged by cursor. */
@@ -323,7 +324,7 @@ export const tokenListSchema = v.object({ tokens: v.array(tokenViewSchema) });
 
 /** `POST /api/v1/tokens` answers 201 with the token; it is shown this once. */
 export const addTokenSchema = v.object({
-  subject: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.@-]{0,99}$/)),
+  subject: userName,
   description: v.optional(v.pipe(v.string(), v.maxLength(200)), ""),
   /** False: it is no administrator's, even when its person is one. */
   admin: v.optional(v.boolean()),

@@ -3,6 +3,7 @@ import { compress } from "hono/compress";
 import * as v from "valibot";
 import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
 import { AppError } from "../domain/app-error.ts";
+import { readAudit } from "../domain/audit.ts";
 import type { Deps } from "../domain/deps.ts";
 import { listDeviceTypes, someDeviceTypeNames } from "../domain/device-types.ts";
 import { getDevice, listDevices } from "../domain/devices.ts";
@@ -16,7 +17,7 @@ import {
   readDefinition,
   readSubmitted,
 } from "../domain/jobs.ts";
-import type { Principal } from "../domain/principal.ts";
+import { requireReader, requireUser, type Principal } from "../domain/principal.ts";
 import { readQueue } from "../domain/queue.ts";
 import { listResults } from "../domain/results.ts";
 import { findRollout } from "../domain/rollout-record.ts";
@@ -24,6 +25,7 @@ import { listWorkers } from "../domain/workers.ts";
 import { openPrincipal } from "../http/open-principal.ts";
 import { parse, readText } from "../http/read-body.ts";
 import { jobIdOf, queryNumber, type Env } from "../http/route.ts";
+import { AuditPage } from "./audit-page.tsx";
 import { loadAssets } from "./assets.ts";
 import { DefinitionPage } from "./definition-page.tsx";
 import { DevicePage } from "./device-page.tsx";
@@ -113,7 +115,10 @@ function jobPages(app: Hono<Env>, deps: Deps): void {
       <JobsPage view={await viewOf(deps, c)} list={list} query={query} deviceTypes={deviceTypes} />,
     );
   });
-  app.get("/jobs", (c) => c.redirect("/"));
+  app.get("/jobs", (c) => {
+    requireReader(c.var.principal);
+    return c.redirect("/");
+  });
   app.get("/jobs/:id", async (c) => {
     const { start, attempt } = parse(jobQuery, c.req.query(), "query");
     const live = await readLive(deps, readTimeline, c, attempt);
@@ -165,6 +170,7 @@ const MAX_FORM_BYTES = 3 * MAX_DEFINITION_BYTES + 100;
 
 function submitPages(app: Hono<Env>, deps: Deps): void {
   app.get("/submit", async (c) => {
+    requireUser(c.var.principal);
     const { from } = parse(submitQuery, c.req.query(), "query");
     const text = from === undefined ? "" : await readSubmitted(deps, c.var.principal, from);
     return c.html(<SubmitPage view={await viewOf(deps, c)} text={text} />);
@@ -186,6 +192,10 @@ function submitPages(app: Hono<Env>, deps: Deps): void {
 }
 
 const JOBS_OF_DEVICE = 20;
+const auditQuery = v.object({
+  ...{ kind: optionalText, name: optionalText, who: optionalText },
+  ...{ from: optionalText, to: optionalText, cursor: optionalText },
+});
 const queueQuery = v.object({ device_type: optionalText });
 
 function labPages(app: Hono<Env>, deps: Deps): void {
@@ -221,6 +231,11 @@ function labPages(app: Hono<Env>, deps: Deps): void {
         jobs={jobs}
       />,
     );
+  });
+  app.get("/audit", async (c) => {
+    const query = parse(auditQuery, c.req.query(), "query");
+    const page = await readAudit(deps, c.var.principal, query);
+    return c.html(<AuditPage view={await viewOf(deps, c)} page={page} query={query} />);
   });
   app.get("/workers", async (c) => {
     const { workers, next_cursor } = await listWorkers(deps, c.var.principal, {

@@ -10,12 +10,15 @@ const SECTIONS = [
   ["/workers", "Workers"],
   ["/submit", "Submit"],
 ] as const;
+/** Of administrators only. */
+const ADMIN_SECTIONS = [["/audit", "Audit"]] as const;
+type Section = (typeof SECTIONS | typeof ADMIN_SECTIONS)[number][0];
 
 interface PageProps {
   view: View;
   title: string;
   /** Path of the section that is open. */
-  section?: (typeof SECTIONS)[number][0];
+  section?: Section;
   script?: AssetName;
   /** Class of `main`. */
   layout?: "wide" | "narrow";
@@ -61,7 +64,7 @@ function Header({ view, section }: { view: View; section: PageProps["section"] }
       {view.user && (
         <>
           <nav aria-label="Sections">
-            {SECTIONS.map(([path, name]) => (
+            {[...SECTIONS, ...(view.user.admin ? ADMIN_SECTIONS : [])].map(([path, name]) => (
               <a href={path} aria-current={path === section ? "page" : undefined}>
                 {name}
               </a>

@@ -1,0 +1,424 @@
+import { aSigner } from "../support/a-release.ts";
+import { aDeviceConfiguration, aJob } from "../support/builders.ts";
+
+/**
+ * Who may use each route: the one table of it. access.test.ts asks each route as every kind of principal and prints the table as
+ * docs/access.md. A route without a row fails it: add a row with the class of those who may, a path, what the answer to them is
+ * and the body. What nobody changes with it may stand anywhere; what changes something for later rows stands where that is over.
+ *
+ * The lab of the test has the closed rule. Device type qemu, with qemu-01 and qemu-02 on worker bench, grants view to viewers,
+ * submit to submitters and change to changers; so does the worker. Another tenant has type other, device other-01 and worker far.
+ * Job 1 (public) and job 2 (for group team) are the owner's, who may submit, and run on qemu-01 and qemu-02.
+ */
+
+/** Who is refused whatever they ask for. */
+export const UNKNOWN = ["anonymous", "inactive", "expired"] as const;
+export const PEOPLE = [
+  "stranger",
+  "tenant",
+  "viewer",
+  "submitter",
+  "changer",
+  "owner",
+  "owner's session",
+  "member",
+  "overseer",
+  "admin",
+  "admin's session",
+  "admin's read token",
+] as const;
+export const MACHINES = ["worker", "other worker", "job", "other job"] as const;
+export const KINDS = [...UNKNOWN, ...PEOPLE, ...MACHINES] as const;
+export type Kind = (typeof KINDS)[number];
+
+export const ABOUT: { readonly [K in Kind]: string } = {
+  anonymous: "without a token",
+  inactive: "a user who was deactivated",
+  expired: "with a token whose time is over",
+  stranger: "a user who was granted nothing",
+  tenant: "who administers a device type, device and worker of their own",
+  viewer: "who may view the device type and its worker",
+  submitter: "who may submit to the device type",
+  changer: "who may change the device type and its worker",
+  owner: "who submitted the jobs",
+  "owner's session": "the same in a browser",
+  member: "who is in the group for which job 2 is visible",
+  overseer: "who may view the lab as a whole",
+  admin: "an administrator",
+  "admin's session": "the same in a browser",
+  "admin's read token": "an administrator's token with the scope `read`",
+  worker: "the token of the worker that has the device",
+  "other worker": "another worker's",
+  job: "the token of job 1",
+  "other job": "that of job 2",
+};
+
+interface Class {
+  readonly about: string;
+  readonly may: readonly Kind[];
+  /** For whom it is not there: 404. Everybody else is refused: 403. */
+  readonly hidden?: readonly Kind[];
+  /** For whom the request names what is not there for them: 400. */
+  readonly invalid?: readonly Kind[];
+}
+
+const ADMIN: Kind[] = ["admin", "admin's session"];
+const READ: Kind[] = [...ADMIN, "admin's read token"];
+const OWNER: Kind[] = ["owner", "owner's session"];
+const OUTSIDERS: Kind[] = ["stranger", "tenant", "member"];
+const ON_TYPE: Kind[] = ["viewer", "submitter", "changer", ...OWNER];
+const people = (...not: Kind[]): Kind[] => PEOPLE.filter((kind) => !not.includes(kind));
+
+export const CLASSES = {
+  everybody: { about: "everybody, known or not", may: KINDS },
+  people: { about: "who is signed in; lists have what they may see", may: PEOPLE },
+  "people who change": {
+    about: "who is signed in, with a token for it",
+    may: people("admin's read token"),
+  },
+  "sees job 1": {
+    about: "its submitter and who may view its device",
+    may: [...ON_TYPE, "overseer", ...READ],
+    hidden: OUTSIDERS,
+  },
+  "sees job 2": {
+    about: "its submitter and who is in its group",
+    may: [...OWNER, "member", ...READ],
+    hidden: ["stranger", "tenant", "viewer", "submitter", "changer", "overseer"],
+  },
+  "changes job 1": {
+    about: "its submitter and who may change its device",
+    may: [...OWNER, "changer", ...ADMIN],
+    hidden: OUTSIDERS,
+  },
+  "changes job 2": {
+    about: "the same of a job for a group",
+    may: [...OWNER, "changer", ...ADMIN],
+    hidden: ["stranger", "tenant", "viewer", "submitter", "overseer"],
+  },
+  "sees it": {
+    about: "who may view it",
+    may: [...ON_TYPE, "overseer", ...READ],
+    hidden: OUTSIDERS,
+  },
+  "uses it": {
+    about: "who may submit to it",
+    may: ["submitter", "changer", ...OWNER, ...ADMIN],
+    hidden: OUTSIDERS,
+  },
+  "changes it": { about: "who may change it", may: ["changer", ...ADMIN], hidden: OUTSIDERS },
+  "puts it": {
+    about: "who may change it; a new one only an administrator makes",
+    may: ["changer", ...ADMIN],
+  },
+  "administers it": { about: "who may administer it", may: ADMIN, hidden: OUTSIDERS },
+  "reads its permissions": { about: "who may administer it", may: READ, hidden: OUTSIDERS },
+  "changes and reads it": {
+    about: "who may change it",
+    may: ["changer", ...READ],
+    hidden: OUTSIDERS,
+  },
+  "sees the lab": { about: "who may view the lab as a whole", may: ["overseer", ...READ] },
+  "reads as administrator": { about: "administrators", may: READ },
+  administrators: { about: "administrators, with a token that may more than read", may: ADMIN },
+  themself: {
+    about: "the user themself and administrators",
+    may: [...OWNER, ...READ],
+    hidden: people(...OWNER, ...READ),
+  },
+  "for themself": {
+    about: "the user themself and administrators, with a token for it",
+    may: [...OWNER, ...ADMIN],
+  },
+  submits: {
+    about: "who may submit to the device type; for others there is none (400)",
+    may: ["submitter", "changer", ...OWNER, ...ADMIN],
+    invalid: [...OUTSIDERS, "viewer", "overseer"],
+  },
+  workers: { about: "a worker, for itself", may: ["worker", "other worker"] },
+  "job 1": { about: "the job itself", may: ["job"] },
+} as const satisfies Record<string, Class>;
+export type ClassName = keyof typeof CLASSES;
+
+export interface Row {
+  readonly method: string;
+  /** The page's own, or under `/api/v1` when it begins with that. */
+  readonly path: string;
+  readonly class: ClassName;
+  /** What those who may are answered, in the order in which they ask; of several, any. */
+  readonly status: number | readonly number[];
+  readonly body?: unknown;
+}
+
+const row = (
+  name: ClassName,
+  method: string,
+  path: string,
+  status: number | readonly number[],
+  body?: unknown,
+): Row => ({ method, path, class: name, status, ...(body === undefined ? {} : { body }) });
+const api = (
+  name: ClassName,
+  method: string,
+  path: string,
+  status: number | readonly number[],
+  body?: unknown,
+): Row => row(name, method, `/api/v1${path}`, status, body);
+
+const device = { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() };
+const template = "{% extends 'qemu.jinja2' %}\n";
+const restore = "/backup/restore/0123456789abcdef";
+const chunk = { first_line: 0, bytes: 9, sha256: "0".repeat(64) };
+const message = { message_id: "m" };
+
+export const ROWS: readonly Row[] = [
+  api("everybody", "GET", "/health", 200),
+  // No code: what it answers is not about who asks.
+  api("everybody", "POST", "/enrol", [400, 429], {}),
+  row("everybody", "GET", "/schemas/job.json", 200),
+  row("everybody", "GET", "/assets/none", 404),
+
+  api("people", "GET", "/jobs", 200),
+  api("sees job 1", "GET", "/jobs/1", 200),
+  api("sees job 2", "GET", "/jobs/2", 200),
+  api("sees job 1", "GET", "/jobs/1/definition", 200),
+  api("sees job 2", "GET", "/jobs/2/definition", 200),
+  // The 404 of those who may: it is in no group.
+  api("sees job 1", "GET", "/jobs/1/multinode-definition", 404),
+  api("sees job 1", "GET", "/jobs/1/log", 200),
+  api("sees job 2", "GET", "/jobs/2/log", 200),
+  api("sees job 1", "GET", "/jobs/1/log-chunks", 200),
+  api("sees job 2", "GET", "/jobs/2/log-chunks", 200),
+  api("sees job 1", "GET", "/jobs/1/results", 200),
+  api("sees job 2", "GET", "/jobs/2/results", 200),
+  api("sees job 2", "GET", "/jobs/2/results?format=junit", 200),
+  api("sees job 1", "GET", "/jobs/1/history", 200),
+  api("sees job 2", "GET", "/jobs/2/history", 200),
+  api("people", "GET", "/queue?device_type=none", [200, 404]),
+  // It runs: no priority any more.
+  api("changes job 1", "PATCH", "/jobs/1", 409, { priority: "high" }),
+  api("administrators", "POST", "/jobs/1/fail", 409, {}),
+
+  api("people", "GET", "/devices", 200),
+  api("sees it", "GET", "/devices/qemu-01", 200),
+  api("sees it", "GET", "/devices/qemu-01/history", 200),
+  api("sees it", "GET", "/devices/qemu-01/configuration", 200),
+  api("sees it", "GET", "/devices/qemu-01/config", 200),
+  api("sees it", "GET", "/devices/qemu-01/dictionary", 200),
+  api("sees it", "GET", "/devices/qemu-01/versions", 200),
+  api("administrators", "PUT", "/devices/qemu-03", 200, device),
+  api("puts it", "PUT", "/devices/qemu-03", 200, device),
+  api("changes it", "POST", "/devices/qemu-03/health", 200, { health: "Bad" }),
+  api("changes it", "POST", "/devices/qemu-03/health-check", 409, {}),
+  // No job has it.
+  api("changes it", "POST", "/devices/qemu-03/release", 409),
+  api("changes it", "PUT", "/devices/qemu-03/dictionary", 200, template),
+  api("changes it", "POST", "/devices/qemu-03/put-back", 200, { version: 1 }),
+  api("reads its permissions", "GET", "/permissions/device/qemu-03", 200),
+  api("administers it", "POST", "/permissions/device/qemu-03", 200, {
+    to: "everyone",
+    permission: "view",
+    remove: true,
+  }),
+  api("administers it", "DELETE", "/devices/qemu-03", [204, 404]),
+
+  api("people", "GET", "/device-types", 200),
+  api("sees it", "GET", "/device-types/qemu", 200),
+  api("puts it", "PUT", "/device-types/qemu", 200, {}),
+  api("administers it", "DELETE", "/device-types/qemu", 409),
+  api("reads its permissions", "GET", "/permissions/device-type/qemu", 200),
+  api("administers it", "POST", "/permissions/device-type/qemu", 200, {
+    to: "everyone",
+    permission: "view",
+    remove: true,
+  }),
+
+  api("sees the lab", "GET", "/templates", 200),
+  api("administrators", "PUT", "/templates/own.jinja2", 200, template),
+  api("sees the lab", "GET", "/templates/own.jinja2", 200),
+  api("sees the lab", "GET", "/templates/own.jinja2/versions", 200),
+  api("sees the lab", "GET", "/templates/own.jinja2/versions/1", 200),
+  api("administrators", "POST", "/templates/own.jinja2/put-back", 200, { version: 1 }),
+  api("administrators", "DELETE", "/templates/own.jinja2", [204, 404]),
+  api("sees the lab", "GET", "/health-checks", 200),
+  api("administrators", "PUT", "/health-checks/new", 200, aJob()),
+  api("sees the lab", "GET", "/health-checks/new", 200),
+  api("sees the lab", "GET", "/health-checks/new/versions", 200),
+  api("sees the lab", "GET", "/health-checks/new/versions/1", 200),
+  api("administrators", "POST", "/health-checks/new/put-back", 200, { version: 1 }),
+  api("administrators", "DELETE", "/health-checks/new", [204, 404]),
+
+  api("people", "GET", "/aliases", 200),
+  api("administrators", "PUT", "/aliases/new", 200, { device_type: "qemu" }),
+  api("administrators", "DELETE", "/aliases/new", [204, 404]),
+  api("people", "GET", "/tags", 200),
+  api("administrators", "PUT", "/tags/new", 200, { description: "it has this" }),
+  api("administrators", "DELETE", "/tags/new", [204, 404]),
+
+  api("people", "GET", "/me", 200),
+  api("reads as administrator", "GET", "/users", 200),
+  api("administrators", "POST", "/users", [201, 409], { name: "somebody" }),
+  api("themself", "GET", "/users/owner", 200),
+  api("administrators", "PATCH", "/users/somebody", 200, { email: "somebody@example.org" }),
+  api("administrators", "PUT", "/users/somebody/password", 204, {
+    password: "a few words will do",
+  }),
+  api("administrators", "POST", "/users/somebody/password-links", 201, {}),
+  api("administrators", "POST", "/users/somebody/sign-out", 200, {}),
+  api("people", "GET", "/groups", 200),
+  api("administrators", "PUT", "/groups/new", 200, { members: ["somebody"] }),
+  api("administrators", "PUT", "/groups/new/members/somebody", 200),
+  api("administrators", "DELETE", "/groups/new/members/somebody", 200),
+  api("administrators", "DELETE", "/groups/new", [204, 404]),
+  api("reads as administrator", "GET", "/permissions", 200),
+  api("reads as administrator", "GET", "/permissions/lab/lab", 200),
+  api("administrators", "POST", "/permissions/lab/lab", 200, {
+    to: "everyone",
+    permission: "view",
+    remove: true,
+  }),
+  api("reads as administrator", "GET", "/audit", 200),
+  api("people", "GET", "/tokens", 200),
+  api("for themself", "POST", "/tokens", 201, { subject: "owner" }),
+  api("people who change", "DELETE", "/tokens/none", 404),
+  api("people who change", "POST", "/tokens/none/rotate", 404, {}),
+  api("people who change", "POST", "/sign-in-links", 201),
+  api("people", "GET", "/secrets", 200),
+  api("people who change", "PUT", "/secrets/new", 200, { value: "glpat-1" }),
+  api("people who change", "DELETE", "/secrets/new", [204, 404]),
+  api("administrators", "PUT", "/sign-in-secrets/new", 204, { value: "shared" }),
+  api("administrators", "DELETE", "/sign-in-secrets/new", [204, 404]),
+
+  api("administrators", "GET", "/lab", 200),
+  api("administrators", "POST", "/lab/plan", 200, { lab: {} }),
+  api("administrators", "POST", "/lab/apply", 200, { lab: {} }),
+  api("reads as administrator", "GET", "/settings", 200),
+  api("administrators", "PUT", "/settings", 200, { settings: {} }),
+  api("people", "GET", "/reservations", 200),
+  api("people who change", "POST", "/reservations", 404, { device: "none", seconds: 60 }),
+  api("people who change", "POST", "/reservations/none/extend", 404, { seconds: 60 }),
+  api("people who change", "DELETE", "/reservations/none", 404),
+  api("people", "GET", "/windows", 200),
+  api("administrators", "PUT", "/windows/new", 200, {
+    lab: true,
+    weekly: { days: ["sat"], at: "22:00", minutes: 60 },
+  }),
+  api("administrators", "DELETE", "/windows/new", [204, 404]),
+  api("people", "GET", "/events?follow=false", 200),
+  api("reads as administrator", "GET", "/webhooks", 200),
+  api("administrators", "POST", "/webhooks", 201, {
+    url: "https://ci.test/",
+    events: ["job.finished"],
+  }),
+  api("administrators", "POST", "/webhooks/none/enable", 404),
+  api("administrators", "DELETE", "/webhooks/none", 404),
+  api("administrators", "PUT", "/smtp-password", 204, { value: "secret" }),
+  api("administrators", "DELETE", "/smtp-password", 204),
+  api("reads as administrator", "GET", "/notices", 200),
+  api("people", "GET", "/notices/none", 404),
+  api("people who change", "POST", "/notices/none/replay", 404),
+
+  api("people", "GET", "/workers", 200),
+  api("sees it", "GET", "/workers/bench", 200),
+  api("sees it", "GET", "/workers/bench/history", 200),
+  api("changes and reads it", "GET", "/workers/bench/settings", 200),
+  api("changes it", "PUT", "/workers/bench", 200, { description: "as before" }),
+  api("changes it", "POST", "/workers/bench/health", 200, { health: "Active" }),
+  api("reads its permissions", "GET", "/permissions/worker/bench", 200),
+  api("administers it", "POST", "/permissions/worker/bench", 200, {
+    to: "everyone",
+    permission: "view",
+    remove: true,
+  }),
+  // It has devices.
+  api("administers it", "DELETE", "/workers/bench", 409),
+  api("administrators", "POST", "/workers", [201, 409], { name: "new" }),
+  api("administrators", "POST", "/workers/new/enrolment", 201, {}),
+  api("administrators", "PUT", "/workers/bench/pin", 404, { version: "9.9.9" }),
+  api("administrators", "DELETE", "/workers/bench/pin", 200),
+  api("workers", "GET", "/worker/devices", 200),
+  api("workers", "POST", "/worker/sync", 200, {
+    protocol: 1,
+    version: "1",
+    runners: [],
+    wait_seconds: 0,
+  }),
+
+  api("administrators", "PUT", "/release-keys", 200, { pem: aSigner().publicPem }),
+  api("sees the lab", "GET", "/release-keys", 200),
+  api("administrators", "DELETE", "/release-keys/none", 404),
+  api("sees the lab", "GET", "/releases", 200),
+  api("administrators", "PUT", "/releases/none", 400, { manifest: "", signature: "", files: [] }),
+  api("sees the lab", "GET", "/releases/none", 404),
+  api("administrators", "DELETE", "/releases/none", 404),
+  api("sees the lab", "GET", "/rollout", 200),
+  api("administrators", "POST", "/rollout", 404, { version: "9.9.9" }),
+  api("administrators", "POST", "/rollout/next", 404),
+  api("administrators", "POST", "/rollout/stop", 404),
+
+  api("administrators", "GET", "/backup/items", 200),
+  api("administrators", "GET", "/backup/jobs/1", 200),
+  api("administrators", "GET", "/backup/state", 200),
+  api("administrators", "PUT", "/backup/closed", 200),
+  api("administrators", "DELETE", "/backup/closed", 200),
+  // This lab is not a new one, so there is nothing to restore into it.
+  api("administrators", "PUT", restore, 409, { format: 1 }),
+  api("administrators", "PUT", `${restore}/items`, 409, { items: [] }),
+  api("administrators", "PUT", `${restore}/blobs`, 409, { blobs: [] }),
+  api("administrators", "PUT", `${restore}/settle`, 409, {}),
+  api("administrators", "PUT", `${restore}/end`, 409),
+
+  row("people", "GET", "/", 200),
+  row("people", "GET", "/jobs", 302),
+  row("sees job 1", "GET", "/jobs/1", 200),
+  row("sees job 2", "GET", "/jobs/2", 200),
+  row("sees job 1", "GET", "/jobs/1/parts", 200),
+  row("sees job 2", "GET", "/jobs/2/parts", 200),
+  row("sees job 1", "GET", "/jobs/1/definition", 200),
+  row("sees job 2", "GET", "/jobs/2/definition", 200),
+  row("people", "GET", "/submit", 200),
+  row("sees job 2", "GET", "/submit?from=2", 200),
+  // The form is empty: refused with a page that says so, whoever sends it.
+  row("people who change", "POST", "/submit", 400, "definition="),
+  row("people", "GET", "/queue", 200),
+  row("people", "GET", "/devices", 200),
+  row("sees it", "GET", "/devices/qemu-01", 200),
+  row("people", "GET", "/workers", 200),
+  row("reads as administrator", "GET", "/audit", 200),
+
+  api("job 1", "POST", "/jobs/1/multinode/group", 409),
+  api("job 1", "POST", "/jobs/1/multinode/send", 409, message),
+  api("job 1", "POST", "/jobs/1/multinode/wait", 409, { ...message, call: 1 }),
+  api("job 1", "POST", "/jobs/1/multinode/wait-all", 409, { ...message, call: 1 }),
+  api("job 1", "POST", "/jobs/1/multinode/sync", 409, { ...message, call: 1 }),
+  api("job 1", "POST", "/jobs/1/multinode/finish", 409),
+  api("job 1", "GET", "/jobs/1/log-tail", 200),
+  api("job 1", "POST", "/jobs/1/log-uploads", 200, chunk),
+  api("job 1", "POST", "/jobs/1/log-chunks", 400, { ...chunk, count: 1, results: [] }),
+  row("changes job 2", "POST", "/jobs/2/cancel", 303),
+  api("changes job 2", "POST", "/jobs/2/cancel", 200),
+  api("changes job 1", "POST", "/jobs/1/cancel", 200),
+  api("job 1", "POST", "/jobs/1/finish", 200, { result: "pass", lines: 0 }),
+  api("submits", "POST", "/jobs", 201, aJob()),
+];
+
+/** Routes that are about signing in itself: sign-in.test.ts and oidc.test.ts have them. */
+export const ELSEWHERE: readonly string[] = [
+  "GET /sign-in",
+  "POST /sign-in",
+  "POST /sign-out",
+  "GET /sign-in/oidc/:provider",
+  "GET /sign-in/oidc/:provider/callback",
+  "GET /sign-in/oidc/:provider/sign-out",
+  "GET /password",
+  "POST /password",
+];
+
+/** What a kind of principal is answered to a row: 0 for what those are who may. */
+export function expected({ class: name }: Row, kind: Kind): 0 | 400 | 401 | 403 | 404 {
+  const { may, hidden = [], invalid = [] }: Class = CLASSES[name];
+  if (may.includes(kind)) return 0;
+  if (UNKNOWN.some((one) => one === kind)) return 401;
+  if (invalid.includes(kind)) return 400;
+  return hidden.includes(kind) ? 404 : 403;
+}

@@ -1,0 +1,189 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { aJob } from "../support/builders.ts";
+import { isOnAws } from "../support/test-engine.ts";
+import {
+  ABOUT,
+  CLASSES,
+  ELSEWHERE,
+  expected,
+  KINDS,
+  ROWS,
+  type Kind,
+  type Row,
+} from "./access-matrix.ts";
+
+let lab: EmbeddedLab;
+/** What each kind sends with its requests. */
+const headers = {} as Record<Kind, Record<string, string>>;
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+beforeAll(async () => {
+  lab = await embeddedLab();
+  const grant = (where: string, to: string, permission: string) =>
+    lab.api(`/permissions/${where}`, { body: { to, permission } });
+  const person = async (name: string) => (await lab.addStranger(name)).token;
+  const session = async (token: string) => {
+    const { url } = await lab.api<{ url: string }>("/sign-in-links", { token, method: "POST" });
+    const answer = await lab.request("/sign-in", {
+      token: null,
+      body: new URL(url).searchParams.toString(),
+      headers: { "sec-fetch-site": "same-origin" },
+    });
+    const cookie = answer.headers.get("set-cookie")!.split(";")[0]!;
+    return { cookie, "sec-fetch-site": "same-origin" };
+  };
+  const worker = await lab.addWorker();
+  const far = await lab.addWorker("far");
+  const tokens = new Map<Kind, string>();
+  for (const kind of [
+    "stranger",
+    "tenant",
+    "viewer",
+    "submitter",
+    "changer",
+    "owner",
+    "member",
+    "overseer",
+    "inactive",
+  ] as const) {
+    tokens.set(kind, await person(kind));
+  }
+  for (const [group, user] of [
+    ["viewers", "viewer"],
+    ["submitters", "submitter"],
+    ["changers", "changer"],
+    ["team", "member"],
+  ]) {
+    await lab.api(`/groups/${group}`, { method: "PUT", body: { members: [user] } });
+  }
+  await lab.addDevice("qemu-01");
+  await lab.addDevice("qemu-02");
+  await lab.addDevice("other-01", { device_type: "other", worker: "far" });
+  for (const thing of ["device-type/qemu", "worker/bench"]) {
+    await grant(thing, "viewers", "view");
+    await grant(thing, "submitters", "submit");
+    await grant(thing, "changers", "change");
+    await grant(thing, "user:owner", "submit");
+  }
+  for (const thing of ["device-type/other", "device/other-01", "worker/far"])
+    await grant(thing, "user:tenant", "admin");
+  await grant("lab/lab", "user:overseer", "view");
+
+  await lab.sync(worker);
+  const owner = tokens.get("owner")!;
+  await lab.api("/jobs", { token: owner, body: aJob() });
+  const forTeam = aJob().replace("visibility: public", "visibility: {group: [team]}");
+  await lab.api("/jobs", { token: owner, body: forTeam });
+  await lab.settled();
+  const { start } = await lab.sync(worker);
+  for (const id of [1, 2]) expect((await lab.job(id)).state).toBe("Scheduled");
+
+  const addToken = async (body: object) =>
+    (await lab.api<{ token: string }>("/tokens", { body })).token;
+  tokens.set(
+    "admin's read token",
+    await addToken({ subject: "admin", admin: true, scopes: ["read"] }),
+  );
+  tokens.set("expired", await addToken({ subject: "owner", expires_seconds: 60 }));
+  lab.pass(61);
+  await lab.api("/users/inactive", { method: "PATCH", body: { active: false } });
+  tokens.set("admin", lab.adminToken).set("worker", worker).set("other worker", far);
+  tokens.set("job", start.find(({ job_id }) => job_id === 1)!.token);
+  tokens.set("other job", start.find(({ job_id }) => job_id === 2)!.token);
+  for (const [kind, token] of tokens) headers[kind] = bearer(token);
+  headers.anonymous = {};
+  headers["owner's session"] = await session(owner);
+  headers["admin's session"] = await session(lab.adminToken);
+});
+afterAll(() => lab.close());
+
+async function ask({ method, path: where, body }: Row, kind: Kind): Promise<number> {
+  const init = {
+    method,
+    headers: headers[kind],
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  };
+  const answer = await lab.app.request(where, init);
+  await answer.arrayBuffer();
+  await lab.settled();
+  return answer.status;
+}
+
+describe("each kind of principal is answered as the table says", () => {
+  test.each(ROWS.map((row) => [`${row.method} ${row.path}`, row.class, row] as const))(
+    "%s: %s",
+    async (_name, _class, row) => {
+      const [wanted, found] = [{} as Record<string, unknown>, {} as Record<string, unknown>];
+      // Those who may come last: they may change what the others are asked about.
+      const order = KINDS.toSorted(
+        (a, b) => Number(expected(row, a) === 0) - Number(expected(row, b) === 0),
+      );
+      for (const kind of order) {
+        const status = await ask(row, kind);
+        const statuses = [row.status].flat();
+        const isAnswer = expected(row, kind) === 0 && statuses.includes(status);
+        wanted[kind] =
+          expected(row, kind) === 0 ? `answered ${statuses.join(" or ")}` : expected(row, kind);
+        found[kind] = isAnswer ? wanted[kind] : status;
+      }
+      expect(found).toEqual(wanted);
+    },
+  );
+});
+
+/** `/jobs/1/log` is the path of `/jobs/:id/log`. */
+const isOf = (pattern: string, where: string): boolean =>
+  new RegExp(`^${pattern.replace(/:\w+/g, "[^/]+")}$`).test(where);
+
+test("the table has every route, and no other", () => {
+  const served = lab.app.routes.filter(({ method }) => method !== "ALL" && method !== "OPTIONS");
+  // Signed addresses stand for themselves; there is one such route per engine.
+  const routes = [...new Set(served.map(({ method, path: route }) => `${method} ${route}`))].filter(
+    (route) => !/^\w+ \/blobs\//.test(route) && !ELSEWHERE.includes(route),
+  );
+  const literal = (route: string) => (route.match(/:/g) ?? []).length;
+  const routeOf = ({ method, path: where }: Row) => {
+    const fitting = routes.filter((route) => {
+      const [verb = "", pattern = ""] = route.split(" ");
+      return verb === method && isOf(pattern, where.replace(/\?.*/, ""));
+    });
+    return fitting.toSorted((a, b) => literal(a) - literal(b))[0];
+  };
+  const covered = new Set(ROWS.map(routeOf));
+  expect(routes.filter((route) => !covered.has(route))).toEqual([]);
+  expect(ROWS.filter((row) => routeOf(row) === undefined)).toEqual([]);
+});
+
+test.skipIf(isOnAws)("docs/access.md is the table", () => {
+  const file = path.resolve(import.meta.dirname, "../../docs/access.md");
+  if (process.env["PUMICE_WRITE_DOCS"]) writeFileSync(file, asPage());
+  expect(existsSync(file) && readFileSync(file, "utf8")).toBe(asPage());
+});
+
+function asPage(): string {
+  const cell = (row: Row, kind: Kind) =>
+    ({ 0: "✓", 400: "?", 401: "", 403: "–", 404: "?" })[expected(row, kind)];
+  const shown = KINDS.filter((kind) => !["inactive", "expired"].includes(kind));
+  return [
+    "# Who may use which route",
+    "",
+    "Made from the table that the tests ask each route by (`test/http/access-matrix.ts`); `PUMICE_WRITE_DOCS=1` with `test/http/access.test.ts` writes it.",
+    "What the permissions mean is in [people](people.md).",
+    "",
+    "✓ may, – is refused (403), ? is told that there is no such thing (404 or 400), empty: has to sign in (401). A deactivated user and an expired token are",
+    "answered as nobody is. The lab of the table has the closed rule; its jobs, devices and people are described there.",
+    "",
+    ...shown.map((kind, n) => `${n + 1}. **${kind}**: ${ABOUT[kind]}`),
+    "",
+    `| Route | Who may | ${shown.map((_kind, n) => n + 1).join(" | ")} |`,
+    `| --- | --- |${" --- |".repeat(shown.length)}`,
+    ...ROWS.map(
+      (row) =>
+        `| \`${row.method} ${row.path}\` | ${CLASSES[row.class].about} | ${shown.map((kind) => cell(row, kind)).join(" | ")} |`,
+    ),
+    "",
+  ].join("\n");
+}
