@@ -66,3 +66,15 @@ describe("pumice-worker run --plan", () => {
     expect(run("--plan", "job.yaml", "--device", "nothing.jinja2").status).toBe(2);
   });
 });
+
+test("pumice-worker run refuses a job whose devices talk through a control plane", () => {
+  const { job } = methodPage("boot-u-boot");
+  const roles = "{one: {device_type: bbb, count: 2}}";
+  const multinode = job
+    .replace(/^device_type: .*$/m, `protocols: {lava-multinode: {roles: ${roles}}}`)
+    .replace(/^context: .*$/m, "");
+  writeFileSync(path.join(dir, "multinode.yaml"), multinode);
+  const { status, stderr } = run("multinode.yaml", "--device", "board.jinja2");
+  expect(status).toBe(2);
+  expect(stderr).toContain("multinode.yaml: a multinode job needs a control plane");
+});

@@ -96,6 +96,12 @@ describe("a runner's way to its group", () => {
     expect(syncs.asked.map(({ body }) => body["call"])).toEqual([1, 1, 1, 1]);
   });
 
+  test("does not ask sooner than it is told to where answers are not held back", async () => {
+    const { group, asked } = await plane({ json: { response: "wait", poll_seconds: 60 } });
+    expect(await group.call({ op: "wait", id: "m" }, within(0.3))).toEqual({ kind: "timeout" });
+    expect(asked).toHaveLength(1);
+  });
+
   test("outlives a control plane that is away, a proxy's page and a server's trouble, and says so once", async () => {
     warnings.length = 0;
     const trouble = { status: 503, json: { code: "unavailable", message: "starting" } };

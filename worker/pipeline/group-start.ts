@@ -55,9 +55,10 @@ async function untilHostStarts(group: Group, role: string, options: CallOptions)
 export async function finishGroup(
   { group, definition }: JobContext,
   log: ActionLog,
+  cancelAgain: AbortSignal,
 ): Promise<void> {
   if (!group || !multinodeSettings(definition)) return;
-  const signal = AbortSignal.timeout(FINISH_SECONDS * 1000);
+  const signal = AbortSignal.any([cancelAgain, AbortSignal.timeout(FINISH_SECONDS * 1000)]);
   try {
     await group.finish({ timeoutSeconds: FINISH_SECONDS, signal, log });
   } catch (error) {

@@ -55,7 +55,7 @@ export async function runJob(
   }
   const finalize = actions.at(-1);
   if (finalize) await runFinalize(run, finalize, signals.cancelAgain);
-  await finishGroup(job, recorder);
+  await finishGroup(job, recorder, signals.cancelAgain);
   const failed = await cleanUp(run, signals.cancelAgain);
   if (signals.cancelAgain.aborted) failure = JobFailure.from(signals.cancelAgain.reason);
   // As in LAVA, a lab that could not be cleaned outweighs what the job found, but not that it was canceled.

@@ -7,6 +7,10 @@ import type { SignalReader } from "./signal-reader.ts";
 
 /** An answer that may have got lost is given again when the DUT asks again, but not more often than that. */
 const AGAIN_MS = 900;
+/** Helpers ask one after the other: an older answer is nobody's. */
+const MAX_ANSWERS = 8;
+/** More than any test has: a DUT that prints nothing else. */
+const MAX_PENDING = 1000;
 
 interface Question {
   readonly call: DutCall;
@@ -31,6 +35,7 @@ export class MultinodeCalls {
   #settled: (() => readonly string[])[] = [];
   /** By entry: what was typed, and when. */
   readonly #answers = new Map<number, { lines: readonly string[]; at: number }>();
+  #pending = 0;
   #isStopped = false;
 
   constructor(group: Group, context: RunContext, reader: SignalReader) {
@@ -63,6 +68,10 @@ export class MultinodeCalls {
     const { log } = this.#context;
     const record = this.#reader.groupCall(call.caseName);
     if (this.#isStopped) return true;
+    if (++this.#pending > MAX_PENDING) {
+      const message = `more than ${MAX_PENDING} questions to the group wait to be asked`;
+      throw new JobFailure("Test", message);
+    }
     log.debug(`Received a multinode call: ${text} (timeout ${this.#timeoutSeconds} seconds)`);
     this.#last = this.#last.then(() => this.#ask({ call, entry, record }));
     return true;
@@ -114,6 +123,7 @@ export class MultinodeCalls {
         throw error;
       };
     }
+    this.#pending -= 1;
     this.#settled.push(settled);
     this.#news.abort();
   }
@@ -134,6 +144,8 @@ export class MultinodeCalls {
     if (word === "SEND") return [];
     const lines = answerLines(word, answer, entry);
     if (entry !== undefined) this.#answers.set(entry, { lines, at: performance.now() });
+    const [oldest] = this.#answers.keys();
+    if (this.#answers.size > MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
     return lines;
   }
 }
