@@ -2,6 +2,7 @@ import type { Item } from "../ports/table.ts";
 import { jobChange, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { endJob, settleItsGroup } from "./end-job.ts";
+import { groupDue } from "./group-record.ts";
 import { jobItem, withNotes, type JobRecord } from "./job-record.ts";
 
 /**
@@ -25,6 +26,7 @@ export async function cancel(
   await deps.table.transact([
     { put: jobItem(canceling), when: { version } },
     ...jobChange(deps, job, canceling, by),
+    ...(alone ? [] : groupDue(canceling)),
   ]);
   await deps.signals.ring(`worker/${job.worker ?? ""}`);
   await deps.signals.ring(`job/${job.id}`);

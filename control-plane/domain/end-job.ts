@@ -6,9 +6,11 @@ import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { noteDuration } from "./durations.ts";
 import { settleCharge } from "./fair-share.ts";
+import { groupDue } from "./group-record.ts";
 import { healthAfter, withMark } from "./health-rules.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
 import { deviceKey, workerKey } from "./keys.ts";
+import { announceSlots } from "./quotas.ts";
 import { withBegunReservation } from "./reservation-record.ts";
 import { deviceTypesOfWorker, readAssignments, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
@@ -56,6 +58,7 @@ export async function endJob(
     { put: jobItem(job), when: { version: item.version } },
     ...jobChange(deps, item.data, job, { reason: outcome.error_msg, ...by }),
     ...freed.operations,
+    ...(alone ? [] : groupDue(job)),
   ]);
   if (item.data.state !== "Finished") await noteEnd(deps, job);
   const { id, health, error_type, device } = job;
@@ -67,15 +70,16 @@ export async function endJob(
   return job;
 }
 
-/** Loaded when there is a group; one that nobody settles, the tick comes to. */
+/** Loaded when there is a group; one that a crash keeps us from settling, the tick comes to. */
 export async function settleItsGroup(deps: Deps, { group }: JobRecord): Promise<void> {
   if (group === undefined) return;
   const { settleGroup } = await import("./settle-group.ts");
   await settleGroup(deps, group);
 }
 
-/** What is kept beside the jobs of how long they took and how much somebody has used. */
+/** What is kept beside the jobs: quotas that have a place again, how long they took and how much somebody has used. */
 export async function noteEnd(deps: Deps, job: JobRecord): Promise<void> {
+  await announceSlots(deps, job);
   await settleCharge(deps, job);
   await noteDuration(deps, job);
 }

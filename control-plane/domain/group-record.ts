@@ -1,7 +1,7 @@
-import type { Item, NewItem } from "../ports/table.ts";
+import type { Item, NewItem, Operation } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
-import { findJobItem } from "./job-record.ts";
-import { memberKey, messageKey, multinodeKey, syncPointKey } from "./keys.ts";
+import { findJobItem, type JobRecord } from "./job-record.ts";
+import { memberKey, messageKey, multinodeDueKey, multinodeKey, syncPointKey } from "./keys.ts";
 
 /** The jobs of a multinode group, from their submission on; what they say to each other are items of their own. */
 export interface GroupRecord {
@@ -79,6 +79,13 @@ export const syncPointItem = ({ system }: Deps, group: string, data: SyncPointRe
 
 export const findGroup = (deps: Deps, id: string): Promise<Item<GroupRecord> | undefined> =>
   deps.table.get<GroupRecord>(multinodeKey(id));
+
+/** For the transaction in which a job ends badly or is canceled: its group is to be looked at, whoever dies meanwhile. */
+export function groupDue({ group, state, health }: JobRecord): Operation[] {
+  const isWell = state === "Finished" && health === "Complete";
+  if (group === undefined || isWell) return [];
+  return [{ put: { key: multinodeDueKey(group), data: { group } } }];
+}
 
 /** The id of the job that a sub id (`4212.1`) names; undefined when it is none, or nobody's. */
 export async function findSubJob(deps: Deps, subId: string): Promise<number | undefined> {

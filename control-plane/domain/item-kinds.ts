@@ -167,6 +167,8 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     groupItem(group),
   ),
   kind("multinode state", /^multinode#/, /^(member|message|sync)#/, v.looseObject({}), asIs),
+  // The tick comes to each group in its round, too.
+  kind("multinode group to look at", /^multinode-due$/, /./, v.any(), asIs, false),
   kind("watch", /^job#\d+$/, /^watch$/, v.any(), asIs, false),
   kind("submission", /^submission#/, /./, v.any(), asIs, false),
   kind("device", /^device#/, /^device$/, deviceSchema, (data: DeviceRecord) => deviceItem(data)),

@@ -24,6 +24,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | what its members sent under a message id   | main  | multinode#UUID      | message#HASH#ID            |
  * | where its members meet                     | main  | multinode#UUID      | sync#HASH                  |
  * | groups of which a job has not ended        | i1    | open-multinode      | UUID                       |
+ * | groups of which a job has just failed      | main  | multinode-due       | UUID                       |
  * | a submission that may come again           | main  | submission#NAME     | HASH_OF_KEY                |
  * | jobs of a submitter                        | i4    | submitter-jobs#NAME | ID                         |
  * | one device                                 | main  | device#HOST         | device                     |
@@ -127,6 +128,7 @@ export const attemptKey = (id: number, attempt: number): Key => ({
   sort: `attempt#${padded(attempt)}`,
 });
 export const multinodeKey = (id: string): Key => ({ partition: `multinode#${id}`, sort: "group" });
+export const multinodeDueKey = (id: string): Key => ({ partition: "multinode-due", sort: id });
 export const memberKey = (group: string, jobId: number): Key => ({
   partition: `multinode#${group}`,
   sort: `member#${padded(jobId)}`,

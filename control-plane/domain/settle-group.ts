@@ -5,7 +5,7 @@ import type { Deps } from "./deps.ts";
 import { expiryOfJob } from "./end-job.ts";
 import { findGroup, groupItem, type GroupMember, type GroupRecord } from "./group-record.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
-import { multinodeKey } from "./keys.ts";
+import { multinodeDueKey, multinodeKey } from "./keys.ts";
 import { retrying } from "./retrying.ts";
 
 /**
@@ -15,12 +15,15 @@ import { retrying } from "./retrying.ts";
  */
 export async function settleGroup(deps: Deps, id: string): Promise<void> {
   const group = await findGroup(deps, id);
-  if (!group || group.data.ended !== undefined) return;
+  if (!group || group.data.ended !== undefined) {
+    return deps.table.transact([{ delete: multinodeDueKey(id) }]);
+  }
   const jobs = await jobsOf(deps, group.data);
   const reason = whyAllEnd(group.data.members, jobs);
   if (reason !== undefined) {
     for (const { data } of jobs.values()) await cancelMember(deps, data, reason);
   }
+  await deps.table.transact([{ delete: multinodeDueKey(id) }]);
   const now = reason === undefined ? jobs : await jobsOf(deps, group.data);
   if ([...now.values()].every(({ data }) => data.state === "Finished")) await endGroup(deps, group);
 }

@@ -49,6 +49,9 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
   await sweepReservations(deps);
   await sweepWindows(deps);
   await lookAtDueChecks(deps);
+  for await (const { key } of queryAll(deps, "main", "multinode-due")) {
+    await settleGroup(deps, key.sort);
+  }
   await goRound<WorkerRecord>(deps, rounds, "workers", async ({ name, attend_at }) => {
     // One that says when to look at it was found above. An older version writes workers that don't.
     if (attend_at === undefined) await attend(deps, name, { now, upSince });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DeviceView } from "#protocol/api.ts";
 import type { FinishRequest } from "#protocol/worker-api.ts";
-import type { GroupRecord } from "../../control-plane/domain/group-record.ts";
+import { groupDue, groupItem, type GroupRecord } from "../../control-plane/domain/group-record.ts";
 import { findJobItem, jobItem } from "../../control-plane/domain/job-record.ts";
 import { multinodeKey } from "../../control-plane/domain/keys.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
@@ -140,12 +140,20 @@ describe("when a person cancels one job", () => {
   });
 });
 
-test("what a crash has cut short, the next tick ends", async () => {
+test("what a crash has cut short, the next tick ends, however many other groups there are", async () => {
   const members = await start({ server: aRole(), client: aRole(2) });
   // As if we had died after the first write.
   const item = (await findJobItem(lab.deps, members[0]!.id))!;
   const canceling = { ...item.data, state: "Canceling" as const };
-  await lab.deps.table.transact([{ put: jobItem(canceling), when: { version: item.version } }]);
+  await lab.deps.table.transact([
+    { put: jobItem(canceling), when: { version: item.version } },
+    ...groupDue(canceling),
+  ]);
+  for (let n = 0; n < 12; n++) {
+    const id = `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+    const group = { id, submitter: "a", submit_time: "", members: [] };
+    await lab.deps.table.transact([{ put: groupItem(group) }]);
+  }
   expect(await ends(...members)).toEqual(["Canceling", "Running", "Running"]);
   await tick(lab.deps);
   expect(await ends(...members)).toEqual(["Canceling", "Canceling", "Canceling"]);
