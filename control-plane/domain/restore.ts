@@ -1,3 +1,4 @@
+import { editChange, removal } from "./changes.ts";
 import * as v from "valibot";
 import type { BackupItem, BlobPlaces, RestoreBegun, RestoredBlob } from "#protocol/backup.ts";
 import type { NewItem, Operation } from "../ports/table.ts";
@@ -39,7 +40,10 @@ export async function beginRestore(
   await requireRestoring(deps, backup);
   const found = await whatIsThere(deps);
   if (found.length === 0) return { done: false };
-  await deps.table.transact([{ delete: closedKey }]);
+  await deps.table.transact([
+    { delete: closedKey },
+    ...removal(deps, "lab", "closed", { for: "restore" }, { name: user }),
+  ]);
   const more = found.length > NAMED ? ", and more" : "";
   throw new AppError(
     "conflict",
@@ -114,12 +118,13 @@ export async function settleRestored(
 
 /** Opens the lab. Again does nothing. */
 export async function endRestore(deps: Deps, principal: Principal, backup: string): Promise<void> {
-  requireAdmin(principal);
+  const user = requireAdmin(principal);
   const restored = await deps.table.get<{ backup: string }>(restoredKey);
   if (restored?.data.backup === backup) return;
   await requireRestoring(deps, backup);
   await deps.table.transact([
     { delete: closedKey },
+    ...editChange(deps, "lab", "restored", [{}, { backup }], { who: user.name }),
     { put: { key: restoredKey, data: { backup, time: nowOf(deps) } } },
     { put: { key: templatesKey, data: {} } },
     { delete: usersKnownKey },
