@@ -4,7 +4,7 @@ import type { Deps } from "./deps.ts";
 import { sharesFor, type Charge, type Shares } from "./fair-share.ts";
 import type { JobRecord } from "./job-record.ts";
 import { labSettings } from "./lab-settings.ts";
-import { fullLimit, hasQuotas, limitsOf, quotaObstacle, takeSlots, type Limit } from "./quotas.ts";
+import { fullLimit, hasQuotas, limitsOf, noteHeld, quotaObstacle, takeSlots, type Limit } from "./quotas.ts";
 import type { Obstacle } from "./suits.ts";
 import { userAccess } from "./users.ts";
 
@@ -23,14 +23,14 @@ export interface Claims {
   settings(): Promise<LabSettings>;
   hasQuotas(): Promise<boolean>;
   /** The quota that keeps a submitter's next job from running. */
-  fullFor(submitter: string): Promise<Limit | undefined>;
+  fullFor(job: Pick<JobRecord, "submitter" | "device_type">): Promise<Limit | undefined>;
   /** For jobs of one submitter that begin together; or what keeps them from it. */
   claim(jobs: readonly JobRecord[]): Promise<Claim | Obstacle>;
   readonly useOf: Shares["useOf"];
 }
 
-/** Made for each pass anew. */
-export function claimsFor(deps: Deps): Claims {
+/** Made for each pass anew. `notesHeld`: a quota that holds a job back asks for another pass once it has a place again. */
+export function claimsFor(deps: Deps, notesHeld: boolean): Claims {
   let read: Promise<LabSettings> | undefined;
   let made: Shares | undefined;
   const full = new Map<string, Promise<Limit | undefined>>();
@@ -48,14 +48,21 @@ export function claimsFor(deps: Deps): Claims {
     limits.set(submitter, known);
     return known;
   };
+  async function whatIsFull(held: Limit[], deviceType: string): Promise<Limit | undefined> {
+    const found = await fullLimit(deps, held);
+    if (!found || !notesHeld) return found;
+    await noteHeld(deps, found, deviceType);
+    // A job may have ended before the note was there.
+    return fullLimit(deps, held);
+  }
   return {
     settings,
     hasQuotas: async () => hasQuotas((await settings()).quotas),
     useOf: async (submitter) => (await shares()).useOf(submitter),
-    async fullFor(submitter) {
+    async fullFor({ submitter, device_type }) {
       const held = await limitsFor(submitter);
       if (held.length === 0) return undefined;
-      const known = full.get(submitter) ?? fullLimit(deps, held);
+      const known = full.get(submitter) ?? whatIsFull(held, device_type);
       full.set(submitter, known);
       return known;
     },
@@ -66,7 +73,8 @@ export function claimsFor(deps: Deps): Claims {
       const ids = jobs.map(({ id }) => id);
       const taken = await takeSlots(deps, await limitsFor(submitter), ids);
       if ("full" in taken) {
-        if (jobs.length === 1) full.set(submitter, Promise.resolve(taken.full));
+        full.delete(submitter);
+        if (notesHeld) await noteHeld(deps, taken.full, first.device_type);
         return quotaObstacle(taken.full);
       }
       const { chargeFor, charge } = await shares();

@@ -1,6 +1,7 @@
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { queryFirst } from "./query-all.ts";
+import { holderOf } from "./reservation-record.ts";
 
 /** How many devices a pass looks at before it leaves the rest to others. */
 const MOST_DEVICES = 2000;
@@ -12,6 +13,11 @@ export interface IdleDevices {
   /** The device is taken or of no use; with `andWorker` so are all of its worker. */
   drop(hostname: string, andWorker?: string): void;
   isEmpty(): Promise<boolean>;
+  /**
+   * Who has reserved what is left, when all of it is reserved: nobody when nothing is left. Undefined while there is a device for
+   * anybody.
+   */
+  holders(): Promise<string[] | undefined>;
 }
 
 /** Those that the pass of a type may give to jobs; what an index says of them may be out of date. */
@@ -46,5 +52,13 @@ export function idleDevices(deps: Deps, deviceType: string): IdleDevices {
       for (const device of read) if (isGone(device)) read.delete(device);
     },
     isEmpty: async () => read.size === 0 && !(await more()),
+    async holders() {
+      const now = deps.system.now();
+      for (const device of read) if (!holderOf(device, now)) return undefined;
+      for (let next = await more(); next; next = await more()) {
+        if (!holderOf(next, now)) return undefined;
+      }
+      return [...new Set([...read].map((device) => holderOf(device, now)?.holder ?? ""))];
+    },
   };
 }

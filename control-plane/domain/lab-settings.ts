@@ -12,6 +12,7 @@ import { changeItem, type By } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { settingsKey } from "./keys.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
+import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 
 /** What the lab's administrators have set, with every default. One read. */
@@ -68,7 +69,13 @@ export async function writeSettings(
     ]);
     return true;
   });
-  if (isChanged) deps.system.log("lab settings changed", { user: by.who });
+  if (!isChanged) return;
+  deps.system.log("lab settings changed", { user: by.who });
+  if (changes.quotas === undefined && changes.access === undefined) return;
+  // Jobs may begin that could not.
+  for await (const { data } of queryAll<{ name: string }>(deps, "i1", "device-types")) {
+    await deps.signals.requestPass(data.name);
+  }
 }
 
 /** The sections that somebody has set, for a lab as code. */

@@ -21,10 +21,10 @@ export interface PassFacts {
   readonly claims: Claims;
 }
 
-/** Made for each pass anew. */
-export function passFacts(deps: Deps): PassFacts {
+/** Made for each pass anew. `notesHeld`: it is a pass, which is to be repeated when a quota that holds a job back has a place again. */
+export function passFacts(deps: Deps, { notesHeld = false } = {}): PassFacts {
   const { system, table } = deps;
-  const claims = claimsFor(deps);
+  const claims = claimsFor(deps, notesHeld);
   const facts: Facts = { now: system.now() };
   let windows: Promise<ComingWindow[]> | undefined;
   const accesses = new Map<string, Promise<Access>>();
@@ -45,7 +45,7 @@ export function passFacts(deps: Deps): PassFacts {
       if (submitter === LAB) return known;
       const access = accesses.get(submitter) ?? readAccess(submitter);
       accesses.set(submitter, access);
-      const quota = await claims.fullFor(submitter);
+      const quota = await claims.fullFor({ submitter, device_type });
       const allowed = { access: await access, type: await this.deviceType(device_type) };
       return { ...known, ...allowed, ...(quota ? { quota } : {}) };
     },

@@ -27,6 +27,20 @@ export async function* waitingJobs(
   for await (const { data } of queryFirst<JobRecord>(deps, "i2", `queue#${deviceType}`)) yield data;
 }
 
+/** What one submitter has waiting for a device type, by priority and as it came; however many others wait. */
+export async function* jobsOfSubmitter(
+  deps: Deps,
+  deviceType: string,
+  submitter: string,
+): AsyncGenerator<JobRecord> {
+  let job = await firstAfter(deps, deviceType, "");
+  while (job) {
+    const urgency = urgencyOf(job);
+    yield* jobsOf(deps, deviceType, urgency, submitter);
+    job = await firstAfter(deps, deviceType, `${urgency}#~`);
+  }
+}
+
 /** What one submitter has waiting at one priority. */
 interface Turn {
   readonly submitter: string;
@@ -49,7 +63,7 @@ async function* inTurns(
     while (turns.length > 0) {
       const index = await bestOf(turns, passed, isFair);
       const turn = turns[index];
-      if (!turn || (await passed.claims.fullFor(turn.submitter))) {
+      if (!turn || (await passed.claims.fullFor(turn.next))) {
         turns.splice(index, 1);
         continue;
       }

@@ -1,5 +1,5 @@
 import type { LabSettings, Quota } from "#protocol/lab-settings.ts";
-import type { NewItem, Operation } from "../ports/table.ts";
+import { TableConflict, type NewItem, type Operation } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import type { JobRecord } from "./job-record.ts";
 import { slotKey } from "./keys.ts";
@@ -75,7 +75,7 @@ export async function takeSlots(
     const free = await freeSlots(deps, limit);
     if (free.length < jobs.length) return { full: limit };
     // Not the first ones: those are where others look as well.
-    const start = Number.parseInt(deps.system.id().slice(0, 8), 16) % free.length;
+    const start = Number.parseInt(deps.system.id().slice(8), 16) % free.length;
     for (const [index, id] of jobs.entries()) {
       const slot = free[(start + index) % free.length] ?? 0;
       slots.get(id)?.push(slotName(limit, slot));
@@ -113,6 +113,34 @@ export function freedSlots(before: JobRecord | undefined, after: JobRecord): Ope
   return (before.quota_slots ?? [])
     .filter((name) => kindIn(name) === kind)
     .map((name) => ({ delete: keyOfSlot(name) }));
+}
+
+/** Remembers that a quota holds jobs of a device type back: whoever gives a slot back asks for a pass of it. */
+export async function noteHeld(deps: Deps, limit: Limit, deviceType: string): Promise<void> {
+  const name = `${limit.account}#held#${deviceType}`;
+  await unlessInTheWay(deps.table.transact([{ put: slotItem(name, 0) }]));
+}
+
+/** After the end of a job: asks for the passes of those whom its quotas held back. A crash before leaves that to the tick's rounds. */
+export async function announceSlots(deps: Deps, { quota_slots = [] }: JobRecord): Promise<void> {
+  const accounts = new Set(quota_slots.map((name) => name.slice(0, name.indexOf("#"))));
+  for (const account of accounts) {
+    const range = { from: "held#", to: "held#~" };
+    const { partition } = slotKey(account, "");
+    for await (const { key } of queryAll(deps, "main", partition, range)) {
+      await unlessInTheWay(deps.table.transact([{ delete: key }]));
+      await deps.signals.requestPass(key.sort.slice("held#".length));
+    }
+  }
+}
+
+/** Who is in the way does the same, or what makes another pass anyway. */
+async function unlessInTheWay(written: Promise<void>): Promise<void> {
+  try {
+    await written;
+  } catch (error) {
+    if (!(error instanceof TableConflict)) throw error;
+  }
 }
 
 export const slotItem = (name: string, job: number): NewItem => ({

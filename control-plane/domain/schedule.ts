@@ -8,7 +8,7 @@ import { jobToken } from "./job-token.ts";
 import { idleDevices, type IdleDevices } from "./idle-devices.ts";
 import { deviceKey } from "./keys.ts";
 import { passFacts, withWorker, type PassFacts } from "./pass-facts.ts";
-import { waitingJobs } from "./queue-order.ts";
+import { jobsOfSubmitter, waitingJobs } from "./queue-order.ts";
 import { checkBefore, scheduleChecks, startCheck } from "./schedule-checks.ts";
 import { groupTurns } from "./schedule-group.ts";
 import { obstacle, type Obstacle } from "./suits.ts";
@@ -22,15 +22,25 @@ import { without } from "./without.ts";
  */
 export async function schedulePass(deps: Deps, deviceType: string): Promise<void> {
   if (await findClosed(deps)) return;
-  const facts = passFacts(deps);
+  const facts = passFacts(deps, { notesHeld: true });
   await scheduleChecks(deps, deviceType, facts);
   const idle = idleDevices(deps, deviceType);
-  if (await idle.isEmpty()) return;
   const groups = groupTurns(deps, facts);
-  for await (const job of waitingJobs(deps, deviceType, facts)) {
+  async function take(job: JobRecord): Promise<void> {
     if (job.group === undefined) await serve(deps, job, idle, facts);
     else for (const one of await groups.turn(job)) idle.drop(one.hostname, one.andWorker);
-    if (await idle.isEmpty()) return;
+  }
+  let holders = await idle.holders();
+  if (!holders) {
+    for await (const job of waitingJobs(deps, deviceType, facts)) {
+      await take(job);
+      holders = await idle.holders();
+      if (holders) break;
+    }
+  }
+  // However many others wait.
+  for (const holder of holders ?? []) {
+    for await (const job of jobsOfSubmitter(deps, deviceType, holder)) await take(job);
   }
 }
 

@@ -19,9 +19,9 @@ const hours = fromTo(1, 24 * 366);
 
 const quotaSchema = v.strictObject({
   /** Jobs that have a device at a time. */
-  running: v.optional(fromTo(0, 100_000)),
+  running: v.optional(fromTo(0, 10_000)),
   /** Jobs that wait in queues at a time. */
-  waiting: v.optional(fromTo(0, 100_000)),
+  waiting: v.optional(fromTo(0, 10_000)),
 });
 /** No limit where a field is absent. */
 export type Quota = v.InferOutput<typeof quotaSchema>;

@@ -154,3 +154,27 @@ test("a quota that was made smaller lets nobody begin until enough have ended", 
   await finish(ids[2]!);
   expect((await lab.job(next)).state).toBe("Scheduled");
 });
+
+test("a job of another device type begins when one ends that the quota counts, too", async () => {
+  await quotas({ default: { running: 1 } });
+  await lab.addDevice("board-01", { device_type: "board" });
+  await devices(1);
+  const first = await submit(alice);
+  const { job_ids } = await lab.api<SubmitResponse>("/jobs", {
+    token: alice,
+    body: aJob({ deviceType: "board" }),
+  });
+  await lab.settled();
+  expect(await states(job_ids)).toEqual(["Submitted"]);
+  await finish(first);
+  expect(await states(job_ids)).toEqual(["Scheduled"]);
+});
+
+test("jobs that a quota kept back begin when it is made larger", async () => {
+  await quotas({ default: { running: 1 } });
+  await devices(2);
+  const ids = [await submit(alice), await submit(alice)];
+  await quotas({ default: { running: 2 } });
+  await lab.settled();
+  expect(await states(ids)).toEqual(["Scheduled", "Scheduled"]);
+});
