@@ -77,7 +77,7 @@ export async function multinodeLab(devices: readonly number[]): Promise<Multinod
     for (;;) {
       const page = await api<LogPage>("GET", `/jobs/${id}/log?start=${lines.length}`);
       for (const { lvl, msg } of page.records) {
-        lines.push(`${lvl} ${typeof msg === "string" ? msg : JSON.stringify(msg)}`);
+        lines.push(`${String(lvl)} ${typeof msg === "string" ? msg : JSON.stringify(msg)}`);
       }
       if (page.records.length === 0) return lines.join("\n");
     }

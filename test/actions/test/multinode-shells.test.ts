@@ -95,6 +95,19 @@ describe.skipIf(lacksForShells()).each(DUT_SHELLS)("multinode helpers under %s",
     expect(verdicts(ran, "lava").join()).not.toContain("test-journal");
   });
 
+  test("take letters that have no sum as they come, both ways", async () => {
+    const group = standInGroup({
+      answers: (call) => (call.op === "wait" ? acked({ "8": { k: "größer" } }) : acked({})),
+    });
+    const ran = await runOnShell({
+      ...{ shell, group, environment },
+      steps: [["lava-send letters word=größe", "lava-wait b", `cat ${cache}`]],
+    });
+    expect(ran.outcome, ran.messages.join("\n")).toEqual({ result: "pass" });
+    expect(group.calls[0]).toMatchObject({ data: new Map([["word", "größe"]]) });
+    expect(ran.messages).toContain("8:k=größer");
+  });
+
   test("do so without a journal as LAVA's do", async () => {
     const group = standInGroup({
       answers: (call) => (call.op === "wait" ? acked({ "8": { k: "grüße" } }) : acked({})),

@@ -41,7 +41,11 @@ m_whole() {
       j_sum "$m_number <LAVA_\${m_word}_$m_body>"
       [ "$j_sum" = "$m_sum" ]
       ;;
-    *">") m_body=\${m_body%">"} ;;
+    *">")
+      # Only of what has letters that nobody can sum up, or where nobody does.
+      m_body=\${m_body%">"}
+      case $m_body in *[!"$j_all"]*) ;; *) [ -z "$j_tail" ] ;; esac
+      ;;
     *) return 1 ;;
   esac
 }
@@ -128,7 +132,10 @@ ask() {
 }
 keep() {
   rm -f "$m_cache"
-  [ -n "$m_data" ] || { true >"$m_cache"; return; }
+  if [ -z "$m_data" ]; then
+    { true >"$m_cache"; } 2>/dev/null
+    return 0
+  fi
   printf '%s\\n' "$m_data" | sed 's/ \\([0-9][0-9]*:[^ =]*=\\)/\\
 \\1/g' >"$m_cache"
 }
