@@ -48,7 +48,7 @@ async function setUp({ table, system }: Pick<Deps, "table" | "system">, admin: N
     await table.transact([
       { put: { key: setupKey, data: {} }, when: "absent" },
       { put: admin, when: "absent" },
-      { put: userItem(user) },
+      { put: userItem(user), when: "absent" },
     ]);
   } catch (error) {
     if (!(error instanceof TableConflict)) throw error;

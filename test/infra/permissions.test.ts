@@ -79,17 +79,19 @@ describe("what each function may do", () => {
     ]);
   });
 
-  test("schedule: reads and puts, takes passes, rings workers, no blobs", () => {
+  test("schedule: reads and puts, takes passes, rings workers, reads blobs of jobs for notices", () => {
     expect(statementsOf("ScheduleRole")).toEqual([
       LOG,
       READ_AND_PUT,
-      lists([arnOf("Table"), ...indexes(2, 3)]),
+      lists([arnOf("Table"), ...indexes(1, 2, 3, 4)]),
+      allow("Blobs", ["s3:GetObject"], { "Fn::Sub": "${Blobs.Arn}/jobs/*" }),
+      allow("KnowAbsentBlobs", ["s3:ListBucket"], arnOf("Blobs")),
       allow(
         "TakePasses",
         ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
         arnOf("Passes"),
       ),
-      allow("RingWorkers", ["sqs:SendMessage"], WORKERS_QUEUES),
+      allow("RingWorkersAndAskForPasses", ["sqs:SendMessage"], [arnOf("Passes"), WORKERS_QUEUES]),
     ]);
   });
 
@@ -97,7 +99,7 @@ describe("what each function may do", () => {
     expect(statementsOf("TickRole")).toEqual([
       LOG,
       READ_AND_PUT,
-      lists(indexes(1, 2, 3)),
+      lists([arnOf("Table"), ...indexes(1, 2, 3)]),
       allow("RingWorkersAndAskForPasses", ["sqs:SendMessage"], [arnOf("Passes"), WORKERS_QUEUES]),
     ]);
   });

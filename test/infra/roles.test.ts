@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { AddedWorker, SubmitResponse } from "#protocol/api.ts";
 import type { PutReleaseAnswer } from "#protocol/release-api.ts";
 import type { LogUploadResponse, SyncResponse } from "#protocol/worker-api.ts";
+import { NOTICES_PASS } from "../../control-plane/domain/announcing-table.ts";
+import { deliverNotices } from "../../control-plane/domain/notices/deliver.ts";
 import { schedulePass } from "../../control-plane/domain/schedule.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
 import { system as nodeSystem } from "../../control-plane/node-system.ts";
@@ -62,7 +64,11 @@ async function api<T>(
 }
 
 const runPasses = () =>
-  cloud.runPasses((deviceType) => schedulePass(labs.ScheduleRole.deps, deviceType));
+  cloud.runPasses((what) =>
+    what === NOTICES_PASS
+      ? deliverNotices(labs.ScheduleRole.deps)
+      : schedulePass(labs.ScheduleRole.deps, what),
+  );
 
 const sync = (token: string, runners: object[] = []) =>
   api<SyncResponse>("/worker/sync", {
@@ -70,9 +76,13 @@ const sync = (token: string, runners: object[] = []) =>
     body: { protocol: 1, version: "test", runners, wait_seconds: 0, waits: ["queue"] },
   });
 
+/** Whose address the guard refuses: what it takes to get so far is what matters. */
+const NOTIFY =
+  'notify: {criteria: {status: incomplete, type: regression}, callback: {url: "http://127.0.0.1:9/"}}';
+
 /** A job from its submission to its running on the worker. */
 async function startJob(worker: string): Promise<{ id: number; token: string }> {
-  const { job_ids } = await api<SubmitResponse>("/jobs", { body: aJob() });
+  const { job_ids } = await api<SubmitResponse>("/jobs", { body: aJob({ lines: [NOTIFY] }) });
   const id = job_ids[0] ?? 0;
   await runPasses();
   const { start } = await sync(worker);
@@ -114,6 +124,8 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
   const { token: worker } = await api<AddedWorker>("/workers", { body: { name: "bench" } });
   const device = { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() };
   await api("/devices/qemu-01", { method: "PUT", body: device });
+  const hook = { url: "http://127.0.0.1:9/", events: ["job.*"] };
+  await api("/webhooks", { body: hook });
   const { wait } = await sync(worker);
   const finished = await startJob(worker);
   // The ring of the schedule, by the URL that the API's role signed.
@@ -126,6 +138,9 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
   const lost = await startJob(worker);
   now += 40 * 60_000;
   await tick(labs.TickRole.deps);
+  await runPasses();
+  const { notices } = await api<{ notices: { kind: string }[] }>("/notices");
+  expect(new Set(notices.map(({ kind }) => kind))).toEqual(new Set(["callback", "webhook"]));
   expect(await api(`/jobs/${lost.id}`)).toMatchObject({ health: "Incomplete" });
   await sync(worker);
   await api("/jobs", { body: aJob() });
@@ -147,7 +162,12 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
     // S3 asks for it when a blob is absent; the emulator does not. Polls and tags: see the guard, and the template.
     ["s3:ListBucket bucket", "sqs:ReceiveMessage workers-queue", "sqs:TagQueue workers-queue"],
     // Lambda's own, in the function's name.
-    ["sqs:DeleteMessage passes", "sqs:GetQueueAttributes passes", "sqs:ReceiveMessage passes"],
+    [
+      "s3:ListBucket bucket",
+      "sqs:DeleteMessage passes",
+      "sqs:GetQueueAttributes passes",
+      "sqs:ReceiveMessage passes",
+    ],
     // For a job that gets its device just as its queue time-out ends it.
     ["sqs:SendMessage workers-queue"],
   ]);

@@ -40,8 +40,10 @@ export function noticeOf(
   const { token_nonce: _, token_hash: _h, left: _l, taken_back: _t, ...snapshot } = after;
   const time = new Date(system.now()).toISOString();
   const { id: job, attempt = 1 } = after;
-  // Without a condition: a change is never refused because of a notice.
-  return [{ put: noticeItem({ job, attempt, state, time, snapshot, open: true }) }];
+  // An attempt begins once and ends once.
+  return [
+    { put: noticeItem({ job, attempt, state, time, snapshot, open: true }), when: "absent" },
+  ];
 }
 
 /** The item of a notice. */

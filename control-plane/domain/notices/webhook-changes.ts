@@ -121,7 +121,7 @@ async function save(
   const key = webhooksReadKey;
   await deps.table.transact([
     { put: { key, data }, when: item ? { version: item.version } : "absent" },
-    ...deliveries.map((delivery) => ({ put: deliveryItem(delivery) })),
+    ...deliveries.map((delivery) => ({ put: deliveryItem(delivery), when: "absent" }) as const),
   ]);
   return { key, data, version: (item?.version ?? 0) + 1 };
 }

@@ -34,7 +34,7 @@ export async function openCloudLab(
   const { table, blobs, signals } = engine;
   const secret = await engine.secret();
   const deps: Deps = {
-    table: announcingTable(table, signals, { eager: true }),
+    table: announcingTable(table, signals, { eager: false }),
     blobs,
     signals,
     system,
