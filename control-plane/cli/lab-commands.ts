@@ -1,10 +1,4 @@
-import type {
-  AddedWorker,
-  DeviceTypeView,
-  DeviceView,
-  TokenView,
-  WorkerView,
-} from "#protocol/api.ts";
+import type { AddedWorker, DeviceTypeView, DeviceView, WorkerView } from "#protocol/api.ts";
 import { DEVICE_HEALTHS } from "#protocol/states.ts";
 import { upgradeText, workerNotices } from "#protocol/upgrade-text.ts";
 import {
@@ -157,59 +151,6 @@ export const labCommands: readonly Command[] = [
     usage: "workers remove NAME",
     about: "remove a worker; its token is dead at once",
     run: (context) => remove(context, "workers", "NAME"),
-  },
-  {
-    usage: "tokens",
-    about: "list tokens of people, workers and browsers",
-    options: JSON_OPTION,
-    help: [JSON_HELP],
-    run: (context) =>
-      printList<TokenView>(
-        context,
-        "/tokens",
-        "tokens",
-        ["ID", "KIND", "SUBJECT", "ADMIN", "CREATED (UTC)", "DESCRIPTION"],
-        (token) => [
-          token.id,
-          token.kind,
-          token.subject,
-          token.admin ? "yes" : "",
-          token.created.slice(0, 19).replace("T", " "),
-          token.description,
-        ],
-      ),
-  },
-  {
-    usage: "tokens add SUBJECT",
-    about: "make a token for a person and print it, once",
-    options: { admin: { type: "boolean" }, description: { type: "string" } },
-    help: ["--admin             may change devices, workers and tokens", "--description TEXT"],
-    run: async (context) => {
-      const [subject = ""] = argumentsOf(context, "SUBJECT");
-      const description = textOf(context.values, "description") ?? "";
-      const admin = context.values["admin"] === true;
-      const added = await context
-        .client()
-        .json<{ id: string; token: string }>("POST", "/tokens", { subject, description, admin });
-      context.terminal.out(added.token);
-      context.terminal.say(`This is the only time the token is shown. Its id is ${added.id}.`);
-      return 0;
-    },
-  },
-  {
-    usage: "tokens revoke ID",
-    about: "end a token",
-    run: (context) => remove(context, "tokens", "ID"),
-  },
-  {
-    usage: "sign-in",
-    about: "print a link that signs a browser in, once, within ten minutes",
-    run: async (context) => {
-      argumentsOf(context);
-      const { url } = await context.client().json<{ url: string }>("POST", "/sign-in-links");
-      context.terminal.out(new URL(url, context.client().url).href);
-      return 0;
-    },
   },
 ];
 

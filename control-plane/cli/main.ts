@@ -26,6 +26,7 @@ import { windowCommands } from "./window-commands.ts";
 import { queueCommand } from "./queue-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
+import { tokenCommands } from "./token-commands.ts";
 
 /** While a job is followed the control plane may be restarted, or updated. */
 const PATIENT_MS = 10 * 60_000;
@@ -35,6 +36,7 @@ const commands: readonly Command[] = [
   ...jobCommands,
   groupCommand,
   ...labCommands,
+  ...tokenCommands,
   ...deviceCommands,
   ...peopleCommands,
   ...permissionCommands,

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
 import { printable } from "./printable.ts";
 
 /** Where output goes: results to standard output, talk to standard error. */
@@ -8,6 +9,10 @@ export interface Terminal {
   readonly useColours: boolean;
   /** Asks the person who sits there, and gives the line they answer; absent when nobody does. */
   readonly ask?: (question: string, signal: AbortSignal) => Promise<string>;
+  /** The same without showing what is typed. */
+  readonly askHidden?: (question: string, signal: AbortSignal) => Promise<string>;
+  /** All of standard input. */
+  readonly input?: () => Promise<string>;
   /** Shows how far a long command is, in place of what it showed before; absent when nobody looks. */
   readonly progress?: (text: string) => void;
 }
@@ -31,7 +36,7 @@ export function realTerminal(): Terminal {
     out: (text) => void process.stdout.write(`${text}\n`),
     say: (text) => void process.stderr.write(`${text}\n`),
     useColours: process.stdout.isTTY && !process.env["NO_COLOR"],
-    ...(process.stdin.isTTY ? { ask } : {}),
+    ...(process.stdin.isTTY ? { ask, askHidden } : { input }),
     ...(process.stderr.isTTY
       ? { progress: (text) => void process.stderr.write(`\r\u001b[K${text}`) }
       : {}),
@@ -47,6 +52,27 @@ async function ask(question: string, signal: AbortSignal): Promise<string> {
   } finally {
     lines.close();
   }
+}
+
+/** Readline has the terminal meanwhile, and writes to nobody. */
+async function askHidden(question: string, signal: AbortSignal): Promise<string> {
+  process.stderr.write(question);
+  const nobody = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: nobody, terminal: true });
+  lines.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
+  const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+  try {
+    return await Promise.race([lines.question("", { signal }), ended]);
+  } finally {
+    lines.close();
+    process.stderr.write("\n");
+  }
+}
+
+async function input(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 const CODES = { dim: 2, red: 31, green: 32, yellow: 33, magenta: 35, cyan: 36 } as const;

@@ -21,7 +21,11 @@ type Answer = () => string | Promise<string>;
 export function startCli(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
-  { useColours = false, answer }: { useColours?: boolean; answer?: Answer | undefined } = {},
+  {
+    useColours = false,
+    answer,
+    input,
+  }: { useColours?: boolean; answer?: Answer | undefined; input?: string } = {},
 ): CliRun {
   const stop = new AbortController();
   const waiting = new Set<() => void>();
@@ -34,6 +38,7 @@ export function startCli(
     out: (text: string) => ((out += `${text}\n`), look()),
     say: (text: string) => ((said += `${text}\n`), look()),
     useColours,
+    ...(input === undefined ? {} : { input: async () => input }),
     ...(answer === undefined
       ? {}
       : { ask: async (question: string) => ((said += `${question}\n`), answer()) }),
