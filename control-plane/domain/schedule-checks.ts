@@ -12,10 +12,9 @@ import { jobToken } from "./job-token.ts";
 import { definitionBlob, deviceKey } from "./keys.ts";
 import { withWorker, type PassFacts } from "./pass-facts.ts";
 import { queryFirst } from "./query-all.ts";
-import { obstacle, type Obstacle } from "./suits.ts";
+import { obstacle, workerObstacle, type Obstacle } from "./suits.ts";
 import { findText, type TextRecord } from "./texts.ts";
 import { setBad, usableText } from "./usable-device.ts";
-import { readAssignments } from "./worker-record.ts";
 import { without } from "./without.ts";
 
 /** A health check that a device needs before its next job. */
@@ -121,13 +120,20 @@ export async function dueCheck(
 
 /**
  * Starts a device's health check: the job has its device from the beginning. A definition that is of no use makes the device Bad
- * instead. Throws `TableConflict`.
+ * instead, and where the worker can begin none any more nothing happens. Throws `TableConflict`.
  */
 export async function startCheck(
   deps: Deps,
   device: Item<DeviceRecord>,
   check: DueCheck,
 ): Promise<void> {
+  // Its limit is counted by what the transaction finds unchanged.
+  const { facts, jobIds, replace } = await withWorker(
+    deps,
+    { now: deps.system.now() },
+    device.data,
+  );
+  if (workerObstacle(device.data, facts)) return;
   const made = await checkJobOf(deps, device.data, check);
   if (typeof made === "string") return setBad(deps, device, `invalid health check: ${made}`);
 
@@ -140,7 +146,6 @@ export async function startCheck(
     checked,
   };
   const by = { who: LAB, reason: `health check: ${check.reason}` };
-  const { jobIds, replace } = await readAssignments(deps, worker);
   await deps.blobs.put(definitionBlob(made.id), new TextEncoder().encode(check.text));
   try {
     await deps.table.transact([

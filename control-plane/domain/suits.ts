@@ -124,7 +124,7 @@ function deviceObstacle(
 }
 
 /** Why no job of a worker can begin now (SCHEDULER.md 1.3). */
-function workerObstacle(
+export function workerObstacle(
   { worker: name }: DeviceRecord,
   { worker, jobsOfWorker = 0 }: Facts,
 ): Obstacle | undefined {

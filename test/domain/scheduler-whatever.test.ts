@@ -35,7 +35,7 @@ const health = fc.constantFrom(
   "Maintenance",
   "Retired",
 );
-const event: fc.Arbitrary<Event> = fc.oneof(
+const alone: fc.Arbitrary<Event> = fc.oneof(
   {
     weight: 6,
     arbitrary: of("submit", {
@@ -79,6 +79,13 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     }),
   },
 );
+const event: fc.Arbitrary<Event> = fc.oneof(
+  { weight: 5, arbitrary: alone },
+  {
+    weight: 2,
+    arbitrary: of("together", { steps: fc.array(alone, { minLength: 2, maxLength: 5 }) }),
+  },
+);
 type Event =
   | {
       do: "submit";
@@ -98,6 +105,7 @@ type Event =
   | { do: "time"; seconds: number }
   | { do: "tick" }
   | { do: "passes"; n: number }
+  | { do: "together"; steps: Event[] }
   | { do: "lose runners"; agent: number }
   | { do: "crash"; nth: number; when: "before" | "after" };
 
@@ -106,6 +114,7 @@ const lab = fc.record({
   workers: fc.array(fc.nat(1), { minLength: 5, maxLength: 5 }),
   tagged: fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
   checks: fc.constantFrom("none", "hours", "jobs"),
+  seed: fc.nat(1_000_000),
 });
 type LabPlan = typeof lab extends fc.Arbitrary<infer L> ? L : never;
 
@@ -114,7 +123,7 @@ test("whatever happens, in whatever order, and wherever the process dies: no dev
     lab,
     fc.array(event, { maxLength: 40 }),
     async (plan, events) => {
-      const world = await memoryWorld(isRefusal);
+      const world = await memoryWorld(isRefusal, plan.seed);
       try {
         await playAll({ world, agents: [], started: new Set() }, plan, events);
       } finally {
@@ -155,7 +164,7 @@ async function playAll(play: Play, plan: LabPlan, events: readonly Event[]): Pro
     const before = await play.world.jobs();
     await play.world.run(() => doStep(play, step));
     await checkLab(play.world);
-    if (step.do !== "priority") await requireOrder(play.world, before);
+    if (step.do !== "priority" && step.do !== "together") await requireOrder(play.world, before);
   }
   await bringToAnEnd(play);
   expect(play.world.complaints).toEqual([]);
@@ -234,6 +243,8 @@ async function doStep(play: Play, step: Event): Promise<void> {
       await Promise.all([...types, "t0"].map((type) => schedulePass(deps, type)));
       return;
     }
+    case "together":
+      return together(play, step.steps);
     case "lose runners": {
       const { runners } = play.agents[step.agent]!;
       for (const [id, { isReported }] of runners) if (isReported) runners.delete(id);
@@ -242,6 +253,23 @@ async function doStep(play: Play, step: Event): Promise<void> {
     case "crash":
       crashes.plan(step.nth, step.when);
   }
+}
+
+/** At the same time, but for what one agent does, which does one thing after the other. */
+async function together(play: Play, steps: readonly Event[]): Promise<void> {
+  const lines = new Map<unknown, Promise<unknown>>();
+  for (const [n, step] of steps.entries()) {
+    const line = "agent" in step ? `agent ${step.agent}` : n;
+    const before = lines.get(line) ?? Promise.resolve();
+    lines.set(
+      line,
+      before.then(() => doStep(play, step)),
+    );
+  }
+  const ends = await Promise.allSettled(lines.values());
+  const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as unknown] : []));
+  const worst = errors.find((error) => !isRefusal(error)) ?? errors[0];
+  if (worst !== undefined) throw worst;
 }
 
 /** As an agent does: reports its runners; starts, stops and forgets what it is told to, if the answer comes. */

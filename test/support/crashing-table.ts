@@ -14,8 +14,11 @@ export interface CrashingTable {
   revive(): void;
 }
 
-/** A table whose process can die between any two writes: what is dead neither reads nor writes. */
-export function crashingTable(inner: Table): CrashingTable {
+/**
+ * A table whose process can die between any two writes: what is dead neither reads nor writes. `turns` says how many turns each
+ * call gives to others before it begins.
+ */
+export function crashingTable(inner: Table, turns: () => number = () => 0): CrashingTable {
   let left = Infinity;
   let when: "before" | "after" = "before";
   let isDead = false;
@@ -24,12 +27,16 @@ export function crashingTable(inner: Table): CrashingTable {
   const requireLife = (ofLife: number) => {
     if (isDead || ofLife !== life) throw new Crash("the process is dead");
   };
+  const others = async () => {
+    for (let left = turns(); left > 0; left--) await Promise.resolve();
+  };
   const die = () => {
     isDead = true;
     throw new Crash(`it died ${when} writing`);
   };
   async function read<T>(doRead: () => Promise<T>): Promise<T> {
     const mine = life;
+    await others();
     requireLife(mine);
     const answer = await doRead();
     requireLife(mine);
@@ -37,6 +44,7 @@ export function crashingTable(inner: Table): CrashingTable {
   }
   async function write<T>(doWrite: () => Promise<T>): Promise<T> {
     const mine = life;
+    await others();
     requireLife(mine);
     left -= 1;
     const isLast = left === 0;

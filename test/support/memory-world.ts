@@ -46,8 +46,14 @@ export interface MemoryWorld {
   close(): void;
 }
 
-/** A lab that has been set up, and nothing else. `isRefusal` says which errors of a step are answers. */
-export async function memoryWorld(isRefusal: (error: unknown) => boolean): Promise<MemoryWorld> {
+/**
+ * A lab that has been set up, and nothing else. `isRefusal` says which errors of a step are answers; by `seed` it is drawn who
+ * of those that are at work at the same time comes first.
+ */
+export async function memoryWorld(
+  isRefusal: (error: unknown) => boolean,
+  seed = 0,
+): Promise<MemoryWorld> {
   let now = Date.parse("2026-03-01T12:00:00Z");
   let ids = 0;
   const system = {
@@ -60,7 +66,11 @@ export async function memoryWorld(isRefusal: (error: unknown) => boolean): Promi
   const complaints: string[] = [];
   const failures: unknown[] = [];
   const stored = openTable(":memory:", system.now);
-  const crashes = crashingTable(witnessedTable(stored, (what) => complaints.push(what)));
+  let dice = seed;
+  // Numerical Recipes' generator; its upper bits are the random ones.
+  const turns = () => ((dice = (Math.imul(dice, 1664525) + 1013904223) >>> 0) >>> 28) * (seed % 2);
+  const witnessed = witnessedTable(stored, (what) => complaints.push(what));
+  const crashes = crashingTable(witnessed, turns);
   const blobs = memoryBlobs();
   const settings = {
     ...DEFAULT_SETTINGS,
