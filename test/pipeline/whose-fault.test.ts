@@ -20,12 +20,14 @@ import { gitClone } from "../../worker/host/git-clone.ts";
 import { requireTool } from "../../worker/host/tool.ts";
 import type { Action, JobContext } from "../../worker/pipeline/action.ts";
 import { kernelReportsOf } from "../../worker/kernel/console-kernel.ts";
+import type { Group } from "../../worker/pipeline/group.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 import { consoleSlot } from "../../worker/pipeline/job-slots.ts";
 import type { StrategyContext } from "../../worker/pipeline/strategy.ts";
 import { echoingShell } from "../support/echoing-shell.ts";
 import { onConsole } from "../support/on-console.ts";
 import { aJobContext, run, type Ran } from "../support/plan-of.ts";
+import { aMember, standInGroup } from "../support/stand-in-group.ts";
 import { standInLoader } from "../support/stand-in-loader.ts";
 
 /** Each row of docs/failures.md that is about the worker happens here. */
@@ -159,6 +161,8 @@ const CAUSES: Record<string, () => Promise<Ran>> = {
     const signals = { cancel: cancel.signal, cancelAgain: new AbortController().signal };
     return run({ name: "block", run: forever }, { signals });
   },
+  "The other members of a multinode job do not start": () =>
+    run({ name: "block" }, { job: member(standInGroup({ starts: "timeout" })) }),
 };
 
 const text = readFileSync(new URL("../../docs/failures.md", import.meta.url), "utf8");
@@ -209,6 +213,8 @@ test("a board that is switched on again is silent when it says nothing then, wha
   const { outcome } = await run(onConsole({ script: said }, [hear, pduReboot, ...steps]), { job });
   expect(outcome.error_type).toBe("Infrastructure");
 });
+
+const member = (group: Group): JobContext => ({ ...aJobContext(aMember()), group });
 
 const forever = (): Promise<void> => new Promise(() => {});
 
