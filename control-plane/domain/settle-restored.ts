@@ -2,6 +2,7 @@ import type { Item, Key, StoredItem } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { endJob, returnDevice } from "./end-job.ts";
+import type { GroupRecord } from "./group-record.ts";
 import { attemptOfPart, isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./item-kinds.ts";
 import { attemptOf, findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { assignmentsKey, attemptKey, deviceKey, workerKey } from "./keys.ts";
@@ -38,6 +39,7 @@ async function settleOne(deps: Deps, { key, data }: StoredItem): Promise<void> {
   if (kind === "device") await settleDevice(deps, (data as DeviceRecord).hostname);
   if (kind === "assignments") await settleAssignments(deps, key.partition.slice("worker#".length));
   if (kind === "quota slot") await settleSlot(deps, key, data as { name: string; job: number });
+  if (kind === "multinode group") await settleTornGroup(deps, data as GroupRecord);
   if (kind === "worker") await expectWorker(deps, (data as WorkerRecord).name);
 }
 
@@ -92,6 +94,18 @@ async function settleJob(deps: Deps, { id, ...job }: JobRecord): Promise<void> {
   });
 }
 
+/** One of which the backup has some jobs from before it began and some from after: those wait for ever, so they end. */
+async function settleTornGroup(deps: Deps, { members }: GroupRecord): Promise<void> {
+  const items = await Promise.all(members.map(({ job_id }) => findJobItem(deps, job_id)));
+  const waiting = items.flatMap((item) => (item?.data.state === "Submitted" ? [item] : []));
+  if (waiting.length === members.length) return;
+  const error_msg =
+    "the group began while the backup was made that this lab was restored from: its beginning is not whole in it";
+  for (const item of waiting) {
+    await endJob(deps, item, { health: "Canceled", error_msg }, { alone: true });
+  }
+}
+
 /** One without a device is its worker's, or nobody's. */
 async function settleGuest(deps: Deps, id: number): Promise<void> {
   await retrying(async () => {
@@ -140,8 +154,10 @@ async function hold(deps: Deps, { id, state, device = "", worker = "" }: JobReco
     current_job: id,
     state: state === "Scheduled" ? "Reserved" : "Running",
   };
+  const after = isRight ? item.data : held;
   await deps.table.transact([
-    { put: deviceItem(isRight ? item.data : held), when: { version: item.version } },
+    { put: deviceItem(after), when: { version: item.version } },
+    ...deviceChange(deps, item.data, after, { who: LAB, reason: RESTORED }),
     ...(jobIds.includes(id) ? [] : [replace([...jobIds, id])]),
   ]);
   // It may have been looked at before, when it had no job.
@@ -180,7 +196,10 @@ async function settleDevice(deps: Deps, hostname: string): Promise<void> {
       state: "Idle",
       idle_since: nowOf(deps),
     };
-    await deps.table.transact([{ put: deviceItem(idle), when: { version: item.version } }]);
+    await deps.table.transact([
+      { put: deviceItem(idle), when: { version: item.version } },
+      ...deviceChange(deps, item.data, idle, { who: LAB, reason: RESTORED }),
+    ]);
   });
 }
 
@@ -225,6 +244,9 @@ export async function expectWorker(deps: Deps, name: string): Promise<void> {
       state: "Offline",
       ...(jobIds.length > 0 ? { last_sync: now, silent_after: now, attend_at: now } : {}),
     };
-    await deps.table.transact([{ put: workerItem(worker), when: { version: item.version } }]);
+    await deps.table.transact([
+      { put: workerItem(worker), when: { version: item.version } },
+      ...workerChange(deps, item.data, worker, { who: LAB, reason: RESTORED }),
+    ]);
   });
 }

@@ -8,7 +8,7 @@ import type { DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
 import { lookAtDueChecks, markIfDue } from "./health-due.ts";
 import type { GroupRecord } from "./group-record.ts";
-import { findJobItem, type JobRecord } from "./job-record.ts";
+import { findJobItem } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
 import { hasDueNotices } from "./notices/due-notices.ts";
 import { queryAll } from "./query-all.ts";
