@@ -82,22 +82,25 @@ const event: fc.Arbitrary<Event> = fc.oneof(
 );
 
 test("whatever happens, in whatever order, and wherever the process dies: quotas hold and don't drift, a reserved device is its holder's, and nobody waits in vain", async () => {
-  const property = fc.asyncProperty(fc.array(event, { maxLength: 40 }), async (events) => {
-    const world = await memoryWorld(isRefusal);
-    try {
-      const play: Play = { world, worker: "", tokens: new Map(), runners: new Map() };
-      await setUp(play);
-      for (const step of events) {
-        const before = await world.jobs();
-        await world.run(() => doStep(play, step));
-        await check(play, before);
+  const property = fc.asyncProperty(
+    fc.array(event, { minLength: 10, maxLength: 60, size: "max" }),
+    async (events) => {
+      const world = await memoryWorld(isRefusal);
+      try {
+        const play: Play = { world, worker: "", tokens: new Map(), runners: new Map() };
+        await setUp(play);
+        for (const step of events) {
+          const before = await world.jobs();
+          await world.run(() => doStep(play, step));
+          await check(play, before);
+        }
+        await bringToAnEnd(play);
+        expect([world.complaints, world.failures]).toEqual([[], []]);
+      } finally {
+        world.close();
       }
-      await bringToAnEnd(play);
-      expect([world.complaints, world.failures]).toEqual([[], []]);
-    } finally {
-      world.close();
-    }
-  });
+    },
+  );
   const seed = process.env["PUMICE_SEED"];
   const options = { numRuns: RUNS, ...(seed === undefined ? {} : { seed: Number(seed) }) };
   await expect(fc.assert(property, options)).resolves.toBeUndefined();
