@@ -1,5 +1,4 @@
-import type { Notify } from "./criteria.ts";
-import { MAX_CALLBACKS, MAX_RECIPIENTS } from "./open-notice.ts";
+import { MAX_CALLBACKS, MAX_RECIPIENTS, type Notify } from "./criteria.ts";
 
 /** What of a job's `notify` will not be as its submitter may expect: lines for the warnings of its submission. */
 export function notifyWarnings(notify: Notify | undefined): string[] {

@@ -4,6 +4,10 @@ import type { NoticeRecord } from "./notice-record.ts";
 
 export type Notify = NonNullable<JobDefinition["notify"]>;
 
+/** Beyond these nobody is told: one job must not fill the lab's log of deliveries, nor a hundred mailboxes. */
+export const MAX_RECIPIENTS = 50;
+export const MAX_CALLBACKS = 20;
+
 /**
  * Why a job's `notify` does not want to be told of this change; undefined when it does (SCHEDULER.md 7). `previous`: how the
  * last job of the same name, device type and submitter ended, which decides about `type`. LAVA compares with what the row of the

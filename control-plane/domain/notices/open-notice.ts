@@ -2,15 +2,11 @@ import type { Item } from "../../ports/table.ts";
 import type { Deps } from "../deps.ts";
 import { deviceKey } from "../keys.ts";
 import { findUser } from "../users.ts";
-import { whyNotWanted, type Notify } from "./criteria.ts";
+import { MAX_CALLBACKS, MAX_RECIPIENTS, whyNotWanted, type Notify } from "./criteria.ts";
 import { deliveryItem, type DeliveryRecord } from "./delivery-record.ts";
 import { noticeItem, type NoticeRecord } from "./notice-record.ts";
 import { readNoticed } from "./noticed-job.ts";
 import { previousJob } from "./previous-jobs.ts";
-
-/** Beyond these nobody is told: one job must not fill the lab's log of deliveries, nor a hundred mailboxes. */
-export const MAX_RECIPIENTS = 50;
-export const MAX_CALLBACKS = 20;
 
 /**
  * Looks at a notice: whom the job's `notify` wants told of it. Their messages are written with what became of the notice, in one
