@@ -25,6 +25,7 @@ import { listWorkers } from "../domain/workers.ts";
 import { openPrincipal } from "../http/open-principal.ts";
 import { parse, readText } from "../http/read-body.ts";
 import { jobIdOf, queryNumber, type Env } from "../http/route.ts";
+import { accountPages } from "./account-routes.tsx";
 import { AuditPage } from "./audit-page.tsx";
 import { loadAssets } from "./assets.ts";
 import { DefinitionPage } from "./definition-page.tsx";
@@ -65,6 +66,7 @@ export function uiApp(deps: Deps): Hono<Env> {
   jobPages(app, deps);
   submitPages(app, deps);
   labPages(app, deps);
+  accountPages(app, deps);
   app.all("*", (c) => {
     throw new AppError("not_found", `there is nothing at ${c.req.path}`);
   });

@@ -71,7 +71,9 @@ function Header({ view, section }: { view: View; section: PageProps["section"] }
             ))}
           </nav>
           <form class="who" method="post" action="/sign-out">
-            <span class="wide-only">{view.user.name}</span>
+            <a class="wide-only" href="/account">
+              {view.user.name}
+            </a>
             <button class="quiet">Sign out</button>
           </form>
         </>

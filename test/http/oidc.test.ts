@@ -75,7 +75,7 @@ async function comeBack(subject = "sub-alice", next = "/devices"): Promise<strin
 }
 const signIn = async (subject?: string) => browser.get(await comeBack(subject));
 const whoIsIn = async (): Promise<string | undefined> =>
-  /<span class="wide-only">([^<]*)</.exec(await (await browser.get(`${LAB}/`)).text())?.[1];
+  /<a class="wide-only"[^>]*>([^<]*)</.exec(await (await browser.get(`${LAB}/`)).text())?.[1];
 const user = async (name: string) => (await findUser(lab.deps, name))?.data;
 async function addUser(name: string, rest: object = {}): Promise<void> {
   const made = { ...(await newUser(lab.deps, name, { source: "added" })), ...rest };
@@ -183,6 +183,30 @@ describe("signing in with an OpenID provider", () => {
     await setUp({ allowed_groups: ["nobody"] });
     browser = newBrowser();
     expect((await signIn()).status).toBe(401);
+  });
+
+  test("links an account with whoever is signed in and asks for it", async () => {
+    const { token } = await lab.addUser("bob");
+    await browser.post(`${LAB}/sign-in`, { token });
+    const page = await (await browser.post(`${LAB}/account/link/keycloak`, {})).text();
+    const there = /href="([^"]*)">Go on to Key &amp; Cloak/
+      .exec(page)?.[1]
+      ?.replaceAll("&amp;", "&");
+    const back = await browser.get(await browser.signInAt(provider, there ?? "", "sub-alice"));
+    expect([back.status, back.headers.get("location")]).toEqual([303, "/account"]);
+    expect(await (await browser.get(`${LAB}/account`)).text()).toContain("Key &amp; Cloak: linked");
+    browser = newBrowser();
+    await signIn();
+    expect(await whoIsIn()).toBe("bob");
+    // It is nobody else's any more.
+    const carol = await lab.addUser("carol");
+    browser = newBrowser();
+    await browser.post(`${LAB}/sign-in`, { token: carol.token });
+    const again = await (await browser.post(`${LAB}/account/link/keycloak`, {})).text();
+    const url = /href="([^"]*)">Go on/.exec(again)?.[1]?.replaceAll("&amp;", "&") ?? "";
+    expect((await browser.get(await browser.signInAt(provider, url, "sub-alice"))).status).toBe(
+      409,
+    );
   });
 
   test("reads a claim by its path", async () => {
