@@ -11,14 +11,14 @@ const WRAPPED = / ?\r|\0/g;
 
 export interface Masking {
   /** A text by itself. */
-  text(text: string): string;
+  readonly text: (text: string) => string;
   /** The same for all texts within a value, names included. */
-  deep(value: unknown): unknown;
+  readonly deep: (value: unknown) => unknown;
   /**
    * The next line of a stream (a console): a secret may have begun in the line before, when the terminal was too narrow for it.
    * Of that at most the first few characters are to be seen.
    */
-  line(stream: string, text: string): string;
+  readonly line: (stream: string, text: string) => string;
 }
 
 /** Replaces secrets, in every form that gives them away, by `[MASKED]`. Costs nothing without secrets. */
