@@ -15,6 +15,7 @@ const NOUNS: { readonly [S in LabSection]: string } = {
   device_types: "device type",
   aliases: "alias",
   tags: "tag",
+  users: "user",
   groups: "group",
   workers: "worker",
   devices: "device",

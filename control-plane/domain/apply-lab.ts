@@ -1,3 +1,5 @@
+import type { Grants } from "#protocol/people.ts";
+import { putUser } from "./people.ts";
 import type { LabApplied, LabChange, LabPlan, LabRequest, LabSection } from "#protocol/lab.ts";
 import { putAlias, removeAlias } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
@@ -96,13 +98,16 @@ async function make(doing: Doing, { section, name, action }: LabChange): Promise
     case "health_checks":
       return writeTextOf(doing, "health-check", name, valueOf(after, section, name));
     case "device_types":
-      await putDeviceType(deps, user, name, valueOf(after, section, name));
+      await putDeviceType(deps, user, name, granting(valueOf(after, section, name)));
       return;
     case "aliases":
       await putAlias(deps, user, name, { device_type: valueOf(after, section, name) });
       return;
     case "tags":
       await putTag(deps, user, name, valueOf(after, section, name));
+      return;
+    case "users":
+      await putUser(deps, user, name, valueOf(after, section, name));
       return;
     case "groups":
       await putGroup(deps, user, name, valueOf(after, section, name));
@@ -116,11 +121,14 @@ async function make(doing: Doing, { section, name, action }: LabChange): Promise
         const { token } = await addWorker(deps, user, { name, ...worker });
         doing.worker_tokens[name] = token;
       }
-      await writeWorker(deps, name, worker, { who: user.name, reason: comment });
+      await writeWorker(deps, name, granting(worker), { who: user.name, reason: comment });
       return;
     }
     case "devices":
-      await writeDevice(deps, user, name, { ...valueOf(after, section, name), comment });
+      await writeDevice(deps, user, name, {
+        ...granting(valueOf(after, section, name)),
+        comment,
+      });
   }
 }
 
@@ -139,6 +147,8 @@ async function remove(doing: Doing, { section, name }: LabChange): Promise<void>
       return removeAlias(deps, user, name);
     case "tags":
       return removeTag(deps, user, name);
+    case "users":
+      throw new Error("nobody is removed: plan-lab.ts");
     case "groups":
       return removeGroup(deps, user, name);
     case "windows":
@@ -149,6 +159,12 @@ async function remove(doing: Doing, { section, name }: LabChange): Promise<void>
       return removeDevice(deps, user, name);
   }
 }
+
+/** What a plan says of permissions is all of them. */
+const granting = <T extends { permissions?: Grants | undefined }>(value: T) => ({
+  ...value,
+  permissions: value.permissions ?? {},
+});
 
 const writeSettingsOf = (
   { deps, user, comment }: Doing,

@@ -1,3 +1,4 @@
+import { BUILT_IN_GROUPS } from "#protocol/people.ts";
 import { checkJob } from "#protocol/check-job.ts";
 import type { LabChange, LabDevice, LabRemark } from "#protocol/lab.ts";
 import type { Loader } from "../templates/frame.ts";
@@ -39,6 +40,7 @@ export async function checkLab(step: LabStep): Promise<Remarks> {
   checkTexts(step, remarks);
   checkNames(step, remarks);
   checkWindows(step, remarks);
+  checkGrantees(step, remarks);
   checkInUse(step, remarks);
   await checkDevices(step, remarks);
   return {
@@ -125,6 +127,20 @@ function checkWindows({ current, after }: LabStep, { errors }: Remarks): void {
 /** What is missing is either removed by this plan or was never there. */
 const missing = (current: Readonly<Record<string, unknown>>, name: string): string =>
   Object.hasOwn(current, name) ? "the plan removes" : "there is no";
+
+/** A group that is granted something and isn't there is most often a slip of the pen. */
+function checkGrantees({ after }: LabStep, { warnings }: Remarks): void {
+  for (const section of ["device_types", "workers", "devices"] as const) {
+    for (const [name, { permissions = {} }] of Object.entries(after[section])) {
+      for (const to of new Set(Object.values(permissions as Record<string, string[]>).flat())) {
+        const isKnown = BUILT_IN_GROUPS.some((one) => one === to) || to.startsWith("user:");
+        if (isKnown || Object.hasOwn(after.groups, to)) continue;
+        const message = `there is no group ${to}; a user is named as user:${to}`;
+        warnings.push({ section, name, field: "permissions", message });
+      }
+    }
+  }
+}
 
 function checkInUse({ current, changes }: LabStep, { errors }: Remarks): void {
   for (const { action, section, name, fields } of changes) {

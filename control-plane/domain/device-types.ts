@@ -6,6 +6,7 @@ import { AppError } from "./app-error.ts";
 import { changeItem, fieldChanges } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceTypeKey, namedKey } from "./keys.ts";
+import { labSettings } from "./lab-settings.ts";
 import { requireName } from "./require-name.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
 import { listNamed } from "./named-items.ts";
@@ -95,7 +96,7 @@ export async function putDeviceType(
       : await orForbidden(getTypeToChange(deps, user, name, "change"));
     await requireNoAlias(deps, name);
     const permissions = await nextPermissions(deps, user, item?.data, type.permissions);
-    const record = { ...type, name, ...permissions };
+    const record = { ...without(type, "permissions"), name, ...permissions };
     await deps.table.transact([
       typeItem(record, item),
       { put: typeChange(deps, user, item?.data, record), when: "absent" },
@@ -139,8 +140,9 @@ export async function keepDeviceType(deps: Deps, name: string): Promise<Operatio
   const item = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(name));
   if (item) return [{ check: deviceTypeKey(name), when: { version: item.version } }];
   await requireNoAlias(deps, name, "invalid");
+  const { health_frequency_hours: health_frequency } = (await labSettings(deps)).scheduling;
   return [
-    typeItem({ name, ...DEVICE_TYPE_DEFAULTS }, undefined),
+    typeItem({ name, ...DEVICE_TYPE_DEFAULTS, health_frequency }, undefined),
     { check: namedKey("aliases", name), when: "absent" },
   ];
 }

@@ -1,3 +1,4 @@
+import type { Grants, LabUser } from "#protocol/people.ts";
 import {
   LAB_SECTIONS,
   type LabChange,
@@ -61,22 +62,40 @@ function merged(
     if (section === "settings" || section === "windows") return [name, value] as const;
     return [name, normal(value as Thing, ownValue(old, name))] as const;
   });
-  return { ...(prune ? {} : old), ...Object.fromEntries(values) };
+  // People stay: jobs and the audit log name them.
+  return { ...(prune && section !== "users" ? {} : old), ...Object.fromEntries(values) };
 }
 
 /** A health that nobody asks for stays as it is, and what is new is in good health; a list names things once. */
 function normal(value: Thing, old: LabValue | undefined): LabValue {
   if (typeof value === "string") return value;
   if ("worker" in value) {
-    const health = value.health ?? (old as LabDevice | undefined)?.health ?? "Good";
-    return { ...value, health, tags: [...new Set(value.tags)] };
+    const before = old as LabDevice | undefined;
+    const health = value.health ?? before?.health ?? "Good";
+    return { ...value, health, tags: [...new Set(value.tags)], ...permissionsOf(value, before) };
   }
   if ("members" in value) return { ...value, members: [...new Set(value.members)] };
-  if (!("job_limit" in value)) return value;
-  return {
-    ...value,
-    health: value.health ?? (old as typeof value | undefined)?.health ?? "Active",
-  };
+  if ("job_limit" in value) {
+    const before = old as typeof value | undefined;
+    const health = value.health ?? before?.health ?? "Active";
+    return { ...value, health, ...permissionsOf(value, before) };
+  }
+  if ("health_frequency" in value) {
+    return { ...value, ...permissionsOf(value, old as typeof value | undefined) };
+  }
+  if ("description" in value) return value;
+  return { ...NEW_USER, ...(old as LabUser | undefined), ...value };
+}
+
+const NEW_USER = { admin: false, active: true, email: "", full_name: "" };
+
+/** Permissions that nobody speaks of stay; none at all are none. */
+function permissionsOf(
+  { permissions }: { permissions?: Grants | undefined },
+  old: { permissions?: Grants | undefined } | undefined,
+): { permissions?: Grants | undefined } {
+  const granted = permissions ?? old?.permissions ?? {};
+  return { permissions: Object.keys(granted).length > 0 ? granted : undefined };
 }
 
 /** A type that a device has and for which there is a template needs not be named, nor is it pruned. */

@@ -1,3 +1,4 @@
+import { readUsers } from "./people.ts";
 import type { AliasView, GroupView, TagView } from "#protocol/api.ts";
 import { LAB_SECTIONS, type Lab, type LabSection } from "#protocol/lab.ts";
 import type { Deps } from "./deps.ts";
@@ -64,6 +65,9 @@ export async function* readSection(
         yield [tag.name, without(tag, "name")];
       }
       return;
+    case "users":
+      yield* readUsers(deps);
+      return;
     case "groups":
       for (const group of await listNamed<GroupView>(deps, section)) {
         yield [group.name, without(group, "name")];
@@ -76,17 +80,20 @@ export async function* readSection(
       return;
     case "workers":
       for await (const { data } of queryAll<WorkerRecord>(deps, "i1", "workers")) {
-        const { name, description, job_limit, health } = data;
+        const { name, description, job_limit, health, permissions } = data;
         const settings = await readWorkerSettings(deps, name);
-        yield [name, { description, job_limit, health, ...settings }];
+        const granted = permissions ? { permissions } : {};
+        yield [name, { description, job_limit, health, ...granted, ...settings }];
       }
       return;
     case "devices":
       for await (const { data } of queryAll<DeviceRecord>(deps, "i1", "devices")) {
-        const { device_type, worker, tags, description, health, current_job } = data;
+        const { device_type, worker, tags, description, health, current_job, permissions } = data;
+        const granted = permissions ? { permissions } : {};
         const record = await findText(deps, "device", data.hostname);
         const { text = "", format = "configuration" } = record ?? {};
-        const fields = { device_type, worker, tags, description, health, [format]: text };
+        const about = { device_type, worker, tags, description, health, ...granted };
+        const fields = { ...about, [format]: text };
         yield [data.hostname, fields, current_job];
       }
   }

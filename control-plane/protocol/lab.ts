@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { labSettingsSchema } from "./lab-settings.ts";
-import { grantsSchema } from "./people.ts";
+import { grantsSchema, groupName, labUserSchema, userName } from "./people.ts";
 import { flag, listOf, oneOf } from "./schema-parts.ts";
 import { windowSchema } from "./windows.ts";
 import { DEVICE_HEALTHS, WORKER_HEALTHS } from "./states.ts";
@@ -99,15 +99,7 @@ export type LabWorker = v.InferOutput<typeof labWorkerSchema>;
 
 export const labGroupSchema = v.strictObject({
   description,
-  members: v.optional(
-    listOf(
-      v.pipe(
-        v.string("expected a user's name"),
-        v.regex(/^[A-Za-z0-9][\w.@-]{0,99}$/, "expected a user's name"),
-      ),
-    ),
-    [],
-  ),
+  members: v.optional(listOf(userName), []),
 });
 export type LabGroup = v.InferOutput<typeof labGroupSchema>;
 
@@ -123,7 +115,9 @@ export const labSchema = v.strictObject({
   aliases: v.optional(v.record(labName, labName)),
   /** Tags and what they mean. A tag that a device has is there without being named here. */
   tags: v.optional(v.record(tagName, v.strictObject({ description }))),
-  groups: v.optional(v.record(labName, labGroupSchema)),
+  /** People, without what they sign in with. Nobody is removed: who is no longer named stays as they are. */
+  users: v.optional(v.record(userName, labUserSchema)),
+  groups: v.optional(v.record(groupName, labGroupSchema)),
   workers: v.optional(v.record(labName, labWorkerSchema)),
   devices: v.optional(v.record(labName, labDeviceSchema)),
   /** Maintenance windows. */
@@ -138,6 +132,7 @@ export const LAB_SECTIONS = [
   "device_types",
   "aliases",
   "tags",
+  "users",
   "groups",
   "workers",
   "devices",

@@ -32,7 +32,7 @@ afterEach(async () => {
 
 test("writes a lab that apply finds unchanged, and again the same bytes", async () => {
   const { code, said } = await pumice("export", dir);
-  expect([code, said]).toEqual([0, `${dir}: files written: 10, removed: 0\n`]);
+  expect([code, said]).toEqual([0, `${dir}: files written: 11, removed: 0\n`]);
   expect(await tree()).toEqual([
     "aliases.yaml",
     "device-types.yaml",
@@ -43,6 +43,7 @@ test("writes a lab that apply finds unchanged, and again the same bytes", async 
     "groups.yaml",
     "settings.yaml",
     "tags.yaml",
+    "users.yaml",
     "windows.yaml",
     "workers.yaml",
   ]);

@@ -72,6 +72,12 @@ const ALL = [
   "create windows/cables",
 ];
 
+/** The first administrator, and whom the group names. */
+const PEOPLE = {
+  admin: { admin: true, active: true, email: "", full_name: "" },
+  alice: { admin: false, active: true, email: "", full_name: "" },
+};
+
 describe("a lab that is applied", () => {
   test("to an empty one makes everything, with the tokens of new workers, and is then as wanted", async () => {
     const planned = await plan(aLab());
@@ -96,6 +102,7 @@ describe("a lab that is applied", () => {
         },
         qemu: expect.objectContaining({ description: "", health_frequency: 24 }),
       },
+      users: PEOPLE,
       groups: { kernel: { description: "", members: ["alice"] } },
       workers: {
         bench: {
@@ -205,9 +212,35 @@ describe("a lab that is applied", () => {
     );
     const sections = removed.map((line) => line.split(/[ /]/)[1]);
     expect([...new Set(sections)]).toEqual(Object.keys(aLab()).toReversed());
-    expect(await whole()).toEqual(empty);
+    // People stay.
+    expect(await whole()).toEqual({ ...empty, users: PEOPLE });
     const old = await lab.request("/devices/board-1/dictionary?version=1");
     expect(await old.text()).toBe(DICTIONARY);
+  });
+
+  test("grants what it says, leaves alone what it says nothing of, and takes back what it empties", async () => {
+    await apply(aLab());
+    const granting = { qemu: { permissions: { submit: ["kernel", "kernel"], view: [] } } };
+    expect(shortly(await apply({ device_types: granting }))).toEqual(["change device_types/qemu"]);
+    expect(shortly(await apply({ device_types: granting }))).toEqual([]);
+    expect(shortly(await apply({ device_types: { qemu: {} } }))).toEqual([]);
+    expect(
+      (await lab.api<{ permissions: object }>("/permissions/device-type/qemu")).permissions,
+    ).toEqual({
+      submit: ["kernel"],
+    });
+    await apply({ device_types: { qemu: { permissions: {} } } });
+    expect(
+      (await lab.api<{ permissions: object }>("/permissions/device-type/qemu")).permissions,
+    ).toEqual({});
+  });
+
+  test("makes and changes people, and removes nobody", async () => {
+    await apply({ users: { bob: { email: "bob@example.org" } } });
+    expect(shortly(await apply({ users: { bob: { active: false } } }, { prune: true }))).toEqual([
+      "change users/bob",
+    ]);
+    expect(await lab.api("/users/bob")).toMatchObject({ active: false, email: "bob@example.org" });
   });
 
   test("keeps jobs that ran on what it removes", async () => {

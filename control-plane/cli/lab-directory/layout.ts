@@ -11,6 +11,7 @@ export const SECTION_FILES = {
   device_types: "device-types.yaml",
   aliases: "aliases.yaml",
   tags: "tags.yaml",
+  users: "users.yaml",
   groups: "groups.yaml",
   workers: "workers.yaml",
   devices: "devices.yaml",
@@ -77,6 +78,7 @@ export function fileOf(section: LabSection, name: string, field: string): string
     case "device_types":
     case "aliases":
     case "tags":
+    case "users":
     case "groups":
       return SECTION_FILES[section];
   }

@@ -1,3 +1,4 @@
+import { groupName, labUserSchema, userName } from "#protocol/people.ts";
 import * as v from "valibot";
 import {
   labDeviceEntries,
@@ -36,7 +37,8 @@ export const SECTION_SCHEMAS = {
   device_types: mapOf(fields(labDeviceTypeSchema.entries), labName),
   aliases: mapOf(labName, labName),
   tags: mapOf(fields(tag), tagName),
-  groups: mapOf(fields(labGroupSchema.entries), labName),
+  users: mapOf(fields(labUserSchema.entries), userName),
+  groups: mapOf(fields(labGroupSchema.entries), groupName),
   workers: mapOf(fields(worker), labName),
   devices: mapOf(strict(device), labName),
   windows: mapOf(v.pipe(strict(windowEntries), windowRule), labName),
