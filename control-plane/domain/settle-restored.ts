@@ -1,4 +1,5 @@
 import type { Item, Key, StoredItem } from "../ports/table.ts";
+import { deviceChange, LAB, workerChange } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { endJob, returnDevice } from "./end-job.ts";
@@ -16,6 +17,9 @@ import {
   type Assignments,
   type WorkerRecord,
 } from "./worker-record.ts";
+
+/** Why states change here, for histories. */
+const RESTORED = "as the lab opens";
 
 /**
  * Makes the items of one page of the table agree with all others, after a restore: a backup reads jobs, devices and workers one after

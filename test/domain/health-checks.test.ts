@@ -436,3 +436,10 @@ describe("a check that somebody asks for", () => {
     expect(await (await ask()).text()).toContain("switched off");
   });
 });
+
+test("a device type that comes with its first device has the lab's frequency", async () => {
+  const settings = { scheduling: { health_frequency_hours: 6 } };
+  await lab.api("/settings", { method: "PUT", body: { settings } });
+  await addBoard({ device_type: "board" });
+  expect(await lab.api("/device-types/board")).toMatchObject({ health_frequency: 6 });
+});
