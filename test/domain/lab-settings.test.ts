@@ -2,6 +2,8 @@ import { afterEach, expect, test } from "vitest";
 import type { LabPlan } from "#protocol/lab.ts";
 import type { SettingsView } from "#protocol/lab-settings.ts";
 import { labSettings } from "../../control-plane/domain/lab-settings.ts";
+import { tick } from "../../control-plane/domain/tick.ts";
+import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
 let lab: EmbeddedLab | undefined;
@@ -80,4 +82,22 @@ test("settings are part of a lab as code, and pruning one sets its defaults agai
   expect(plan.changes).toEqual([{ action: "remove", section: "settings", name: "scheduling" }]);
   await lab.api("/lab/apply", { body });
   expect((await labSettings(lab.deps)).scheduling.fair_share).toBe("off");
+});
+
+test("a job that names no queue time-out has the lab's", async () => {
+  lab = await embeddedLab();
+  await lab.addWorker();
+  await lab.addDevice("qemu-01");
+  await put({ settings: { scheduling: { default_queue_timeout_hours: 2 } } });
+  const usual = await lab.submit();
+  const own = await lab.submit(
+    aJob().replace("job: {minutes: 10}", "job: {minutes: 10}\n  queue: {days: 1}"),
+  );
+  lab.pass(2 * 3600 + 1);
+  await tick(lab.deps);
+  expect([(await lab.job(usual)).health, (await lab.job(own)).state]).toEqual([
+    "Canceled",
+    "Submitted",
+  ]);
+  expect((await lab.deps.table.query("main", "queue-deadlines")).items).toHaveLength(1);
 });

@@ -398,3 +398,26 @@ describe("every page", () => {
     expect(raw.headers.get("content-type")).toContain("application/json");
   });
 });
+
+describe("the queue page", () => {
+  test("shows which types have a queue, and what waits for one and why", async () => {
+    expect(await show("/queue")).toContain("No job waits.");
+    await lab.submit(aJob({ name: quoted(HOSTILE) }));
+    const html = await show("/queue?device_type=qemu");
+    expect(html).toContain("&lt;script&gt;alert(1)");
+    expect(html).toMatch(/<a href="\/queue\?device_type=qemu" aria-current="page">qemu<\/a>/);
+    expect(html).toContain("on worker bench, which is Offline");
+    expect(await show("/queue?device_type=none", 404)).toContain("There is no device type");
+  });
+
+  test("is where a waiting job's page leads, with its place", async () => {
+    const id = await lab.submit();
+    const html = await show(`/jobs/${id}`);
+    expect(html).toMatch(/<a href="\/queue\?device_type=qemu">Next in the queue/);
+  });
+});
+
+test("a reserved device's page says whose it is", async () => {
+  await lab.api("/reservations", { body: { device: "qemu-01", seconds: 3600 } });
+  expect(await show("/devices/qemu-01")).toContain("by admin until 2026-03-01 13:00 UTC");
+});
