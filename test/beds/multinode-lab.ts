@@ -42,7 +42,9 @@ export async function multinodeLab(devices: readonly number[]): Promise<Multinod
 
   async function startServer(): Promise<void> {
     const args = [pumice.file, "serve", "--data", dataDir, "--listen", listen];
-    server = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+    server = spawn(process.execPath, args, {
+      stdio: ["ignore", "ignore", process.env["AGENT_LOG"] ? "inherit" : "ignore"],
+    });
     await until(async () => {
       if (server.exitCode !== null) throw new Error("the control plane has ended");
       return (await fetch(`http://${listen}/healthz`).catch(() => undefined)) !== undefined;

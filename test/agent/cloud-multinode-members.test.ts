@@ -1,0 +1,3 @@
+import { groupMembers } from "../conformance/group-members.ts";
+
+groupMembers("aws");
