@@ -1,9 +1,13 @@
 import { createAdaptorServer } from "@hono/node-server";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { changeItem } from "../../control-plane/domain/changes.ts";
+import { serve } from "../../control-plane/serve.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { readEvents, type EventReader } from "../support/event-reader.ts";
 import { aJob } from "../support/builders.ts";
@@ -230,6 +234,21 @@ describe("the stream of events", () => {
     await write("b");
     expect(namesOf(second)).toEqual(["a"]);
     expect(namesOf(await ask(second.position()))).toEqual(["b"]);
+  });
+
+  test("does not hold up a control plane that stops", async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), "pumice-events-"));
+    try {
+      const serving = await serve({ dataDir: dir, listen: "127.0.0.1:0" });
+      const token = readFileSync(path.join(dir, "admin-token"), "utf8").trim();
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${serving.url}/api/v1/events`, { headers });
+      const reader = readEvents(answer.body!, () => {});
+      await reader.ready();
+      await Promise.all([serving.close(), reader.ended]);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 
   test("refuses what is no position and no kind", async () => {

@@ -1,11 +1,12 @@
 import { CallRefused } from "../../ports/outbound.ts";
 import { TableConflict, type Item } from "../../ports/table.ts";
+import { NOTICES_PASS } from "../announcing-table.ts";
 import { findClosed } from "../closed-lab.ts";
 import type { Deps } from "../deps.ts";
 import { labSettings } from "../lab-settings.ts";
 import { without } from "../without.ts";
 import { deliveryItem, type DeliveryRecord, type DeliveryTry } from "./delivery-record.ts";
-import type { NoticeRecord } from "./notice-record.ts";
+import { noticeItem, type NoticeRecord } from "./notice-record.ts";
 import { openNotice } from "./open-notice.ts";
 import { sendWebhook } from "./send-webhook.ts";
 import { readWebhookChanges } from "./webhook-changes.ts";
@@ -18,8 +19,10 @@ const BACK_OFF_MINUTES = [1, 5, 30, 2 * 60, 8 * 60, 24 * 60];
 const LEASE_MS = 60_000;
 const AT_A_TIME = 8;
 const PAGE = 50;
-/** One pass does no more pages than this: the next one, a moment later, goes on. */
-const MAX_PAGES = 20;
+/** A pass begins nothing new after so long, for those that wait behind it; another one goes on. */
+const PASS_MS = 10_000;
+/** A notice that can't be looked at is tried so long. */
+const GIVE_UP_MS = 60 * 60_000;
 
 /**
  * Looks at the notices that are due and sends the messages that are due, once each as far as that can be: of a message whose
@@ -27,31 +30,50 @@ const MAX_PAGES = 20;
  */
 export async function deliverNotices(deps: Deps): Promise<void> {
   if (await findClosed(deps)) return;
-  await eachDue<NoticeRecord>(deps, "notices-due", (item) => openNotice(deps, item));
+  const end = deps.system.now() + PASS_MS;
+  const isOpened = await eachDue<NoticeRecord>(deps, "notices-due", end, (item) =>
+    open(deps, item),
+  );
   await unlessTaken(deps, () => readWebhookChanges(deps));
-  await eachDue<DeliveryRecord>(deps, "deliveries-due", (item) => deliver(deps, item));
+  const isSent = await eachDue<DeliveryRecord>(deps, "deliveries-due", end, (item) =>
+    deliver(deps, item),
+  );
+  if (!isOpened || !isSent) await deps.signals.requestPass(NOTICES_PASS);
 }
 
-/** Everything of a list up to now, some at a time; what somebody else is at is left to them. */
+async function open(deps: Deps, item: Item<NoticeRecord>): Promise<void> {
+  try {
+    await openNotice(deps, item);
+  } catch (error) {
+    const isOld = Date.parse(item.data.time) < deps.system.now() - GIVE_UP_MS;
+    if (error instanceof TableConflict || !isOld) throw error;
+    const closed = { ...item.data, open: false, outcome: `given up: ${String(error)}` };
+    await deps.table.transact([{ put: noticeItem(closed), when: { version: item.version } }]);
+  }
+}
+
+/** Everything of a list up to now, some at a time; what somebody else is at is left to them. False when the time was over. */
 async function eachDue<T>(
   deps: Deps,
   list: string,
+  end: number,
   work: (item: Item<T>) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const range = { to: `${new Date(deps.system.now()).toISOString()}~`, limit: PAGE };
   let cursor: string | undefined;
-  for (let pages = 0; pages < MAX_PAGES; pages++) {
+  do {
     const page = await deps.table.query<T>("i3", list, {
       ...range,
       ...(cursor === undefined ? {} : { cursor }),
     });
     for (let at = 0; at < page.items.length; at += AT_A_TIME) {
+      if (deps.system.now() > end) return false;
       const some = page.items.slice(at, at + AT_A_TIME);
       await Promise.all(some.map((item) => unlessTaken(deps, () => work(item))));
     }
     cursor = page.cursor;
-    if (cursor === undefined) return;
-  }
+  } while (cursor !== undefined);
+  return true;
 }
 
 async function unlessTaken(deps: Deps, work: () => Promise<void>): Promise<void> {

@@ -41,9 +41,7 @@ export function noticeOf(
   const time = new Date(system.now()).toISOString();
   const { id: job, attempt = 1 } = after;
   // An attempt begins once and ends once.
-  return [
-    { put: noticeItem({ job, attempt, state, time, snapshot, open: true }), when: "absent" },
-  ];
+  return [{ put: noticeItem({ job, attempt, state, time, snapshot, open: true }), when: "absent" }];
 }
 
 /** The item of a notice. */

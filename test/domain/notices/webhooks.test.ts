@@ -12,7 +12,8 @@ let lab: EmbeddedLab;
 let receiver: HookReceiver;
 beforeEach(async () => {
   receiver = await hookReceiver();
-  lab = await embeddedLab();
+  // Where nobody asks after each change the tick does: the times would be others.
+  lab = await embeddedLab({}, "embedded");
   const worker = await lab.addWorker();
   await lab.addDevice("qemu-01");
   await lab.sync(worker);
