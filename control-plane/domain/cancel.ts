@@ -26,7 +26,7 @@ export async function cancel(
   await deps.table.transact([
     { put: jobItem(canceling), when: { version } },
     ...jobChange(deps, job, canceling, by),
-    ...(alone ? [] : groupDue(canceling)),
+    ...(alone ? [] : groupDue(deps, canceling)),
   ]);
   await deps.signals.ring(`worker/${job.worker ?? ""}`);
   await deps.signals.ring(`job/${job.id}`);

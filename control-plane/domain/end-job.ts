@@ -58,7 +58,7 @@ export async function endJob(
     { put: jobItem(job), when: { version: item.version } },
     ...jobChange(deps, item.data, job, { reason: outcome.error_msg, ...by }),
     ...freed.operations,
-    ...(alone ? [] : groupDue(job)),
+    ...(alone ? [] : groupDue(deps, job)),
   ]);
   if (item.data.state !== "Finished") await noteEnd(deps, job);
   const { id, health, error_type, device } = job;

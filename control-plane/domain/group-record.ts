@@ -44,6 +44,11 @@ export interface MessageRecord {
   call?: number;
 }
 
+/** That somebody is to look at a group. */
+export interface DueRecord {
+  group: string;
+}
+
 /** A meeting point of all members, which may meet there again and again. By job id. */
 export interface SyncPointRecord {
   message_id: string;
@@ -81,10 +86,11 @@ export const findGroup = (deps: Deps, id: string): Promise<Item<GroupRecord> | u
   deps.table.get<GroupRecord>(multinodeKey(id));
 
 /** For the transaction in which a job ends badly or is canceled: its group is to be looked at, whoever dies meanwhile. */
-export function groupDue({ group, state, health }: JobRecord): Operation[] {
+export function groupDue({ system }: Deps, { group, state, health }: JobRecord): Operation[] {
   const isWell = state === "Finished" && health === "Complete";
   if (group === undefined || isWell) return [];
-  return [{ put: { key: multinodeDueKey(group), data: { group } } }];
+  const key = multinodeDueKey(group, system.id());
+  return [{ put: { key, data: { group } satisfies DueRecord }, when: "absent" }];
 }
 
 /** The id of the job that a sub id (`4212.1`) names; undefined when it is none, or nobody's. */

@@ -13,6 +13,10 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | a job's result records by line             | main  | job#ID              | results#FIRST_LINE         |
  * | the same of its second attempt             | main  | job#ID              | chunk.2#... results.2#...  |
  * | an attempt that another one followed       | main  | job#ID              | attempt#N                  |
+ * | what the results of an attempt come to     | main  | job#ID              | summary#N                  |
+ * | queries of a person; all of them           | main  | queries             | OWNER/NAME                 |
+ * | jobs that somebody wants to be kept        | main  | job#ID              | kept                       |
+ * | up to where jobs were looked at to be removed | main | lab               | retention                  |
  * | whether somebody watches a job             | main  | job#ID              | watch                      |
  * | all jobs, newest first                     | i1    | jobs                | ID                         |
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
@@ -24,7 +28,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | what its members sent under a message id   | main  | multinode#UUID      | message#HASH#ID            |
  * | where its members meet                     | main  | multinode#UUID      | sync#HASH                  |
  * | groups of which a job has not ended        | i1    | open-multinode      | UUID                       |
- * | groups of which a job has just failed      | main  | multinode-due       | UUID                       |
+ * | groups of which a job has just failed      | main  | multinode-due       | UUID#ID                    |
  * | a submission that may come again           | main  | submission#NAME     | HASH_OF_KEY                |
  * | jobs of a submitter                        | i4    | submitter-jobs#NAME | ID                         |
  * | one device                                 | main  | device#HOST         | device                     |
@@ -123,12 +127,25 @@ export const resultsKey = (id: number, firstLine: number, attempt = 1): Key => (
   partition: `job#${id}`,
   sort: partsOf("results", attempt) + padded(firstLine),
 });
+export const summaryKey = (id: number, attempt: number): Key => ({
+  partition: `job#${id}`,
+  sort: `summary#${padded(attempt)}`,
+});
+export const keptKey = (id: number): Key => ({ partition: `job#${id}`, sort: "kept" });
+export const queryKey = (owner: string, name: string): Key => ({
+  partition: "queries",
+  sort: `${owner}/${name}`,
+});
+export const retentionKey: Key = { partition: "lab", sort: "retention" };
 export const attemptKey = (id: number, attempt: number): Key => ({
   partition: `job#${id}`,
   sort: `attempt#${padded(attempt)}`,
 });
 export const multinodeKey = (id: string): Key => ({ partition: `multinode#${id}`, sort: "group" });
-export const multinodeDueKey = (id: string): Key => ({ partition: "multinode-due", sort: id });
+export const multinodeDueKey = (group: string, id: string): Key => ({
+  partition: "multinode-due",
+  sort: `${group}#${id}`,
+});
 export const memberKey = (group: string, jobId: number): Key => ({
   partition: `multinode#${group}`,
   sort: `member#${padded(jobId)}`,
@@ -313,6 +330,10 @@ const jobBlobs = (id: number): string => `jobs/${id}/`;
 export const definitionBlob = (id: number): string => `${jobBlobs(id)}definition.yaml`;
 /** Of a member of a multinode group: what was submitted, of all roles. */
 export const multinodeBlob = (id: number): string => `${jobBlobs(id)}multinode.yaml`;
+
+/** Results in short of an attempt that has many. */
+export const summaryBlob = (id: number, attempt: number, sha256: string): string =>
+  `${jobBlobs(id)}summary-${attempt}-${sha256.slice(0, 16)}.json.gz`;
 
 /** A chunk's place names its content, so that a late upload cannot damage one that was committed. */
 export const chunkBlob = (id: number, firstLine: number, sha256: string): string =>

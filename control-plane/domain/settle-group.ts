@@ -14,16 +14,22 @@ import { retrying } from "./retrying.ts";
  * table, so that whoever looks next ends what a crash has cut short.
  */
 export async function settleGroup(deps: Deps, id: string): Promise<void> {
+  // Those that are there now: what comes while we look is somebody else's.
+  const range = { from: multinodeDueKey(id, "").sort, to: multinodeDueKey(id, "~").sort };
+  const due = await deps.table.query("main", multinodeDueKey(id, "").partition, range);
+  await settle(deps, id);
+  if (due.items.length === 0) return;
+  await deps.table.transact(due.items.map(({ key }) => ({ delete: key })));
+}
+
+async function settle(deps: Deps, id: string): Promise<void> {
   const group = await findGroup(deps, id);
-  if (!group || group.data.ended !== undefined) {
-    return deps.table.transact([{ delete: multinodeDueKey(id) }]);
-  }
+  if (!group || group.data.ended !== undefined) return;
   const jobs = await jobsOf(deps, group.data);
   const reason = whyAllEnd(group.data.members, jobs);
   if (reason !== undefined) {
     for (const { data } of jobs.values()) await cancelMember(deps, data, reason);
   }
-  await deps.table.transact([{ delete: multinodeDueKey(id) }]);
   const now = reason === undefined ? jobs : await jobsOf(deps, group.data);
   if ([...now.values()].every(({ data }) => data.state === "Finished")) await endGroup(deps, group);
 }

@@ -7,7 +7,7 @@ import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
 import { lookAtDueChecks, markIfDue } from "./health-due.ts";
-import type { GroupRecord } from "./group-record.ts";
+import type { DueRecord, GroupRecord } from "./group-record.ts";
 import { findJobItem } from "./job-record.ts";
 import { workerKey } from "./keys.ts";
 import { hasDueNotices } from "./notices/due-notices.ts";
@@ -49,8 +49,8 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
   await sweepReservations(deps);
   await sweepWindows(deps);
   await lookAtDueChecks(deps);
-  for await (const { key } of queryAll(deps, "main", "multinode-due")) {
-    await settleGroup(deps, key.sort);
+  for await (const { data } of queryAll<DueRecord>(deps, "main", "multinode-due")) {
+    await settleGroup(deps, data.group);
   }
   await goRound<WorkerRecord>(deps, rounds, "workers", async ({ name, attend_at }) => {
     // One that says when to look at it was found above. An older version writes workers that don't.

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Problem } from "#protocol/api.ts";
 import { MAX_MESSAGES } from "#protocol/multinode.ts";
+import { isOnAws } from "../support/test-engine.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import {
   aGroupJob,
@@ -38,6 +39,7 @@ const waitAll = (member: Member, message_id: string, role?: string) =>
 const sync = (member: Member, message_id: string, call: number) =>
   ask(lab, member, "sync", { message_id, call });
 
+// Where there are no bells for it nobody is held back: what is answered at once is skipped there.
 const WAIT = { response: "wait" };
 const ACK = { response: "ack" };
 
@@ -58,7 +60,7 @@ describe("group", () => {
     expect(await ask(lab, server, "group")).toEqual(all);
   });
 
-  test("is answered as soon as the last one comes", async () => {
+  test.skipIf(isOnAws)("is answered as soon as the last one comes", async () => {
     await ask(lab, first, "group");
     const early = ask(lab, server, "group", { hold_seconds: 20 });
     await ask(lab, second, "group");
@@ -150,7 +152,7 @@ describe("wait", () => {
     expect(await wait(first, "go")).toEqual({ ...ACK, data: { 2: {} } });
   });
 
-  test("is answered as soon as it is sent", async () => {
+  test.skipIf(isOnAws)("is answered as soon as it is sent", async () => {
     const waiting = ask(lab, first, "wait", { message_id: "go", call: 1, hold_seconds: 20 });
     await send(server, "go", {});
     expect(await waiting).toMatchObject(ACK);
@@ -235,7 +237,7 @@ describe("sync", () => {
     expect(await sync(server, "here", 3)).toEqual(WAIT);
   });
 
-  test("is answered as soon as the last one comes", async () => {
+  test.skipIf(isOnAws)("is answered as soon as the last one comes", async () => {
     await sync(first, "here", 1);
     const waiting = ask(lab, server, "sync", { message_id: "here", call: 1, hold_seconds: 20 });
     await sync(second, "here", 1);

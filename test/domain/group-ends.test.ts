@@ -147,7 +147,7 @@ test("what a crash has cut short, the next tick ends, however many other groups 
   const canceling = { ...item.data, state: "Canceling" as const };
   await lab.deps.table.transact([
     { put: jobItem(canceling), when: { version: item.version } },
-    ...groupDue(canceling),
+    ...groupDue(lab.deps, canceling),
   ]);
   for (let n = 0; n < 12; n++) {
     const id = `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;

@@ -21,9 +21,9 @@ const allow = (Sid: string, Action: string[], Resource: unknown) => ({
 });
 const LOG = allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], arnOf("Log"));
 const lists = (resources: unknown[]) => allow("Lists", ["dynamodb:Query"], resources);
-const READ_AND_PUT = allow(
+const READ_PUT_DELETE = allow(
   "Table",
-  ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+  ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"],
   arnOf("Table"),
 );
 
@@ -79,10 +79,10 @@ describe("what each function may do", () => {
     ]);
   });
 
-  test("schedule: reads and puts, takes passes, rings workers, reads blobs of jobs for notices", () => {
+  test("schedule: reads, puts and deletes, takes passes, rings workers, reads blobs of jobs for notices", () => {
     expect(statementsOf("ScheduleRole")).toEqual([
       LOG,
-      READ_AND_PUT,
+      READ_PUT_DELETE,
       lists([arnOf("Table"), ...indexes(1, 2, 3, 4)]),
       allow("Blobs", ["s3:GetObject"], { "Fn::Sub": "${Blobs.Arn}/jobs/*" }),
       allow("KnowAbsentBlobs", ["s3:ListBucket"], arnOf("Blobs")),
@@ -95,10 +95,10 @@ describe("what each function may do", () => {
     ]);
   });
 
-  test("tick: reads and puts, rings workers, asks for passes, no blobs", () => {
+  test("tick: reads, puts and deletes, rings workers, asks for passes, no blobs", () => {
     expect(statementsOf("TickRole")).toEqual([
       LOG,
-      READ_AND_PUT,
+      READ_PUT_DELETE,
       lists([arnOf("Table"), ...indexes(1, 2, 3)]),
       allow("RingWorkersAndAskForPasses", ["sqs:SendMessage"], [arnOf("Passes"), WORKERS_QUEUES]),
     ]);

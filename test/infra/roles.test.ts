@@ -12,6 +12,7 @@ import { startCloud, type Cloud } from "../support/aws/cloud.ts";
 import { startGuard, type Guard } from "../support/aws/guard.ts";
 import { aDeviceConfiguration, aJob } from "../support/builders.ts";
 import { aRelease, aSigner } from "../support/a-release.ts";
+import { aGroupJob, aRole } from "../support/group-job.ts";
 import { aChunk } from "../support/embedded-lab.ts";
 
 const ROLES = ["HttpRole", "ScheduleRole", "TickRole"] as const;
@@ -80,9 +81,14 @@ const sync = (token: string, runners: object[] = []) =>
 const NOTIFY =
   'notify: {criteria: {status: incomplete, type: regression}, callback: {url: "http://127.0.0.1:9/"}}';
 
+const withQueueTimeout = (definition: string): string =>
+  definition.replace("  job: {minutes: 10}", "  job: {minutes: 10}\n  queue: {minutes: 5}");
+
 /** A job from its submission to its running on the worker. */
 async function startJob(worker: string): Promise<{ id: number; token: string }> {
-  const { job_ids } = await api<SubmitResponse>("/jobs", { body: aJob({ lines: [NOTIFY] }) });
+  const { job_ids } = await api<SubmitResponse>("/jobs", {
+    body: withQueueTimeout(aJob({ lines: [NOTIFY] })),
+  });
   const id = job_ids[0] ?? 0;
   await runPasses();
   const { start } = await sync(worker);
@@ -145,6 +151,12 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
   await sync(worker);
   await api("/jobs", { body: aJob() });
   await tick(labs.TickRole.deps);
+  // Of a group nobody has a device in time, and with one job go all.
+  const group = withQueueTimeout(aGroupJob({ server: aRole(), client: aRole(0) }));
+  const { job_ids } = await api<SubmitResponse>("/jobs", { body: group });
+  now += 10 * 60_000;
+  await tick(labs.TickRole.deps);
+  expect(await api(`/jobs/${job_ids[0]}`)).toMatchObject({ health: "Canceled" });
 
   await api("/devices/qemu-01/health", { body: { health: "Maintenance" } });
   await api("/tags/t", { method: "PUT", body: { description: "" } });
