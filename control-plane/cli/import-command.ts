@@ -61,7 +61,7 @@ async function importLava(context: Context): Promise<number> {
 }
 
 const NOT_ASKED =
-  "Not brought over, as LAVA's API does not tell them: users, groups and permissions, jobs and results, base templates that the admin changed, and files that all workers share.";
+  "Not brought over, as LAVA's API does not tell them: users, groups and permissions, jobs and results, base templates that the admin changed, and files that all workers share. The lab is closed until you grant something: docs/people.md.";
 
 const counts = ({ devices, device_types, templates, health_checks, workers, tags, aliases }: Lab) =>
   Object.entries({ devices, "device types": device_types, templates, workers, tags, aliases })
