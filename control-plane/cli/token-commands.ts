@@ -81,6 +81,22 @@ export const tokenCommands: readonly Command[] = [
     run: (context) => remove(context, "tokens", "ID"),
   },
   {
+    usage: "workers rotate NAME",
+    about: "have a worker make itself another token",
+    options: { overlap: { type: "string" } },
+    help: [
+      "--overlap TIME      how long those before are still good once it has: 0, 1h, 1d; default 1h",
+      "A worker that must not have any token any more: pumice tokens revoke ID, at once.",
+    ],
+    run: async (context) => {
+      const [name = ""] = argumentsOf(context, "NAME");
+      const overlap_seconds = secondsOf("overlap", textOf(context.values, "overlap") ?? "1h");
+      await context.client().json("POST", `/workers/${at(name)}/rotate`, { overlap_seconds });
+      context.terminal.say(`${name} makes itself another token with its next sync`);
+      return 0;
+    },
+  },
+  {
     usage: "sign-in",
     about: "print a link that signs a browser in, once, within ten minutes",
     run: async (context) => {

@@ -1,14 +1,14 @@
 import * as v from "valibot";
-import { userName } from "#protocol/people.ts";
+import { groupName, userName } from "#protocol/people.ts";
 import type { PeopleOfProvider } from "#protocol/sign-in.ts";
 import type { Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
-import { changeItem } from "./changes.ts";
+import { changeItem, LAB } from "./changes.ts";
+import { setGroupsOf } from "./groups.ts";
 import { hasPassword } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { identityItem, type IdentityRecord } from "./identity-record.ts";
 import { identityKey } from "./keys.ts";
-import { setProviderGroups } from "./provider-groups.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 import { findUser, newUser, userItem, type UserRecord } from "./users.ts";
@@ -46,7 +46,11 @@ export async function admitPerson(
       ? refresh(deps, provider, person, found.user)
       : welcome(deps, provider, person));
   });
-  if (prefix !== undefined) await setProviderGroups(deps, user.name, prefix, person.groups);
+  if (prefix !== undefined) {
+    const groups = groupNames(prefix, person.groups);
+    const by = { who: LAB, reason: `${provider.name} says so` };
+    await setGroupsOf(deps, user.name, { prefix, groups }, by);
+  }
   if (!user.active) throw refused(`${user.name} may not sign in now; ask an administrator`);
   return user;
 }
@@ -201,6 +205,16 @@ function adminChange(
     { put: changeItem(deps, { who: name, kind: "user", name, changed, reason }), when: "absent" },
   ];
 }
+
+/** A person is in so many groups of a provider at the most; what is beyond is left out. */
+const MOST_GROUPS = 200;
+
+/** Names here of a provider's groups: what no name can have (`org/team`) becomes `-`. */
+const groupNames = (prefix: string, groups: readonly string[]): string[] =>
+  groups
+    .slice(0, MOST_GROUPS)
+    .map((group) => prefix + group.replace(/^\/+/, "").replace(/[^\w.-]/g, "-"))
+    .filter((group) => v.safeParse(groupName, group).success);
 
 const hashOf = ({ system }: Deps, { issuer, subject }: ProviderPerson): string =>
   system.hash(`identity ${JSON.stringify([issuer, subject])}`);

@@ -40,6 +40,8 @@ interface Plan {
   watched: number[];
   due: number[];
   wanted?: Wanted | undefined;
+  /** Id of the request that it make itself another token. */
+  rotate?: string | undefined;
 }
 
 /**
@@ -69,6 +71,7 @@ export async function sync(
       const plan = await makePlan(deps, name, runners);
       if (!takesJobs || request.no_jobs !== undefined) plan.start = [];
       plan.wanted = await wantedVersion(deps, worker, request);
+      plan.rotate = worker.rotation?.id;
       const seen = digest(deps, plan);
       const left = deadline - deps.system.now();
       const isNews = seen !== request.seen;
@@ -258,7 +261,7 @@ async function answer(
   seen: string,
   { platform, protocol, version }: SyncRequest,
 ): Promise<SyncResponse> {
-  const { cancel, forget, watched, wanted } = plan;
+  const { cancel, forget, watched, wanted, rotate } = plan;
   const upgrade = wanted && (await makeOffer(deps, wanted, platform));
   const notice = protocolNotice(protocol, version);
   return {
@@ -269,6 +272,7 @@ async function answer(
     watched,
     seen,
     ...(upgrade === undefined ? {} : { upgrade }),
+    ...(rotate === undefined ? {} : { rotate }),
     ...(notice === undefined ? {} : { notice }),
   };
 }

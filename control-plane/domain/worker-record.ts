@@ -34,6 +34,8 @@ export interface WorkerRecord {
   /** When the tick has to look at it; absent once there is nothing left to be done about its silence. */
   attend_at?: string;
   enrolment?: EnrolmentRecord;
+  /** It is asked to make itself another token; those before are good for the overlap. */
+  rotation?: { id: string; overlap_seconds: number; user: string; asked: string };
   /** Who may what with it, beside what the lab grants (access.ts). */
   permissions?: Grants;
 }

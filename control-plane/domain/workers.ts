@@ -9,6 +9,7 @@ import { enrolmentView } from "./enrol.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { findJobItem } from "./job-record.ts";
 import { assignmentsKey, tokenKey, workerKey, workerSettingsKey } from "./keys.ts";
+import { rotationView } from "./rotate-worker-token.ts";
 import { requireAdmin, requireUser, type Principal, type User } from "./principal.ts";
 import { namedPage, type PageRequest } from "./named-page.ts";
 import { leaveWorker } from "./retry-job.ts";
@@ -230,8 +231,17 @@ async function workerView(deps: Deps, sight: Sight, record: WorkerRecord): Promi
   const outdated = protocol === undefined ? undefined : protocolNotice(protocol, version);
   const notice = outdated ?? (no_jobs === undefined ? undefined : `gets no new jobs: ${no_jobs}`);
   return {
-    ...without(record, "silent_after", "attend_at", "enrolment", "no_jobs", "permissions"),
+    ...without(
+      record,
+      "silent_after",
+      "attend_at",
+      "enrolment",
+      "no_jobs",
+      "permissions",
+      "rotation",
+    ),
     ...enrolmentView(deps, record),
+    ...rotationView(record),
     devices: devices.map(({ hostname }) => hostname),
     ...(notice === undefined ? {} : { notice }),
   };

@@ -1,12 +1,13 @@
-import { addWorkerSchema } from "#protocol/api.ts";
+import { addWorkerSchema, rotateTokenSchema } from "#protocol/api.ts";
 import { newEnrolmentSchema } from "#protocol/enrol.ts";
 import { workerHealthRequestSchema } from "#protocol/history.ts";
 import { labName, labWorkerSchema } from "#protocol/lab.ts";
-import { syncRequestSchema } from "#protocol/worker-api.ts";
+import { rotationRequestSchema, syncRequestSchema } from "#protocol/worker-api.ts";
 import type { Deps } from "../domain/deps.ts";
 import { makeEnrolment } from "../domain/enrol.ts";
 import { workerHistory } from "../domain/histories.ts";
 import { requireAdmin, requireUser, requireWorker } from "../domain/principal.ts";
+import { askRotation, takeRotation } from "../domain/rotate-worker-token.ts";
 import { sync } from "../domain/sync.ts";
 import { workerDevices } from "../domain/worker-devices.ts";
 import { setWorkerHealth } from "../domain/worker-health.ts";
@@ -61,6 +62,17 @@ export function workerRoutes(deps: Deps) {
     const request = await readJson(c.req.raw, newEnrolmentSchema);
     const name = parse(labName, c.req.param("name"), "name");
     return c.json(await makeEnrolment(deps, principal, name, request), 201);
+  });
+  app.post("/workers/:name/rotate", async (c) => {
+    const principal = requireAdmin(c.var.principal);
+    const { overlap_seconds } = await readJson(c.req.raw, rotateTokenSchema);
+    await askRotation(deps, principal, c.req.param("name"), overlap_seconds);
+    return c.body(null, 202);
+  });
+  app.post("/worker/token", async (c) => {
+    const principal = requireWorker(c.var.principal);
+    await takeRotation(deps, principal, await readJson(c.req.raw, rotationRequestSchema));
+    return c.body(null, 204);
   });
   app.get("/worker/devices", async (c) => c.json(await workerDevices(deps, c.var.principal)));
   app.post("/worker/sync", async (c) => {

@@ -167,6 +167,8 @@ export const resultViewSchema = v.object({
   set: v.optional(v.string()),
   result: testResultSchema,
   measurement: v.optional(v.number()),
+  /** The measurement as exact decimal text: `93.25`. */
+  exact: v.optional(v.string()),
   units: v.optional(v.string()),
   reference: v.optional(v.string()),
   level: v.optional(v.string()),
@@ -256,6 +258,8 @@ export const workerViewSchema = v.object({
   enrolled: v.optional(time),
   /** Until when a code is good that no board has used yet. */
   enrolment_expires: v.optional(time),
+  /** Since when it is asked to make itself another token, which it has not done yet. */
+  token_rotation_asked: v.optional(time),
 });
 export type WorkerView = v.InferOutput<typeof workerViewSchema>;
 export const workerListSchema = v.object({

@@ -128,10 +128,20 @@ export const syncResponseSchema = v.object({
   /** Where to wait before the next sync, when the agent said that it can. */
   wait: v.optional(queueWaitSchema),
   upgrade: v.optional(upgradeOfferSchema),
+  /** The worker shall make itself another token (`POST /api/v1/worker/token`); one that can't goes on with its own. */
+  rotate: v.optional(v.string()),
   /** For the worker's own log: why it gets no jobs. */
   notice: v.optional(v.pipe(v.string(), v.maxLength(1000))),
 });
 export type SyncResponse = v.InferOutput<typeof syncResponseSchema>;
+
+/** `POST /api/v1/worker/token` (worker token): the token that the worker has made itself, as `rotate` of sync asked; 204. */
+export const rotationRequestSchema = v.object({
+  rotation: v.pipe(v.string(), v.maxLength(100)),
+  token_id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+  token_hash: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+});
+export type RotationRequest = v.InferOutput<typeof rotationRequestSchema>;
 
 /** Beside those of log-chunk.ts: results of one chunk, as JSON. */
 export const MAX_CHUNK_RESULT_BYTES = 200 * 1024;

@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -184,6 +185,22 @@ test("a worker whose token is wrong says so and begins when the token is put rig
   const id = await submit();
   await follow(id, 10);
   expect(log[0]).toMatch(/refuses this worker's token/);
+  bench.go(id, "on");
+  expectWhole(await follow(id));
+});
+
+test("a worker makes itself another token while it runs, and the one before can be revoked", async () => {
+  const worker = bench.start(serving.url);
+  const id = await submit();
+  await follow(id, 10);
+  const folder = watch(bench.dir);
+  // The answer has no body.
+  await call("POST", "/workers/bench/rotate", { overlap_seconds: 3600 }).catch(() => {});
+  while (readFileSync(bench.tokenFile, "utf8").trim() === workerToken) await once(folder, "change");
+  folder.close();
+  expect(worker.log.join()).toContain("another token");
+  const [, old = ""] = workerToken.split("_");
+  await call("DELETE", `/tokens/${old}`).catch(() => {});
   bench.go(id, "on");
   expectWhole(await follow(id));
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { mkdirSync, realpathSync } from "node:fs";
 import { HttpClient } from "../host/http-client.ts";
 import { lockWorkDir } from "../host/work-dir-lock.ts";
 import { installedLayout } from "../install/layout.ts";
@@ -9,6 +9,7 @@ import { ControlPlane } from "./control-plane.ts";
 import { watchServerClock } from "./server-clock.ts";
 import { Supervisor } from "./supervisor.ts";
 import { SyncLoop } from "./sync-loop.ts";
+import { tokenKeeper } from "./token-keeper.ts";
 import { Upgrader } from "./upgrader.ts";
 
 export interface AgentOptions {
@@ -34,7 +35,7 @@ export interface AgentOptions {
  */
 export async function runAgent(options: AgentOptions, stopped: AbortSignal): Promise<void> {
   const { url, runnerCommand, cleanUpCommand, jobBegins, log, clock = systemClock } = options;
-  let token = readToken(options.tokenFile);
+  const token = tokenKeeper(options.tokenFile, log);
   const serverClock = watchServerClock(log);
   const http = new HttpClient(url, { env: process.env, onServerTime: serverClock.heard });
   mkdirSync(options.workDir, { recursive: true, mode: 0o700 });
@@ -42,7 +43,7 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
   const workDir = realpathSync(options.workDir);
   const lock = lockWorkDir(workDir);
   try {
-    const controlPlane = new ControlPlane(http, () => token);
+    const controlPlane = new ControlPlane(http, token.current);
     const loop = new SyncLoop();
     const { changed } = loop;
     const swapping = new AbortController();
@@ -74,13 +75,10 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
         noJobs: () => supervisor.noJobs(),
         apply: (answer) => supervisor.apply(answer),
         restored: () => supervisor.retryNow(),
-        refreshToken: () => {
-          try {
-            token = readToken(options.tokenFile);
-          } catch (error) {
-            log((error as Error).message);
-          }
-        },
+        refreshToken: token.refused,
+        accepted: token.accepted,
+        rotate: (id, current) =>
+          token.rotate(id, (request) => controlPlane.registerToken(request, current)),
       },
       signal,
     );
@@ -89,12 +87,4 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
     lock.release();
     http.close();
   }
-}
-
-function readToken(file: string): string {
-  const token = readFileSync(file, "utf8").trim();
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new Error(`${file}: expected one line with the token that "pumice workers add" printed`);
-  }
-  return token;
 }

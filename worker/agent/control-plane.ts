@@ -7,6 +7,7 @@ import {
   type LogCommitRequest,
   type LogUploadRequest,
   type LogUploadResponse,
+  type RotationRequest,
   type SyncRequest,
   type SyncResponse,
 } from "#protocol/worker-api.ts";
@@ -51,6 +52,18 @@ export class ControlPlane {
       signal,
     });
     return check(syncResponseSchema, answer, "the answer to sync");
+  }
+
+  /** Makes a token of this worker's own making valid. */
+  async registerToken(json: RotationRequest, signal: AbortSignal): Promise<void> {
+    await this.#http.request({
+      method: "POST",
+      url: "api/v1/worker/token",
+      token: this.#workerToken(),
+      json,
+      timeoutMs: TIMEOUT_MS,
+      signal,
+    });
   }
 
   /**

@@ -35,6 +35,10 @@ export interface SyncLoopDeps {
   readonly restored: () => void;
   /** Called before the next attempt when our token was refused: it may have been replaced. */
   readonly refreshToken: () => void;
+  /** Called when our token was good. */
+  readonly accepted?: () => void;
+  /** Called while we are asked for another token; never throws. */
+  readonly rotate?: (id: string, signal: AbortSignal) => Promise<void>;
   /** Asked for each request, and told of its answer or failure. */
   readonly upgrader?: Pick<Upgrader, "question" | "isUrgent" | "answered" | "failed">;
 }
@@ -95,11 +99,13 @@ export class SyncLoop {
     const began = deps.clock.now();
     const question = this.#question(deps, queue.isUsable);
     const answer = await deps.controlPlane.sync(question, current);
+    deps.accepted?.();
     this.#answered(deps);
     this.#seen = answer.seen;
     this.#say(deps, answer);
     deps.apply(answer);
     deps.upgrader?.answered(answer.upgrade);
+    if (answer.rotate !== undefined) await deps.rotate?.(answer.rotate, current);
     const told = new Set(question.runners.map(({ job_id }) => job_id));
     // A job that has just begun is told of at once.
     const hasNews = deps.reports().some(({ job_id }) => !told.has(job_id));
