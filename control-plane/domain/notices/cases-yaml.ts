@@ -1,5 +1,6 @@
 import { Document } from "yaml";
 import type { ResultView } from "#protocol/api.ts";
+import { fixedDecimal } from "../results/decimal.ts";
 import { pythonTime } from "./python-time.ts";
 
 /** A suite's cases as LAVA exports them in YAML (SCHEDULER.md 9): every value is text, `metadata` the record as it was logged. */
@@ -9,7 +10,7 @@ export function casesYaml(job: number, results: readonly ResultView[]): string {
     job: String(job),
     suite: result.suite,
     result: result.result,
-    measurement: result.measurement === undefined ? "None" : result.measurement.toFixed(10),
+    measurement: result.exact === undefined ? "None" : fixedDecimal(result.exact),
     unit: result.units ?? "",
     level: result.level ?? "",
     url: `/results/${job}/${encodeURIComponent(result.suite)}/${encodeURIComponent(result.name)}`,

@@ -5,11 +5,7 @@ import { lateFrom, makePosition, readPosition, untold, type Position } from "../
 import { changesFrom } from "../events/read-changes.ts";
 import { deliveryKey, webhooksReadKey } from "../keys.ts";
 import { deliveryItem, type DeliveryRecord } from "./delivery-record.ts";
-import { allWebhooks, type WebhookRecord } from "./webhooks.ts";
-
-interface ReadUpTo {
-  position: string;
-}
+import { allWebhooks, type ReadUpTo, type WebhookRecord } from "./webhooks.ts";
 
 /** In one transaction, with the position. */
 const MAX_DELIVERIES = 50;
@@ -46,10 +42,8 @@ export async function readWebhookChanges(deps: Deps): Promise<void> {
   const item = await deps.table.get<ReadUpTo>(webhooksReadKey);
   const start = item && readPosition(item.data.position);
   if (!start) {
-    // The first webhook of this lab, in this place.
-    const first = webhooks.map(({ since }) => since).toSorted()[0] ?? "";
-    await save(deps, item, makePosition(first), []);
-    if (!item) await readWebhookChanges(deps);
+    // The lab was restored: what changed before was told where it was.
+    await save(deps, item, makePosition(new Date(deps.system.now()).toISOString()), []);
     return;
   }
   let at = item;

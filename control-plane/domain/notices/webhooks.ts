@@ -1,9 +1,10 @@
 import type { AddedWebhook, AddWebhook, WebhookFormat, WebhookView } from "#protocol/notices.ts";
-import type { Item, NewItem } from "../../ports/table.ts";
+import type { Item, NewItem, Operation } from "../../ports/table.ts";
 import { AppError } from "../app-error.ts";
 import { changeItem, LAB, type ChangeRecord } from "../changes.ts";
 import type { Deps } from "../deps.ts";
-import { webhookKey } from "../keys.ts";
+import { makePosition } from "../events/position.ts";
+import { webhookKey, webhooksReadKey } from "../keys.ts";
 import { requireAdmin, type Principal } from "../principal.ts";
 import { queryAll } from "../query-all.ts";
 import { retrying } from "../retrying.ts";
@@ -21,6 +22,11 @@ export interface WebhookRecord extends Omit<WebhookView, "format" | "events"> {
 }
 
 export const MAX_WEBHOOKS = 50;
+/** Up to where the lab's changes have been read for webhooks. */
+export interface ReadUpTo {
+  position: string;
+}
+
 /** So many tries may fail one after the other. */
 const MAX_FAILURES = 30;
 
@@ -74,11 +80,23 @@ export async function addWebhook(
     sealed_url: seal(deps, id, url),
     ...(key === undefined ? {} : { sealed_secret: seal(deps, id, key) }),
   };
-  await deps.table.transact([
-    { put: webhookItem(webhook), when: "absent" },
-    { put: change, when: "absent" },
-  ]);
+  await retrying(async () => {
+    await deps.table.transact([
+      { put: webhookItem(webhook), when: "absent" },
+      { put: change, when: "absent" },
+      ...(await readFrom(deps, webhook.since)),
+    ]);
+  });
   return key === undefined ? { id } : { id, secret: key };
+}
+
+/** Where nobody was told of changes until now, those from here on are looked at first. */
+async function readFrom(deps: Deps, since: string): Promise<Operation[]> {
+  const item = await deps.table.get<ReadUpTo>(webhooksReadKey);
+  if (item && (await allWebhooks(deps)).some(({ active }) => active)) return [];
+  const data: ReadUpTo = { position: makePosition(since).text() };
+  const when = item ? { version: item.version } : ("absent" as const);
+  return [{ put: { key: webhooksReadKey, data }, when }];
 }
 
 /** Throws `not_found`. */

@@ -158,6 +158,37 @@ describe("a webhook", () => {
     }
   });
 
+  test("of a lab that was restored is told of nothing from before", async () => {
+    await add();
+    await lab.settled();
+    const { signals, table } = lab.deps;
+    const requestPass = signals.requestPass.bind(signals);
+    signals.requestPass = async (what) => (what.startsWith("#") ? undefined : requestPass(what));
+    await health("Bad");
+    // That belongs to the place where it was: no backup has it.
+    await table.transact([{ delete: { partition: "lab", sort: "webhooks-read" } }]);
+    lab.pass(60);
+    await deliverNotices(lab.deps);
+    expect(events()).toEqual([]);
+    await health("Good");
+    await deliverNotices(lab.deps);
+    expect(events()).toEqual(["device.health"]);
+  });
+
+  test("that is the first after a long time is told of nothing from that time", async () => {
+    const { id } = await add();
+    await health("Bad");
+    await lab.request(`/webhooks/${id}`, { method: "DELETE" });
+    await health("Good");
+    lab.pass(3600);
+    await add();
+    await health("Bad");
+    expect(receiver.received.map(({ body }) => JSON.parse(body).changed.health)).toEqual([
+      ["Good", "Bad"],
+      ["Good", "Bad"],
+    ]);
+  });
+
   test("is switched off after thirty failures in a row, as the audit log says, and told again once it is on", async () => {
     const { id } = await add();
     receiver.answer(400);
