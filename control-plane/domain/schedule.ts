@@ -10,7 +10,7 @@ import { deviceKey } from "./keys.ts";
 import { passFacts, withWorker, type PassFacts } from "./pass-facts.ts";
 import { jobsOfSubmitter, waitingJobs } from "./queue-order.ts";
 import { checkBefore, scheduleChecks, startCheck } from "./schedule-checks.ts";
-import { groupTurns } from "./schedule-group.ts";
+import type { GroupTurns } from "./schedule-group.ts";
 import { obstacle, type Obstacle } from "./suits.ts";
 import { usableText } from "./usable-device.ts";
 import { without } from "./without.ts";
@@ -25,10 +25,12 @@ export async function schedulePass(deps: Deps, deviceType: string): Promise<void
   const facts = passFacts(deps, { notesHeld: true });
   await scheduleChecks(deps, deviceType, facts);
   const idle = idleDevices(deps, deviceType);
-  const groups = groupTurns(deps, facts);
+  let groups: GroupTurns | undefined;
   async function take(job: JobRecord): Promise<void> {
-    if (job.group === undefined) await serve(deps, job, idle, facts);
-    else for (const one of await groups.turn(job)) idle.drop(one.hostname, one.andWorker);
+    if (job.group === undefined) return serve(deps, job, idle, facts);
+    // Loaded when there is a group.
+    groups ??= (await import("./schedule-group.ts")).groupTurns(deps, facts);
+    for (const one of await groups.turn(job)) idle.drop(one.hostname, one.andWorker);
   }
   let holders = await idle.holders();
   if (!holders) {

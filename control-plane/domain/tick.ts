@@ -6,16 +6,14 @@ import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
-import { lookAtDueChecks, markIfDue } from "./health-due.ts";
 import type { DueRecord, GroupRecord } from "./group-record.ts";
 import { findJobItem } from "./job-record.ts";
-import { workerKey } from "./keys.ts";
+import { textKey, workerKey } from "./keys.ts";
 import { hasDueNotices } from "./notices/due-notices.ts";
 import { queryAll } from "./query-all.ts";
 import { sweepReservations } from "./reservations.ts";
 import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
-import { settleGroup } from "./settle-group.ts";
 import { sweepWindows } from "./windows.ts";
 import { without } from "./without.ts";
 import { readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
@@ -48,17 +46,15 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
   if (await hasDueNotices(deps)) await deps.signals.requestPass(NOTICES_PASS);
   await sweepReservations(deps);
   await sweepWindows(deps);
-  await lookAtDueChecks(deps);
+  await lookForDueChecks(deps, rounds);
   for await (const { data } of queryAll<DueRecord>(deps, "main", "multinode-due")) {
-    await settleGroup(deps, data.group);
+    await settle(deps, data.group);
   }
   await goRound<WorkerRecord>(deps, rounds, "workers", async ({ name, attend_at }) => {
     // One that says when to look at it was found above. An older version writes workers that don't.
     if (attend_at === undefined) await attend(deps, name, { now, upSince });
   });
-  // A health check may have come to the lab, or its type's rhythm may be another one.
-  await goRound<DeviceRecord>(deps, rounds, "devices", ({ hostname }) => markIfDue(deps, hostname));
-  await goRound<GroupRecord>(deps, rounds, "groups", ({ id }) => settleGroup(deps, id));
+  await goRound<GroupRecord>(deps, rounds, "groups", ({ id }) => settle(deps, id));
   await goRound<DeviceTypeRecord>(deps, rounds, "deviceTypes", ({ name }) =>
     requestLostPass(deps, name),
   );
@@ -70,6 +66,28 @@ const ROUND_PARTITION = {
   groups: "open-multinode",
   devices: "devices",
 } as const;
+
+/** Loaded when there is a group. */
+async function settle(deps: Deps, group: string): Promise<void> {
+  const { settleGroup } = await import("./settle-group.ts");
+  await settleGroup(deps, group);
+}
+
+/**
+ * Health checks that are due by their time; in a lab that has any, also those that are for another reason: one may have come
+ * to the lab, or a type's rhythm may be another one. Its rules are loaded when there is something to look at.
+ */
+async function lookForDueChecks(deps: Deps, rounds: Rounds): Promise<void> {
+  const one = { limit: 1 };
+  const [timed, own] = await Promise.all([
+    deps.table.query("i1", "health-due", one),
+    deps.table.query("main", textKey("health-check", "").partition, one),
+  ]);
+  if (timed.items.length === 0 && own.items.length === 0) return;
+  const { lookAtDueChecks, markIfDue } = await import("./health-due.ts");
+  await lookAtDueChecks(deps);
+  await goRound<DeviceRecord>(deps, rounds, "devices", ({ hostname }) => markIfDue(deps, hostname));
+}
 
 async function goRound<T>(
   deps: Deps,
