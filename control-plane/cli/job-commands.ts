@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { text as readStream } from "node:stream/consumers";
 import type { JobList, JobView, LogPage, ResultList, SubmitResponse } from "#protocol/api.ts";
 import { placeText } from "#protocol/waits-text.ts";
+import { EXPORT_FORMATS } from "#protocol/results.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
 import {
   argumentsOf,
@@ -91,8 +92,19 @@ export const jobCommands: readonly Command[] = [
   {
     usage: "results ID",
     about: "print a job's results",
-    options: { ...JSON_OPTION, ...ATTEMPT_OPTION, junit: { type: "boolean" } },
-    help: [ATTEMPT_HELP, JSON_HELP, "--junit             print JUnit XML"],
+    options: {
+      ...JSON_OPTION,
+      ...ATTEMPT_OPTION,
+      junit: { type: "boolean" },
+      format: { type: "string" },
+      suite: { type: "string" },
+    },
+    help: [
+      ATTEMPT_HELP,
+      JSON_HELP,
+      `--format FORMAT     print ${EXPORT_FORMATS.join(", ")}; --junit is --format junit`,
+      "--suite NAME        only this suite, with --format",
+    ],
     run: results,
   },
   {
@@ -216,12 +228,20 @@ async function logs(context: Context): Promise<number> {
 
 async function results(context: Context): Promise<number> {
   const { terminal, values } = context;
-  const where = `/jobs/${jobIdOf(context)}/results`;
-  if (values["junit"]) {
-    const query = attemptQuery(context, { format: "junit" });
-    terminal.out((await context.client().text(where + query)).trimEnd());
+  const job = `/jobs/${jobIdOf(context)}`;
+  const where = `${job}/results`;
+  const suite = textOf(values, "suite");
+  const format = textOf(values, "format") ?? (values["junit"] ? "junit" : undefined);
+  if (format !== undefined) {
+    if (!EXPORT_FORMATS.some((known) => known === format)) {
+      throw new UsageError(`--format ${format}: expected ${EXPORT_FORMATS.join(", ")}`);
+    }
+    const of = suite === undefined ? job : `${job}/suites/${encodeURIComponent(suite)}`;
+    const query = attemptQuery(context);
+    terminal.out((await context.client().text(`${of}/results.${format}${query}`)).trimEnd());
     return 0;
   }
+  if (suite !== undefined) throw new UsageError("--suite goes with --format");
   const list = await context.client().json<ResultList>("GET", where + attemptQuery(context));
   if (values["json"]) terminal.out(JSON.stringify(list, undefined, 2));
   else terminal.out(resultTable(terminal, list.results));
@@ -236,9 +256,8 @@ function attemptIn({ values }: Context): number | undefined {
   return Number(text);
 }
 
-/** `?attempt=1&format=junit`; empty when there is nothing to ask for. */
-function attemptQuery(context: Context, more: Record<string, string> = {}): string {
+/** `?attempt=1`; empty when there is nothing to ask for. */
+function attemptQuery(context: Context): string {
   const attempt = attemptIn(context);
-  const query = { ...(attempt === undefined ? {} : { attempt: String(attempt) }), ...more };
-  return Object.keys(query).length === 0 ? "" : `?${new URLSearchParams(query)}`;
+  return attempt === undefined ? "" : `?attempt=${attempt}`;
 }

@@ -21,7 +21,9 @@ import { attemptItem, jobItem, type JobRecord } from "./job-record.ts";
 import {
   assignmentsKey,
   chunkKey,
+  keptKey,
   namedKey,
+  queryKey,
   resultsKey,
   signerKey,
   textKey,
@@ -169,6 +171,22 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   kind("multinode state", /^multinode#/, /^(member|message|sync)#/, v.looseObject({}), asIs),
   // The tick comes to each group in its round, too.
   kind("multinode group to look at", /^multinode-due$/, /./, v.any(), asIs, false),
+  // Made again of the results when somebody asks.
+  kind("summary", /^job#\d+$/, /^summary#/, v.any(), asIs, false),
+  kind(
+    "kept job",
+    /^job#\d+$/,
+    /^kept$/,
+    v.looseObject({ by: v.array(v.string()) }),
+    (data: object, { partition }) => ({ key: keptKey(Number(after(partition))), data }),
+  ),
+  kind(
+    "query",
+    /^queries$/,
+    /./,
+    v.looseObject({ owner: v.string(), name: v.string(), conditions: v.array(v.any()) }),
+    (data: { owner: string; name: string }) => ({ key: queryKey(data.owner, data.name), data }),
+  ),
   kind("watch", /^job#\d+$/, /^watch$/, v.any(), asIs, false),
   kind("submission", /^submission#/, /./, v.any(), asIs, false),
   kind("device", /^device#/, /^device$/, deviceSchema, (data: DeviceRecord) => deviceItem(data)),

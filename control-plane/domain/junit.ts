@@ -9,15 +9,17 @@ import { listResults } from "./results.ts";
 const MAX_EXCERPTS = 50;
 const MAX_EXCERPT_LINES = 200;
 
-/** A job's results as JUnit XML (SCHEDULER.md 9): suites, cases, failures with their lines of the log. */
+/** A job's results, or those of one suite, as JUnit XML (SCHEDULER.md 9): suites, cases, failures with their lines of the log. */
 export async function junitReport(
   deps: Deps,
   principal: Principal,
   id: number,
   attempt?: number,
+  suite?: string,
 ): Promise<string> {
   const job = await getJob(deps, principal, id, attempt);
-  const { results } = await listResults(deps, principal, id, attempt);
+  const { results: all } = await listResults(deps, principal, id, attempt);
+  const results = suite === undefined ? all : all.filter((result) => result.suite === suite);
   const excerpts = new Map<ResultView, string>();
   for (const result of results) {
     const { result: word, log_start_line: start, log_end_line: last } = result;

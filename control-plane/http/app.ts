@@ -27,6 +27,7 @@ import { principalOf } from "./principal-of.ts";
 import { problemResponse } from "./problem.ts";
 import type { Env } from "./route.ts";
 import { releaseRoutes } from "./releases.ts";
+import { resultRoutes } from "./results.ts";
 import { reservationRoutes } from "./reservations.ts";
 import { queueRoutes } from "./queue.ts";
 import { schemaRoutes } from "./schemas.ts";
@@ -67,6 +68,7 @@ export function createApp(deps: Deps): Hono<Env> {
   });
   for (const resource of [
     jobRoutes,
+    resultRoutes,
     multinodeRoutes,
     jobLogRoutes,
     jobReportRoutes,
