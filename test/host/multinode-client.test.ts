@@ -62,6 +62,7 @@ const within = (timeoutSeconds = 30): CallOptions => ({
   signal: new AbortController().signal,
   log,
 });
+const acked = { json: { response: "ack", data: {} } };
 const wait = { json: { response: "wait" } };
 
 describe("a runner's way to its group", () => {
@@ -99,7 +100,11 @@ describe("a runner's way to its group", () => {
   test("does not ask sooner than it is told to where answers are not held back", async () => {
     const { group, asked } = await plane({ json: { response: "wait", poll_seconds: 60 } });
     expect(await group.call({ op: "wait", id: "m" }, within(0.3))).toEqual({ kind: "timeout" });
-    expect(asked).toHaveLength(1);
+    // Once when it begins, and once more at the end.
+    expect(asked.map(({ body }) => body["call"])).toEqual([1, 1]);
+    const meanwhile = await plane({ json: { response: "wait", poll_seconds: 60 } }, acked);
+    const answer = await meanwhile.group.call({ op: "wait", id: "m" }, within(0.3));
+    expect(answer).toMatchObject({ kind: "ack" });
   });
 
   test("outlives a control plane that is away, a proxy's page and a server's trouble, and says so once", async () => {

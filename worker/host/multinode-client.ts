@@ -15,6 +15,8 @@ import { HttpError, type HttpClient } from "./http-client.ts";
 const HOLD_MARGIN_MS = 15_000;
 /** A message of each member, escaped. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+/** An answer may take so long when the call's own time is over. */
+const LAST_LOOK_MS = 2_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
 /** A server that is busy may put us off, but not past the call's own time for nothing. */
@@ -99,9 +101,11 @@ async function asked<Reply>(
   const ends = performance.now() + timeoutSeconds * 1000;
   let pauseMs = FIRST_PAUSE_MS;
   let isAway = false;
+  // Who was told to ask later looks once more at the end: what came meanwhile was in time.
+  let looksOnce = true;
   for (;;) {
-    const leftMs = ends - performance.now();
-    if (leftMs <= 0) return { response: "timeout" };
+    const leftMs = Math.max(0, ends - performance.now());
+    if (leftMs === 0 && !looksOnce) return { response: "timeout" };
     const hold_seconds = Math.min(MAX_HOLD_SECONDS, leftMs / 1000);
     let waitMs: number;
     try {
@@ -110,8 +114,7 @@ async function asked<Reply>(
         url: `api/v1/jobs/${id}/multinode/${op}`,
         token,
         json: op === "send" || op === "finish" ? json : { ...json, hold_seconds },
-        // A timer may fire a little before its time, which would look like trouble.
-        timeoutMs: Math.min(hold_seconds * 1000 + HOLD_MARGIN_MS, Math.ceil(leftMs) + 10),
+        timeoutMs: Math.min(hold_seconds * 1000 + HOLD_MARGIN_MS, leftMs + LAST_LOOK_MS),
         maxAnswerBytes: MAX_ANSWER_BYTES,
         signal,
       });
@@ -121,6 +124,7 @@ async function asked<Reply>(
       isAway = false;
       pauseMs = FIRST_PAUSE_MS;
       waitMs = Math.min((reply.poll_seconds ?? 0) * 1000, LONGEST_POLL_MS);
+      looksOnce = waitMs > 0 && leftMs > 0;
     } catch (error) {
       signal.throwIfAborted();
       if (performance.now() >= ends) return { response: "timeout" };
@@ -128,6 +132,7 @@ async function asked<Reply>(
       const said = error instanceof Error ? error.message : String(error);
       if (!isAway) log.warning(`multinode ${op}: ${said}; asking again until its time is over`);
       isAway = true;
+      looksOnce = false;
       const asks = error instanceof HttpError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
       waitMs = Math.max(pauseMs * (0.5 + Math.random() / 2), Math.min(asks, LONGEST_POLL_MS));
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
