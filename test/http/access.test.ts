@@ -134,9 +134,11 @@ describe("each kind of principal is answered as the table says", () => {
   );
 });
 
-/** `/jobs/1/log` is the path of `/jobs/:id/log`. */
+/** `/jobs/1/log` is the path of `/jobs/:id/log`, `/a.csv` that of `/:file{[a-z.]+}`. */
 const isOf = (pattern: string, where: string): boolean =>
-  new RegExp(`^${pattern.replace(/:\w+/g, "[^/]+")}$`).test(where);
+  new RegExp(
+    `^${pattern.replace(/:\w+(?:\{([^}]*)\})?/g, (_whole, shape: string = "[^/]+") => shape)}$`,
+  ).test(where);
 
 test("the table has every route, and no other", () => {
   const served = lab.app.routes.filter(({ method }) => method !== "ALL" && method !== "OPTIONS");
