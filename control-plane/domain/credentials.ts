@@ -103,11 +103,12 @@ async function requireCurrent(
   if (!item) return;
   if (current === undefined)
     throw new AppError("invalid", "current: expected the password as it is");
-  await beginAttempt(deps, { name, address });
+  const attempt = { name: name.toLowerCase(), address };
+  await beginAttempt(deps, attempt);
   if (!(await deps.system.isSlowHashOf(current, item.data.hash))) {
     throw new AppError("forbidden", "the current password is another one");
   }
-  await endAttempt(deps, { name, address });
+  await endAttempt(deps, attempt);
 }
 
 async function writePassword(

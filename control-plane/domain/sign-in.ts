@@ -86,7 +86,8 @@ export async function signInWithPassword(
   elsewhere: AskElsewhere,
 ): Promise<Session | { mustChange: string }> {
   if (name === "" || name.length > 256 || password === "" || password.length > 256) throw wrong();
-  const attempt = { name, address: from.address };
+  // A directory takes a name in any case: all of them are one person's.
+  const attempt = { name: name.toLowerCase(), address: from.address };
   await beginAttempt(deps, attempt);
   const { passwords } = (await labSettings(deps)).sign_in;
   const checked = await checkPassword(deps, name, password);

@@ -114,6 +114,8 @@ async function entryOf(
     scope,
     filter: disabled === undefined ? filter : `(&${filter}(!${disabled}))`,
     attributes,
+    // Active Directory's is binary: as a text it could be another one's.
+    explicitBufferAttributes: [provider.id_attribute],
     sizeLimit: 2,
   });
   return searchEntries.length === 1 ? searchEntries[0] : undefined;
@@ -163,8 +165,13 @@ function firstOf(entry: Entry, attribute: string): string | undefined {
   const key = Object.keys(entry).find((one) => one.toLowerCase() === attribute.toLowerCase());
   const value = key === undefined ? undefined : entry[key];
   const first = Array.isArray(value) ? value[0] : value;
-  const text = Buffer.isBuffer(first) ? first.toString("hex") : first;
+  const text = Buffer.isBuffer(first) ? textOrHex(first) : first;
   return text === undefined || text === "" ? undefined : text;
+}
+
+function textOrHex(bytes: Buffer): string {
+  const text = bytes.toString("latin1");
+  return /^[\x20-\x7e]*$/.test(text) ? text : bytes.toString("hex");
 }
 
 /** RFC 4515, section 3: nothing that is typed is syntax. */
