@@ -4,7 +4,15 @@ import type { Deps } from "./deps.ts";
 import { sharesFor, type Charge, type Shares } from "./fair-share.ts";
 import type { JobRecord } from "./job-record.ts";
 import { labSettings } from "./lab-settings.ts";
-import { fullLimit, hasQuotas, limitsOf, noteHeld, quotaObstacle, takeSlots, type Limit } from "./quotas.ts";
+import {
+  fullLimit,
+  hasQuotas,
+  limitsOf,
+  noteHeld,
+  quotaObstacle,
+  takeSlots,
+  type Limit,
+} from "./quotas.ts";
 import type { Obstacle } from "./suits.ts";
 import { userAccess } from "./users.ts";
 

@@ -429,3 +429,46 @@ describe("a job that went back to the queue", () => {
     expect((await to.job(id)).state).toBe("Scheduled");
   });
 });
+
+test("settings, quotas, reservations, windows and queue time-outs come along, and a quota's place is its job's or nobody's", async () => {
+  await lab.api("/settings", {
+    method: "PUT",
+    body: { settings: { quotas: { default: { running: 2, waiting: 5 } } } },
+  });
+  const window = { lab: true, from: "2026-03-02T11:00:00Z", to: "2026-03-02T12:00:00Z" };
+  await lab.api("/windows/cables", { method: "PUT", body: window });
+  await lab.api("/reservations", { body: { device: "qemu-02", seconds: 3600 } });
+  await lab.sync(worker);
+  const ended = await lab.submit(aJob({ lines: ["device: qemu-01"] }));
+  const waiting = await lab.submit(
+    aJob({ lines: ["device: qemu-01"] }).replace(
+      "{minutes: 10}",
+      "{minutes: 10}\n  queue: {days: 1}",
+    ),
+  );
+  const items = await allItems();
+  const slots = items.filter(({ key }) => key.partition === "quota#user/admin");
+  expect(slots.map(({ key }) => key.sort.split("#")[0])).toEqual(["running", "waiting"]);
+  const { start } = await lab.sync(worker);
+  await lab.finish(ended, start[0]!.token, { result: "pass", lines: 0 });
+  // The jobs were read after their places.
+  const later = await allItems();
+  const jobs = later.filter(({ key }) => key.sort === "job" || key.partition.startsWith("device#"));
+  const stale = items.map((item) => jobs.find((job) => nameOf(job) === nameOf(item)) ?? item);
+
+  const other = await newLab();
+  await restore(other, stale);
+  expect(await other.api("/settings")).toMatchObject({
+    settings: { quotas: { default: { running: 2, waiting: 5 } } },
+  });
+  expect(await other.api("/windows")).toMatchObject({ windows: [{ name: "cables" }] });
+  expect(await other.api("/devices/qemu-02")).toMatchObject({ reservation: { holder: "admin" } });
+  const kept = await other.deps.table.query<{ job: number }>("main", "quota#user/admin");
+  const { state } = await lab.job(waiting);
+  expect(state).toBe("Scheduled");
+  for (const { data } of kept.items) expect(data.job).toBe(waiting);
+  expect((await other.deps.table.query("main", "queue-deadlines")).items).toHaveLength(1);
+  other.pass(2 * 24 * 3600);
+  await tick(other.deps);
+  expect((await other.deps.table.query("main", "queue-deadlines")).items).toHaveLength(0);
+});
