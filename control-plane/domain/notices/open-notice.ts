@@ -7,6 +7,7 @@ import { deliveryItem, type DeliveryRecord } from "./delivery-record.ts";
 import { noticeItem, type NoticeRecord } from "./notice-record.ts";
 import { readNoticed } from "./noticed-job.ts";
 import { previousJob } from "./previous-jobs.ts";
+import { shownUrl } from "./shown-url.ts";
 
 /**
  * Looks at a notice: whom the job's `notify` wants told of it. Their messages are written with what became of the notice, in one
@@ -96,13 +97,3 @@ async function ownerOf({ table }: Deps, device: string | undefined): Promise<str
 
 const isAddress = (text: string): boolean =>
   text.length <= 320 && /^[^\s@<>,;:"()]+@[^\s@<>,;:"()]+$/.test(text);
-
-/** A URL as its log shows it: neither password nor query, which may have a secret in it. */
-export function shownUrl(url: string): string {
-  try {
-    const { protocol, host, pathname, search } = new URL(url);
-    return `${protocol}//${host}${pathname}${search === "" ? "" : "?..."}`.slice(0, 300);
-  } catch {
-    return url.slice(0, 100);
-  }
-}

@@ -9,7 +9,7 @@ import { requireAdmin, type Principal } from "../principal.ts";
 import { queryAll } from "../query-all.ts";
 import { retrying } from "../retrying.ts";
 import { without } from "../without.ts";
-import { shownUrl } from "./open-notice.ts";
+import { shownUrl } from "./shown-url.ts";
 
 /** Somebody whom the lab tells of changes. What may be secret is sealed under the lab's secret, for this webhook only. */
 export interface WebhookRecord extends Omit<WebhookView, "format" | "events"> {
