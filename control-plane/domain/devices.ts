@@ -10,10 +10,9 @@ import { deviceChange, editChange, removal } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, deviceView, type DeviceRecord } from "./device-record.ts";
 import { keepDeviceType } from "./device-types.ts";
-import { healthDueOperations } from "./health-due-record.ts";
 import { withMark } from "./health-rules.ts";
 import { getJobItem } from "./job-record.ts";
-import { deviceKey, deviceTypeKey, workerKey } from "./keys.ts";
+import { deviceKey, healthDueKey, deviceTypeKey, workerKey } from "./keys.ts";
 import { namedPage, type PageRequest } from "./named-page.ts";
 import { requireName } from "./require-name.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
@@ -201,7 +200,7 @@ export async function removeDevice(
     const operations: Operation[] = [
       { delete: deviceKey(hostname), when: { version } },
       ...removal(deps, "device", hostname, data, user),
-      ...healthDueOperations(hostname, undefined),
+      { delete: healthDueKey(hostname) },
     ];
     if (await findText(deps, "device", hostname)) {
       const text = { kind: "device", name: hostname, text: undefined, user: user.name } as const;

@@ -1,5 +1,3 @@
-import * as v from "valibot";
-import { labName } from "#protocol/lab.ts";
 import { parsedTemplate } from "../templates/parsed-template.ts";
 import type { Statement } from "../templates/ast.ts";
 import type { Deps } from "./deps.ts";
@@ -52,5 +50,5 @@ export function extendedTemplate({
   const { value } = first.parent;
   if (typeof value !== "string" || !value.endsWith(".jinja2")) return undefined;
   const name = value.slice(0, -".jinja2".length);
-  return v.is(labName, name) ? name : undefined;
+  return /^[A-Za-z0-9][\w.-]{0,199}$/.test(name) ? name : undefined;
 }

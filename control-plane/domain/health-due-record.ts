@@ -13,8 +13,13 @@ export const healthDueItem = ({ hostname, due }: HealthDueRecord): NewItem => ({
   keys: { i1: { partition: "health-due", sort: `${due}#${hostname}` } },
 });
 
-/** For the transaction that says when the next health check is due, or that none is by time. */
-export const healthDueOperations = (hostname: string, due: string | undefined): Operation[] =>
-  due === undefined
-    ? [{ delete: healthDueKey(hostname) }]
-    : [{ put: healthDueItem({ hostname, due }) }];
+/** For the transaction that says when the next health check is due by time; `version` of the item that says so now. */
+export const healthDueOperations = (
+  hostname: string,
+  due: string | undefined,
+  version: number | undefined,
+): Operation[] => {
+  if (due === undefined) return [];
+  const when = version === undefined ? "absent" : { version };
+  return [{ put: healthDueItem({ hostname, due }), when }];
+};

@@ -1,4 +1,3 @@
-import { priorityNumber } from "#protocol/job-definition.ts";
 import { TableConflict, type Item } from "../ports/table.ts";
 import { deviceChange, jobChange, LAB } from "./changes.ts";
 import type { Deps } from "./deps.ts";
@@ -9,7 +8,7 @@ import { healthDueOperations } from "./health-due-record.ts";
 import { checkedNow, whyCheck } from "./health-rules.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
-import { definitionBlob, deviceKey } from "./keys.ts";
+import { definitionBlob, deviceKey, healthDueKey } from "./keys.ts";
 import { withWorker, type PassFacts } from "./pass-facts.ts";
 import { queryFirst } from "./query-all.ts";
 import { obstacle, workerObstacle, type Obstacle } from "./suits.ts";
@@ -146,20 +145,17 @@ export async function startCheck(
     checked,
   };
   const by = { who: LAB, reason: `health check: ${check.reason}` };
+  const old = await deps.table.get(healthDueKey(hostname));
+  // It stays when the transaction fails, under an id that is never drawn again.
   await deps.blobs.put(definitionBlob(made.id), new TextEncoder().encode(check.text));
-  try {
-    await deps.table.transact([
-      { put: jobItem(made), when: "absent" },
-      { put: deviceItem(reserved), when: { version: device.version } },
-      replace([...jobIds, made.id]),
-      ...healthDueOperations(hostname, checked.due),
-      ...jobChange(deps, undefined, made, by),
-      ...deviceChange(deps, device.data, reserved, by),
-    ]);
-  } catch (error) {
-    await deps.blobs.remove(definitionBlob(made.id));
-    throw error;
-  }
+  await deps.table.transact([
+    { put: jobItem(made), when: "absent" },
+    { put: deviceItem(reserved), when: { version: device.version } },
+    replace([...jobIds, made.id]),
+    ...healthDueOperations(hostname, checked.due, old?.version),
+    ...jobChange(deps, undefined, made, by),
+    ...deviceChange(deps, device.data, reserved, by),
+  ]);
   deps.system.log("health check started", { hostname, job: made.id, reason: check.reason });
   await deps.signals.ring(`worker/${worker}`);
 }
@@ -171,6 +167,7 @@ async function checkJobOf(
   { name, text }: HealthCheck,
 ): Promise<JobRecord | string> {
   const { checkJob } = await import("#protocol/check-job.ts");
+  const { priorityNumber } = await import("#protocol/job-definition.ts");
   const { definition, problems } = checkJob(text);
   const [first] = problems;
   if (first || !definition)

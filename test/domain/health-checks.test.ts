@@ -231,10 +231,9 @@ describe("which job it is", () => {
   });
 
   test("Pumice's own by itself only where the device type says so", async () => {
-    await addBoard();
     await setType({ health_check: "stock" });
+    await addBoard();
     await lab.sync(worker);
-    await sweep();
     expect(await checks()).toMatchObject([{ description: "health check of qemu" }]);
   });
 

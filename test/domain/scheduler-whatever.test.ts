@@ -80,7 +80,7 @@ const alone: fc.Arbitrary<Event> = fc.oneof(
   },
 );
 const event: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 5, arbitrary: alone },
+  { weight: 3, arbitrary: alone },
   {
     weight: 2,
     arbitrary: of("together", { steps: fc.array(alone, { minLength: 2, maxLength: 5 }) }),
@@ -220,10 +220,10 @@ async function doStep(play: Play, step: Event): Promise<void> {
     case "end":
       return endRunner(play, play.agents[step.agent]!, step);
     case "cancel":
-      await cancelJob(deps, admin, step.nth + 1);
+      await cancelJob(deps, admin, await unfinished(play, step.nth));
       return;
     case "priority":
-      await setPriority(deps, admin, step.nth + 1, { priority: step.priority });
+      await setPriority(deps, admin, await unfinished(play, step.nth), { priority: step.priority });
       return;
     case "health":
       await setDeviceHealth(deps, admin, `d${step.device}`, { health: step.health });
@@ -253,6 +253,12 @@ async function doStep(play: Play, step: Event): Promise<void> {
     case "crash":
       crashes.plan(step.nth, step.when);
   }
+}
+
+/** The id of one of the jobs that are not Finished. */
+async function unfinished({ world }: Play, nth: number): Promise<number> {
+  const jobs = (await world.jobs()).filter(({ state }) => state !== "Finished");
+  return jobs[nth % Math.max(1, jobs.length)]?.id ?? 1;
 }
 
 /** At the same time, but for what one agent does, which does one thing after the other. */

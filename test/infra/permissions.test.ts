@@ -79,12 +79,16 @@ describe("what each function may do", () => {
     ]);
   });
 
-  test("schedule: reads, puts and deletes, takes passes, rings workers, reads blobs of jobs for notices", () => {
+  test("schedule: reads, puts and deletes, takes passes, makes health checks, rings workers, reads blobs of jobs for notices", () => {
     expect(statementsOf("ScheduleRole")).toEqual([
       LOG,
       READ_PUT_DELETE,
       lists([arnOf("Table"), ...indexes(1, 2, 3, 4)]),
-      allow("Blobs", ["s3:GetObject"], { "Fn::Sub": "${Blobs.Arn}/jobs/*" }),
+      {
+        ...allow("NumberJobs", ["dynamodb:UpdateItem"], arnOf("Table")),
+        Condition: { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": ["counter#job"] } },
+      },
+      allow("Blobs", ["s3:GetObject", "s3:PutObject"], { "Fn::Sub": "${Blobs.Arn}/jobs/*" }),
       allow("KnowAbsentBlobs", ["s3:ListBucket"], arnOf("Blobs")),
       allow(
         "TakePasses",

@@ -141,6 +141,15 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
   await api("/jobs");
   await api("/jobs?device=qemu-01");
 
+  await api("/health-checks/qemu", { method: "PUT", body: aJob({ name: "check" }) });
+  const { configuration: _, ...board } = { ...device, dictionary: "{% extends 'qemu.jinja2' %}" };
+  await api("/devices/qemu-02", { method: "PUT", body: board });
+  await runPasses();
+  const [check] = (await sync(worker)).start;
+  expect(check).toMatchObject({ device_hostname: "qemu-02" });
+  const passed = { result: "pass", lines: 0 };
+  await api(`/jobs/${check?.job_id}/finish`, { token: check?.token ?? "", body: passed });
+
   const lost = await startJob(worker);
   now += 40 * 60_000;
   await tick(labs.TickRole.deps);

@@ -28,7 +28,9 @@ export function crashingTable(inner: Table, turns: () => number = () => 0): Cras
     if (isDead || ofLife !== life) throw new Crash("the process is dead");
   };
   const others = async () => {
-    for (let left = turns(); left > 0; left--) await Promise.resolve();
+    for (let left = turns(); left > 0; left--) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
   };
   const die = () => {
     isDead = true;

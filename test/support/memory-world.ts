@@ -68,7 +68,7 @@ export async function memoryWorld(
   const stored = openTable(":memory:", system.now);
   let dice = seed;
   // Numerical Recipes' generator; its upper bits are the random ones.
-  const turns = () => ((dice = (Math.imul(dice, 1664525) + 1013904223) >>> 0) >>> 28) * (seed % 2);
+  const turns = () => ((dice = (Math.imul(dice, 1664525) + 1013904223) >>> 0) >>> 30) * (seed % 2);
   const witnessed = witnessedTable(stored, (what) => complaints.push(what));
   const crashes = crashingTable(witnessed, turns);
   const blobs = memoryBlobs();
