@@ -1,4 +1,4 @@
-import { TableConflict, type Item, type Operation } from "../ports/table.ts";
+import { MAX_OPERATIONS, TableConflict, type Item, type Operation } from "../ports/table.ts";
 import { deviceChange, jobChange, LAB } from "./changes.ts";
 import type { Claim } from "./claims.ts";
 import type { Deps } from "./deps.ts";
@@ -51,7 +51,13 @@ export async function beginGroup(
     if ("bars" in claim) return "barred";
     const prepared = await prepare(deps, passed, jobs, devices, claim);
     if (!prepared) return "changed";
-    await deps.table.transact([...prepared.operations, ...claim.operations]);
+    const operations = [...prepared.operations, ...claim.operations];
+    if (operations.length > MAX_OPERATIONS) {
+      // Of somebody with many quotas: what can't be written must not keep the others of the queue.
+      deps.system.log("group is too large for its submitter's quotas", { group: groupId });
+      return "barred";
+    }
+    await deps.table.transact(operations);
     await claim.done();
     for (const worker of prepared.workers) await deps.signals.ring(`worker/${worker}`);
     for (const { data } of jobs) await deps.signals.ring(`job/${data.id}`);

@@ -277,6 +277,40 @@ async function breakConfiguration(hostname: string): Promise<void> {
   await lab.deps.table.transact([{ put: { key, data }, when: { version: item.version } }]);
 }
 
+describe("a group whose submitter has quotas", () => {
+  const quotas = (quota: object) =>
+    lab.api("/settings", { method: "PUT", body: { settings: { quotas: quota } } });
+
+  test("begins whole or not at all, and keeps nothing from others while a quota bars it", async () => {
+    for (const name of ["q1", "q2"]) await lab.addDevice(name);
+    const { token } = await lab.addUser("bob");
+    await lab.sync(bench);
+    await quotas({ users: { admin: { running: 1 } } });
+    const group = await submitGroup();
+    const { job_ids: others } = await lab.api<SubmitResponse>("/jobs", { token, body: aJob() });
+    await lab.settled();
+    expect(await states(...group, ...others)).toEqual(["Submitted", "Submitted", "Scheduled"]);
+    await quotas({ users: { admin: { running: 2 } } });
+    await lab.addDevice("q3");
+    await schedulePass(lab.deps, "qemu");
+    expect(await states(...group)).toEqual(["Scheduled", "Scheduled"]);
+  });
+
+  test("and whose quotas are more than one transaction can take waits, and nobody else does", async () => {
+    const names = ["g1", "g2", "g3", "g4", "g5", "g6"];
+    for (const name of names) {
+      await lab.api(`/groups/${name}`, { method: "PUT", body: { members: ["admin"] } });
+    }
+    await quotas({ groups: Object.fromEntries(names.map((name) => [name, { running: 50 }])) });
+    for (let n = 0; n < 10; n++) await lab.addDevice(`q${n}`);
+    await lab.sync(bench);
+    const group = await submitGroup(aGroupJob({ a: aRole(10) }));
+    const single = await lab.submit();
+    expect(await states(group[0]!, single)).toEqual(["Submitted", "Scheduled"]);
+    expect(lab.messages.join("\n")).toContain("group is too large for its submitter's quotas");
+  });
+});
+
 test("a queue time-out of one member ends all of the group", async () => {
   await lab.addDevice("q1");
   await lab.addDevice("q2");
