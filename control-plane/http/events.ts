@@ -53,14 +53,14 @@ export function eventRoutes(deps: Deps) {
   return app;
 }
 
-/** Each entry is made when the one before has been taken: nothing piles up here for a slow reader. */
+/** Some entries are made when those before have been taken: nothing piles up here for a slow reader. */
 function streamOf(
-  entries: AsyncGenerator<StreamEntry>,
-  first: IteratorResult<StreamEntry>,
+  entries: AsyncGenerator<StreamEntry[]>,
+  first: IteratorResult<StreamEntry[]>,
   end: () => void,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  let ahead: IteratorResult<StreamEntry> | undefined = first;
+  let ahead: IteratorResult<StreamEntry[]> | undefined = first;
   return new ReadableStream(
     {
       start: (controller) => controller.enqueue(encoder.encode(`retry: ${RETRY_MS}\n\n`)),
@@ -68,7 +68,7 @@ function streamOf(
         const { done, value } = ahead ?? (await entries.next());
         ahead = undefined;
         if (done) return controller.close();
-        controller.enqueue(encoder.encode(textOf(value)));
+        controller.enqueue(encoder.encode(value.map(textOf).join("")));
       },
       async cancel() {
         end();
@@ -82,5 +82,14 @@ function streamOf(
 /** One without data only moves the browser's `Last-Event-ID`. */
 function textOf({ position, event }: StreamEntry): string {
   if (!event) return `id: ${position}\n\n`;
-  return `id: ${position}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
+  return `id: ${position}\nevent: ${event.kind}\ndata: ${jsonOf(event)}\n\n`;
+}
+
+/** What all that follow are told is written once. */
+const written = new WeakMap<object, string>();
+
+function jsonOf(event: object): string {
+  const json = written.get(event) ?? JSON.stringify(event);
+  written.set(event, json);
+  return json;
 }

@@ -32,8 +32,8 @@ export interface StreamEntry {
 
 /** A sign of life at least so often. */
 const HEARTBEAT_MS = 15_000;
-/** Behind so many changes that they don't want or may not see, followers are told where they are. */
-const SKIPPED_BETWEEN = 500;
+/** So many changes at a time; behind so many that they don't want or may not see, followers are told where they are. */
+const BATCH = 200;
 
 /**
  * The lab's changes of jobs, devices and workers that whoever asks may see, each once, in the order in which they came: first
@@ -44,14 +44,14 @@ export async function* followEvents(
   deps: Deps,
   principal: Principal,
   options: FollowOptions,
-): AsyncGenerator<StreamEntry> {
+): AsyncGenerator<StreamEntry[]> {
   const sight = await eventSight(deps, principal);
   const isHeld = options.follow && deps.settings.logHoldSeconds > 0;
   const follower = isHeld ? await changeFeed(deps).join() : undefined;
   try {
     const position = { at: makePosition(startOf(deps, options.after)) };
     yield* pick(sight, options, position, backlog(deps, options.after, position));
-    yield { position: position.at.text() };
+    yield [{ position: position.at.text() }];
     if (follower) yield* live(sight, options, position, follower);
   } finally {
     follower?.leave();
@@ -117,23 +117,25 @@ async function* backlog(deps: Deps, after: string | undefined, place: Place) {
   }
 }
 
-/** Those of the changes that are told, each with the position after it. */
+/** Those of the changes that are told, each with the position after it, some at a time. */
 async function* pick(
   sight: EventSight,
   filter: EventFilter,
   place: Place,
   changes: AsyncIterable<ChangeRecord> | Iterable<ChangeRecord>,
-): AsyncGenerator<StreamEntry> {
-  let skipped = 0;
+): AsyncGenerator<StreamEntry[]> {
+  let entries: StreamEntry[] = [];
+  let count = 0;
   for await (const event of changes) {
     if (!place.at.add(event.id)) continue;
     if (fits(event, filter) && (await sight.sees(event))) {
-      skipped = 0;
-      yield { position: place.at.text(), event };
-    } else if (++skipped % SKIPPED_BETWEEN === 0) {
-      yield { position: place.at.text() };
+      entries.push({ position: place.at.text(), event });
     }
+    if (++count % BATCH > 0) continue;
+    yield entries.length > 0 ? entries : [{ position: place.at.text() }];
+    entries = [];
   }
+  if (entries.length > 0) yield entries;
 }
 
 async function* live(
@@ -141,11 +143,11 @@ async function* live(
   options: FollowOptions,
   place: Place,
   follower: Follower,
-): AsyncGenerator<StreamEntry> {
+): AsyncGenerator<StreamEntry[]> {
   for (;;) {
     const news = await follower.next(HEARTBEAT_MS, options.signal);
     if (!news || options.signal.aborted || !(await sight.isGood())) return;
-    if (news.length === 0) yield { position: place.at.text() };
+    if (news.length === 0) yield [{ position: place.at.text() }];
     yield* pick(sight, options, place, news);
   }
 }

@@ -31,33 +31,46 @@ export const lateFrom = (latest: string): string =>
 
 /** The position of somebody to whom these were told, in the order of ids. */
 export function makePosition(latest: string, told: Iterable<string> = []): Position {
-  const ids = new Set<string>();
+  const known = new Set<string>();
+  // In the order of ids; those before `front` are forgotten.
+  let ids: string[] = [];
+  let front = 0;
   let highest = latest;
+  let from = lateFrom(latest);
   let sum = 0n;
   const forget = () => {
-    const from = lateFrom(highest);
-    for (const id of ids) {
-      if (id >= from) continue;
-      ids.delete(id);
+    for (let id = ids[front]; id !== undefined && id < from; id = ids[front]) {
+      known.delete(id);
       sum ^= valueOf(id);
+      front += 1;
     }
+    if (front < 1000 || front < ids.length / 2) return;
+    ids = ids.slice(front);
+    front = 0;
   };
   const position: Position = {
     get latest() {
       return highest;
     },
     add(id) {
-      if (ids.has(id) || id < lateFrom(highest)) return false;
-      ids.add(id);
+      if (known.has(id) || id < from) return false;
+      known.add(id);
       sum ^= valueOf(id);
+      let at = ids.length;
+      while (at > front && (ids[at - 1] ?? "") > id) at -= 1;
+      if (at === ids.length) ids.push(id);
+      else ids.splice(at, 0, id);
       if (id > highest) {
         const isLater = timeOf(id) > timeOf(highest);
         highest = id;
-        if (isLater) forget();
+        if (isLater) {
+          from = lateFrom(id);
+          forget();
+        }
       }
       return true;
     },
-    text: () => `${highest}~${ids.size}~${sum.toString(16).padStart(12, "0")}`,
+    text: () => `${highest}~${known.size}~${sum.toString(16).padStart(12, "0")}`,
   };
   for (const id of told) position.add(id);
   return position;
