@@ -73,11 +73,10 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | what somebody has used of late             | main  | use#ACCOUNT         | use                        |
  * | how long jobs of a type took of late       | main  | durations#TYPE      | durations                  |
  * | maintenance windows                        | main  | windows             | NAME                       |
- * | those whose time ends                      | i2    | windows-due         | END#NAME                   |
  * | one reservation                            | main  | reservation#ID      | reservation                |
  * | reservations that have not ended           | i1    | reservations        | CREATED#ID                 |
- * | those that end (0: wait to begin)          | i2    | reservations-due    | UNTIL#ID                   |
- * | how many a person has                      | main  | reservations-of#NAME | open                      |
+ * | what the tick has to do at a time (due.ts) | i2    | due                 | TIME#NAME                  |
+ * | which a person has                         | main  | reservations-of#NAME | open                      |
  * | whether the lab takes nothing new, and why | main  | lab                 | closed                     |
  * | which backup was restored into it          | main  | lab                 | restored                   |
  * | password of the mail server                | main  | lab                 | smtp-password              |
@@ -240,6 +239,11 @@ export const webhookKey = (id: string): Key => ({ partition: "webhooks", sort: i
 export const smtpPasswordKey: Key = { partition: "lab", sort: "smtp-password" };
 export const webhooksReadKey: Key = { partition: "lab", sort: "webhooks-read" };
 export const settingsKey: Key = { partition: "lab", sort: "settings" };
+/** For what the tick has to do at a time, as ISO 8601. */
+export const dueKey = (time: string, name: string): Key => ({
+  partition: "due",
+  sort: `${time}#${name}`,
+});
 export const queueDeadlineKey = (deadline: string, job: number): Key => ({
   partition: "queue-deadlines",
   sort: `${deadline}#${padded(job)}`,
@@ -348,6 +352,6 @@ export function reservationKeys({ id, created, until, ended }: ReservationView):
   if (ended !== undefined) return {};
   return {
     i1: { partition: "reservations", sort: `${created}#${id}` },
-    i2: { partition: "reservations-due", sort: `${until ?? "0"}#${id}` },
+    i2: dueKey(until ?? "0", id),
   };
 }

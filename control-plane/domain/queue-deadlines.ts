@@ -1,11 +1,12 @@
 import type { NewItem, Operation } from "../ports/table.ts";
 import type { JobRecord } from "./job-record.ts";
-import { queueDeadlineKey } from "./keys.ts";
+import { dueKey, queueDeadlineKey } from "./keys.ts";
 
 /** When a job has waited long enough: found by the tick. There while the job waits and has a deadline. */
 export const queueDeadlineItem = (deadline: string, job: number): NewItem => ({
   key: queueDeadlineKey(deadline, job),
   data: { deadline, job },
+  keys: { i2: dueKey(deadline, `job ${job}`) },
 });
 
 /** For the transaction that changes a job: it waits from now on, or no more. */

@@ -187,15 +187,12 @@ export async function endReservation(
 }
 
 /**
- * What the tick does: ends what is over, and begins what still waits for a device that has become free in a way that told nobody, as
- * in a restored lab.
+ * What the tick does with a reservation: ends it when it is over, and begins one that still waits for a device that has become free
+ * in a way that told nobody, as in a restored lab.
  */
-export async function sweepReservations(deps: Deps): Promise<void> {
-  const due = { to: `${new Date(deps.system.now()).toISOString()}~` };
-  for await (const { data } of queryAll<ReservationRecord>(deps, "i2", "reservations-due", due)) {
-    if (data.until !== undefined) await end(deps, data.id);
-    else await beginIfFree(deps, data.id);
-  }
+export async function passReservation(deps: Deps, { id, until }: ReservationRecord): Promise<void> {
+  if (until !== undefined) await end(deps, id);
+  else await beginIfFree(deps, id);
 }
 
 async function beginIfFree(deps: Deps, id: string): Promise<void> {

@@ -1,20 +1,18 @@
 import type { JobHealth } from "#protocol/states.ts";
 import { NOTICES_PASS } from "./announcing-table.ts";
-import { cancel } from "./cancel.ts";
 import { LAB, workerChange } from "./changes.ts";
 import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
+import { doDue } from "./due.ts";
 import type { DueRecord, GroupRecord } from "./group-record.ts";
 import { findJobItem } from "./job-record.ts";
 import { textKey, workerKey } from "./keys.ts";
 import { hasDueNotices } from "./notices/due-notices.ts";
 import { queryAll } from "./query-all.ts";
-import { sweepReservations } from "./reservations.ts";
 import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
-import { sweepWindows } from "./windows.ts";
 import { without } from "./without.ts";
 import { readAssignments, workerItem, type WorkerRecord } from "./worker-record.ts";
 
@@ -30,7 +28,7 @@ export interface Rounds {
 }
 
 /**
- * Sweeps what no event announces: silent workers, leases, queue time-outs. Called every minute or more often. It
+ * Sweeps what no event announces: silent workers, leases, and what is due (due.ts): queue time-outs, ends of reservations and windows. Called every minute or more often. It
  * also goes round the device types, devices and workers, a few at a time, in case an event was lost. In a closed lab it does
  * nothing: nobody can be heard of there. `upSince`, in ms: nobody can have been heard of before; a lease begins then at the
  * earliest, as a control plane that was away is not its workers' silence.
@@ -42,10 +40,8 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
   for await (const { data } of queryAll<WorkerRecord>(deps, "i2", "attention", due)) {
     await attend(deps, data.name, { now, upSince });
   }
-  await endQueueTimeouts(deps, now);
+  await doDue(deps);
   if (await hasDueNotices(deps)) await deps.signals.requestPass(NOTICES_PASS);
-  await sweepReservations(deps);
-  await sweepWindows(deps);
   await lookForDueChecks(deps, rounds);
   for await (const { data } of queryAll<DueRecord>(deps, "main", "multinode-due")) {
     await settle(deps, data.group);
@@ -173,25 +169,6 @@ async function takeBackJobs(deps: Deps, worker: string): Promise<void> {
         },
         { holdDevice: true },
       );
-    });
-  }
-}
-
-/** Cancels jobs that waited longer than they wanted to (SCHEDULER.md 2.4). */
-async function endQueueTimeouts(deps: Deps, now: number): Promise<void> {
-  const range = { to: `${new Date(now).toISOString()}~` };
-  for await (const { key, data } of queryAll<{ job: number }>(
-    deps,
-    "main",
-    "queue-deadlines",
-    range,
-  )) {
-    await retrying(async () => {
-      const item = await findJobItem(deps, data.job);
-      // In a restored lab it may be out of date.
-      if (item?.data.state !== "Submitted") return deps.table.transact([{ delete: key }]);
-      const reason = "the job waited in the queue for longer than its queue time-out";
-      await cancel(deps, item, { who: LAB, reason });
     });
   }
 }

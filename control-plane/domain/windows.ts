@@ -6,7 +6,7 @@ import { changeItem } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { deviceTypeNames } from "./device-types.ts";
-import { deviceKey, deviceTypeKey, windowKey, workerKey } from "./keys.ts";
+import { deviceKey, deviceTypeKey, dueKey, windowKey, workerKey } from "./keys.ts";
 import { requireAdmin, requireReader, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { requireName } from "./require-name.ts";
@@ -28,9 +28,7 @@ const MOST_WINDOWS = 500;
 export const windowItem = (data: WindowRecord): NewItem => ({
   key: windowKey(data.name),
   data,
-  ...(data.due === undefined
-    ? {}
-    : { keys: { i2: { partition: "windows-due", sort: `${data.due}#${data.name}` } } }),
+  ...(data.due === undefined ? {} : { keys: { i2: dueKey(data.due, data.name) } }),
 });
 
 /** A window with the time of it that is now or next. */
@@ -127,24 +125,20 @@ export async function removeWindow(
   await askForPasses(deps, before);
 }
 
-/** What the tick does: where the time of a window has ended, jobs may begin again; a weekly one waits for its next time. */
-export async function sweepWindows(deps: Deps): Promise<void> {
-  const now = deps.system.now();
-  const due = { to: `${new Date(now).toISOString()}~` };
-  for await (const { data, version } of queryAll<WindowRecord>(deps, "i2", "windows-due", due)) {
-    const span = nextSpan(data, now);
-    const next: WindowRecord = {
-      ...without(data, "due"),
-      ...(span ? { due: new Date(span.end).toISOString() } : {}),
-    };
-    // First: should we end in between, the next tick asks again.
-    await askForPasses(deps, data);
-    await retrying(async () => {
-      const item = await deps.table.get<WindowRecord>(windowKey(data.name));
-      if (item?.version !== version) return;
-      await deps.table.transact([{ put: windowItem(next), when: { version } }]);
-    });
-  }
+/** What the tick does where the time of a window has ended: jobs may begin again; a weekly one waits for its next time. */
+export async function passWindow(deps: Deps, { data, version }: Item<WindowRecord>): Promise<void> {
+  const span = nextSpan(data, deps.system.now());
+  const next: WindowRecord = {
+    ...without(data, "due"),
+    ...(span ? { due: new Date(span.end).toISOString() } : {}),
+  };
+  // First: should we end in between, the next tick asks again.
+  await askForPasses(deps, data);
+  await retrying(async () => {
+    const item = await deps.table.get<WindowRecord>(windowKey(data.name));
+    if (item?.version !== version) return;
+    await deps.table.transact([{ put: windowItem(next), when: { version } }]);
+  });
 }
 
 async function askForPasses(

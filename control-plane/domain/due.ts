@@ -1,0 +1,38 @@
+import type { Item } from "../ports/table.ts";
+import { cancel } from "./cancel.ts";
+import { LAB } from "./changes.ts";
+import type { Deps } from "./deps.ts";
+import { findJobItem } from "./job-record.ts";
+import { queueDeadlineKey, windowKey } from "./keys.ts";
+import { queryAll } from "./query-all.ts";
+import type { ReservationRecord } from "./reservation-record.ts";
+import { retrying } from "./retrying.ts";
+import type { WindowRecord } from "./windows.ts";
+
+/** What a tick does because its time has come. One list for all of it: a tick at which nothing is due reads once, and loads little. */
+export async function doDue(deps: Deps): Promise<void> {
+  const range = { to: `${new Date(deps.system.now()).toISOString()}~` };
+  for await (const item of queryAll(deps, "i2", "due", range)) {
+    const { partition } = item.key;
+    if (partition === queueDeadlineKey("", 0).partition) {
+      await endQueueTimeout(deps, item as Item<{ job: number }>);
+    } else if (partition === windowKey("").partition) {
+      const { passWindow } = await import("./windows.ts");
+      await passWindow(deps, item as Item<WindowRecord>);
+    } else if (partition.startsWith("reservation#")) {
+      const { passReservation } = await import("./reservations.ts");
+      await passReservation(deps, (item as Item<ReservationRecord>).data);
+    }
+  }
+}
+
+/** Cancels a job that waited longer than it wanted to (SCHEDULER.md 2.4). */
+async function endQueueTimeout(deps: Deps, { key, data }: Item<{ job: number }>): Promise<void> {
+  await retrying(async () => {
+    const item = await findJobItem(deps, data.job);
+    // In a restored lab it may be out of date.
+    if (item?.data.state !== "Submitted") return deps.table.transact([{ delete: key }]);
+    const reason = "the job waited in the queue for longer than its queue time-out";
+    await cancel(deps, item, { who: LAB, reason });
+  });
+}
