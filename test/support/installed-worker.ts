@@ -24,6 +24,7 @@ export function installedWorker(
   { version, file }: { version: string; file: string },
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  through: readonly string[] = [],
 ): InstalledWorker {
   const layout = layoutOf(dir);
   const target = path.join(dir, layout.fileOf(version));
@@ -31,14 +32,18 @@ export function installedWorker(
   copyFileSync(file, target);
   symlinkSync(layout.fileOf(version), layout.current);
   writeFileSync(layout.launch, LAUNCHER, { mode: 0o755 });
-  return startInstalled(dir, args, { env });
+  return startInstalled(dir, args, { env, through });
 }
 
-/** What is installed in this folder, started as a service manager does. */
+/** What is installed in this folder, started as a service manager does; by the program `through`, where there is one. */
 export function startInstalled(
   dir: string,
   args: readonly string[],
-  { env, ...user }: { env: NodeJS.ProcessEnv; uid?: number; gid?: number },
+  {
+    env,
+    through = [],
+    ...user
+  }: { env: NodeJS.ProcessEnv; through?: readonly string[]; uid?: number; gid?: number },
 ): InstalledWorker {
   const layout = layoutOf(dir);
   const log: string[] = [];
@@ -47,7 +52,8 @@ export function startInstalled(
   let ended = Promise.resolve();
 
   function start(): void {
-    const one = spawn(layout.launch, args, {
+    const [program = layout.launch, ...rest] = [...through, layout.launch, ...args];
+    const one = spawn(program, rest, {
       env: { ...process.env, ...env },
       ...user,
       stdio: ["ignore", "ignore", "pipe"],

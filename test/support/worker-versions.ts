@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Plugin } from "esbuild";
-import { workerFileName } from "#protocol/release.ts";
+import { workerFileName, type Platform } from "#protocol/release.ts";
 import { bundleWorker } from "../../scripts/bundle-worker.ts";
 import { root } from "./real-lab.ts";
 
@@ -16,11 +16,17 @@ export async function workerScript(folder: string, version: string): Promise<str
   return file;
 }
 
-/** The worker as scripts/build makes it, for x64: one file with its signed manifest in `folder`. */
-export function workerBuild(folder: string, version: string, keyFile: string): string {
-  const args = ["x64", "--version", version, "--key", keyFile, "--out", folder];
+/** The worker as scripts/build makes it: one file with its signed manifest in `folder`. */
+export function workerBuild(
+  folder: string,
+  version: string,
+  keyFile: string,
+  platform: Platform = "linux-x64",
+): string {
+  const target = platform.slice("linux-".length);
+  const args = [target, "--version", version, "--key", keyFile, "--out", folder];
   execFileSync(path.join(root, "scripts/build"), args, { stdio: "ignore" });
-  return path.join(folder, workerFileName("linux-x64"));
+  return path.join(folder, workerFileName(platform));
 }
 
 /** An executable that has a version and is of no use: `body` is what it does when it is started. */
