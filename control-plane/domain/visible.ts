@@ -30,13 +30,13 @@ import type { Item } from "../ports/table.ts";
 /** What somebody may see. Each device and device type is read once at the most, and only where it matters. */
 export interface Sight {
   readonly access: Access;
-  job(job: JobRecord): Promise<boolean>;
-  device(device: DeviceRecord): Promise<boolean>;
-  deviceType(type: Pick<DeviceTypeRecord, "permissions">): boolean;
+  readonly job: (job: JobRecord) => Promise<boolean>;
+  readonly device: (device: DeviceRecord) => Promise<boolean>;
+  readonly deviceType: (type: Pick<DeviceTypeRecord, "permissions">) => boolean;
   /** Whether they may change a job: cancel it, say. */
-  changesJob(job: JobRecord): Promise<boolean>;
+  readonly changesJob: (job: JobRecord) => Promise<boolean>;
   /** What a device type grants; nothing when there is none. */
-  typeNamed(name: string): Promise<{ permissions?: Grants }>;
+  readonly typeNamed: (name: string) => Promise<{ permissions?: Grants }>;
 }
 
 /** The sight of whoever asks; `forbidden` for workers and jobs. */

@@ -117,7 +117,9 @@ describe("export --all", () => {
     }
     expect(text).not.toContain('"sign-in"');
     expect(text).not.toContain('"session"');
-    expect(text).not.toContain('"partition":"lab"');
+    const ofLab = [...text.matchAll(/"partition":"lab","sort":"([^"]*)"/g)].map(([, name]) => name);
+    // What the lab's people set goes along.
+    expect(ofLab).toEqual(["settings"]);
   });
 
   test("that is cut after any request goes on where it was, and is whole in the end", async () => {

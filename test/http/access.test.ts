@@ -79,7 +79,7 @@ beforeAll(async () => {
   await lab.api("/jobs", { token: owner, body: forTeam });
   await lab.settled();
   const { start } = await lab.sync(worker);
-  for (const id of [1, 2]) expect((await lab.job(id)).state).toBe("Scheduled");
+  if (start.length !== 2) throw new Error("both jobs should have a device by now");
 
   const addToken = async (body: object) =>
     (await lab.api<{ token: string }>("/tokens", { body })).token;
