@@ -284,5 +284,5 @@ describe("the stream of events", () => {
     });
     await writing;
     for (const one of await Promise.all(told)) expect(one).toEqual(names);
-  });
+  }, 120_000);
 });
