@@ -71,13 +71,6 @@ describe("a definition is refused with path, line and column", () => {
     expect(problems!.map(({ path }) => path).toSorted()).toEqual(["nonsense", "priority"]);
   });
 
-  test("when it is a multinode job, for now", async () => {
-    const text = aJob({ lines: ["protocols:", "  lava-multinode:", "    roles: {a: {count: 1}}"] });
-    const { problems } = await refused(text.replace("device_type: qemu\n", ""));
-    expect(problems![0]).toMatchObject({ path: "protocols.lava-multinode" });
-    expect(problems![0]!.message).toMatch(/multinode.*yet/);
-  });
-
   test("when no device could do what it asks, as the one that fits best says it", async () => {
     const poor = aDeviceConfiguration()
       .replaceAll("qemu:\n", "u-boot:\n")
@@ -137,6 +130,11 @@ test("a job is shown with what its definition says", async () => {
     submit_time: "2026-03-01T12:00:00.000Z",
     log_lines: 0,
     waits_for: "of 1 fitting device: 1 on worker other, which is Offline",
+    waits: {
+      ahead: 0,
+      position: 1,
+      reasons: [{ code: "worker offline", devices: 1, text: "on worker other, which is Offline" }],
+    },
   });
 });
 
