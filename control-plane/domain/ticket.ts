@@ -10,7 +10,7 @@ import { definitionBlob } from "./keys.ts";
 import { faultText } from "./rendered-device.ts";
 import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
-import { withSecrets } from "./secrets.ts";
+import { withSecrets } from "./with-secrets.ts";
 import { readWorkerSettings } from "./worker-record.ts";
 
 /**

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { withSecrets } from "../../control-plane/domain/secrets.ts";
+import { withSecrets } from "../../control-plane/domain/with-secrets.ts";
 import { runTicket } from "../../worker/run-ticket.ts";
 import { aDeviceConfiguration, aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
