@@ -10,6 +10,7 @@ import { TableConflict } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import { settleGroups } from "./groups.ts";
 import { editChange } from "./changes.ts";
+import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { namedPage, type PageRequest } from "./named-page.ts";
 import { requireAdmin, requireUser, type Principal, type User } from "./principal.ts";
@@ -133,7 +134,8 @@ const noUser = (name: string): AppError =>
 
 /** An older version of Pumice kept users only as the subjects of tokens: each of them gets a record, once in a lab's life. */
 async function makeRecords(deps: Deps): Promise<void> {
-  if (await deps.table.get(usersKnownKey)) return;
+  // A lab that is closed for a move stands still.
+  if ((await deps.table.get(usersKnownKey)) || (await findClosed(deps))) return;
   const names = new Set<string>();
   for await (const { data } of queryAll<{ kind: string; subject: string }>(deps, "i1", "tokens")) {
     if (data.kind === "user" || data.kind === "session") names.add(data.subject);
