@@ -267,7 +267,6 @@ async function endRunner(
 }
 
 async function bringToAnEnd(play: Play): Promise<void> {
-  const { deps, admin } = play.world;
   play.world.crashes.plan(Infinity, "before");
   for (let round = 0; round < 100; round++) {
     // Of a health check that was canceled the device gets Bad only now.
