@@ -3,7 +3,6 @@ import { compress } from "hono/compress";
 import * as v from "valibot";
 import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
 import { AppError } from "../domain/app-error.ts";
-import { readAudit } from "../domain/audit.ts";
 import type { Deps } from "../domain/deps.ts";
 import { listDeviceTypes, someDeviceTypeNames } from "../domain/device-types.ts";
 import { getDevice, listDevices } from "../domain/devices.ts";
@@ -26,7 +25,6 @@ import { openPrincipal } from "../http/open-principal.ts";
 import { parse, readText } from "../http/read-body.ts";
 import { jobIdOf, queryNumber, type Env } from "../http/route.ts";
 import { accountPages } from "./account-routes.tsx";
-import { AuditPage } from "./audit-page.tsx";
 import { loadAssets } from "./assets.ts";
 import { DefinitionPage } from "./definition-page.tsx";
 import { DevicePage } from "./device-page.tsx";
@@ -236,6 +234,8 @@ function labPages(app: Hono<Env>, deps: Deps): void {
   });
   app.get("/audit", async (c) => {
     const query = parse(auditQuery, c.req.query(), "query");
+    const { readAudit } = await import("../domain/audit.ts");
+    const { AuditPage } = await import("./audit-page.tsx");
     const page = await readAudit(deps, c.var.principal, query);
     return c.html(<AuditPage view={await viewOf(deps, c)} page={page} query={query} />);
   });
