@@ -3,7 +3,7 @@ import { deviceChange, jobChange, LAB } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
-import { healthCheckOf, type HealthCheck } from "./health-check-of.ts";
+import type { HealthCheck } from "./health-check-of.ts";
 import { healthDueOperations } from "./health-due-record.ts";
 import { checkedNow, whyCheck } from "./health-rules.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
@@ -113,6 +113,7 @@ export async function dueCheck(
   if (reason === undefined) return undefined;
   const isAsked = device.check_due === "asked" || device.health === "Looping";
   const withStock = isAsked || type.health_check === "stock";
+  const { healthCheckOf } = await import("./health-check-of.ts");
   const check = await healthCheckOf(deps, text, { withStock });
   return check && { ...check, reason, type };
 }

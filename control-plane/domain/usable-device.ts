@@ -2,8 +2,6 @@ import { TableConflict, type Item } from "../ports/table.ts";
 import { deviceChange, LAB } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
-import { labTemplates } from "./own-templates.ts";
-import { faultText, renderedDevice } from "./rendered-device.ts";
 import { findText, type TextRecord } from "./texts.ts";
 
 /** A device's text, if a worker can use what it renders to whatever the job; else the device becomes Bad (SCHEDULER.md 1.2). */
@@ -12,6 +10,9 @@ export async function usableText(
   device: Item<DeviceRecord>,
 ): Promise<TextRecord | undefined> {
   const { hostname, device_type } = device.data;
+  // Loaded when there is a device to render.
+  const { labTemplates } = await import("./own-templates.ts");
+  const { faultText, renderedDevice } = await import("./rendered-device.ts");
   const text = await findText(deps, "device", hostname);
   const source = text && { ...text, hostname, device_type, format: text.format ?? "dictionary" };
   const [fault] = source ? renderedDevice(source, await labTemplates(deps)).faults : [];

@@ -9,7 +9,6 @@ import {
   removeDevice,
   setDeviceHealth,
 } from "../domain/devices.ts";
-import { forceHealthCheck } from "../domain/force-check.ts";
 import { deviceHistory } from "../domain/histories.ts";
 import { requireUser } from "../domain/principal.ts";
 import { releaseDevice } from "../domain/release-device.ts";
@@ -44,6 +43,7 @@ export function deviceRoutes(deps: Deps) {
   app.post("/devices/:hostname/health-check", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, checkRequest);
+    const { forceHealthCheck } = await import("../domain/force-check.ts");
     return c.json(await forceHealthCheck(deps, principal, c.req.param("hostname"), request));
   });
   app.post("/devices/:hostname/release", async (c) =>

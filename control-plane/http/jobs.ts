@@ -10,7 +10,6 @@ import {
   readDefinition,
   readMultinodeDefinition,
 } from "../domain/jobs.ts";
-import { failJob, setPriority } from "../domain/urge-job.ts";
 import { jobHistory } from "../domain/histories.ts";
 import { junitReport } from "../domain/junit.ts";
 import { requireUser } from "../domain/principal.ts";
@@ -62,11 +61,13 @@ export function jobRoutes(deps: Deps) {
   app.patch("/jobs/:id", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, patchJobSchema);
+    const { setPriority } = await import("../domain/urge-job.ts");
     return c.json(await setPriority(deps, principal, jobIdOf(c), request));
   });
   app.post("/jobs/:id/fail", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, failJobSchema);
+    const { failJob } = await import("../domain/urge-job.ts");
     return c.json(await failJob(deps, principal, jobIdOf(c), request));
   });
   app.get("/jobs/:id/history", async (c) => {
