@@ -23,6 +23,7 @@ import { renderCommand } from "./render-command.ts";
 import { settingsCommands } from "./settings-commands.ts";
 import { reservationCommands } from "./reservation-commands.ts";
 import { windowCommands } from "./window-commands.ts";
+import { queryCommands } from "./query-commands.ts";
 import { queueCommand } from "./queue-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
@@ -42,6 +43,7 @@ const commands: readonly Command[] = [
   ...permissionCommands,
   ...schedulingCommands,
   queueCommand,
+  ...queryCommands,
   eventCommand,
   ...noticeCommands,
   ...settingsCommands,

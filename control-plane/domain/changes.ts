@@ -34,6 +34,7 @@ export type ChangedKind =
   | "release"
   | "rollout"
   | "reservation"
+  | "query"
   | "lab";
 
 /**

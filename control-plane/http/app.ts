@@ -29,6 +29,7 @@ import type { Env } from "./route.ts";
 import { releaseRoutes } from "./releases.ts";
 import { resultRoutes } from "./results.ts";
 import { reservationRoutes } from "./reservations.ts";
+import { queryRoutes } from "./queries.ts";
 import { queueRoutes } from "./queue.ts";
 import { schemaRoutes } from "./schemas.ts";
 import { settingsRoutes } from "./settings.ts";
@@ -69,6 +70,7 @@ export function createApp(deps: Deps): Hono<Env> {
   for (const resource of [
     jobRoutes,
     resultRoutes,
+    queryRoutes,
     multinodeRoutes,
     jobLogRoutes,
     jobReportRoutes,

@@ -33,6 +33,7 @@ import { errorResponse } from "./error-response.tsx";
 import { JobPage, JobParts, KEPT_LINES, SERVED_LINES } from "./job-page.tsx";
 import { JobsPage } from "./jobs-page.tsx";
 import { QueuePage } from "./queue-page.tsx";
+import { queryPages } from "./query-routes.tsx";
 import { createTimelineReader, type TimelineReader } from "./read-timeline.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { signInRoutes } from "./sign-in-routes.tsx";
@@ -65,6 +66,7 @@ export function uiApp(deps: Deps): Hono<Env> {
   submitPages(app, deps);
   labPages(app, deps);
   accountPages(app, deps);
+  queryPages(app, deps, (c) => viewOf(deps, c));
   app.all("*", (c) => {
     throw new AppError("not_found", `there is nothing at ${c.req.path}`);
   });

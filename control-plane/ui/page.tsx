@@ -6,6 +6,7 @@ import type { View } from "./view.ts";
 const SECTIONS = [
   ["/", "Jobs"],
   ["/queue", "Queue"],
+  ["/queries", "Queries"],
   ["/devices", "Devices"],
   ["/workers", "Workers"],
   ["/submit", "Submit"],

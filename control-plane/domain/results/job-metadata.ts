@@ -11,12 +11,23 @@ const LONGEST_VALUE = 1000;
  * and what is longer than anybody compares is cut. None when the definition is gone.
  */
 export async function jobMetadata(deps: Deps, id: number): Promise<Record<string, string>> {
+  return (await readAttributes(deps, id)).metadata;
+}
+
+/** The same, with a hash of the definition. */
+export async function readAttributes(
+  deps: Deps,
+  id: number,
+): Promise<{ metadata: Record<string, string>; definition: string }> {
   const bytes = await deps.blobs.get(definitionBlob(id));
-  if (!bytes) return {};
+  if (!bytes) return { metadata: {}, definition: "" };
   const text = new TextDecoder().decode(bytes);
   // Most definitions have none, and need not be read.
-  if (!/^\s*["']?metadata["']?\s*:/m.test(text) && !text.includes("{")) return {};
-  return attributesIn(readYaml(text).value);
+  const mayHave = /^\s*["']?metadata["']?\s*:/m.test(text) || text.trimStart().startsWith("{");
+  return {
+    metadata: mayHave ? attributesIn(readYaml(text).value) : {},
+    definition: deps.system.hash(bytes).slice(0, 16),
+  };
 }
 
 function attributesIn(definition: unknown): Record<string, string> {

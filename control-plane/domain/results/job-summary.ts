@@ -4,7 +4,7 @@ import type { TestResult } from "#protocol/states.ts";
 import type { Deps } from "../deps.ts";
 import { attemptOf, type JobRecord } from "../job-record.ts";
 import { summaryBlob, summaryKey } from "../keys.ts";
-import { jobMetadata } from "./job-metadata.ts";
+import { readAttributes } from "./job-metadata.ts";
 import { failedSpan, MAX_RESULTS, readResults, type Span } from "./read-results.ts";
 
 /** A test case in short: enough to compare and to chart without its log. */
@@ -26,6 +26,8 @@ export interface CaseSummary {
 export interface JobSummary {
   /** The definition's `metadata`. */
   metadata: Readonly<Record<string, string>>;
+  /** Hash of the definition: jobs with the same one are the same. */
+  definition: string;
   /** In the order in which they began. */
   suites: SuiteView[];
   /** In the order of the log. */
@@ -71,7 +73,7 @@ export async function summaryOf(
 }
 
 async function summarise(deps: Deps, job: JobRecord): Promise<JobSummary> {
-  const metadata = await jobMetadata(deps, job.id);
+  const { metadata, definition } = await readAttributes(deps, job.id);
   const cases: CaseSummary[] = [];
   const failed: Span[] = [];
   for await (const view of readResults(deps, job)) {
@@ -83,7 +85,7 @@ async function summarise(deps: Deps, job: JobRecord): Promise<JobSummary> {
   for (const one of cases) {
     if (failed.some(([first, last]) => one.line >= first && one.line <= last)) one.retried = true;
   }
-  return { metadata, suites: suitesOf(cases), cases, failed };
+  return { metadata, definition, suites: suitesOf(cases), cases, failed };
 }
 
 const inShort = ({
