@@ -17,7 +17,7 @@ import { setWorkerHealth } from "../../control-plane/domain/worker-health.ts";
 import { addWorker } from "../../control-plane/domain/workers.ts";
 import { TableConflict } from "../../control-plane/ports/table.ts";
 import { aJob } from "../support/builders.ts";
-import { memoryWorld, type MemoryWorld } from "../support/memory-world.ts";
+import { memoryWorld, turns, type MemoryWorld } from "../support/memory-world.ts";
 import { checkLab, requireOrder } from "../support/scheduler-checks.ts";
 import { event, type Event } from "../support/scheduler-events.ts";
 
@@ -199,7 +199,7 @@ async function together(play: Play, steps: readonly Event[]): Promise<void> {
     const before = lines.get(line) ?? Promise.resolve();
     lines.set(
       line,
-      before.then(() => doStep(play, step)),
+      before.then(() => turns((n * 17) % 60)).then(() => doStep(play, step)),
     );
   }
   const ends = await Promise.allSettled(lines.values());

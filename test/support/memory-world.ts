@@ -68,9 +68,9 @@ export async function memoryWorld(
   const stored = openTable(":memory:", system.now);
   let dice = seed;
   // Numerical Recipes' generator; its upper bits are the random ones.
-  const turns = () => ((dice = (Math.imul(dice, 1664525) + 1013904223) >>> 0) >>> 30) * (seed % 2);
+  const given = () => ((dice = (Math.imul(dice, 1664525) + 1013904223) >>> 0) >>> 30) * (seed % 2);
   const witnessed = witnessedTable(stored, (what) => complaints.push(what));
-  const crashes = crashingTable(witnessed, turns);
+  const crashes = crashingTable(witnessed, given);
   const blobs = memoryBlobs();
   const settings = {
     ...DEFAULT_SETTINGS,
@@ -132,6 +132,13 @@ export async function memoryWorld(
       stored.close();
     },
   };
+}
+
+/** Lets others have so many turns: a pass that gives a job its device takes some 80. */
+export async function turns(count: number): Promise<void> {
+  for (let left = count; left > 0; left--) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
 }
 
 function memoryBlobs(): Blobs {
