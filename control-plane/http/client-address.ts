@@ -22,5 +22,17 @@ export function clientAddress(c: Context): string {
 /** Where somebody signs in from. */
 export const fromOf = (c: Context): { address: string; browser: string } => ({
   address: clientAddress(c),
-  browser: c.req.header("user-agent") ?? "",
+  browser: browserName(c.req.header("user-agent") ?? ""),
 });
+
+/** `Firefox 140 (X11; Linux x86_64)`; what we don't know stays as it is. */
+export function browserName(agent: string): string {
+  const system = /^Mozilla\/5\.0 \(([^)]{1,60})\)/.exec(agent)?.[1];
+  const [, name, version] =
+    ["Edg", "OPR", "Firefox", "Chrome", "Version"]
+      .map((one) => new RegExp(`(${one})\\/(\\d+)`).exec(agent))
+      .find((found) => found !== null) ?? [];
+  if (system === undefined || name === undefined) return agent;
+  const known = { Edg: "Edge", OPR: "Opera", Version: "Safari" }[name] ?? name;
+  return `${known} ${version} (${system})`;
+}

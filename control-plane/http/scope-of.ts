@@ -6,7 +6,7 @@ import type { Principal } from "../domain/principal.ts";
 const CHANGES: readonly [RegExp, Scope][] = [
   [/^\/(jobs|submit|reservations|queries)(\/|$)/, "submit"],
   [
-    /^\/(workers|devices|device-types|templates|health-checks|aliases|tags|releases|release-keys|rollout)(\/|$)/,
+    /^\/(workers|devices|device-types|templates|health-checks|aliases|tags|releases|rollout|windows)(\/|$)/,
     "workers",
   ],
   // The token itself may do it: a program renews what it has.

@@ -185,7 +185,7 @@ const Secrets = ({ secrets, now }: { secrets: readonly SecretView[]; now: number
 const Password = ({ isSet }: { isSet: boolean }) => (
   <section class="narrow">
     <h2>{isSet ? "Another password" : "A password"}</h2>
-    <form method="post" action="/account/password">
+    <form method="post" action="/account/password" class="stacked">
       {isSet && (
         <>
           <label for="current">Current password</label>

@@ -17,7 +17,7 @@ export const PasswordPage = ({ view, code, message }: PasswordProps) => (
         {message}
       </p>
     )}
-    <form method="post" action="/password">
+    <form method="post" action="/password" class="stacked">
       <input type="hidden" name="code" value={code} />
       <NewPasswordFields />
       <button class="primary">Set the password and sign in</button>

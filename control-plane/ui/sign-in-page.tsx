@@ -71,7 +71,7 @@ const Ways = ({ next, providers, takesPasswords }: SignInProps) => (
 );
 
 const ByPassword = ({ next }: { next: string }) => (
-  <form method="post" action="/sign-in">
+  <form method="post" action="/sign-in" class="stacked">
     <input type="hidden" name="next" value={next} />
     <label for="name">Name</label>
     <input
@@ -101,7 +101,7 @@ const ByPassword = ({ next }: { next: string }) => (
 );
 
 const ByToken = ({ next }: { next: string }) => (
-  <form method="post" action="/sign-in">
+  <form method="post" action="/sign-in" class="stacked">
     <input type="hidden" name="next" value={next} />
     <label for="token">Token</label>
     <input id="token" name="token" type="password" required autocomplete="off" size={40} />

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { browserName } from "../../control-plane/http/client-address.ts";
 import { addressGroup } from "../../control-plane/domain/sign-in-limits.ts";
 import { newUser, userItem } from "../../control-plane/domain/users.ts";
 import * as slowly from "../../control-plane/password-hash.ts";
@@ -315,6 +316,20 @@ describe("wrong tokens and enrolment codes", () => {
     expect(statuses).toContain(429);
     expect(statuses.size).toBe(2);
   });
+});
+
+test.each([
+  [
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+    "Chrome 156 (X11; Linux x86_64)",
+  ],
+  [
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36 Edg/156.0.1",
+    "Edge 156 (X11; Linux x86_64)",
+  ],
+  ["curl/8.1", "curl/8.1"],
+])("a browser is listed by its short name", (agent, name) => {
+  expect(browserName(agent)).toBe(name);
 });
 
 describe("sessions", () => {
