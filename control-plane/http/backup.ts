@@ -8,20 +8,16 @@ import {
   type LabState,
 } from "#protocol/backup.ts";
 import { AppError } from "../domain/app-error.ts";
-import { backupJob, backupPage } from "../domain/backup.ts";
 import { closeLab, findClosed } from "../domain/closed-lab.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireAdmin, type Principal } from "../domain/principal.ts";
-import { reopenLab } from "../domain/reopen-lab.ts";
-import {
-  beginRestore,
-  endRestore,
-  restoreBlobs,
-  restoreItems,
-  settleRestored,
-} from "../domain/restore.ts";
 import { parse, readJson } from "./read-body.ts";
 import { jobIdOf, routes } from "./route.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const backup = () => import("../domain/backup.ts");
+const reopen = () => import("../domain/reopen-lab.ts");
+const restore = () => import("../domain/restore.ts");
 
 const cursor = v.optional(v.pipe(v.string(), v.maxLength(5000)));
 const itemsQuery = v.object({
@@ -36,11 +32,17 @@ const MAX_BODY_BYTES = MAX_RESTORED_BYTES + 500_000;
 export function backupRoutes(deps: Deps) {
   const app = routes();
   app.get("/backup/items", async (c) =>
-    c.json(await backupPage(deps, c.var.principal, parse(itemsQuery, c.req.query(), "query"))),
+    c.json(
+      await (
+        await backup()
+      ).backupPage(deps, c.var.principal, parse(itemsQuery, c.req.query(), "query")),
+    ),
   );
   app.get("/backup/jobs/:id", async (c) => {
     const query = parse(jobQuery, c.req.query(), "query");
-    return c.json(await backupJob(deps, c.var.principal, jobIdOf(c), query.cursor));
+    return c.json(
+      await (await backup()).backupJob(deps, c.var.principal, jobIdOf(c), query.cursor),
+    );
   });
   app.get("/backup/state", async (c) => c.json(await stateOf(deps, c.var.principal)));
   app.put("/backup/closed", async (c) => {
@@ -48,33 +50,37 @@ export function backupRoutes(deps: Deps) {
     return c.json(await stateOf(deps, c.var.principal));
   });
   app.delete("/backup/closed", async (c) => {
-    await reopenLab(deps, c.var.principal);
+    await (await reopen()).reopenLab(deps, c.var.principal);
     return c.json(await stateOf(deps, c.var.principal));
   });
   app.put("/backup/restore/:id", async (c) => {
     const principal = requireAdmin(c.var.principal);
     await readJson(c.req.raw, beginRestoreSchema);
-    return c.json(await beginRestore(deps, principal, backupId(c.req.param("id"))));
+    return c.json(
+      await (await restore()).beginRestore(deps, principal, backupId(c.req.param("id"))),
+    );
   });
   app.put("/backup/restore/:id/items", async (c) => {
     const principal = requireAdmin(c.var.principal);
     const { items } = await readJson(c.req.raw, restoreItemsSchema, MAX_BODY_BYTES);
-    await restoreItems(deps, principal, backupId(c.req.param("id")), items);
+    await (await restore()).restoreItems(deps, principal, backupId(c.req.param("id")), items);
     return c.json({});
   });
   app.put("/backup/restore/:id/blobs", async (c) => {
     const principal = requireAdmin(c.var.principal);
     const { blobs } = await readJson(c.req.raw, restoreBlobsSchema);
-    return c.json(await restoreBlobs(deps, principal, backupId(c.req.param("id")), blobs));
+    return c.json(
+      await (await restore()).restoreBlobs(deps, principal, backupId(c.req.param("id")), blobs),
+    );
   });
   app.put("/backup/restore/:id/settle", async (c) => {
     const principal = requireAdmin(c.var.principal);
     const { cursor } = await readJson(c.req.raw, settleRequestSchema);
     const id = backupId(c.req.param("id"));
-    return c.json(await settleRestored(deps, principal, id, cursor));
+    return c.json(await (await restore()).settleRestored(deps, principal, id, cursor));
   });
   app.put("/backup/restore/:id/end", async (c) => {
-    await endRestore(deps, c.var.principal, backupId(c.req.param("id")));
+    await (await restore()).endRestore(deps, c.var.principal, backupId(c.req.param("id")));
     return c.json({});
   });
   return app;
