@@ -53,7 +53,10 @@ export async function oidcProvider(
     },
     scopes: ["openid", "profile", "email", "groups"],
     cookies: { keys: ["a key of a test"] },
-    findAccount: (_: unknown, sub: string) => ({ accountId: sub, claims: () => ({ sub, ...accounts.get(sub) }) }),
+    findAccount: (_: unknown, sub: string) => ({
+      accountId: sub,
+      claims: () => ({ sub, ...accounts.get(sub) }),
+    }),
     features: { devInteractions: { enabled: true } },
     ttl: {
       AccessToken: 600,
