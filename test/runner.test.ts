@@ -104,6 +104,28 @@ describe("the runner of one job", () => {
     expect(logOf(folder)).toHaveLength(log.length);
   });
 
+  test("gives its programs the environment that the lab says for the worker", async () => {
+    const folder = jobFolder(`echo "colour: $LAB_COLOUR, $EDITOR"; ${boots}`, {
+      env: "removes: [EDITOR]\noverrides: {LAB_COLOUR: blue}\n",
+    });
+    const child = spawn(process.execPath, [program.file, "runner", folder], {
+      cwd: dir,
+      stdio: "pipe",
+      env: { ...process.env, EDITOR: "ed" },
+    });
+    expect(await ended(child)).toEqual({ code: 0, text: "" });
+    expect(logOf(folder).map(({ msg }) => msg)).toContain("colour: blue, ");
+  });
+
+  test("ends a job whose worker's environment can't be read with a configuration error", async () => {
+    const folder = jobFolder(boots, { env: "removes: LANG\n" });
+    expect((await ended(start(["runner", folder]))).code).toBe(1);
+    expect(resultOf(folder)).toMatchObject({
+      error_type: "Configuration",
+      error_msg: expect.stringContaining("env: 1:"),
+    });
+  });
+
   test("is canceled by SIGTERM: the guest is gone even when it won't listen, the log is whole", async () => {
     const folder = jobFolder(waits);
     const child = start(["runner", folder]);

@@ -5,10 +5,11 @@ import type { Ticket } from "#protocol/worker-api.ts";
 import { finalize } from "./actions/finalize.ts";
 import { removeJobContainers } from "./drivers/container-leftovers.ts";
 import { jobDirectoryAt, tftpRoot } from "./host/job-directory.ts";
+import { changeEnvironment } from "./host/job-environment.ts";
 import { removeTree } from "./host/remove-tree.ts";
 import { lastSegment } from "./host/log-segments.ts";
 import { openSpool, type Spool } from "./host/spool.ts";
-import { readTicket } from "./job-context.ts";
+import { environmentOf, readTicket } from "./job-context.ts";
 import type { JobContext } from "./pipeline/action.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
 import { planJob } from "./pipeline/plan.ts";
@@ -69,6 +70,8 @@ function readJob(text: string, scratch: string): (JobContext & { given: string[]
   try {
     const ticket = JSON.parse(text) as Ticket;
     const given = [ticket.token, ...(ticket.secrets ?? [])];
+    // As the job's own programs had it: they may need it to reach the device's power.
+    changeEnvironment(process.env, environmentOf(ticket.env ?? "", "env"));
     return { ...readTicket(ticket, scratch), given };
   } catch {
     return undefined;

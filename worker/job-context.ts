@@ -5,6 +5,7 @@ import { readRunnerJob } from "#protocol/job-definition.ts";
 import type { SourceProblem } from "#protocol/api.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
+import { readWorkerEnvironment, type WorkerEnvironment } from "#protocol/worker-environment.ts";
 import type { JobContext } from "./pipeline/action.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
 
@@ -22,7 +23,8 @@ export function readTicket(ticket: Ticket, scratch: string): JobContext {
     deviceHostname: ticket.device_hostname,
     deviceType: ticket.device_type,
     dispatcher: mappingOf(ticket.dispatcher, "the worker's settings"),
-    envDut: environmentOf(ticket.env_dut),
+    // `purge` and `removes` have no meaning on a DUT.
+    envDut: environmentOf(ticket.env_dut, "env-dut").overrides,
     scratch,
   };
 }
@@ -51,11 +53,17 @@ function mappingOf(text: string, what: string): Record<string, unknown> {
   throw new JobFailure("Configuration", `${what}: expected a mapping`);
 }
 
-/** `overrides` of an env-dut file; `purge` and `removes` have no meaning on a DUT. */
-function environmentOf(text: string): Record<string, string> {
-  const overrides = mappingOf(text, "env-dut")["overrides"] ?? {};
-  const entries = Object.entries(overrides as Record<string, unknown>);
-  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+/**
+ * What the lab says of an environment in a text of the worker.
+ *
+ * @throws JobFailure Configuration
+ */
+export function environmentOf(text: string, what: string): WorkerEnvironment {
+  const { environment, problems } = readWorkerEnvironment(text);
+  if (problems.length > 0) {
+    throw new JobFailure("Configuration", `${what}: ${sentence(problems)}`);
+  }
+  return environment;
 }
 
 const sentence = (problems: readonly SourceProblem[]): string =>

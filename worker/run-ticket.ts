@@ -2,9 +2,10 @@ import { mkdir } from "node:fs/promises";
 import type { Ticket } from "#protocol/worker-api.ts";
 import { finalize } from "./actions/finalize.ts";
 import { boundRegexCost } from "./console/bound-regex-cost.ts";
+import { changeEnvironment } from "./host/job-environment.ts";
 import { removeTree } from "./host/remove-tree.ts";
 import type { RunnerResult } from "./host/runner-result.ts";
-import { readTicket } from "./job-context.ts";
+import { environmentOf, readTicket } from "./job-context.ts";
 import type { JobContext } from "./pipeline/action.ts";
 import type { Group } from "./pipeline/group.ts";
 import { JobFailure } from "./pipeline/job-failure.ts";
@@ -26,6 +27,8 @@ export interface RunTicketOptions {
   /** Takes each record of the log, a line of JSON without its newline. */
   readonly sink: RecorderOptions["sink"];
   readonly signals: JobSignals;
+  /** What the job's programs inherit: changed as the lab says for this worker. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /** Runs a job from its ticket to its last record. Throws only when the sink does. */
@@ -36,6 +39,8 @@ export async function runTicket(ticket: Ticket, options: RunTicketOptions): Prom
   let recorder = makeRecorder({ sink, secrets: given });
   let outcome: JobOutcome;
   try {
+    const { environment } = options;
+    if (environment) changeEnvironment(environment, environmentOf(ticket.env ?? "", "env"));
     const job = { ...readTicket(ticket, scratch), tftpRoot, cacheFolder, group };
     recorder = makeRecorder({ sink, secrets: [...given, ...secretsOf(job)] });
     warnOfShortSecrets(job, recorder);

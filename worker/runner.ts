@@ -42,6 +42,7 @@ export async function runJobDirectory(folder: string): Promise<number> {
     group: way?.group,
     sink: (line, record) => log.append(line, record),
     signals,
+    environment: process.env,
   });
   way?.close();
   log.end();

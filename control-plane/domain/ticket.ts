@@ -37,7 +37,7 @@ export async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | u
     return giveUp(deps, job, "Configuration", `configuration of device ${hostname}: ${why}`);
   }
   const { values, ...substituted } = await withSecrets(deps, job.submitter, definition);
-  const { dispatcher, env_dut } = await readWorkerSettings(deps, worker);
+  const { dispatcher, env, env_dut } = await readWorkerSettings(deps, worker);
   return {
     job_id: job.id,
     token: jobToken(deps, job),
@@ -48,6 +48,7 @@ export async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | u
     device_type,
     dispatcher,
     env_dut,
+    ...(env === "" ? {} : { env }),
   };
 }
 

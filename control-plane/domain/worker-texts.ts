@@ -1,4 +1,5 @@
 import type { LabWorker } from "#protocol/lab.ts";
+import { readWorkerEnvironment } from "#protocol/worker-environment.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
 
 const MAX_SETTINGS_BYTES = 300 * 1024;
@@ -17,6 +18,13 @@ export function workerTextProblems(
     const { value, problems } = readYaml(settings[field]);
     const [problem] = problems;
     if (problem) return [{ field, line: problem.line, message: problem.message }];
+    if (field !== "dispatcher") {
+      return readWorkerEnvironment(settings[field]).problems.map((found) => ({
+        field,
+        line: found.line,
+        message: found.message,
+      }));
+    }
     const isMapping = typeof (value ?? {}) === "object" && !Array.isArray(value);
     return isMapping ? [] : [{ field, line: 1, message: "expected a mapping" }];
   });

@@ -76,6 +76,8 @@ export const ticketSchema = v.object({
   dispatcher: v.string(),
   /** Values for the DUT's environment (`overrides` of env-dut), YAML text; may be empty. */
   env_dut: v.string(),
+  /** Changes of the environment that the job's programs on the worker get, YAML text; may be empty. */
+  env: v.optional(v.string()),
 });
 export type Ticket = v.InferOutput<typeof ticketSchema>;
 
