@@ -9,11 +9,13 @@ import {
   removeDevice,
   setDeviceHealth,
 } from "../domain/devices.ts";
-import { deviceHistory } from "../domain/histories.ts";
 import { requireUser } from "../domain/principal.ts";
-import { releaseDevice } from "../domain/release-device.ts";
 import { parse, readJson } from "./read-body.ts";
 import { pageQuery, routes } from "./route.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const release = () => import("../domain/release-device.ts");
+const histories = () => import("../domain/histories.ts");
 
 const healthRequest = v.object({
   health: deviceHealthSchema,
@@ -47,11 +49,13 @@ export function deviceRoutes(deps: Deps) {
     return c.json(await forceHealthCheck(deps, principal, c.req.param("hostname"), request));
   });
   app.post("/devices/:hostname/release", async (c) =>
-    c.json(await releaseDevice(deps, c.var.principal, c.req.param("hostname"))),
+    c.json(await (await release()).releaseDevice(deps, c.var.principal, c.req.param("hostname"))),
   );
   app.get("/devices/:hostname/history", async (c) => {
     const page = parse(pageQuery, c.req.query(), "query");
-    return c.json(await deviceHistory(deps, c.var.principal, c.req.param("hostname"), page));
+    return c.json(
+      await (await histories()).deviceHistory(deps, c.var.principal, c.req.param("hostname"), page),
+    );
   });
   app.delete("/devices/:hostname", async (c) => {
     await removeDevice(deps, c.var.principal, c.req.param("hostname"));

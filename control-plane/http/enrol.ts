@@ -3,11 +3,13 @@ import { enrolRequestSchema } from "#protocol/enrol.ts";
 import { AppError } from "../domain/app-error.ts";
 import { requireOpen } from "../domain/closed-lab.ts";
 import type { Deps } from "../domain/deps.ts";
-import { enrol } from "../domain/enrol.ts";
 import { clientAddress } from "./client-address.ts";
 import type { FailureLimit } from "./failure-limit.ts";
 import { readJson } from "./read-body.ts";
 import type { Env } from "./route.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const enrolment = () => import("../domain/enrol.ts");
 
 const LIMIT_BYTES = 4096;
 
@@ -23,7 +25,7 @@ export function enrolRoutes(deps: Deps, failures: FailureLimit) {
     failures.check(address);
     await requireOpen(deps);
     try {
-      return c.json(await enrol(deps, request));
+      return c.json(await (await enrolment()).enrol(deps, request));
     } catch (error) {
       if (error instanceof AppError && error.code === "unauthenticated") failures.note(address);
       throw error;

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Deps } from "../domain/deps.ts";
 import { EVENT_KINDS, type EventKind } from "../domain/events/event-sight.ts";
-import { followEvents, type StreamEntry } from "../domain/events/follow-events.ts";
+import type { StreamEntry } from "../domain/events/follow-events.ts";
 import { parse } from "./read-body.ts";
 import { queryNumber, routes } from "./route.ts";
 
@@ -29,6 +29,7 @@ export function eventRoutes(deps: Deps) {
   app.get("/events", async (c) => {
     const { kind, follow, after, ...filter } = parse(query, c.req.query(), "query");
     const ending = new AbortController();
+    const { followEvents } = await import("../domain/events/follow-events.ts");
     const entries = followEvents(deps, c.var.principal, {
       ...filter,
       kinds: kind as readonly EventKind[] | undefined,

@@ -11,11 +11,13 @@ import {
   readMultinodeDefinition,
 } from "../domain/jobs.ts";
 import { jobHistory } from "../domain/histories.ts";
-import { junitReport } from "../domain/junit.ts";
 import { requireUser } from "../domain/principal.ts";
 import { listResults } from "../domain/results.ts";
 import { parse, readJson, readText } from "./read-body.ts";
 import { jobIdOf, pageQuery, queryNumber, routes } from "./route.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const junit = () => import("../domain/junit.ts");
 
 const listQuery = v.object({
   state: v.optional(jobStateSchema),
@@ -88,7 +90,7 @@ export function jobRoutes(deps: Deps) {
     const query = parse(resultsQuery, c.req.query(), "query");
     const asked = [deps, c.var.principal, jobIdOf(c), query.attempt] as const;
     if (query.format === "json") return c.json(await listResults(...asked));
-    return c.body(await junitReport(...asked), 200, {
+    return c.body(await (await junit()).junitReport(...asked), 200, {
       "content-type": "application/xml; charset=utf-8",
     });
   });

@@ -2,7 +2,6 @@ import { requireOnLab } from "../domain/visible.ts";
 import * as v from "valibot";
 import { putBackSchema, type PutText } from "#protocol/lab.ts";
 import type { Deps } from "../domain/deps.ts";
-import { listHealthChecks, putHealthCheck, removeHealthCheck } from "../domain/health-checks.ts";
 import { requireAdmin, type Principal } from "../domain/principal.ts";
 import { getText, listVersions, type HowChanged } from "../domain/texts.ts";
 import { parse, readJson, readText } from "./read-body.ts";
@@ -27,6 +26,7 @@ interface Collection {
 
 /** Loaded when it is used, as all that reads templates or YAML. */
 const ownTemplates = () => import("../domain/own-templates.ts");
+const healthChecks = () => import("../domain/health-checks.ts");
 
 /** `/api/v1/templates`: the lab's own, which win over Pumice's. */
 export const templateRoutes = (deps: Deps) =>
@@ -45,9 +45,9 @@ export const healthCheckRoutes = (deps: Deps) =>
     path: "health-checks",
     kind: "health-check",
     contentType: "application/yaml; charset=utf-8",
-    list: listHealthChecks,
-    put: putHealthCheck,
-    remove: removeHealthCheck,
+    list: async (...of) => (await healthChecks()).listHealthChecks(...of),
+    put: async (...of) => (await healthChecks()).putHealthCheck(...of),
+    remove: async (...of) => (await healthChecks()).removeHealthCheck(...of),
   });
 
 const versionQuery = v.object({ version: v.optional(queryNumber) });

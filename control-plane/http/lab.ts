@@ -2,9 +2,11 @@ import { stream } from "hono/streaming";
 import { LAB_SECTIONS, labRequestSchema } from "#protocol/lab.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireAdmin } from "../domain/principal.ts";
-import { readSection } from "../domain/read-lab.ts";
 import { readJson } from "./read-body.ts";
 import { routes } from "./route.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const readLab = () => import("../domain/read-lab.ts");
 
 /** A lab is the one thing that may be large. */
 const MAX_LAB_BYTES = 20 * 1024 * 1024;
@@ -44,7 +46,7 @@ async function* labAsJson(deps: Deps): AsyncGenerator<string> {
   for (const [index, section] of LAB_SECTIONS.entries()) {
     yield `${index === 0 ? "{" : "},"}${JSON.stringify(section)}:{`;
     let comma = "";
-    for await (const [name, value] of readSection(deps, section)) {
+    for await (const [name, value] of (await readLab()).readSection(deps, section)) {
       yield `${comma}${JSON.stringify(name)}:${JSON.stringify(value)}`;
       comma = ",";
     }

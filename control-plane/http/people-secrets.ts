@@ -1,14 +1,16 @@
 import * as v from "valibot";
 import { putPasswordSchema, putSecretSchema } from "#protocol/sign-in.ts";
-import { makePasswordLink, setPassword } from "../domain/credentials.ts";
 import type { Deps } from "../domain/deps.ts";
-import { listSecrets, putSecret, removeSecret } from "../domain/secrets.ts";
-import { signOutEverywhere } from "../domain/sessions.ts";
-import { putSignInSecret, removeSignInSecret } from "../domain/sign-in-secrets.ts";
 import { requireUser } from "../domain/principal.ts";
 import { clientAddress } from "./client-address.ts";
 import { readJson } from "./read-body.ts";
 import { routes } from "./route.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const credentials = () => import("../domain/credentials.ts");
+const secrets = () => import("../domain/secrets.ts");
+const sessions = () => import("../domain/sessions.ts");
+const signInSecrets = () => import("../domain/sign-in-secrets.ts");
 
 /** Page on which a password is chosen by a link's `?code=`. */
 export const PASSWORD_PATH = "/password";
@@ -21,36 +23,44 @@ export function peopleSecretRoutes(deps: Deps) {
   app.put("/users/:name/password", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, putPasswordSchema);
-    await setPassword(deps, principal, c.req.param("name"), request, clientAddress(c));
+    await (
+      await credentials()
+    ).setPassword(deps, principal, c.req.param("name"), request, clientAddress(c));
     return c.body(null, 204);
   });
   app.post("/users/:name/password-links", async (c) => {
-    const { code, expires } = await makePasswordLink(deps, c.var.principal, c.req.param("name"));
+    const { code, expires } = await (
+      await credentials()
+    ).makePasswordLink(deps, c.var.principal, c.req.param("name"));
     return c.json({ url: new URL(`${PASSWORD_PATH}?code=${code}`, c.req.url).href, expires }, 201);
   });
   app.post("/users/:name/sign-out", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, signOutSchema);
-    return c.json(await signOutEverywhere(deps, principal, c.req.param("name"), request));
+    return c.json(
+      await (await sessions()).signOutEverywhere(deps, principal, c.req.param("name"), request),
+    );
   });
-  app.get("/secrets", async (c) => c.json(await listSecrets(deps, c.var.principal)));
+  app.get("/secrets", async (c) =>
+    c.json(await (await secrets()).listSecrets(deps, c.var.principal)),
+  );
   app.put("/secrets/:name", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, putSecretSchema);
-    return c.json(await putSecret(deps, principal, c.req.param("name"), request));
+    return c.json(await (await secrets()).putSecret(deps, principal, c.req.param("name"), request));
   });
   app.delete("/secrets/:name", async (c) => {
-    await removeSecret(deps, c.var.principal, c.req.param("name"));
+    await (await secrets()).removeSecret(deps, c.var.principal, c.req.param("name"));
     return c.body(null, 204);
   });
   app.put("/sign-in-secrets/:name", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, putSecretSchema);
-    await putSignInSecret(deps, principal, c.req.param("name"), request);
+    await (await signInSecrets()).putSignInSecret(deps, principal, c.req.param("name"), request);
     return c.body(null, 204);
   });
   app.delete("/sign-in-secrets/:name", async (c) => {
-    await removeSignInSecret(deps, c.var.principal, c.req.param("name"));
+    await (await signInSecrets()).removeSignInSecret(deps, c.var.principal, c.req.param("name"));
     return c.body(null, 204);
   });
   return app;

@@ -4,10 +4,7 @@ import { workerHealthRequestSchema } from "#protocol/history.ts";
 import { labName, labWorkerSchema } from "#protocol/lab.ts";
 import { rotationRequestSchema, syncRequestSchema } from "#protocol/worker-api.ts";
 import type { Deps } from "../domain/deps.ts";
-import { makeEnrolment } from "../domain/enrol.ts";
-import { workerHistory } from "../domain/histories.ts";
 import { requireAdmin, requireUser, requireWorker } from "../domain/principal.ts";
-import { askRotation, takeRotation } from "../domain/rotate-worker-token.ts";
 import { sync } from "../domain/sync.ts";
 import { workerDevices } from "../domain/worker-devices.ts";
 import { setWorkerHealth } from "../domain/worker-health.ts";
@@ -21,6 +18,11 @@ import {
 } from "../domain/workers.ts";
 import { parse, readJson } from "./read-body.ts";
 import { pageQuery, routes } from "./route.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const enrolment = () => import("../domain/enrol.ts");
+const rotation = () => import("../domain/rotate-worker-token.ts");
+const histories = () => import("../domain/histories.ts");
 
 /** `/api/v1/workers`, and what workers call: `/api/v1/worker/sync`, `/api/v1/worker/devices`. */
 export function workerRoutes(deps: Deps) {
@@ -46,7 +48,9 @@ export function workerRoutes(deps: Deps) {
   );
   app.get("/workers/:name/history", async (c) => {
     const page = parse(pageQuery, c.req.query(), "query");
-    return c.json(await workerHistory(deps, c.var.principal, c.req.param("name"), page));
+    return c.json(
+      await (await histories()).workerHistory(deps, c.var.principal, c.req.param("name"), page),
+    );
   });
   app.post("/workers/:name/health", async (c) => {
     const principal = requireUser(c.var.principal);
@@ -61,17 +65,19 @@ export function workerRoutes(deps: Deps) {
     const principal = requireAdmin(c.var.principal);
     const request = await readJson(c.req.raw, newEnrolmentSchema);
     const name = parse(labName, c.req.param("name"), "name");
-    return c.json(await makeEnrolment(deps, principal, name, request), 201);
+    return c.json(await (await enrolment()).makeEnrolment(deps, principal, name, request), 201);
   });
   app.post("/workers/:name/rotate", async (c) => {
     const principal = requireAdmin(c.var.principal);
     const { overlap_seconds } = await readJson(c.req.raw, rotateTokenSchema);
-    await askRotation(deps, principal, c.req.param("name"), overlap_seconds);
+    await (await rotation()).askRotation(deps, principal, c.req.param("name"), overlap_seconds);
     return c.body(null, 202);
   });
   app.post("/worker/token", async (c) => {
     const principal = requireWorker(c.var.principal);
-    await takeRotation(deps, principal, await readJson(c.req.raw, rotationRequestSchema));
+    await (
+      await rotation()
+    ).takeRotation(deps, principal, await readJson(c.req.raw, rotationRequestSchema));
     return c.body(null, 204);
   });
   app.get("/worker/devices", async (c) => c.json(await workerDevices(deps, c.var.principal)));
