@@ -2,12 +2,14 @@ import * as v from "valibot";
 import { ENTITIES, putQuerySchema } from "#protocol/queries.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
-import { parseConditions } from "../domain/queries/conditions.ts";
 import type { Question } from "../domain/queries/run-query.ts";
-import { getQuery, listQueries, putQuery, removeQuery } from "../domain/queries/saved-queries.ts";
 import type { Principal } from "../domain/principal.ts";
 import { parse, readJson } from "./read-body.ts";
 import { pageQuery, queryNumber, routes, type RouteContext } from "./route.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const conditionText = () => import("../domain/queries/conditions.ts");
+const savedQueries = () => import("../domain/queries/saved-queries.ts");
 
 /** What is searched: a saved query by `OWNER/NAME`, or conditions in the text form. */
 const questionQuery = v.object({
@@ -40,7 +42,11 @@ export function queryRoutes(deps: Deps) {
     return c.json(await runQuery(deps, c.var.principal, question, page));
   };
   app.get("/queries", async (c) =>
-    c.json(await listQueries(deps, c.var.principal, parse(pageQuery, c.req.query(), "query"))),
+    c.json(
+      await (
+        await savedQueries()
+      ).listQueries(deps, c.var.principal, parse(pageQuery, c.req.query(), "query")),
+    ),
   );
   app.get("/queries/run", async (c) => run(c, await questionOf(deps, c)));
   app.get("/queries/:owner/:name", async (c) => c.json(await saved(deps, c)));
@@ -48,10 +54,12 @@ export function queryRoutes(deps: Deps) {
   app.put("/queries/:owner/:name", async (c) => {
     const request = await readJson(c.req.raw, putQuerySchema);
     const which = [c.req.param("owner"), c.req.param("name")] as const;
-    return c.json(await putQuery(deps, c.var.principal, which, request));
+    return c.json(await (await savedQueries()).putQuery(deps, c.var.principal, which, request));
   });
   app.delete("/queries/:owner/:name", async (c) => {
-    await removeQuery(deps, c.var.principal, c.req.param("owner"), c.req.param("name"));
+    await (
+      await savedQueries()
+    ).removeQuery(deps, c.var.principal, c.req.param("owner"), c.req.param("name"));
     return c.body(null, 204);
   });
   app.get("/charts/pass-rate", async (c) => {
@@ -80,24 +88,29 @@ export function queryRoutes(deps: Deps) {
   return app;
 }
 
-const saved = (deps: Deps, c: RouteContext) =>
-  getQuery(deps, c.var.principal, c.req.param("owner") ?? "", c.req.param("name") ?? "");
+const saved = async (deps: Deps, c: RouteContext) =>
+  (await savedQueries()).getQuery(
+    deps,
+    c.var.principal,
+    c.req.param("owner") ?? "",
+    c.req.param("name") ?? "",
+  );
 
 /** What a request asks, with the page that it wants. */
 async function questionOf(deps: Deps, c: RouteContext) {
   const { query, entity, conditions, limit, cursor } = parse(questionQuery, c.req.query(), "query");
   const page = { cursor, ...(limit === undefined ? {} : { limit }) };
-  const more = parseConditions(conditions, entity);
+  const more = (await conditionText()).parseConditions(conditions, entity);
   if (query === undefined) return { entity, conditions: more, limit: 200, ...page };
   const found = await namedQuery(deps, c.var.principal, query);
   return { ...found, conditions: [...found.conditions, ...more], ...page };
 }
 
 /** A saved query by `OWNER/NAME`. */
-export function namedQuery(deps: Deps, principal: Principal, text: string) {
+export async function namedQuery(deps: Deps, principal: Principal, text: string) {
   const [owner = "", name = "", ...rest] = text.split("/");
   if (name === "" || rest.length > 0) {
     throw new AppError("invalid", `query: expected OWNER/NAME, not ${JSON.stringify(text)}`);
   }
-  return getQuery(deps, principal, owner, name);
+  return (await savedQueries()).getQuery(deps, principal, owner, name);
 }
