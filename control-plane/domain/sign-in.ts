@@ -2,7 +2,7 @@ import type { Scope } from "#protocol/sign-in.ts";
 import { TableConflict, type Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import { changeItem } from "./changes.ts";
-import { checkPassword } from "./credentials.ts";
+import { checkPassword, type Checked } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { tokenKey } from "./keys.ts";
 import { labSettings } from "./lab-settings.ts";
@@ -90,13 +90,14 @@ export async function signInWithPassword(
   const attempt = { name: name.toLowerCase(), address: from.address };
   await beginAttempt(deps, attempt);
   const { passwords } = (await labSettings(deps)).sign_in;
-  const checked = await checkPassword(deps, name, password);
+  // Where the lab's own passwords are switched off, those who have one are the directory's, too.
+  const checked = passwords ? await checkPassword(deps, name, password) : NOT_KEPT;
   let signedIn: { name: string } | undefined;
   let how = "password";
   if (checked.is === "none") {
     signedIn = await elsewhere(name, password);
     how = "password of a directory";
-  } else if (passwords && checked.is !== "bad") {
+  } else if (checked.is !== "bad") {
     signedIn = { name };
   }
   if (!signedIn) throw wrong();
@@ -106,6 +107,8 @@ export async function signInWithPassword(
   if (checked.is === "must change") return { mustChange: checked.code };
   return await startSession(deps, { subject: user.name, admin: user.admin, how }, from);
 }
+
+const NOT_KEPT: Checked = { is: "none" };
 
 /** A fresh session of a person; `rest` is written in the same transaction. */
 export async function startSession(

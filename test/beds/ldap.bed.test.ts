@@ -200,6 +200,12 @@ describe("a directory", () => {
     await lab.request("/users/alice/password", { method: "PUT", body });
     expect(await signIn("alice", "alice's password")).toBe(401);
     expect(await signIn("alice", "the lab's own one")).toBe(303);
+    // Unless the lab's own are switched off.
+    const ldap = [{ name: "company", url: directory.url, ca: directory.ca, ...byDn() }];
+    const settings = { sign_in: { passwords: false, ldap } };
+    await lab.api("/settings", { method: "PUT", body: { settings } });
+    expect(await signIn("alice", "the lab's own one")).toBe(401);
+    expect(await signIn("alice", "alice's password")).toBe(303);
   });
 
   test("puts nobody in the first administrator's place", async () => {
