@@ -2,6 +2,7 @@ import {
   MAX_HOLD_SECONDS,
   MAX_MESSAGE_BYTES,
   MAX_MESSAGES,
+  MAX_SYNC_POINTS,
   type AckReply,
   type GroupReply,
   type MessageReply,
@@ -84,7 +85,7 @@ export async function sendMessage(
     if (call !== undefined && earlier !== undefined && earlier > call) return;
     const put = messageItem(deps, group.id, record);
     if (before) return deps.table.transact([{ put, when: { version: before.version } }]);
-    const counted = await countMessage(deps, group, jobId);
+    const counted = await countNew(deps, group, jobId, "messages");
     await deps.table.transact([{ put, when: "absent" }, counted]);
   });
   await ringGroup(deps, group);
@@ -195,15 +196,26 @@ async function writeMember(
   });
 }
 
-async function countMessage(deps: Deps, group: GroupRecord, jobId: number): Promise<Operation> {
+const MOST = { messages: MAX_MESSAGES, sync_points: MAX_SYNC_POINTS };
+
+/** Counts one more item that a member makes. Throws `conflict` when it has made too many. */
+export async function countNew(
+  deps: Deps,
+  group: GroupRecord,
+  jobId: number,
+  what: keyof typeof MOST,
+): Promise<Operation> {
   const item = await deps.table.get<MemberRecord>(memberKey(group.id, jobId));
   const started = new Date(deps.system.now()).toISOString();
   const member = item?.data ?? { job_id: jobId, started, messages: 0 };
-  if (member.messages >= MAX_MESSAGES) {
-    const message = `job ${jobId} has sent ${MAX_MESSAGES} different messages, which is the most`;
+  const made = member[what] ?? 0;
+  if (made >= MOST[what]) {
+    const name =
+      what === "messages" ? "sent different messages" : "been the first at points to sync at";
+    const message = `job ${jobId} has ${name} ${MOST[what]} times, which is the most: use names again`;
     throw new AppError("conflict", message);
   }
-  return putMember(group, { ...member, messages: member.messages + 1 }, item);
+  return putMember(group, { ...member, [what]: made + 1 }, item);
 }
 
 const putMember = (

@@ -34,6 +34,8 @@ export interface MemberRecord {
   finished?: string;
   /** Different messages that it has sent. */
   messages: number;
+  /** Points to sync at that it was the first to name; none without it. */
+  sync_points?: number;
 }
 
 export interface MessageRecord {

@@ -17,9 +17,10 @@ export async function settleGroup(deps: Deps, id: string): Promise<void> {
   // Those that are there now: what comes while we look is somebody else's.
   const range = { from: multinodeDueKey(id, "").sort, to: multinodeDueKey(id, "~").sort };
   const due = await deps.table.query("main", multinodeDueKey(id, "").partition, range);
-  await settle(deps, id);
+  // Who looks at the same time is in the way only for a moment: each look begins anew.
+  await retrying(() => settle(deps, id));
   if (due.items.length === 0) return;
-  await deps.table.transact(due.items.map(({ key }) => ({ delete: key })));
+  await retrying(() => deps.table.transact(due.items.map(({ key }) => ({ delete: key }))));
 }
 
 async function settle(deps: Deps, id: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { SyncPointReply, SyncPointRequest } from "#protocol/multinode.ts";
 import type { Deps } from "./deps.ts";
-import { ringGroup, WAIT, type Caller } from "./group-calls.ts";
+import { countNew, ringGroup, WAIT, type Caller } from "./group-calls.ts";
 import { syncPointItem, type SyncPointRecord } from "./group-record.ts";
 import { syncPointKey } from "./keys.ts";
 import { retrying } from "./retrying.ts";
@@ -8,7 +8,7 @@ import { retrying } from "./retrying.ts";
 /**
  * `sync`: answered once all members have asked for the point, which is a new one from then on (MULTINODE.md 2, 5). A call counts
  * once however often it is repeated. Who gave up waiting stays counted; if the others came meanwhile, its next call is let go at
- * once.
+ * once. Throws `conflict` when the member has named too many points.
  */
 export async function syncAt(
   deps: Deps,
@@ -21,8 +21,12 @@ export async function syncAt(
     const before = item?.data ?? { message_id, joined: {}, released: {} };
     const after = asked(before, String(jobId), call, group.members.length);
     if (after !== before) {
-      const when = item ? { version: item.version } : ("absent" as const);
-      await deps.table.transact([{ put: syncPointItem(deps, group.id, after), when }]);
+      const put = syncPointItem(deps, group.id, after);
+      await deps.table.transact(
+        item
+          ? [{ put, when: { version: item.version } }]
+          : [{ put, when: "absent" }, await countNew(deps, group, jobId, "sync_points")],
+      );
     }
     const isMeeting = after.released !== before.released;
     return { isLetGo: after.released[jobId]?.call === call, isMeeting };
@@ -31,7 +35,10 @@ export async function syncAt(
   return isLetGo ? { response: "ack" } : WAIT;
 }
 
-/** The point after a member has asked for it; the same object when it has asked so before. */
+/**
+ * The point after a member has asked for it; the same object when it has asked so before, or something later: a request that was
+ * long on its way must not stand for the member at the next meeting.
+ */
 export function asked(
   point: SyncPointRecord,
   member: string,
@@ -40,6 +47,7 @@ export function asked(
 ): SyncPointRecord {
   const { joined, released } = point;
   const last = released[member];
+  if (call < Math.max(last?.call ?? 0, joined[member] ?? 0)) return point;
   if (last && (last.call === call || !last.told)) {
     if (last.call === call && last.told) return point;
     return { ...point, released: { ...released, [member]: { call, told: true } } };

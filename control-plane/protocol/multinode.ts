@@ -11,6 +11,8 @@ import * as v from "valibot";
 export const MAX_MESSAGE_BYTES = 64 * 1024;
 /** Different message ids that one member sends, at most. */
 export const MAX_MESSAGES = 256;
+/** Different ids to sync at that one member is the first to name, at most. */
+export const MAX_SYNC_POINTS = 1024;
 /** Jobs of a group: all of them begin in one transaction. */
 export const MAX_MEMBERS = 10;
 /** Longest time that an answer is held back. */

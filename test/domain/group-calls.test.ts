@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Problem } from "#protocol/api.ts";
-import { MAX_MESSAGES } from "#protocol/multinode.ts";
+import { MAX_MESSAGES, MAX_SYNC_POINTS } from "#protocol/multinode.ts";
+import { memberKey } from "../../control-plane/domain/keys.ts";
 import { isOnAws } from "../support/test-engine.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import {
@@ -226,6 +227,34 @@ describe("sync", () => {
     expect(await sync(first, "here", 1)).toEqual(ACK);
     expect(await sync(server, "here", 2)).toEqual(WAIT);
     expect(await sync(first, "here", 2)).toEqual(ACK);
+  });
+
+  test("that was long on its way stands for nobody at a later meeting", async () => {
+    for (const member of [server, first, second]) await sync(member, "here", 1);
+    for (const member of [server, first]) await sync(member, "here", 1);
+    for (const member of [server, first, second]) await sync(member, "here", 2);
+    for (const member of [server, first]) await sync(member, "here", 2);
+    expect(await sync(server, "here", 1)).toEqual(WAIT);
+    expect(await sync(first, "here", 3)).toEqual(WAIT);
+    // The server's first does not take the place of its third.
+    expect(await sync(second, "here", 3)).toEqual(WAIT);
+    expect(await sync(second, "here", 2)).toEqual(ACK);
+    expect(await sync(server, "here", 3)).toEqual(ACK);
+    expect(await sync(second, "here", 3)).toEqual(ACK);
+  });
+
+  test("of too many different ids is refused", async () => {
+    const key = memberKey((await lab.job(server.id)).group ?? "", server.id);
+    const data = { job_id: server.id, started: "", messages: 0, sync_points: MAX_SYNC_POINTS - 1 };
+    await lab.deps.table.transact([{ put: { key, data } }]);
+    expect(await sync(server, "last", 1)).toEqual(WAIT);
+    const [status, problem] = await refused(server, "sync", { message_id: "more", call: 2 });
+    expect([status, problem.code]).toEqual([409, "conflict"]);
+    expect(problem.message).toContain(String(MAX_SYNC_POINTS));
+    // Who comes later to a point has not made it.
+    expect(await sync(server, "last", 3)).toEqual(WAIT);
+    await sync(first, "more", 1);
+    expect(await sync(server, "more", 4)).toEqual(WAIT);
   });
 
   test("that one gave up waiting for lets its next call go, when the others have come meanwhile", async () => {
