@@ -21,8 +21,17 @@ const longTests = [
   "test/scripts/import-boundaries.test.ts",
 ];
 
+/** Long orders of random events, and what else of a lab's rules takes its time. */
+const labTests = [
+  "test/domain/{claims,fair-share,group,scheduler}-whatever.test.ts",
+  "test/domain/{group-calls,group-schedule,health-checks}.test.ts",
+  "test/http/events.test.ts",
+];
+
 /** What starts programs of the host, real servers and images, for the worker and each of its methods. */
 const methodTests = [
+  ...labTests,
+  "test/actions/test/multinode-*.test.ts",
   "test/actions/{boot,bootloader,connection,flashers,login}/**/*.test.ts",
   "test/actions/{bootloader*,fastboot*,qemu-boot,services*}.test.ts",
   "test/actions/power/**/*.test.ts",
@@ -77,7 +86,7 @@ export default defineConfig({
           name: "cloud",
           include: [
             ...cloudTests,
-            "test/domain/{applying,job-life,job-log,release-device,rendered-jobs,retry-job,retry-whatever,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
+            "test/domain/{applying,group-ends,group-schedule,job-life,job-log,people,quotas,release-device,rendered-jobs,reservations,retry-job,retry-whatever,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
           ],
           env: { PUMICE_TEST_ENGINE: "aws" },
           testTimeout: 120_000,
