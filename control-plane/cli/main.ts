@@ -28,6 +28,7 @@ import { queueCommand } from "./queue-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
 import { tokenCommands } from "./token-commands.ts";
+import { workerCommands } from "./worker-commands.ts";
 
 /** While a job is followed the control plane may be restarted, or updated. */
 const PATIENT_MS = 10 * 60_000;
@@ -39,6 +40,7 @@ const commands: readonly Command[] = [
   ...labCommands,
   ...tokenCommands,
   ...deviceCommands,
+  ...workerCommands,
   ...peopleCommands,
   ...permissionCommands,
   ...schedulingCommands,

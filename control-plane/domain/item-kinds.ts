@@ -43,6 +43,7 @@ import {
   reservationsOfItem,
   type ReservationRecord,
 } from "./reservation-record.ts";
+import { retentionItem, type RetentionRecord } from "./retention/retention-record.ts";
 import { tokenItem, type TokenRecord } from "./tokens.ts";
 import { userItem, type UserRecord } from "./users.ts";
 import { windowItem, type WindowRecord } from "./windows.ts";
@@ -233,7 +234,7 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   kind("tries to sign in", /^attempts#/, /^attempts$/, v.any(), asIs, false),
   kind(
     "text",
-    /^texts#(template|health-check|device)$/,
+    /^texts#(template|health-check|device|worker)$/,
     /./,
     textSchema,
     (data: { name: string }, { partition }) => ({
@@ -243,7 +244,7 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   ),
   kind(
     "text version",
-    /^text#(template|health-check|device)#/,
+    /^text#(template|health-check|device|worker)#/,
     /^version#/,
     textSchema,
     (data: { name: string; version: number }, { partition }) => ({
@@ -328,6 +329,13 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     ({ holder, ids }: { holder: string; ids: string[] }) => reservationsOfItem(holder, ids),
   ),
   kind("lab settings", /^lab$/, /^settings$/, v.record(v.string(), v.any()), asIs),
+  kind(
+    "retention",
+    /^lab$/,
+    /^retention$/,
+    v.looseObject({ due: v.optional(v.string()) }),
+    (data: RetentionRecord) => retentionItem(data),
+  ),
   // The secret, the first start, who applies, whether it is closed: true of one place.
   kind("lab", /^lab$/, /./, v.any(), asIs, false),
 ];

@@ -16,7 +16,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | what the results of an attempt come to     | main  | job#ID              | summary#N                  |
  * | queries of a person; all of them           | main  | queries             | OWNER/NAME                 |
  * | jobs that somebody wants to be kept        | main  | job#ID              | kept                       |
- * | up to where jobs were looked at to be removed | main | lab               | retention                  |
+ * | how far retention has looked at old jobs   | main  | lab                 | retention                  |
  * | whether somebody watches a job             | main  | job#ID              | watch                      |
  * | all jobs, newest first                     | i1    | jobs                | ID                         |
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
@@ -204,8 +204,8 @@ export const signInSecretKey = (provider: string): Key => ({
   partition: "sign-in-secrets",
   sort: provider,
 });
-/** Kinds of texts that have versions; `device`: a dictionary, or a configuration in its place. */
-export type TextKind = "template" | "health-check" | "device";
+/** Kinds of texts that have versions; `device`: a dictionary, or a configuration in its place; `worker`: by `NAME/env`. */
+export type TextKind = "template" | "health-check" | "device" | "worker";
 export const textKey = (kind: TextKind, name: string): Key => ({
   partition: `texts#${kind}`,
   sort: name,
@@ -338,6 +338,10 @@ export const multinodeBlob = (id: number): string => `${jobBlobs(id)}multinode.y
 /** Results in short of an attempt that has many. */
 export const summaryBlob = (id: number, attempt: number, sha256: string): string =>
   `${jobBlobs(id)}summary-${attempt}-${sha256.slice(0, 16)}.json.gz`;
+
+/** Of a job that was archived, by the day on which it was submitted: `archive/2026/11/22/ID/FILE`. */
+export const archiveBlob = (submitTime: string, id: number, file: string): string =>
+  `archive/${submitTime.slice(0, 10).replaceAll("-", "/")}/${id}/${file}`;
 
 /** A chunk's place names its content, so that a late upload cannot damage one that was committed. */
 export const chunkBlob = (id: number, firstLine: number, sha256: string): string =>

@@ -87,12 +87,14 @@ export async function changeText(deps: Deps, change: TextChange): Promise<Change
   const versions = [old, record].map((one) =>
     one && !one.removed ? `version ${one.version}` : null,
   );
+  // A worker's are several, and stand in its history.
+  const [owner = name, field = "text"] = kind === "worker" ? name.split("/") : [name];
   operations.push({
     put: changeItem(deps, {
       kind,
-      name,
+      name: owner,
       who: user,
-      changed: { text: [versions[0] ?? null, versions[1] ?? null] },
+      changed: { [field]: [versions[0] ?? null, versions[1] ?? null] },
       reason: comment === "" ? undefined : comment,
     }),
     when: "absent",
@@ -172,10 +174,16 @@ export async function listVersions(
   return last && last.version > 1 ? { versions, next_cursor: String(last.version) } : { versions };
 }
 
-const SUBJECT = { template: "template", "health-check": "health check", device: "device" };
+const SUBJECT = {
+  template: "template",
+  "health-check": "health check",
+  device: "device",
+  worker: "text of worker",
+};
 
 function noText(kind: TextKind, name: string, record: TextRecord | undefined): AppError {
-  const what = kind === "device" ? "text of a device" : `${SUBJECT[kind]} of the lab's own`;
+  const isOfThing = kind === "device" || kind === "worker";
+  const what = isOfThing ? `text of a ${kind}` : `${SUBJECT[kind]} of the lab's own`;
   const since = record?.removed
     ? `; version ${record.version} removed it, earlier ones can be read and put back`
     : "";

@@ -1,6 +1,11 @@
-import type { LabWorker } from "#protocol/lab.ts";
+import type { LabWorker, WorkerTextName } from "#protocol/lab.ts";
 import { readWorkerEnvironment } from "#protocol/worker-environment.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
+import type { Operation } from "../ports/table.ts";
+import type { By } from "./changes.ts";
+import type { Deps } from "./deps.ts";
+import { changeText } from "./texts.ts";
+import type { WorkerSettings } from "./worker-record.ts";
 
 const MAX_SETTINGS_BYTES = 300 * 1024;
 
@@ -29,3 +34,28 @@ export function workerTextProblems(
     return isMapping ? [] : [{ field, line: 1, message: "expected a mapping" }];
   });
 }
+
+/** For rules that write several texts at once: the versions of those that are new. */
+export async function newVersions(
+  deps: Deps,
+  worker: string,
+  [old, texts]: readonly [WorkerSettings, WorkerSettings],
+  { who, reason }: By,
+): Promise<Operation[]> {
+  const operations: Operation[] = [];
+  for (const field of ["dispatcher", "env", "env_dut"] as const) {
+    if (old[field] === texts[field]) continue;
+    const change = await changeText(deps, {
+      kind: "worker",
+      name: textNameOf(worker, field),
+      text: texts[field],
+      user: who,
+      ...(reason === undefined ? {} : { comment: reason }),
+    });
+    operations.push(...change.operations);
+  }
+  return operations;
+}
+
+/** Of one of a worker's texts among all texts (keys.ts). */
+export const textNameOf = (worker: string, field: WorkerTextName): string => `${worker}/${field}`;

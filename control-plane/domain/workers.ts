@@ -154,18 +154,14 @@ export async function writeWorker(
     };
     await passOn(deps, record, data.health, by);
     const old = await readWorkerSettings(deps, name);
+    const { newVersions } = await import("./worker-texts.ts");
     const texts: WorkerSettings = { dispatcher, env, env_dut };
     await deps.table.transact([
       { put: workerItem(record), when: { version } },
       ...workerChange(deps, data, record, by),
-      ...editChange(
-        deps,
-        "worker",
-        name,
-        [edited(deps, data, old), edited(deps, record, texts)],
-        by,
-      ),
+      ...editChange(deps, "worker", name, [edited(data), edited(record)], by),
       { put: { key: workerSettingsKey(name), data: texts } },
+      ...(await newVersions(deps, name, [old, texts], by)),
     ]);
     return record;
   });
@@ -173,16 +169,12 @@ export async function writeWorker(
   return worker;
 }
 
-/** What somebody sets of a worker, for the audit log: texts may hold secrets, so that only says that they changed. */
-function edited(
-  { system }: Deps,
-  { description, job_limit, permissions }: WorkerRecord,
-  { dispatcher, env, env_dut }: WorkerSettings,
-) {
-  const mark = (text: string) => (text === "" ? null : `text ${system.hash(text).slice(0, 8)}`);
-  const texts = { dispatcher: mark(dispatcher), env: mark(env), env_dut: mark(env_dut) };
-  return { description, job_limit, permissions, ...texts };
-}
+/** What somebody sets of a worker, for the audit log; its texts have versions. */
+const edited = ({ description, job_limit, permissions }: WorkerRecord) => ({
+  description,
+  job_limit,
+  permissions,
+});
 
 /** Removes a worker and revokes its tokens. Throws `not_found`, or `conflict` while devices belong to it. */
 export async function removeWorker(deps: Deps, principal: Principal, name: string): Promise<void> {

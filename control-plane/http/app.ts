@@ -31,10 +31,12 @@ import { resultRoutes } from "./results.ts";
 import { reservationRoutes } from "./reservations.ts";
 import { queryRoutes } from "./queries.ts";
 import { queueRoutes } from "./queue.ts";
+import { retentionRoutes } from "./retention.ts";
 import { schemaRoutes } from "./schemas.ts";
 import { settingsRoutes } from "./settings.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { windowRoutes } from "./windows.ts";
+import { workerTextRoutes } from "./worker-texts.ts";
 import { workerRoutes } from "./workers.ts";
 
 const API = "/api/v1";
@@ -71,6 +73,7 @@ export function createApp(deps: Deps): Hono<Env> {
     jobRoutes,
     resultRoutes,
     queryRoutes,
+    retentionRoutes,
     multinodeRoutes,
     jobLogRoutes,
     jobReportRoutes,
@@ -88,6 +91,7 @@ export function createApp(deps: Deps): Hono<Env> {
     windowRoutes,
     queueRoutes,
     workerRoutes,
+    workerTextRoutes,
     releaseRoutes,
     tokenRoutes,
     peopleRoutes,

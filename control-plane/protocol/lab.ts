@@ -97,6 +97,13 @@ export const labWorkerSchema = v.strictObject({
 });
 export type LabWorker = v.InferOutput<typeof labWorkerSchema>;
 
+/** The texts of a worker. */
+export const workerTextName = v.picklist(
+  ["dispatcher", "env", "env_dut"],
+  "expected dispatcher, env or env_dut",
+);
+export type WorkerTextName = v.InferOutput<typeof workerTextName>;
+
 export const labGroupSchema = v.strictObject({
   description,
   members: v.optional(listOf(userName), []),

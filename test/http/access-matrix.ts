@@ -130,6 +130,11 @@ export const CLASSES = {
     about: "the user themself and administrators, with a token for it",
     may: [...OWNER, ...ADMIN],
   },
+  "keeps job 1": {
+    about: "who may see it, with a token for it",
+    may: [...ON_TYPE, "overseer", ...ADMIN],
+    hidden: OUTSIDERS,
+  },
   "removes their own": {
     about: "the user themself and administrators; for others it is not there",
     may: [...OWNER, ...ADMIN],
@@ -310,6 +315,10 @@ export const ROWS: readonly Row[] = [
   api("people who change", "POST", "/reservations", 404, { device: "none", seconds: 60 }),
   api("people who change", "POST", "/reservations/none/extend", 404, { seconds: 60 }),
   api("people who change", "DELETE", "/reservations/none", 404),
+  api("sees job 1", "GET", "/jobs/1/keep", 200),
+  api("keeps job 1", "PUT", "/jobs/1/keep", 200),
+  api("keeps job 1", "DELETE", "/jobs/1/keep", 200),
+  api("administrators", "POST", "/retention/run", 200, { dry_run: true }),
   api("for themself", "PUT", "/queries/owner/mine", 200, {}),
   api("people", "GET", "/queries", 200),
   api("people", "GET", "/queries/run", 200),
@@ -348,6 +357,10 @@ export const ROWS: readonly Row[] = [
   api("sees it", "GET", "/workers/bench/history", 200),
   api("changes and reads it", "GET", "/workers/bench/settings", 200),
   api("changes it", "PUT", "/workers/bench", 200, { description: "as before" }),
+  api("changes and reads it", "GET", "/workers/bench/texts/env", 200),
+  api("changes it", "PUT", "/workers/bench/texts/env", 200, "overrides: {A: b}\n"),
+  api("changes and reads it", "GET", "/workers/bench/texts/env/versions", 200),
+  api("changes it", "POST", "/workers/bench/texts/env/put-back", 200, { version: 1 }),
   api("changes it", "POST", "/workers/bench/health", 200, { health: "Active" }),
   api("reads its permissions", "GET", "/permissions/worker/bench", 200),
   api("administers it", "POST", "/permissions/worker/bench", 200, {
