@@ -3,7 +3,7 @@ import { cancel } from "./cancel.ts";
 import { LAB } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { findJobItem } from "./job-record.ts";
-import { queueDeadlineKey, windowKey } from "./keys.ts";
+import { queueDeadlineKey, retentionKey, windowKey } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
 import type { ReservationRecord } from "./reservation-record.ts";
 import { retrying } from "./retrying.ts";
@@ -22,7 +22,19 @@ export async function doDue(deps: Deps): Promise<void> {
     } else if (partition.startsWith("reservation#")) {
       const { passReservation } = await import("./reservations.ts");
       await passReservation(deps, (item as Item<ReservationRecord>).data);
+    } else if (item.key.sort === retentionKey.sort) {
+      await removeOldJobs(deps);
     }
+  }
+}
+
+/** What goes wrong with old jobs must not keep the tick from young ones. */
+async function removeOldJobs(deps: Deps): Promise<void> {
+  try {
+    const { sweepRetention } = await import("./retention/retention-step.ts");
+    await sweepRetention(deps);
+  } catch (error) {
+    deps.system.log("retention failed", { error: String(error) });
   }
 }
 

@@ -76,6 +76,8 @@ export interface JobRecord {
   taken_back?: boolean;
   /** The definition has `notify`: somebody is to be told when the job begins or ends. */
   notify?: true;
+  /** Retention has removed its log (retention rules); its results are there. */
+  log_removed?: true;
   /** When it is forgotten; set at its end, where the lab keeps jobs for a limited time. */
   expires?: string;
   notes?: string[];

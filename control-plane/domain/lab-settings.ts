@@ -13,6 +13,7 @@ import type { Deps } from "./deps.ts";
 import { settingsKey } from "./keys.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
+import { retentionItem } from "./retention/retention-record.ts";
 import { retrying } from "./retrying.ts";
 
 /** What the lab's administrators have set, with every default. One read. */
@@ -66,6 +67,8 @@ export async function writeSettings(
     await deps.table.transact([
       { put: settingsItem(after), when: item ? { version: item.version } : "absent" },
       { put: changeItem(deps, change), when: "absent" },
+      // Rules that are others begin at the front.
+      ...(changed["retention"] ? [{ put: retentionItem({ due: nowText(deps) }) }] : []),
     ]);
     return true;
   });
@@ -117,3 +120,5 @@ function asText(value: object | null | undefined): string | null {
   const text = JSON.stringify(value);
   return text.length <= MAX_TOLD_CHARS ? text : `${text.slice(0, MAX_TOLD_CHARS)} ...`;
 }
+
+const nowText = ({ system }: Deps): string => new Date(system.now()).toISOString();

@@ -94,6 +94,8 @@ export const jobViewSchema = v.object({
   members: v.optional(v.array(memberViewSchema)),
   /** Lines of the log that have arrived. */
   log_lines: v.number(),
+  /** The log was removed by a rule of retention. */
+  log_removed: v.optional(v.literal(true)),
   /** Why a Submitted job waits, one sentence. */
   waits_for: v.optional(v.string()),
   /** The same for programs, where it stands and when it may begin; of a single job only. */

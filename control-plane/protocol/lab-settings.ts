@@ -45,6 +45,20 @@ const hostPattern = v.pipe(
 );
 const hostPatterns = v.pipe(v.array(hostPattern), v.maxLength(200, "expected at most 200 hosts"));
 
+const retentionRuleSchema = v.strictObject({
+  /** Since the job's end. */
+  older_than_days: fromTo(1, 36_500),
+  /** Only of these; of all where a field is absent. */
+  submitter: v.optional(v.pipe(v.string("expected a name"), v.maxLength(200))),
+  health: v.optional(oneOf("Complete", "Incomplete", "Canceled")),
+  device_type: v.optional(v.pipe(v.string("expected a device type"), v.maxLength(200))),
+  /** `log` leaves the job and its results. */
+  remove: v.optional(oneOf("job", "log"), "job"),
+  /** Jobs that somebody keeps (`pumice jobs keep`) stay. */
+  spare_kept: v.optional(v.boolean("expected true or false"), true),
+});
+export type RetentionRule = v.InferOutput<typeof retentionRuleSchema>;
+
 /** Every section by its name. docs/settings.md says what they mean. */
 export const SETTINGS_SECTIONS = {
   scheduling: v.strictObject({
@@ -95,6 +109,15 @@ export const SETTINGS_SECTIONS = {
         from: v.pipe(v.string(), v.regex(/^[^\r\n]{1,300}$/, "expected an address")),
       }),
     ),
+  }),
+  retention: v.strictObject({
+    /** What is removed of jobs that ended long ago; nothing when there is no rule (docs/results.md). */
+    rules: v.optional(
+      v.pipe(v.array(retentionRuleSchema), v.maxLength(50, "expected at most 50 rules")),
+      [],
+    ),
+    /** Before a job or its log is removed it is written to `archive/` of the blobs. */
+    archive: v.optional(v.boolean("expected true or false"), false),
   }),
 } as const;
 

@@ -19,6 +19,7 @@ const entries = async (query = "") =>
 const NOTHING = [
   /^POST .*\/lab\/(plan|apply)$/,
   /^PUT .*\/settings$/,
+  /^POST .*\/retention\/run$/,
   /^POST .*\/permissions\//,
   /^DELETE .*\/workers\/bench\/pin$/,
   /^POST .*\/workers\/bench\/health$/,

@@ -1,0 +1,89 @@
+import type { Item, Operation } from "../../ports/table.ts";
+import { changeItem, type By } from "../changes.ts";
+import type { Deps } from "../deps.ts";
+import { findJobItem, jobItem, type JobRecord } from "../job-record.ts";
+import { chunkBlob, definitionBlob, jobKey, multinodeBlob } from "../keys.ts";
+import type { ChunkRecord } from "../log-chunks.ts";
+
+/** Parts of a job that one call removes, at most. */
+const MOST_PARTS = 1000;
+/** Of a transaction. */
+const AT_ONCE = 50;
+
+/**
+ * Removes a finished job with all that belongs to it. The job itself goes last, so that what a crash leaves is found again. False
+ * when it has more parts than one call removes.
+ */
+export async function removeJob(deps: Deps, job: JobRecord, by: By): Promise<boolean> {
+  const isAll = await removeParts(deps, job, () => true);
+  if (!isAll) return false;
+  for (const blob of [definitionBlob(job.id), multinodeBlob(job.id)]) await deps.blobs.remove(blob);
+  await finish(deps, job, by, ["job", (now) => ({ job: now, expires: deps.system.now() })]);
+  return true;
+}
+
+/** Removes the log of a finished job, of all its attempts; its results stay. False as for `removeJob`. */
+export async function removeLog(deps: Deps, job: JobRecord, by: By): Promise<boolean> {
+  const isAll = await removeParts(deps, job, isChunk);
+  if (!isAll) return false;
+  await finish(deps, job, by, ["log", (now) => ({ job: { ...now, log_removed: true } })]);
+  return true;
+}
+
+const isChunk = (sort: string): boolean => /^chunk(\.\d+)?#/.test(sort);
+
+async function removeParts(
+  deps: Deps,
+  { id }: JobRecord,
+  isWanted: (sort: string) => boolean,
+): Promise<boolean> {
+  const { partition, sort: own } = jobKey(id);
+  let cursor: string | undefined;
+  let removed = 0;
+  do {
+    const page = await deps.table.query<object>("main", partition, {
+      limit: 100,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    const parts = page.items.filter(({ key }) => key.sort !== own && isWanted(key.sort));
+    for (let at = 0; at < parts.length; at += AT_ONCE) {
+      const some = parts.slice(at, at + AT_ONCE);
+      // First the blobs: whoever comes after a crash still finds the items which name them.
+      await Promise.all(
+        some.flatMap((part) => blobsOf(id, part)).map((blob) => deps.blobs.remove(blob)),
+      );
+      await deps.table.transact(some.map(({ key }): Operation => ({ delete: key })));
+      removed += some.length;
+    }
+    if (removed >= MOST_PARTS && page.cursor !== undefined) return false;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return true;
+}
+
+function blobsOf(id: number, { key, data }: Item<object>): string[] {
+  if (isChunk(key.sort)) {
+    const { first_line, sha256 } = data as ChunkRecord;
+    return [chunkBlob(id, first_line, sha256)];
+  }
+  const { blob } = data as { blob?: unknown };
+  return key.sort.startsWith("summary#") && typeof blob === "string" ? [blob] : [];
+}
+
+type Last = readonly [what: string, (job: JobRecord) => { job: JobRecord; expires?: number }];
+
+/** From then on the item is absent for everybody; whatever else is left of the job goes with it when the engine removes it. */
+async function finish(deps: Deps, { id }: JobRecord, by: By, [what, last]: Last): Promise<void> {
+  const item = await findJobItem(deps, id);
+  if (!item) return;
+  const { job, expires } = last(item.data);
+  const changed = { [what]: ["there", null] } satisfies Record<string, [string, null]>;
+  const told = { kind: "job", name: String(id), changed, routine: true, ...by } as const;
+  await deps.table.transact([
+    {
+      put: { ...jobItem(job), ...(expires === undefined ? {} : { expires }) },
+      when: { version: item.version },
+    },
+    { put: changeItem(deps, told), when: "absent" },
+  ]);
+}
