@@ -25,6 +25,7 @@ import { reservationCommands } from "./reservation-commands.ts";
 import { windowCommands } from "./window-commands.ts";
 import { queryCommands } from "./query-commands.ts";
 import { queueCommand } from "./queue-command.ts";
+import { retentionCommands } from "./retention-commands.ts";
 import { serveCommand } from "./serve-command.ts";
 import type { Terminal } from "./terminal.ts";
 import { tokenCommands } from "./token-commands.ts";
@@ -46,6 +47,7 @@ const commands: readonly Command[] = [
   ...schedulingCommands,
   queueCommand,
   ...queryCommands,
+  ...retentionCommands,
   eventCommand,
   ...noticeCommands,
   ...settingsCommands,
