@@ -1,4 +1,4 @@
-import { TableConflict, type Operation } from "../ports/table.ts";
+import { MAX_OPERATIONS, TableConflict, type Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import { jobChange } from "./changes.ts";
 import type { Deps } from "./deps.ts";
@@ -12,7 +12,8 @@ const MOST_ATTEMPTS = 50;
 
 /**
  * Writes new jobs of somebody with `operations`, in one transaction: they wait from now on. `prepare` is done before, once it is
- * known that they may. Throws `throttled` when a quota of waiting jobs has not as many left; `TableConflict`.
+ * known that they may. Throws `throttled` when a quota of waiting jobs has not as many left, `conflict` for more
+ * jobs and quotas than one transaction holds; `TableConflict`.
  */
 export async function enqueue(
   deps: Deps,
@@ -32,15 +33,17 @@ export async function enqueue(
       const slots = taken.slots.get(job.id) ?? [];
       return slots.length === 0 ? job : { ...job, quota_slots: [...slots] };
     });
+    const all = [
+      ...waiting.flatMap((job): Operation[] => [
+        { put: jobItem(job), when: "absent" },
+        ...jobChange(deps, undefined, job, { who: name }),
+      ]),
+      ...operations,
+      ...taken.operations,
+    ];
+    if (all.length > MAX_OPERATIONS) throw tooMany(limits.length, jobs.length);
     try {
-      await deps.table.transact([
-        ...waiting.flatMap((job): Operation[] => [
-          { put: jobItem(job), when: "absent" },
-          ...jobChange(deps, undefined, job, { who: name }),
-        ]),
-        ...operations,
-        ...taken.operations,
-      ]);
+      await deps.table.transact(all);
       return;
     } catch (error) {
       // Without a quota nobody can be in the way but the same submission itself.
@@ -48,6 +51,12 @@ export async function enqueue(
       if (await isThere(deps, operations)) throw error;
     }
   }
+}
+
+/** One transaction holds only so many slots: of a group whose submitter has many quotas, one for each job and quota. */
+function tooMany(limits: number, jobs: number): AppError {
+  const message = `${jobs} jobs that count for ${limits} quotas of waiting jobs can't be written at once: expected a smaller group, or a submitter in fewer groups with such quotas`;
+  return new AppError("conflict", message);
 }
 
 /** Whether it was not the slots that were in the way. */

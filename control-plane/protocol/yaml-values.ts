@@ -4,6 +4,8 @@ import { isAlias, isMap, isScalar, isSeq, type Document, type Scalar, type YAMLM
 const MAX_DEPTH = 100;
 /** Values that aliases and merge keys may add to those that are written. */
 const MAX_ALIASED_VALUES = 100_000;
+/** A long text counts once for each of so many characters: whoever writes the values out again writes all of them. */
+const CHARS_OF_VALUE = 100;
 
 export const TOO_DEEP = `this is nested too deeply: at most ${MAX_DEPTH} levels are read`;
 
@@ -25,7 +27,7 @@ export interface YamlValues {
   doubled: { key: string; offset: number }[];
 }
 
-/** A part of the document with what it stands for; `size` counts values with aliases written out. */
+/** A part of the document with what it stands for; `size` counts values with aliases written out, and long texts by their length. */
 interface Part {
   value: unknown;
   size: number;
@@ -70,7 +72,7 @@ function partOf(node: unknown, walk: Walk, depth: number, around: number): Part 
     if (isPlain(node) && (node.value === "=" || node.value === "<<")) {
       throw new YamlFault(`a lone ${node.value} is no value: put it in quotes`, offset);
     }
-    const part = { value: node.value, size: 1 };
+    const part = { value: node.value, size: sizeOf(node.value) };
     anchored(node.anchor, part, walk, offset);
     return part;
   }
@@ -93,6 +95,9 @@ function partOf(node: unknown, walk: Walk, depth: number, around: number): Part 
   return part;
 }
 
+const sizeOf = (value: unknown): number =>
+  typeof value === "string" ? 1 + Math.floor(value.length / CHARS_OF_VALUE) : 1;
+
 function anchored(
   anchor: string | undefined,
   part: Part | "open",
@@ -114,7 +119,7 @@ function mapping(node: YAMLMap, walk: Walk, depth: number, around: number): Part
     const offset = offsetOf(key) ?? around;
     const text = keyOf(key, walk, offset);
     const part = partOf(value, walk, depth + 1, offset);
-    size += part.size + 1;
+    size += part.size + sizeOf(text);
     if (isMerge(key)) {
       merged ??= {};
       for (const source of mergeSources(part.value, offset)) assign(merged, source);
@@ -137,7 +142,7 @@ function keyOf(key: unknown, walk: Walk, offset: number): string {
   if (key.value === null && key.source === "") {
     throw new YamlFault("a key is missing before the colon", offset);
   }
-  anchored(key.anchor, { value: key.value, size: 1 }, walk, offset);
+  anchored(key.anchor, { value: key.value, size: sizeOf(key.value) }, walk, offset);
   return keyText(key);
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { DeviceView, JobView, SubmitResponse } from "#protocol/api.ts";
+import type { DeviceView, JobView, Problem, SubmitResponse } from "#protocol/api.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
 import { textKey } from "../../control-plane/domain/keys.ts";
 import { schedulePass } from "../../control-plane/domain/schedule.ts";
@@ -308,6 +308,20 @@ describe("a group whose submitter has quotas", () => {
     const single = await lab.submit();
     expect(await states(group[0]!, single)).toEqual(["Submitted", "Scheduled"]);
     expect(lab.messages.join("\n")).toContain("group is too large for its submitter's quotas");
+  });
+
+  test("of waiting jobs, more than one transaction can take, is refused in words", async () => {
+    const names = Array.from({ length: 8 }, (_, n) => `g${n}`);
+    for (const name of names) {
+      await lab.api(`/groups/${name}`, { method: "PUT", body: { members: ["admin"] } });
+    }
+    await quotas({ groups: Object.fromEntries(names.map((name) => [name, { waiting: 50 }])) });
+    for (let n = 0; n < 10; n++) await lab.addDevice(`q${n}`);
+    await lab.sync(bench);
+    const response = await lab.request("/jobs", { body: aGroupJob({ a: aRole(10) }) });
+    expect(response.status).toBe(409);
+    expect(((await response.json()) as Problem).message).toContain("8 quotas of waiting jobs");
+    expect((await submitGroup(aGroupJob({ a: aRole(5) }))).length).toBe(5);
   });
 });
 

@@ -113,6 +113,15 @@ test("aliases that stand for billions of values are refused before they are writ
   expect(places(`k0: &k0 [x]\n${rows.join("\n")}\n`)[0]).toMatch(/aliases .* stand for too much/);
 });
 
+test("aliases of a long text that stand for gigabytes are refused, too; those of a script that a few share are not", () => {
+  const text = (chars: number, times: number) =>
+    `a: &a ${"x".repeat(chars)}\nb: [${"*a ,".repeat(times)}]`;
+  expect(places(text(500_000, 20_000))[0]).toMatch(/aliases .* stand for too much/);
+  const key = `? &a ${"x".repeat(500_000)}\n: [${"*a ,".repeat(20_000)}]`;
+  expect(places(key)[0]).toMatch(/aliases .* stand for too much/);
+  expect(places(text(20_000, 100))).toEqual([]);
+});
+
 test("merge keys that copy a large mapping again and again are refused", () => {
   const keys = Array.from({ length: 5000 }, (_, n) => `k${n}: 1`).join(", ");
   const text = `a: &a {${keys}}\nb:\n${"- {<<: *a}\n".repeat(500)}`;
