@@ -46,7 +46,7 @@ function emulating(platform: Emulated): string[] {
 }
 
 function lacks(): string | undefined {
-  const [program = "", ...args] = [...emulating("linux-arm64"), "true"];
+  const [program, ...args] = [...emulating("linux-arm64"), "true"] as const;
   const { status, stderr } = spawnSync(program, args, { encoding: "utf8" });
   return status === 0
     ? undefined
