@@ -38,6 +38,7 @@ async function open(env: Environment): Promise<Deps> {
     ...DEFAULT_SETTINGS,
     engine: "aws",
     retentionDays: numberOf(env, "PUMICE_RETENTION_DAYS"),
+    archive: env["PUMICE_ARCHIVE"] === "yes",
     // A held answer costs as much as one that is being worked on.
     logHoldSeconds: 0,
     blobOrigin: new URL(bucketUrl(place)).origin,

@@ -19,6 +19,7 @@ await lambdaLab().catch(() => {});
 export async function handler(event: PassesEvent, invocation: Invocation): Promise<BatchAnswer> {
   logFor(invocation.awsRequestId);
   const deps = await lambdaLab();
+  if (deps.settings.archive) return { batchItemFailures: [] };
   const deviceTypes = [...new Set(event.Records.map(({ body }) => body))];
   const failed = new Set<string>();
   const pass = async (deviceType: string): Promise<void> => {

@@ -44,6 +44,7 @@ export async function serve({
   retentionDays = 0,
   tls,
   trustedProxies = 0,
+  archive = false,
   env = process.env,
 }: {
   dataDir: string;
@@ -54,6 +55,8 @@ export async function serve({
   tls?: TlsFiles | undefined;
   /** Proxies of one's own in front of it, of which each adds to `X-Forwarded-For`. */
   trustedProxies?: number;
+  /** Only to be read: no jobs, no workers, no changes. */
+  archive?: boolean;
   /** Has the secrets of sign-in providers. */
   env?: NodeJS.ProcessEnv;
 }): Promise<Serving> {
@@ -61,7 +64,7 @@ export async function serve({
   const pair = tls && readTlsPair(tls);
   const lab = await openLab({
     dataDir,
-    settings: { retentionDays, signInSecret: (provider) => signInSecretIn(env, provider) },
+    settings: { retentionDays, archive, signInSecret: (provider) => signInSecretIn(env, provider) },
   });
   const inHand = new Set<Promise<Response>>();
   const handle = async (
@@ -97,6 +100,7 @@ export async function serve({
   const upSince = realSystem.now();
   const ticking = setInterval(() => {
     refreshTls?.();
+    if (archive) return;
     tick(lab.deps, rounds, upSince)
       .then(() => lab.removeExpired())
       .catch((error: unknown) => realSystem.log("tick failed", { error: String(error) }));
@@ -140,12 +144,7 @@ export async function openLab({
     settings: { ...DEFAULT_SETTINGS, secret, engine: "embedded", ...settings },
   };
   await makeAdminToken(deps, path.join(dataDir, "admin-token"));
-  signals.servePasses(
-    (what) => (what === NOTICES_PASS ? deliverNotices(deps) : schedulePass(deps, what)),
-    (error) => system.log("scheduling failed", { error: String(error) }),
-  );
-  // What asked for a pass may have been lost with the process before.
-  for (const deviceType of await deviceTypeNames(deps)) await signals.requestPass(deviceType);
+  if (!settings.archive) await servePasses(deps, signals);
   return {
     deps,
     engine,
@@ -163,6 +162,16 @@ export async function openLab({
       engine.close();
     },
   };
+}
+
+async function servePasses(deps: Deps, signals: EmbeddedEngine["signals"]): Promise<void> {
+  const { system } = deps;
+  signals.servePasses(
+    (what) => (what === NOTICES_PASS ? deliverNotices(deps) : schedulePass(deps, what)),
+    (error) => system.log("scheduling failed", { error: String(error) }),
+  );
+  // What asked for a pass may have been lost with the process before.
+  for (const deviceType of await deviceTypeNames(deps)) await signals.requestPass(deviceType);
 }
 
 /** Everything that answers under one address. */

@@ -13,6 +13,7 @@ export const serveCommand: Command = {
     "tls-cert": { type: "string" },
     "tls-key": { type: "string" },
     "trusted-proxies": { type: "string" },
+    archive: { type: "boolean" },
   },
   help: [
     "--data DIR          where it keeps everything; made when it is new",
@@ -21,6 +22,7 @@ export const serveCommand: Command = {
     "--tls-cert FILE     serve https://: the certificate, PEM, with those between it and its authority",
     "--tls-key FILE      its key, PEM; both are read again when they are renewed",
     "--trusted-proxies N how many proxies of yours stand in front: only they are believed about who asks; default 0",
+    "--archive           serve it only to be read: no jobs, no workers, no changes (PUMICE_ARCHIVE=yes)",
     "Secrets of sign-in providers: PUMICE_SIGN_IN_SECRET_NAME, or a file by PUMICE_SIGN_IN_SECRET_NAME_FILE (docs/sign-in.md)",
     "Each may be set in the environment instead: PUMICE_DATA, PUMICE_LISTEN, PUMICE_RETENTION_DAYS, PUMICE_TLS_CERT ...",
   ],
@@ -34,9 +36,18 @@ export const serveCommand: Command = {
     const listen = settingOf(context, "listen") ?? "127.0.0.1:8400";
     const retentionDays = daysOf(settingOf(context, "retention-days"));
     const trustedProxies = proxiesOf(settingOf(context, "trusted-proxies"));
-    const { env } = context;
+    const { env, values } = context;
+    const archive = values["archive"] === true || env["PUMICE_ARCHIVE"] === "yes";
     const tls = tlsOf(context);
-    const serving = await serve({ dataDir, listen, retentionDays, tls, trustedProxies, env });
+    const serving = await serve({
+      dataDir,
+      listen,
+      retentionDays,
+      tls,
+      trustedProxies,
+      archive,
+      env,
+    });
     context.terminal.say(`Pumice serves at ${serving.url} `);
     context.terminal.say(
       `Data: ${dataDir}; the administrator's token: ${path.join(dataDir, "admin-token")}`,

@@ -35,6 +35,8 @@ export interface Settings {
   readonly logHoldSeconds: number;
   /** Secrets of sign-in providers that the operator's environment has. */
   readonly signInSecret?: (provider: string) => string | undefined;
+  /** The lab is only read: no jobs, no workers, no ticks. */
+  readonly archive?: boolean;
   /** Where browsers fetch blobs, as `https://HOST`; undefined where that is the lab's own address. */
   readonly blobOrigin?: string;
 }

@@ -34,7 +34,7 @@ export interface Rounds {
  * earliest, as a control plane that was away is not its workers' silence.
  */
 export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promise<void> {
-  if (await findClosed(deps)) return;
+  if (deps.settings.archive || (await findClosed(deps))) return;
   const now = deps.system.now();
   const due = { to: `${new Date(now).toISOString()}~` };
   for await (const { data } of queryAll<WorkerRecord>(deps, "i2", "attention", due)) {

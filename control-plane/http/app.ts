@@ -4,6 +4,7 @@ import { VERSION } from "#protocol/version.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { findSubJob } from "../domain/group-record.ts";
+import { readsOnly } from "./archive.ts";
 import { backupRoutes } from "./backup.ts";
 import { clientAddress } from "./client-address.ts";
 import { deviceTextRoutes } from "./device-texts.ts";
@@ -50,6 +51,7 @@ export function createApp(deps: Deps): Hono<Env> {
     c.header("x-content-type-options", "nosniff");
     await next();
   });
+  if (deps.settings.archive) app.use("*", readsOnly);
   app.get(`${API}/health`, (c) =>
     c.json({ status: "ok", version: VERSION, engine: deps.settings.engine }),
   );

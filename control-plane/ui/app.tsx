@@ -264,7 +264,8 @@ async function configurationOrWhyNot(deps: Deps, principal: Principal, hostname:
 
 async function viewOf(deps: Deps, c: Context<Env>): Promise<View> {
   const { principal } = c.var;
-  const view = { assets: await loadAssets(), now: deps.system.now() };
+  const archive = deps.settings.archive ?? false;
+  const view = { assets: await loadAssets(), now: deps.system.now(), archive };
   if (principal.kind !== "user" && principal.kind !== "session") return view;
   return { ...view, user: { name: principal.name, admin: principal.admin } };
 }

@@ -46,6 +46,11 @@ export function Page({ view, title, section, script, layout, children }: PagePro
             Skip to content
           </a>
           <Header view={view} section={section} />
+          {view.archive && (
+            <p class="archive" role="note">
+              This lab is an archive: all of it can be read, nothing can be changed.
+            </p>
+          )}
           <main id="main" class={layout}>
             {children}
           </main>
@@ -54,6 +59,11 @@ export function Page({ view, title, section, script, layout, children }: PagePro
     </>
   );
 }
+
+const sectionsOf = ({ user, archive }: View) =>
+  [...SECTIONS, ...(user?.admin ? ADMIN_SECTIONS : [])].filter(
+    ([path]) => !archive || path !== "/submit",
+  );
 
 function Header({ view, section }: { view: View; section: PageProps["section"] }) {
   return (
@@ -65,7 +75,7 @@ function Header({ view, section }: { view: View; section: PageProps["section"] }
       {view.user && (
         <>
           <nav aria-label="Sections">
-            {[...SECTIONS, ...(view.user.admin ? ADMIN_SECTIONS : [])].map(([path, name]) => (
+            {sectionsOf(view).map(([path, name]) => (
               <a href={path} aria-current={path === section ? "page" : undefined}>
                 {name}
               </a>

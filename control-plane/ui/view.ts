@@ -5,6 +5,8 @@ export interface View {
   assets: Pick<Assets, "url">;
   /** Absent before signing in. */
   user?: { name: string; admin: boolean };
+  /** The lab is only read. */
+  archive?: boolean;
   /** Milliseconds since 1970. */
   now: number;
 }
