@@ -27,6 +27,9 @@ const READ_PUT_DELETE = allow(
   arnOf("Table"),
 );
 
+const JOBS = { "Fn::Sub": "${Blobs.Arn}/jobs/*" };
+const ARCHIVE = { "Fn::Sub": "${Blobs.Arn}/archive/*" };
+
 function statementsOf(role: string): unknown[] {
   const { Policies, ManagedPolicyArns } = propertiesOf(role);
   expect(ManagedPolicyArns).toBeUndefined();
@@ -52,7 +55,8 @@ describe("what each function may do", () => {
       ),
       lists([arnOf("Table"), ...indexes(1, 2, 3, 4)]),
       allow("Backup", ["dynamodb:Scan"], arnOf("Table")),
-      allow("Blobs", ["s3:GetObject", "s3:PutObject"], { "Fn::Sub": "${Blobs.Arn}/jobs/*" }),
+      allow("Blobs", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], JOBS),
+      allow("Archive", ["s3:PutObject"], ARCHIVE),
       allow("Releases", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], {
         "Fn::Sub": "${Blobs.Arn}/releases/*",
       }),
@@ -99,11 +103,14 @@ describe("what each function may do", () => {
     ]);
   });
 
-  test("tick: reads, puts and deletes, rings workers, asks for passes, no blobs", () => {
+  test("tick: reads, puts and deletes, removes and archives blobs of old jobs, rings workers, asks for passes", () => {
     expect(statementsOf("TickRole")).toEqual([
       LOG,
       READ_PUT_DELETE,
       lists([arnOf("Table"), ...indexes(1, 2, 3)]),
+      allow("Blobs", ["s3:DeleteObject", "s3:GetObject"], JOBS),
+      allow("Archive", ["s3:PutObject"], ARCHIVE),
+      allow("KnowAbsentBlobs", ["s3:ListBucket"], arnOf("Blobs")),
       allow("RingWorkersAndAskForPasses", ["sqs:SendMessage"], [arnOf("Passes"), WORKERS_QUEUES]),
     ]);
   });
@@ -118,7 +125,10 @@ describe("what each function may do", () => {
         .filter((text): text is string => typeof text === "string" && text.includes("*")),
     );
     expect(new Set(wild)).toEqual(
-      new Set(["${Blobs.Arn}/jobs/*", "${Blobs.Arn}/releases/*", WORKERS_QUEUES["Fn::Sub"]]),
+      new Set([
+        ...[JOBS["Fn::Sub"], ARCHIVE["Fn::Sub"], "${Blobs.Arn}/releases/*"],
+        WORKERS_QUEUES["Fn::Sub"],
+      ]),
     );
   });
 

@@ -126,6 +126,21 @@ async function bringAndRemoveRelease(): Promise<void> {
   await api(`/releases/${version}`, { method: "DELETE" });
 }
 
+/** Those that are Complete by the tick, the others by an administrator. */
+async function removeOldJobs(): Promise<void> {
+  const rule = (health: string) => ({ older_than_days: 1, health });
+  const keep = (...rules: object[]) =>
+    api("/settings", {
+      method: "PUT",
+      body: { settings: { retention: { rules, archive: true } } },
+    });
+  now += 3 * 24 * 3600_000;
+  await keep(rule("Complete"));
+  await tick(labs.TickRole.deps);
+  await keep(rule("Incomplete"));
+  await api("/retention/run", { body: { dry_run: false } });
+}
+
 test("a lab's whole life takes all that its functions' roles allow, and no more", async () => {
   const { token: worker } = await api<AddedWorker>("/workers", { body: { name: "bench" } });
   const device = { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() };
@@ -176,6 +191,9 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
   await sync(spare.token);
   await api("/workers/spare", { method: "DELETE" });
   await bringAndRemoveRelease();
+  await api(`/jobs/${finished.id}/suites`);
+  await removeOldJobs();
+  await expect(api(`/jobs/${finished.id}`)).rejects.toThrow("404");
   const refused = Object.fromEntries(ROLES.map((role) => [role, guards[role].refused()]));
   expect(refused).toEqual({ HttpRole: [], ScheduleRole: [], TickRole: [] });
   const unused = ROLES.map((role) => guards[role].unused().filter((deed) => !isLog(deed)));
@@ -190,7 +208,7 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
       "sqs:ReceiveMessage passes",
     ],
     // For a job that gets its device just as its queue time-out ends it.
-    ["sqs:SendMessage workers-queue"],
+    ["s3:ListBucket bucket", "sqs:SendMessage workers-queue"],
   ]);
 });
 
