@@ -24,7 +24,7 @@ beforeAll(async () => {
     }),
     await ask(lab, "POST", "/api/v1/jobs", aJob()),
   ];
-  expect(made.map(({ status }) => status)).toEqual([201, 200, 201]);
+  if (!made.every(({ ok }) => ok)) throw new Error("the lab should have a job by now");
   await lab.close();
   archive = await openLab({ dataDir: dir, settings: { archive: true } });
 });

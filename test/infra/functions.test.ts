@@ -23,6 +23,7 @@ describe("how it runs", () => {
       PUMICE_PASSES_QUEUE_URL: { Ref: "Passes" },
       PUMICE_QUEUE_PREFIX: { Ref: "AWS::StackName" },
       PUMICE_RETENTION_DAYS: { Ref: "RetentionDays" },
+      PUMICE_ARCHIVE: { Ref: "Archive" },
       PUMICE_LOG_LEVEL: { Ref: "LogLevel" },
     };
     const variablesOf = (name: string) =>
