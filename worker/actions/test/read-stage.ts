@@ -134,7 +134,7 @@ async function readOn(reading: Reading): Promise<void> {
   const found = await console.tryExpect(patterns, wait);
   const hasNews = calls?.news.aborted === true;
   if (!found && isOver && !hasNews) reading.hasLeft = true;
-  for (const line of hasNews ? (calls?.settle() ?? []) : []) await type(reading, line, true);
+  if (hasNews) await calls?.typeAll(calls.settle(), (line) => type(reading, line, true));
   if (found) await heard(reading, found);
   await askForGap(reading);
 }
@@ -175,7 +175,8 @@ async function listens(reading: Reading, line: JournalLine): Promise<void> {
   if (!calls || !BLOCKING.test(line.text)) return;
   const question = journal.want();
   if (question !== undefined) return type(reading, question);
-  for (const answer of calls.askedAgain(line.number)) await type(reading, answer, true);
+  const again = calls.askedAgain(line.number);
+  await calls.typeAll(again, (answer) => type(reading, answer, true));
 }
 
 const BLOCKING = /^<LAVA_(?:WAIT|WAIT_ALL|SYNC) /;
