@@ -9,10 +9,12 @@ interface QueryProps {
   query: QueryView;
   answer: QueryAnswer;
   chart: Chart;
+  /** Of a case that was named. */
+  measured?: { name: string; chart: Chart } | undefined;
 }
 
 /** `/queries/OWNER/NAME`: the pass rate of a query's jobs over time, and its rows, newest first. */
-export function QueryPage({ view, query, answer, chart }: QueryProps) {
+export function QueryPage({ view, query, answer, chart, measured }: QueryProps) {
   const title = `${query.owner}/${query.name}`;
   return (
     <Page view={view} title={`Query ${title}`} section="/queries">
@@ -26,6 +28,13 @@ export function QueryPage({ view, query, answer, chart }: QueryProps) {
               .join(", ")}
       </p>
       <ChartDrawing chart={chart} unit="%" label="Pass rate" most={100} />
+      {measured && (
+        <ChartDrawing
+          chart={measured.chart}
+          unit={measured.chart.units ?? ""}
+          label={measured.name}
+        />
+      )}
       {answer.rows.length === 0 ? (
         <p class="nothing">
           {answer.next_cursor === undefined

@@ -1,7 +1,7 @@
 import type { Context, Hono } from "hono";
 import * as v from "valibot";
 import type { Deps } from "../domain/deps.ts";
-import { chartPassRate } from "../domain/queries/charts.ts";
+import { chartMeasurement, chartPassRate } from "../domain/queries/charts.ts";
 import { compareJobs } from "../domain/queries/compare-jobs.ts";
 import { runQuery } from "../domain/queries/run-query.ts";
 import { getQuery, listQueries } from "../domain/queries/saved-queries.ts";
@@ -13,6 +13,14 @@ import { QueryPage } from "./query-page.tsx";
 import type { View } from "./view.ts";
 
 const compareQuery = v.object({ before: queryNumber, after: queryNumber });
+/** Of which case a measurement is drawn as well. */
+const text = v.optional(
+  v.pipe(
+    v.string(),
+    v.transform((given) => given || undefined),
+  ),
+);
+const chartedCase = v.object({ case: text, suite: text });
 const CHARTED_JOBS = 100;
 const ROWS = 100;
 
@@ -34,8 +42,22 @@ export function queryPages(
     const limit = Math.min(query.limit, ROWS);
     const answer = await runQuery(deps, principal, query, { limit, cursor });
     const { conditions } = query;
-    const chart = await chartPassRate(deps, principal, { conditions, limit: CHARTED_JOBS });
-    return c.html(<QueryPage view={await viewOf(c)} query={query} answer={answer} chart={chart} />);
+    const charted = { conditions, limit: CHARTED_JOBS };
+    const chart = await chartPassRate(deps, principal, charted);
+    const { case: name, suite } = parse(chartedCase, c.req.query(), "query");
+    const measured =
+      name === undefined
+        ? undefined
+        : { name, chart: await chartMeasurement(deps, principal, charted, { suite, name }) };
+    return c.html(
+      <QueryPage
+        view={await viewOf(c)}
+        query={query}
+        answer={answer}
+        chart={chart}
+        measured={measured}
+      />,
+    );
   });
   app.get("/compare", async (c) => {
     const { before, after } = parse(compareQuery, c.req.query(), "query");

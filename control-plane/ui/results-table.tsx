@@ -28,6 +28,13 @@ export function Results({ job, results, isFinished }: ResultsProps) {
           <span class="links">
             <a href={`/api/v1/jobs/${job.id}/results?${attemptQuery(job)}format=json`}>JSON</a>
             <a href={`/api/v1/jobs/${job.id}/results?${attemptQuery(job)}format=junit`}>JUnit</a>
+            {[
+              ["csv", "CSV"],
+              ["yaml", "YAML"],
+              ["tap", "TAP"],
+            ].map(([format, name]) => (
+              <a href={`/api/v1/jobs/${job.id}/results.${format}?${attemptQuery(job)}`}>{name}</a>
+            ))}
           </span>
         )}
       </p>
