@@ -5,7 +5,7 @@ import { changeItem } from "./changes.ts";
 import { credentialItem, type CredentialRecord } from "./credential-record.ts";
 import type { Deps } from "./deps.ts";
 import { credentialKey, tokenKey } from "./keys.ts";
-import { requireUser, type Principal } from "./principal.ts";
+import { requireUser, type Principal, type User } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 import { beginAttempt, endAttempt } from "./sign-in-limits.ts";
 import { endSessions } from "./sessions.ts";
@@ -28,9 +28,24 @@ export async function setPassword(
   const user = requireUser(principal);
   const isOwn = user.name === name;
   if (!isOwn && !user.admin) throw new AppError("forbidden", "only an administrator may do this");
-  if (isOwn) await requireCurrent(deps, name, current, address);
+  if (isOwn) {
+    await requireWhole(deps, user);
+    await requireCurrent(deps, name, current, address);
+  }
   await writePassword(deps, name, { password, must_change: must_change && !isOwn, who: user.name });
   await endSessions(deps, name, isOwn ? user.tokenId : undefined);
+}
+
+/**
+ * For what opens another way in as the person who asks: of an administrator, a token that may not act as one would come to
+ * more by it than it has. Throws `forbidden`.
+ */
+export async function requireWhole(deps: Deps, { name, admin }: User): Promise<void> {
+  if (admin || !(await findUser(deps, name))?.data.admin) return;
+  throw new AppError(
+    "forbidden",
+    "this token may not act as an administrator, who you are: use one that may, or a session that began with your password",
+  );
 }
 
 /** A link by which a person chooses a password, once, within a day; for an administrator, or for oneself. */

@@ -32,8 +32,8 @@ export async function addToken(
     );
   }
   const expiresInSeconds = await lifeOf(deps, expires_seconds);
-  // An administrator's own token may be made before there was a record of anybody.
-  const isAdmin = admin ?? person?.admin ?? (subject === user.name && user.admin);
+  // An administrator's own token may be made before there was a record of anybody. What is no administrator's token makes none.
+  const isAdmin = user.admin && (admin ?? person?.admin ?? subject === user.name);
   const token = {
     kind: "user",
     subject,
@@ -52,7 +52,7 @@ export async function addToken(
 
 /**
  * Makes a token like another one, which ends after the overlap. Its person may do it, an administrator, and the token
- * itself, whatever its scopes. Throws `not_found`.
+ * itself, whatever its scopes. An administrator's token comes of an administrator's only. Throws `not_found`.
  */
 export async function rotateToken(
   deps: Deps,
@@ -73,7 +73,10 @@ export async function rotateToken(
     const { kind, subject, admin, description, scopes, created, expires } = item.data;
     const life = expires && (Date.parse(expires) - Date.parse(created)) / 1000;
     const expiresInSeconds = await lifeOf(deps, life || undefined);
-    const token = { kind, subject, admin, description, scopes, expiresInSeconds } as const;
+    const mayAdmin = admin && user.admin;
+    const token = {
+      ...{ kind, subject, admin: mayAdmin, description, scopes, expiresInSeconds },
+    } as const;
     const end = deps.system.now() + overlapSeconds * 1000;
     const ends = new Date(Math.min(end, expires ? Date.parse(expires) : end)).toISOString();
     const old: Operation =

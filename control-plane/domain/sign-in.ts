@@ -8,7 +8,7 @@ import { tokenKey } from "./keys.ts";
 import { labSettings } from "./lab-settings.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { beginAttempt, endAttempt } from "./sign-in-limits.ts";
-import { findToken, makeToken, ownerOf } from "./tokens.ts";
+import { findToken, makeToken, ownerOf, type TokenRecord } from "./tokens.ts";
 import { findUser } from "./users.ts";
 
 const LINK_SECONDS = 10 * 60;
@@ -27,18 +27,20 @@ export interface From {
   readonly browser: string;
 }
 
-/** A code that signs a browser in as the user who asks, once, within ten minutes. It may no more than their token. */
+/** A code that signs a browser in as the user who asks, once, within ten minutes. It may no more than their token, and no longer. */
 export async function makeSignInLink(
   deps: Deps,
   principal: Principal,
 ): Promise<{ code: string; expires: string }> {
-  const { name: subject, admin, scopes } = requireUser(principal);
+  const { name: subject, admin, scopes, tokenId } = requireUser(principal);
+  const own = (await deps.table.get<TokenRecord>(tokenKey(tokenId)))?.data.expires;
   const { text, item } = makeToken(deps, {
     kind: "sign-in",
     subject,
     admin,
     scopes,
     description: "sign-in link",
+    ...(own === undefined ? {} : { session_until: own }),
     expiresInSeconds: LINK_SECONDS,
   });
   await deps.table.transact([{ put: item, when: "absent" }]);
@@ -52,20 +54,21 @@ export async function redeemSignIn(deps: Deps, code: string, from: From): Promis
   if (link?.kind !== "sign-in") throw notValid();
   try {
     const used = { delete: tokenKey(link.id), when: { version: 1 } };
-    return await startSession(deps, { ...link, how: "link" }, from, [used]);
+    const who = { ...link, how: "link", until: link.session_until };
+    return await startSession(deps, who, from, [used]);
   } catch (error) {
     if (error instanceof TableConflict) throw notValid();
     throw error;
   }
 }
 
-/** Trades a person's token for a session that may no more than it. Throws `unauthenticated` for any other text. */
+/** Trades a person's token for a session that may no more than it, and no longer. Throws `unauthenticated` for any other text. */
 export async function signInWithToken(deps: Deps, token: string, from: From): Promise<Session> {
   const found = await findToken(deps, token);
   if (found?.kind !== "user" || !(await ownerOf(deps, found))) {
     throw new AppError("unauthenticated", "this is not a valid token of a person");
   }
-  return await startSession(deps, { ...found, how: "token" }, from);
+  return await startSession(deps, { ...found, how: "token", until: found.expires }, from);
 }
 
 /** Who a name and a password belong to elsewhere; undefined when they are not good there. */
@@ -119,13 +122,16 @@ export async function startSession(
     scopes?: readonly Scope[];
     how: string;
     provider?: string;
+    /** When the token ends that it comes of: it lives no longer. */
+    until?: string | undefined;
   },
   { address, browser }: From,
   rest: readonly Operation[] = [],
 ): Promise<Session> {
-  const { subject, admin, scopes, how, provider } = who;
+  const { subject, admin, scopes, how, provider, until } = who;
   const { session_days, idle_days } = (await labSettings(deps)).sign_in;
-  const seconds = session_days * 86_400;
+  const left = until === undefined ? Infinity : (Date.parse(until) - deps.system.now()) / 1000;
+  const seconds = Math.max(1, Math.min(session_days * 86_400, Math.floor(left)));
   const { text, item } = makeToken(deps, {
     kind: "session",
     subject,

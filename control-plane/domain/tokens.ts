@@ -29,6 +29,8 @@ export interface TokenRecord {
   last_used?: string;
   /** Of a session that began with an account elsewhere. */
   provider?: string;
+  /** Of a link: its session ends then, as does the token that it comes of. */
+  session_until?: string;
   /** A session that nobody used for so long is over. */
   idle_seconds?: number;
   hash: string;
@@ -36,7 +38,7 @@ export interface TokenRecord {
 
 export type NewToken = Pick<
   TokenRecord,
-  "kind" | "subject" | "admin" | "description" | "idle_seconds" | "provider"
+  "kind" | "subject" | "admin" | "description" | "idle_seconds" | "provider" | "session_until"
 > & {
   scopes?: readonly Scope[] | undefined;
   expiresInSeconds?: number | undefined;

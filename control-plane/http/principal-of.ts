@@ -1,3 +1,4 @@
+import { getPath } from "hono/utils/url";
 import { isGranted } from "../domain/access.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
@@ -15,7 +16,8 @@ export const SESSION_COOKIE = "pumice_session";
  */
 export async function principalOf(deps: Deps, request: Request): Promise<Principal> {
   const principal = await anyPrincipalOf(deps, request);
-  requireScope(principal, request.method, new URL(request.url).pathname);
+  // As the routes are found by: `/%62ackup` is `/backup`.
+  requireScope(principal, request.method, getPath(request));
   return principal;
 }
 

@@ -2,7 +2,7 @@ import type { Context, Hono } from "hono";
 import { addTokenSchema } from "#protocol/api.ts";
 import { putSecretSchema } from "#protocol/sign-in.ts";
 import { AppError } from "../domain/app-error.ts";
-import { hasPassword, setPassword } from "../domain/credentials.ts";
+import { hasPassword, requireWhole, setPassword } from "../domain/credentials.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IdentityRecord } from "../domain/identity-record.ts";
 import { labSettings } from "../domain/lab-settings.ts";
@@ -90,6 +90,7 @@ export function accountPages(app: Hono<Env>, deps: Deps): void {
   });
   // A form may not lead to another site, and an address that anybody can link to must not begin this: so in two steps.
   form("/account/link/:provider", async (c, user) => {
+    await requireWhole(deps, user);
     const url = await beginFlow(deps, c, { next: "/account", link: user.name });
     const { oidc } = (await labSettings(deps)).sign_in;
     const provider = oidc.find(({ name }) => name === c.req.param("provider"));

@@ -72,7 +72,67 @@ describe("tokens", () => {
   });
 });
 
+describe("a token of an administrator's that is none of an administrator", () => {
+  let narrow: { id: string; token: string };
+  const made = (token: string, where: string, body: object) =>
+    lab.request(where, { token, body, headers: { "content-type": "application/json" } });
+  const isAdmin = async (token: string) =>
+    (await lab.api<{ admin: boolean }>("/me", { token })).admin;
+  beforeEach(async () => {
+    const body = { subject: "admin", description: "for a script", admin: false };
+    narrow = await lab.api("/tokens", { body });
+    expect(await isAdmin(narrow.token)).toBe(false);
+  });
+
+  test("makes none that is", async () => {
+    const answer = await made(narrow.token, "/tokens", { subject: "admin", description: "more" });
+    expect(answer.status).toBe(201);
+    expect(await isAdmin(((await answer.json()) as { token: string }).token)).toBe(false);
+  });
+
+  test("gets none that is by rotating another one", async () => {
+    const whole = await lab.api<{ id: string; token: string }>("/tokens", {
+      body: { subject: "admin", description: "whole" },
+    });
+    expect(await isAdmin(whole.token)).toBe(true);
+    const answer = await made(narrow.token, `/tokens/${whole.id}/rotate`, { overlap_seconds: 60 });
+    expect(answer.status).toBe(201);
+    expect(await isAdmin(((await answer.json()) as { token: string }).token)).toBe(false);
+  });
+
+  test("sets no password, which would be a way in as an administrator", async () => {
+    const body = { password: "a long enough sentence" };
+    const put = (token: string) =>
+      lab.request("/users/admin/password", { method: "PUT", token, body });
+    expect((await put(narrow.token)).status).toBe(403);
+    expect((await put(lab.adminToken)).status).toBe(204);
+  });
+});
+
+test("a token's scopes hold for a path however it is written", async () => {
+  const { token } = await lab.api<{ token: string }>("/tokens", {
+    body: { subject: "admin", description: "reads", scopes: ["read"] },
+  });
+  for (const where of ["/backup/items", "/%62ackup/items", "/lab", "/l%61b"]) {
+    expect([where, (await lab.request(where, { token })).status]).toEqual([where, 403]);
+  }
+});
+
 describe("signing in", () => {
+  test("with a token that ends gives a session that ends with it, also by a link", async () => {
+    const { token } = await lab.api<{ token: string }>("/tokens", {
+      body: { subject: "admin", description: "for an hour", expires_seconds: 3600 },
+    });
+    const link = await lab.api<{ url: string }>("/sign-in-links", { method: "POST", token });
+    const code = new URL(link.url).searchParams.get("code")!;
+    for (const fields of [{ token }, { code }]) {
+      const body = new URLSearchParams(fields as Record<string, string>).toString();
+      const answer = await lab.request("/sign-in", { token: null, headers: own, body });
+      expect(answer.status).toBe(303);
+      expect(answer.headers.get("set-cookie")).toContain("Max-Age=3600;");
+    }
+  });
+
   async function signIn(token?: string): Promise<{ cookie: string; code: string }> {
     const { url } = await lab.api<{ url: string }>("/sign-in-links", {
       method: "POST",
