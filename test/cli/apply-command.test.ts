@@ -68,7 +68,8 @@ token of worker bench: TOKEN
     );
     expect(said).toMatch(/^Applied: 7 created, 0 changed, 0 removed\nThis is the only time/);
     await lab.sync(token);
-    expect((await pumice("devices")).out).toMatch(/^qemu-01 +qemu +bench +Idle +Good/m);
+    // A device that has a health check is checked first.
+    expect((await pumice("devices")).out).toMatch(/^qemu-01 +qemu +bench +Reserved +Good +1 /m);
     expect(await apply()).toEqual({
       code: 0,
       out: "The lab is as the files say: nothing to do.\n",

@@ -91,6 +91,9 @@ interface Question<Reply> {
   readonly schema: v.GenericSchema<unknown, Reply | WaitReply>;
 }
 
+/** A timer may end so much too early: nothing is left then. */
+const TIMER_MS = 5;
+
 /** Asks until there is an answer other than `wait`, or the time is over. */
 async function asked<Reply>(
   http: Pick<HttpClient, "request">,
@@ -104,7 +107,8 @@ async function asked<Reply>(
   // Who was told to ask later looks once more at the end: what came meanwhile was in time.
   let looksOnce = true;
   for (;;) {
-    const leftMs = Math.max(0, ends - performance.now());
+    const untilEnd = ends - performance.now();
+    const leftMs = untilEnd < TIMER_MS ? 0 : untilEnd;
     if (leftMs === 0 && !looksOnce) return { response: "timeout" };
     const hold_seconds = Math.min(MAX_HOLD_SECONDS, leftMs / 1000);
     let waitMs: number;
