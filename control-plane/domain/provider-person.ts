@@ -209,12 +209,19 @@ function adminChange(
 /** A person is in so many groups of a provider at the most; what is beyond is left out. */
 const MOST_GROUPS = 200;
 
-/** Names here of a provider's groups: what no name can have (`org/team`) becomes `-`. */
+/**
+ * Names here of a provider's groups: `org/team` is `org..team`, which no other path becomes. Were it `org-team`, whoever may
+ * make a group of that name there would be let in here as a member of `org/team`. What else no name can have becomes `-`.
+ */
 const groupNames = (prefix: string, groups: readonly string[]): string[] =>
   groups
     .slice(0, MOST_GROUPS)
-    .map((group) => prefix + group.replace(/^\/+/, "").replace(/[^\w.-]/g, "-"))
+    .map((group) => prefix + group.replace(/^\/+/, "").split("/").map(plainPart).join(".."))
     .filter((group) => v.safeParse(groupName, group).success);
+
+/** Without dots where they could be taken for those between two parts. */
+const plainPart = (part: string): string =>
+  part.replace(/[^\w.-]/g, "-").replace(/^\.+|\.+$|\.{2,}/g, (dots) => "-".repeat(dots.length));
 
 const hashOf = ({ system }: Deps, { issuer, subject }: ProviderPerson): string =>
   system.hash(`identity ${JSON.stringify([issuer, subject])}`);

@@ -180,11 +180,11 @@ describe("signing in with an OpenID provider", () => {
     expect((await signIn()).status).toBe(303);
     expect(await user("alice")).toMatchObject({
       admin: true,
-      groups: ["kc-boards-arm", "kc-staff"],
+      groups: ["kc-boards..arm", "kc-staff"],
     });
     const { groups } = await lab.api<{ groups: { name: string; members: string[] }[] }>("/groups");
     expect(groups).toMatchObject([
-      { name: "kc-boards-arm", members: ["alice"] },
+      { name: "kc-boards..arm", members: ["alice"] },
       { name: "kc-staff", members: ["alice"] },
     ]);
     await setUp({ admin_groups: ["root"], group_prefix: "kc-" });
@@ -195,6 +195,16 @@ describe("signing in with an OpenID provider", () => {
     await setUp({ allowed_groups: ["nobody"] });
     browser = newBrowser();
     expect((await signIn()).status).toBe(401);
+  });
+
+  test("takes no group for another one whose name looks like its path", async () => {
+    await setUp({ group_prefix: "kc-" });
+    const groups = ["boards/arm", "boards-arm", "boards.arm", "boards..arm", "boards./.arm"];
+    provider.accounts.set("sub-alice", { preferred_username: "alice", groups });
+    expect((await signIn()).status).toBe(303);
+    const { groups: here } = (await user("alice"))!;
+    expect(here).toContain("kc-boards..arm");
+    expect(new Set(here).size).toBe(groups.length);
   });
 
   test("links an account with whoever is signed in and asks for it", async () => {
