@@ -7,6 +7,7 @@ import { checkCommand } from "./check-command.ts";
 import { ClientError, makeClient } from "./client.ts";
 import { UsageError, type Command, type Context, type Values } from "./command.ts";
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
+import { deviceAdminCommands } from "./device-admin-commands.ts";
 import { deviceCommands } from "./device-commands.ts";
 import { eventCommand } from "./event-command.ts";
 import { exportCommand } from "./export-command.ts";
@@ -42,6 +43,7 @@ const commands: readonly Command[] = [
   ...tokenCommands,
   ...deviceCommands,
   ...workerCommands,
+  ...deviceAdminCommands,
   ...peopleCommands,
   ...permissionCommands,
   ...schedulingCommands,

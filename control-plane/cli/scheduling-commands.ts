@@ -11,6 +11,7 @@ import {
   type Command,
   type Context,
 } from "./command.ts";
+import { waitUntilEmpty } from "./device-admin-commands.ts";
 import { printable } from "./printable.ts";
 import { table } from "./terminal.ts";
 
@@ -102,7 +103,8 @@ function healthCommand(usage: string, about: string, health: WorkerHealth): Comm
   return {
     usage,
     about,
-    ...REASON,
+    options: { ...REASON.options, wait: { type: "boolean" } },
+    help: [...REASON.help, "--wait              until none of its devices has a job any more"],
     run: async (context) => {
       const [name = ""] = argumentsOf(context, "NAME");
       const where = `/workers/${encodeURIComponent(name)}/health`;
@@ -110,6 +112,7 @@ function healthCommand(usage: string, about: string, health: WorkerHealth): Comm
       const worker = await context.client().json<WorkerView>("POST", where, request);
       const devices = worker.devices.length === 0 ? "it has no devices" : worker.devices.join(", ");
       context.terminal.say(printable(`${name} is ${worker.health}: ${devices}`));
+      if (context.values["wait"]) await waitUntilEmpty(context, name);
       return 0;
     },
   };

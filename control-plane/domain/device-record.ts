@@ -18,6 +18,11 @@ export interface DeviceRecord {
   health: DeviceHealth;
   tags: string[];
   description: string;
+  /** Who has it on their desk, and which group it belongs to: for people, it gives no rights. */
+  physical_owner?: string;
+  physical_group?: string;
+  /** For whoever stands before it. */
+  notes?: string;
   /** Who may what with it, beside what its device type and the lab grant (access.ts). */
   permissions?: Grants;
   /** Whose it is for a time: nobody else's job is given it (reservations.ts). */

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { putDeviceSchema } from "#protocol/api.ts";
+import { editDeviceSchema } from "#protocol/edit-device.ts";
 import { deviceHealthSchema } from "#protocol/states.ts";
 import type { Deps } from "../domain/deps.ts";
 import {
@@ -36,6 +37,12 @@ export function deviceRoutes(deps: Deps) {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, putDeviceSchema);
     return c.json(await putDevice(deps, principal, c.req.param("hostname"), request));
+  });
+  app.patch("/devices/:hostname", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const request = await readJson(c.req.raw, editDeviceSchema);
+    const { editDevice } = await import("../domain/edit-device.ts");
+    return c.json(await editDevice(deps, principal, c.req.param("hostname"), request));
   });
   app.post("/devices/:hostname/health", async (c) => {
     const principal = requireUser(c.var.principal);

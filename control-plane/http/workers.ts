@@ -1,4 +1,5 @@
 import { addWorkerSchema, rotateTokenSchema } from "#protocol/api.ts";
+import { editWorkerSchema } from "#protocol/edit-device.ts";
 import { newEnrolmentSchema } from "#protocol/enrol.ts";
 import { workerHealthRequestSchema } from "#protocol/history.ts";
 import { labName, labWorkerSchema } from "#protocol/lab.ts";
@@ -42,6 +43,12 @@ export function workerRoutes(deps: Deps) {
     const principal = requireUser(c.var.principal);
     const settings = await readJson(c.req.raw, labWorkerSchema);
     return c.json(await putWorker(deps, principal, c.req.param("name"), settings));
+  });
+  app.patch("/workers/:name", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const request = await readJson(c.req.raw, editWorkerSchema);
+    const { editWorker } = await import("../domain/edit-worker.ts");
+    return c.json(await editWorker(deps, principal, c.req.param("name"), request));
   });
   app.get("/workers/:name/settings", async (c) =>
     c.json(await getWorkerSettings(deps, c.var.principal, c.req.param("name"))),

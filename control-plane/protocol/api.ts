@@ -199,6 +199,9 @@ export const deviceViewSchema = v.object({
   health: deviceHealthSchema,
   tags: v.array(v.string()),
   description: v.string(),
+  physical_owner: v.optional(v.string()),
+  physical_group: v.optional(v.string()),
+  notes: v.optional(v.string()),
   current_job: v.optional(v.number()),
   /** Whose it is for a time. */
   reservation: v.optional(deviceReservationSchema),

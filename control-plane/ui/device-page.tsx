@@ -23,6 +23,7 @@ export function DevicePage({ view, device, configuration, jobs }: DeviceProps) {
           <Status value={device.health} />
         </div>
         {device.description && <p>{device.description}</p>}
+        {device.notes && <pre class="notes">{device.notes}</pre>}
         <dl class="facts">
           <div>
             <dt>Current job</dt>
@@ -34,6 +35,18 @@ export function DevicePage({ view, device, configuration, jobs }: DeviceProps) {
               )}
             </dd>
           </div>
+          {device.physical_owner && (
+            <div>
+              <dt>Owner</dt>
+              <dd>{device.physical_owner}</dd>
+            </div>
+          )}
+          {device.physical_group && (
+            <div>
+              <dt>Group</dt>
+              <dd>{device.physical_group}</dd>
+            </div>
+          )}
           {device.reservation && (
             <div>
               <dt>Reserved</dt>

@@ -225,6 +225,7 @@ export const ROWS: readonly Row[] = [
   api("sees it", "GET", "/devices/qemu-01/versions", 200),
   api("administrators", "PUT", "/devices/qemu-03", 200, device),
   api("puts it", "PUT", "/devices/qemu-03", 200, device),
+  api("changes it", "PATCH", "/devices/qemu-03", 200, { notes: "on the left" }),
   api("changes it", "POST", "/devices/qemu-03/health", 200, { health: "Bad" }),
   api("changes it", "POST", "/devices/qemu-03/health-check", 409, {}),
   // No job has it.
@@ -357,6 +358,7 @@ export const ROWS: readonly Row[] = [
   api("sees it", "GET", "/workers/bench/history", 200),
   api("changes and reads it", "GET", "/workers/bench/settings", 200),
   api("changes it", "PUT", "/workers/bench", 200, { description: "as before" }),
+  api("changes it", "PATCH", "/workers/bench", 200, { job_limit: 0 }),
   api("changes and reads it", "GET", "/workers/bench/texts/env", 200),
   api("changes it", "PUT", "/workers/bench/texts/env", 200, "overrides: {A: b}\n"),
   api("changes and reads it", "GET", "/workers/bench/texts/env/versions", 200),
