@@ -117,14 +117,12 @@ describe("a rule of retention", () => {
 describe("the tick", () => {
   test("removes what the rules say, a few at a time, then rests", async () => {
     for (let n = 0; n < 12; n++) await aJobOf();
-    lab.pass(10 * DAY);
-    await aJobOf();
     await rules([{ older_than_days: 5 }]);
     await tick(lab.deps);
-    expect(await ids()).toEqual([13, 12, 11]);
+    expect(await ids()).toHaveLength(12);
+    lab.pass(10 * DAY);
     await tick(lab.deps);
-    expect(await ids()).toEqual([13]);
-    lab.pass(6 * DAY);
+    expect(await ids()).toEqual([12, 11]);
     await tick(lab.deps);
     expect(await ids()).toEqual([]);
     await rules([]);
