@@ -24,18 +24,25 @@ const messageId = v.pipe(
   v.regex(/^[^\s>]+$/, "expected a message id without spaces and without >"),
   v.maxLength(200, "expected a message id of at most 200 characters"),
 );
-const key = v.pipe(
-  v.string(),
-  v.regex(/^[^\s>=]+$/, "expected a key without spaces, = and >"),
-  v.maxLength(200, "expected a key of at most 200 characters"),
+/** Not `v.record`, which drops `prototype` and `constructor` without a word: a test may call its values so. */
+const pairs = v.custom<Record<string, string>>(
+  (input) =>
+    typeof input === "object" &&
+    input !== null &&
+    !Array.isArray(input) &&
+    Object.values(input).every((value) => typeof value === "string"),
+  "expected keys, each with a text",
 );
-const value = v.pipe(
-  v.string(),
-  v.regex(/^[^\p{Cc}>]*$/u, "expected a value of one line, without >"),
-);
+const isKey = (key: string): boolean => /^[^\s>=]+$/.test(key) && key.length <= 200;
+const isValue = (value: string): boolean => /^[^\p{Cc}>]*$/u.test(value);
 const messageData = v.pipe(
-  v.record(key, value),
+  pairs,
   v.check((data) => Object.keys(data).length <= 1000, "expected at most 1000 keys"),
+  v.check(
+    (data) => Object.keys(data).every(isKey),
+    "expected keys without spaces, = and >, of at most 200 characters",
+  ),
+  v.check((data) => Object.values(data).every(isValue), "expected values of one line, without >"),
 );
 /**
  * Made up by the member, greater for each call that it begins, the same each time that it asks again in one call: however often
@@ -103,7 +110,7 @@ export type AckReply = v.InferOutput<typeof ackReplySchema>;
 export const messageReplySchema = v.variant("response", [
   v.object({
     response: v.literal("ack"),
-    data: v.record(v.string(), v.record(v.string(), v.string())),
+    data: v.record(v.string(), pairs),
   }),
   waitReply,
   nackReply,

@@ -1,6 +1,7 @@
+import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Problem } from "#protocol/api.ts";
-import { MAX_MESSAGES, MAX_SYNC_POINTS } from "#protocol/multinode.ts";
+import { MAX_MESSAGES, MAX_SYNC_POINTS, messageReplySchema } from "#protocol/multinode.ts";
 import { memberKey } from "../../control-plane/domain/keys.ts";
 import { isOnAws } from "../support/test-engine.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
@@ -107,6 +108,17 @@ describe("send", () => {
     await send(server, "banner", { text: "hello from board 1", empty: "" });
     const data = { 1: { text: "hello from board 1", empty: "" } };
     expect(await wait(first, "banner")).toEqual({ ...ACK, data });
+  });
+
+  test("keeps keys whatever they are called", async () => {
+    const data = JSON.parse('{"prototype": "1", "constructor": "2", "__proto__": "3"}') as Record<
+      string,
+      string
+    >;
+    expect(await send(server, "board", data)).toEqual(ACK);
+    const reply = await wait(first, "board");
+    expect(Object.entries("data" in reply ? reply.data["1"]! : {})).toEqual(Object.entries(data));
+    expect(v.parse(messageReplySchema, reply)).toEqual(reply);
   });
 
   test("of more than 64 KiB is refused, one of 64 KiB is not", async () => {
