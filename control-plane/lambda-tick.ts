@@ -1,9 +1,9 @@
-import { tick, type Rounds } from "./domain/tick.ts";
+import { cloudRounds, tick } from "./domain/tick.ts";
 import type { Invocation } from "./lambda-event.ts";
 import { lambdaLab } from "./lambda-lab.ts";
 import { logFor } from "./lambda-log.ts";
 
-const rounds: Rounds = {};
+const rounds = cloudRounds();
 await lambdaLab().catch(() => {});
 
 /** Each minute, by EventBridge. One that fails is counted by Lambda, for the alarm; the next does its work. */

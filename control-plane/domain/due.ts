@@ -3,7 +3,8 @@ import { cancel } from "./cancel.ts";
 import { LAB } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { findJobItem } from "./job-record.ts";
-import { queueDeadlineKey, retentionKey, windowKey } from "./keys.ts";
+import type { DueRecord } from "./group-record.ts";
+import { multinodeDueKey, queueDeadlineKey, retentionKey, windowKey } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
 import type { ReservationRecord } from "./reservation-record.ts";
 import { retrying } from "./retrying.ts";
@@ -22,10 +23,18 @@ export async function doDue(deps: Deps): Promise<void> {
     } else if (partition.startsWith("reservation#")) {
       const { passReservation } = await import("./reservations.ts");
       await passReservation(deps, (item as Item<ReservationRecord>).data);
+    } else if (partition === multinodeDueKey("", "").partition) {
+      await settleLoaded(deps, (item as Item<DueRecord>).data.group);
     } else if (item.key.sort === retentionKey.sort) {
       await removeOldJobs(deps);
     }
   }
+}
+
+/** What `settleGroup` does, loaded when there is a group. */
+export async function settleLoaded(deps: Deps, group: string): Promise<void> {
+  const { settleGroup } = await import("./settle-group.ts");
+  await settleGroup(deps, group);
 }
 
 /** What goes wrong with old jobs must not keep the tick from young ones. */

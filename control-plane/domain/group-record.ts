@@ -1,7 +1,14 @@
 import type { Item, NewItem, Operation } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
-import { memberKey, messageKey, multinodeDueKey, multinodeKey, syncPointKey } from "./keys.ts";
+import {
+  dueKey,
+  memberKey,
+  messageKey,
+  multinodeDueKey,
+  multinodeKey,
+  syncPointKey,
+} from "./keys.ts";
 
 /** The jobs of a multinode group, from their submission on; what they say to each other are items of their own. */
 export interface GroupRecord {
@@ -92,7 +99,8 @@ export function groupDue({ system }: Deps, { group, state, health }: JobRecord):
   const isWell = state === "Finished" && health === "Complete";
   if (group === undefined || isWell) return [];
   const key = multinodeDueKey(group, system.id());
-  return [{ put: { key, data: { group } satisfies DueRecord }, when: "absent" }];
+  const data: DueRecord = { group };
+  return [{ put: { key, data, keys: { i2: dueKey("0", key.sort) } }, when: "absent" }];
 }
 
 /** The id of the job that a sub id (`4212.1`) names; undefined when it is none, or nobody's. */

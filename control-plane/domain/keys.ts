@@ -28,7 +28,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | what its members sent under a message id   | main  | multinode#UUID      | message#HASH#ID            |
  * | where its members meet                     | main  | multinode#UUID      | sync#HASH                  |
  * | groups of which a job has not ended        | i1    | open-multinode      | UUID                       |
- * | groups of which a job has just failed      | main  | multinode-due       | UUID#ID                    |
+ * | groups of which a job has just failed, due | main  | multinode-due       | UUID#ID                    |
  * | a submission that may come again           | main  | submission#NAME     | HASH_OF_KEY                |
  * | jobs of a submitter                        | i4    | submitter-jobs#NAME | ID                         |
  * | one device                                 | main  | device#HOST         | device                     |

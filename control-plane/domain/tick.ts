@@ -5,8 +5,8 @@ import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
-import { doDue } from "./due.ts";
-import type { DueRecord, GroupRecord } from "./group-record.ts";
+import { doDue, settleLoaded } from "./due.ts";
+import type { GroupRecord } from "./group-record.ts";
 import { findJobItem } from "./job-record.ts";
 import { textKey, workerKey } from "./keys.ts";
 import { hasDueNotices } from "./notices/due-notices.ts";
@@ -19,13 +19,23 @@ import { readAssignments, workerItem, type WorkerRecord } from "./worker-record.
 /** How many device types, devices and workers each tick looks at beside what is due: what it costs, whatever the lab's size. */
 const ROUND = 10;
 
+/** How long the rounds rest in the cloud, where each look is paid for. */
+const CLOUD_REST_SECONDS = 5 * 60;
+
 /** Where the next round begins; a hint only, a process that starts again begins at the front. */
 export interface Rounds {
+  /** How long a round rests that has come to its end; absent: not at all. */
+  restSeconds?: number;
+  /** Which rest, and until when, in ms since 1970. */
+  resting?: Partial<Record<List | "notices", number>>;
   deviceTypes?: string;
   groups?: string;
   devices?: string;
   workers?: string;
 }
+
+/** Those of a process of the cloud: what no event announced waits a few minutes more, and a lab without work costs next to nothing. */
+export const cloudRounds = (): Rounds => ({ restSeconds: CLOUD_REST_SECONDS });
 
 /**
  * Sweeps what no event announces: silent workers, leases, and what is due (due.ts): queue time-outs, ends of reservations and windows. Called every minute or more often. It
@@ -41,16 +51,15 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
     await attend(deps, data.name, { now, upSince });
   }
   await doDue(deps);
-  if (await hasDueNotices(deps)) await deps.signals.requestPass(NOTICES_PASS);
+  const hasLost = !rests(deps, rounds, "notices");
+  if (await hasDueNotices(deps, hasLost)) await deps.signals.requestPass(NOTICES_PASS);
+  if (hasLost) rest(deps, rounds, "notices");
   await lookForDueChecks(deps, rounds);
-  for await (const { data } of queryAll<DueRecord>(deps, "main", "multinode-due")) {
-    await settle(deps, data.group);
-  }
   await goRound<WorkerRecord>(deps, rounds, "workers", async ({ name, attend_at }) => {
     // One that says when to look at it was found above. An older version writes workers that don't.
     if (attend_at === undefined) await attend(deps, name, { now, upSince });
   });
-  await goRound<GroupRecord>(deps, rounds, "groups", ({ id }) => settle(deps, id));
+  await goRound<GroupRecord>(deps, rounds, "groups", ({ id }) => settleLoaded(deps, id));
   await goRound<DeviceTypeRecord>(deps, rounds, "deviceTypes", ({ name }) =>
     requestLostPass(deps, name),
   );
@@ -62,24 +71,20 @@ const ROUND_PARTITION = {
   groups: "open-multinode",
   devices: "devices",
 } as const;
-
-/** Loaded when there is a group. */
-async function settle(deps: Deps, group: string): Promise<void> {
-  const { settleGroup } = await import("./settle-group.ts");
-  await settleGroup(deps, group);
-}
+type List = keyof typeof ROUND_PARTITION;
 
 /**
  * Health checks that are due by their time; in a lab that has any, also those that are for another reason: one may have come
  * to the lab, or a type's rhythm may be another one. Its rules are loaded when there is something to look at.
  */
 async function lookForDueChecks(deps: Deps, rounds: Rounds): Promise<void> {
+  if (rests(deps, rounds, "devices")) return;
   const one = { limit: 1 };
   const [timed, own] = await Promise.all([
     deps.table.query("i1", "health-due", one),
     deps.table.query("main", textKey("health-check", "").partition, one),
   ]);
-  if (timed.items.length === 0 && own.items.length === 0) return;
+  if (timed.items.length === 0 && own.items.length === 0) return rest(deps, rounds, "devices");
   const { lookAtDueChecks, markIfDue } = await import("./health-due.ts");
   await lookAtDueChecks(deps);
   await goRound<DeviceRecord>(deps, rounds, "devices", ({ hostname }) => markIfDue(deps, hostname));
@@ -88,9 +93,10 @@ async function lookForDueChecks(deps: Deps, rounds: Rounds): Promise<void> {
 async function goRound<T>(
   deps: Deps,
   rounds: Rounds,
-  list: keyof Rounds,
+  list: List,
   look: (record: T) => Promise<void>,
 ): Promise<void> {
+  if (rests(deps, rounds, list)) return;
   const before = rounds[list];
   const page = await deps.table.query<T>("i1", ROUND_PARTITION[list], {
     limit: ROUND,
@@ -99,6 +105,15 @@ async function goRound<T>(
   if (page.cursor === undefined) delete rounds[list];
   else rounds[list] = page.cursor;
   for (const { data } of page.items) await look(data);
+  if (page.cursor === undefined) rest(deps, rounds, list);
+}
+
+const rests = ({ system }: Deps, { resting = {} }: Rounds, list: List | "notices"): boolean =>
+  system.now() < (resting[list] ?? 0);
+
+function rest({ system }: Deps, rounds: Rounds, list: List | "notices"): void {
+  if (rounds.restSeconds === undefined) return;
+  rounds.resting = { ...rounds.resting, [list]: system.now() + rounds.restSeconds * 1000 };
 }
 
 /** Where a job waits and a device is idle, or a device has to be looked at, nobody may have asked for the pass that brings them together. */

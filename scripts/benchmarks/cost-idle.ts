@@ -1,5 +1,5 @@
 import { DEFAULT_SETTINGS } from "../../control-plane/domain/deps.ts";
-import { tick, type Rounds } from "../../control-plane/domain/tick.ts";
+import { cloudRounds, tick } from "../../control-plane/domain/tick.ts";
 import { sync } from "../../control-plane/domain/sync.ts";
 import { addWorker } from "../../control-plane/domain/workers.ts";
 import { authenticate } from "../../control-plane/domain/tokens.ts";
@@ -29,7 +29,7 @@ export async function idleHour(workers: number): Promise<IdleHour> {
   const lab = await openCloudLab(cloud, cloud.place, clock);
   try {
     const principals = await makeWorkers(lab.deps, lab.adminToken, workers);
-    const rounds: Rounds = {};
+    const rounds = cloudRounds();
     const end = now + 2 * 3600_000;
     const due = principals.map((_, n) => now + (n * SYNC_EVERY_SECONDS * 1000) / workers);
     let syncs = 0;

@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DeviceView, WorkerView } from "#protocol/api.ts";
-import { tick } from "../../control-plane/domain/tick.ts";
+import { cloudRounds, tick } from "../../control-plane/domain/tick.ts";
 import { without } from "../../control-plane/domain/without.ts";
 import { getWorkerItem, workerItem } from "../../control-plane/domain/worker-record.ts";
 import { aJob } from "../support/builders.ts";
@@ -163,4 +163,17 @@ test("a worker that an older version wrote, without when to look at it, is found
   const { data: found } = await getWorkerItem(lab.deps, "older");
   expect(found.state).toBe("Offline");
   expect(found.attend_at).toBeDefined();
+});
+
+test("a round that has come to its end rests in the cloud, and then begins again", async () => {
+  const rounds = cloudRounds();
+  const query = vi.spyOn(lab.deps.table, "query");
+  const looks = () => query.mock.calls.filter((call) => call[1] === "device-types").length;
+  for (let minute = 0; minute < 5; minute++) {
+    await tick(lab.deps, rounds);
+    lab.pass(60);
+  }
+  expect(looks()).toBe(1);
+  await tick(lab.deps, rounds);
+  expect(looks()).toBe(2);
 });

@@ -1,12 +1,12 @@
 import type { Deps } from "../deps.ts";
 
-/** The lists of what is to be looked at and to be sent. */
-const DUE_LISTS = ["notices-due", "deliveries-due"];
-
-/** Whether there is anything for `deliverNotices` to do now. */
-export async function hasDueNotices(deps: Deps): Promise<boolean> {
+/**
+ * Whether there is anything for `deliverNotices` to do now. What nobody has looked at yet was announced when it came: it is found
+ * here only when that was lost, and looked for with `hasLost` only.
+ */
+export async function hasDueNotices(deps: Deps, hasLost: boolean): Promise<boolean> {
   const range = { to: `${new Date(deps.system.now()).toISOString()}~`, limit: 1 };
-  for (const list of DUE_LISTS) {
+  for (const list of hasLost ? ["notices-due", "deliveries-due"] : ["deliveries-due"]) {
     if ((await deps.table.query("i3", list, range)).items.length > 0) return true;
   }
   // Where nobody asks after each change, webhooks are told of them now.
