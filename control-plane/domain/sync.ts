@@ -29,6 +29,9 @@ import {
   type WorkerRecord,
 } from "./worker-record.ts";
 
+/** A late report of a program before so many others is taken for news again. */
+const MOST_PAST = 4;
+
 type Runners = ReadonlyMap<number, RunnerReport["state"]>;
 
 /** The answer without its texts, and `due`: jobs for which only a new request can do something. */
@@ -60,9 +63,12 @@ export async function sync(
   const runners: Runners = new Map(request.runners.map(({ job_id, state }) => [job_id, state]));
   const takesJobs = isServed(request.protocol);
   // Before the look at the table: a ring from now on reaches who waits there.
-  const [wait] = await Promise.all([grantWait(deps, name, request), takeNews(deps, name, runners)]);
+  const wait = await grantWait(deps, name, request);
   await stopForRollback(deps, name, request);
-  let worker = await heardOf(deps, name, request, wait?.sync_seconds ?? request.wait_seconds);
+  // Before what it reports is taken: from now on none of an older report is.
+  const heard = await heardOf(deps, name, request, wait?.sync_seconds ?? request.wait_seconds);
+  if (!heard.isLate) await takeNews(deps, name, runners, request);
+  let { worker } = heard;
 
   const deadline = deps.system.now() + request.wait_seconds * 1000;
   const listener = deps.signals.listen(`worker/${name}`);
@@ -116,16 +122,19 @@ async function requireValid(deps: Deps, tokenId: string): Promise<void> {
 async function heardOf(
   deps: Deps,
   name: string,
-  { version, protocol, platform, by_hand, upgrade, no_jobs }: SyncRequest,
+  request: SyncRequest,
   quietSeconds: number,
-): Promise<WorkerRecord> {
-  const { worker, isReady } = await retrying(async () => {
+): Promise<{ worker: WorkerRecord; isLate: boolean }> {
+  const { version, protocol, platform, by_hand, upgrade, no_jobs } = request;
+  const { worker, isReady, isLate } = await retrying(async () => {
     const item = await getWorkerItem(deps, name);
+    const report = reportAfter(item.data, request);
+    if (report === "late") return { worker: item.data, isReady: false, isLate: true };
     const now = deps.system.now();
     const silentAfter = now + (quietSeconds + deps.settings.workerSilentSeconds) * 1000;
     const silent_after = new Date(silentAfter).toISOString();
     const worker: WorkerRecord = {
-      ...without(item.data, "platform", "by_hand", "upgrade", "no_jobs"),
+      ...without(item.data, "platform", "by_hand", "upgrade", "no_jobs", "report"),
       state: isServed(protocol) ? "Online" : "Offline",
       version,
       protocol,
@@ -133,6 +142,7 @@ async function heardOf(
       ...(by_hand === undefined ? {} : { by_hand }),
       ...(upgrade === undefined ? {} : { upgrade }),
       ...(no_jobs === undefined ? {} : { no_jobs }),
+      ...(report && { report }),
       last_sync: new Date(now).toISOString(),
       silent_after,
       attend_at: attendAt(item.data.attend_at, now + quietSeconds * 1000, silent_after),
@@ -141,15 +151,32 @@ async function heardOf(
       { put: workerItem(worker), when: { version: item.version } },
       ...workerChange(deps, item.data, worker, { who: LAB }),
     ]);
-    return { worker, isReady: takesNewJobs(worker) && !takesNewJobs(item.data) };
+    const isReady = takesNewJobs(worker) && !takesNewJobs(item.data);
+    return { worker, isReady, isLate: false };
   });
   const types = isReady ? await deviceTypesOfWorker(deps, name) : [];
   for (const type of types) await deps.signals.requestPass(type);
-  return worker;
+  return { worker, isLate };
 }
 
 const takesNewJobs = ({ state, no_jobs }: WorkerRecord): boolean =>
   state === "Online" && no_jobs === undefined;
+
+/** The newest report once this one is there; "late": it is not this one. Absent in older workers, whose order nobody knows. */
+function reportAfter(
+  { report: last }: WorkerRecord,
+  { report }: SyncRequest,
+): WorkerRecord["report"] | "late" {
+  if (!report || !last) return report && { ...report, past: [] };
+  if (report.run === last.run) {
+    return report.number > last.number ? { ...report, past: last.past } : "late";
+  }
+  if (last.past.includes(report.run)) return "late";
+  return { ...report, past: [last.run, ...last.past].slice(0, MOST_PAST) };
+}
+
+const isNewest = ({ report: last }: WorkerRecord, { report }: SyncRequest): boolean =>
+  !report || (last?.run === report.run && last.number === report.number);
 
 /** Before it is noted, so that it is not lost with us in between. */
 async function stopForRollback(deps: Deps, name: string, { upgrade }: SyncRequest): Promise<void> {
@@ -171,7 +198,12 @@ function attendAt(planned: string | undefined, nextSync: number, silentAfter: st
 }
 
 /** What the worker's report changes. Only a fresh report may: one that has waited may be out of date. */
-async function takeNews(deps: Deps, name: string, runners: Runners): Promise<void> {
+async function takeNews(
+  deps: Deps,
+  name: string,
+  runners: Runners,
+  request: SyncRequest,
+): Promise<void> {
   const { jobIds } = await readAssignments(deps, name);
   for (const id of jobIds) {
     await retrying(async () => {
@@ -179,6 +211,8 @@ async function takeNews(deps: Deps, name: string, runners: Runners): Promise<voi
       if (!item) return;
       const { state, taken_back } = item.data;
       const isReported = runners.has(id);
+      // After the look at the job: what a newer report has changed since then is in the way.
+      if (!(await isStillNewest(deps, name, request))) return;
       if (item.data.left?.worker === name) {
         // What it reports is its runner of the attempt before.
         if (!isReported) await leaveWorker(deps, item);
@@ -189,6 +223,10 @@ async function takeNews(deps: Deps, name: string, runners: Runners): Promise<voi
       if (state === "Finished" && taken_back && !isReported) await returnDevice(deps, item);
     });
   }
+}
+
+async function isStillNewest(deps: Deps, name: string, request: SyncRequest): Promise<boolean> {
+  return !request.report || isNewest((await getWorkerItem(deps, name)).data, request);
 }
 
 async function startRunning(deps: Deps, { data, version }: Item<JobRecord>): Promise<void> {

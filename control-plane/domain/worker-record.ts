@@ -27,6 +27,8 @@ export interface WorkerRecord {
   /** The version that it shall have; the id is that of the offer. */
   pin?: { id: string; version: string };
   last_sync?: string;
+  /** Its newest report, and the programs that were before the one which made it. */
+  report?: { run: string; number: number; past: readonly string[] };
   /** When it counts as silent unless it is heard of before: its long poll is proof of life while it lasts. */
   silent_after?: string;
   /** Why it can't begin another job for now, as it says itself. */

@@ -225,6 +225,7 @@ async function workerView(deps: Deps, sight: Sight, record: WorkerRecord): Promi
   return {
     ...without(
       record,
+      "report",
       "silent_after",
       "attend_at",
       "enrolment",

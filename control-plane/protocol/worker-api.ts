@@ -56,6 +56,11 @@ export const syncRequestSchema = v.object({
   upgrade: v.optional(upgradeReportSchema),
   /** Why it can't begin another job for now (its disk is full, its memory in use), for people; what it runs goes on. */
   no_jobs: v.optional(v.pipe(v.string(), v.maxLength(500))),
+  /**
+   * Which of a program's requests it is, each with a number greater than those before, and by what name the program goes until
+   * it ends: what the network brings late is told by it from news. Absent in older workers.
+   */
+  report: v.optional(v.object({ run: v.pipe(v.string(), v.maxLength(40)), number: count })),
 });
 export type SyncRequest = v.InferOutput<typeof syncRequestSchema>;
 

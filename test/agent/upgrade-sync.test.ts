@@ -73,3 +73,10 @@ test("why there are no jobs is said once, and again when it is something else", 
     "this worker gets no new jobs: it is too new",
   ]);
 });
+
+test("each request has a greater number than those before, and each agent a name of its own", async () => {
+  const [one, other] = [await loopOver([{}, {}, {}]), await loopOver([{}])];
+  expect(one.asked.slice(0, 3).map(({ report }) => report?.number)).toEqual([1, 2, 3]);
+  const runs = [...one.asked, ...other.asked].map(({ report }) => report?.run);
+  expect(new Set(runs).size).toBe(2);
+});

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { WorkerView } from "#protocol/api.ts";
 import type { RunnerReport } from "#protocol/worker-api.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
@@ -101,4 +101,54 @@ test("a worker that speaks another protocol is Offline, gets no new jobs and is 
   await lab.api(`/jobs/${id}/cancel`, { method: "POST" });
   const runners = [{ job_id: id, state: "running" as const }];
   expect((await lab.sync(worker, runners, { protocol: 2 })).cancel).toEqual([id]);
+});
+
+describe("of reports that are numbered", () => {
+  const of = (number: number, run = "first") => ({ report: { run, number } });
+  /** A job that is being canceled and has a runner, which report 3 has told of. */
+  async function cancelling() {
+    await lab.sync(worker, [], of(1));
+    const id = await lab.submit();
+    const runners = [{ job_id: id, state: "running" as const }];
+    await lab.sync(worker, runners, of(3));
+    await lab.api(`/jobs/${id}/cancel`, { method: "POST" });
+    return { id, runners };
+  }
+
+  test("one that comes late is no news: it ends no job whose runner lives", async () => {
+    const { id } = await cancelling();
+    await lab.sync(worker, [], of(2));
+    expect((await lab.job(id)).state).toBe("Canceling");
+    await lab.sync(worker, [], of(4));
+    expect((await lab.job(id)).state).toBe("Finished");
+  });
+
+  test("one that comes twice is news once", async () => {
+    const { id } = await cancelling();
+    await lab.sync(worker, [], of(3));
+    expect((await lab.job(id)).state).toBe("Canceling");
+  });
+
+  test("those of an agent that begins again are news, and the late ones of the agent before are not", async () => {
+    const { id, runners } = await cancelling();
+    await lab.sync(worker, runners, of(1, "second"));
+    await lab.sync(worker, [], of(9, "first"));
+    expect((await lab.job(id)).state).toBe("Canceling");
+    await lab.sync(worker, [], of(2, "second"));
+    expect((await lab.job(id)).state).toBe("Finished");
+  });
+
+  test("a late one says nothing of the worker either, and nobody sees the numbers", async () => {
+    await lab.sync(worker, [], { ...of(2), version: "new" });
+    await lab.sync(worker, [], { ...of(1), version: "old" });
+    const view = await lab.api<WorkerView>("/workers/bench");
+    expect(view).toMatchObject({ version: "new" });
+    expect(view).not.toHaveProperty("report");
+  });
+
+  test("a worker that has no numbers any more, after a step back to an older version, is heard as ever", async () => {
+    const { id } = await cancelling();
+    await lab.sync(worker, []);
+    expect((await lab.job(id)).state).toBe("Finished");
+  });
 });

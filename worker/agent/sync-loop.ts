@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { VERSION } from "#protocol/version.ts";
 import {
   WORKER_PROTOCOL,
@@ -47,6 +48,8 @@ export interface SyncLoopDeps {
 export class SyncLoop {
   /** A request, or the wait between two. */
   #request: AbortController | undefined;
+  readonly #run = randomUUID();
+  #asked = 0;
   #quick = 0;
   #seen: string | undefined;
   #lastError: string | undefined;
@@ -124,6 +127,7 @@ export class SyncLoop {
       version: VERSION,
       runners: deps.reports(),
       wait_seconds: WAIT_SECONDS,
+      report: { run: this.#run, number: ++this.#asked },
       ...(canWaitAtQueue ? { waits: ["queue"] } : {}),
       ...deps.upgrader?.question(),
       ...(noJobs === undefined ? {} : { no_jobs: noJobs.slice(0, 500) }),
