@@ -126,6 +126,8 @@ describe("devices", () => {
       health: "Maintenance",
       tags: ["usb"],
       description: "",
+      // It says why the device gets no job even when its health is good again.
+      health_check_due: true,
     });
     const config = await lab.request("/devices/qemu-02/configuration");
     expect(await config.text()).toBe(aDeviceConfiguration());
