@@ -358,7 +358,7 @@ export const ROWS: readonly Row[] = [
   api("sees it", "GET", "/workers/bench/history", 200),
   api("changes and reads it", "GET", "/workers/bench/settings", 200),
   api("changes it", "PUT", "/workers/bench", 200, { description: "as before" }),
-  api("changes it", "PATCH", "/workers/bench", 200, { job_limit: 0 }),
+  api("changes it", "PATCH", "/workers/bench", 200, { job_limit: 5 }),
   api("changes and reads it", "GET", "/workers/bench/texts/env", 200),
   api("changes it", "PUT", "/workers/bench/texts/env", 200, "overrides: {A: b}\n"),
   api("changes and reads it", "GET", "/workers/bench/texts/env/versions", 200),
