@@ -94,7 +94,8 @@ async function readable(deps: Deps, user: User, id: string): Promise<Item<Delive
 }
 
 function deliveryView(delivery: DeliveryRecord): NoticeView {
-  const { id, kind, state, created, to, due, notice, webhook, change, tries } = delivery;
+  const { id, kind, state, created, due, notice, webhook, change, user } = delivery;
+  const [to, tries] = user === undefined ? [delivery.to, delivery.tries] : named(delivery, user);
   const event = change ? eventNames(change)[0] : `job.${notice?.state.toLowerCase()}`;
   return {
     ...{ id, kind, state, created, to, event: event ?? "", tries },
@@ -102,4 +103,15 @@ function deliveryView(delivery: DeliveryRecord): NoticeView {
     ...(notice ? { job: notice.job } : {}),
     ...(webhook === undefined ? {} : { webhook }),
   };
+}
+
+/** Anybody may have a job's mail sent to a user: it does not tell them the address, nor does what its server said. */
+function named({ to, tries }: DeliveryRecord, user: string): [string, DeliveryRecord["tries"]] {
+  const address = new RegExp(to.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi");
+  const without = (text: string): string => text.replaceAll(address, () => user);
+  const shown = tries.map(({ time, ...texts }) => ({
+    time,
+    ...Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, without(text)])),
+  }));
+  return [user, shown];
 }

@@ -16,6 +16,8 @@ export interface DeliveryRecord {
   created: string;
   /** Where it goes, for people: an address or a URL, without what may be secret in it. */
   to: string;
+  /** Whose address that is, of a mail to a user: those who may see the delivery are told the name, not the address. */
+  user?: string;
   /** When it is sent (again); only while it is pending. */
   due?: string;
   /** Tries that failed since it was made or asked for again. */

@@ -42,8 +42,9 @@ async function deliveriesOf(
   });
   const callbacks = callbacksOf(notify).map(({ url }, n) => about("callback", n, shownUrl(url)));
   const mails = recipientsOf(notify, snapshot.submitter).map(async (recipient, n) => {
-    const { address, why } = await addressOf(deps, recipient, snapshot.device);
-    const mail = about("email", n, address ?? recipient.user ?? "nobody");
+    const { address, user, why } = await addressOf(deps, recipient, snapshot.device);
+    const whose = user === undefined ? {} : { user };
+    const mail = { ...about("email", n, address ?? recipient.user ?? "nobody"), ...whose };
     if (address !== undefined) return mail;
     const { due: _, ...rest } = mail;
     return { ...rest, state: "lapsed", tries: [{ time: created, error: why }] } as DeliveryRecord;
@@ -75,7 +76,7 @@ async function addressOf(
   deps: Deps,
   { email, user }: Recipient,
   device: string | undefined,
-): Promise<{ address?: string; why?: string }> {
+): Promise<{ address?: string; user?: string; why?: string }> {
   if (email !== undefined) {
     return isAddress(email) ? { address: email } : { why: "that is no mail address" };
   }
@@ -85,7 +86,7 @@ async function addressOf(
   const record = (await findUser(deps, name))?.data;
   if (!record?.active) return { why: `there is no active user ${name}` };
   return isAddress(record.email)
-    ? { address: record.email }
+    ? { address: record.email, user: name }
     : { why: `user ${name} has no mail address: pumice users set ${name} --email ADDRESS` };
 }
 

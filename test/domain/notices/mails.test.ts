@@ -198,6 +198,15 @@ describe("recipients", () => {
     expect(receivers()).toEqual(["ann@example.org", "bob@example.org", "olga@example.org"]);
   });
 
+  test("who are users are named in the log of notices, where nobody learns their addresses", async () => {
+    await aPerson("bob", "bob@example.org");
+    await run(definition({ ...finished, recipients: [to({ user: "bob" })] }));
+    expect(receivers()).toEqual(["bob@example.org"]);
+    const told = await notices();
+    expect(told).toMatchObject([{ to: "bob", state: "sent", tries: [{ request: "mail to bob" }] }]);
+    expect(JSON.stringify(told)).not.toContain("bob@example.org");
+  });
+
   test("are the submitter where nobody is named and no callback is", async () => {
     await aPerson("admin", "admin@example.org");
     await run(definition(finished));
