@@ -1,6 +1,7 @@
 import { Document } from "yaml";
 import type { ResultView } from "#protocol/api.ts";
 import { fixedDecimal } from "../results/decimal.ts";
+import { plainCaseYaml } from "./case-yaml.ts";
 import { pythonTime } from "./python-time.ts";
 
 /** A suite's cases as LAVA exports them in YAML (SCHEDULER.md 9): every value is text, `metadata` the record as it was logged. */
@@ -20,11 +21,15 @@ export function casesYaml(job: number, results: readonly ResultView[]): string {
     log_end_line: String(result.log_end_line ?? "None"),
     metadata: result.metadata,
   }));
-  const document = new Document(cases, { version: "1.1" });
-  for (const index of cases.keys()) {
-    const metadata = document.getIn([index, "metadata"]) as { flow?: boolean } | undefined;
-    if (metadata) metadata.flow = true;
-  }
+  if (cases.length === 0) return "[]\n";
+  return cases.map((one) => plainCaseYaml(one) ?? caseYaml(one)).join("");
+}
+
+/** Any case, by the library. */
+export function caseYaml(one: object): string {
+  const document = new Document([one], { version: "1.1" });
+  const metadata = document.getIn([0, "metadata"]) as { flow?: boolean } | undefined;
+  if (metadata) metadata.flow = true;
   return document.toString({ singleQuote: true, lineWidth: 0, flowCollectionPadding: false });
 }
 
