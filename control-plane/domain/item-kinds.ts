@@ -172,6 +172,8 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   kind("multinode state", /^multinode#/, /^(member|message|sync)#/, v.looseObject({}), asIs),
   // The tick comes to each group in its round, too.
   kind("multinode group to look at", /^multinode-due$/, /./, v.any(), asIs, false),
+  // Looked for again in a restored lab.
+  kind("queue by submitter", /^device-type#/, /^share-queue$/, v.any(), asIs, false),
   // Made again of the results when somebody asks.
   kind("summary", /^job#\d+$/, /^summary#/, v.any(), asIs, false),
   kind(

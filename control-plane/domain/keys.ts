@@ -21,6 +21,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | all jobs, newest first                     | i1    | jobs                | ID                         |
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
  * | the same by submitter (Submitted)          | i3    | share-queue#TYPE    | 100-PRIORITY#SUBMITTER#... |
+ * | whether no job is missing in that          | main  | device-type#TYPE    | share-queue                |
  * | queue time-outs (Submitted with one)       | main  | queue-deadlines     | DEADLINE#ID                |
  * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID, of an attempt ID#N     |
  * | one multinode group                        | main  | multinode#UUID      | group                      |
@@ -179,6 +180,10 @@ export const workerSettingsKey = (worker: string): Key => ({
 export const deviceTypeKey = (name: string): Key => ({
   partition: `device-type#${name}`,
   sort: "device-type",
+});
+export const shareQueueKey = (deviceType: string): Key => ({
+  partition: deviceTypeKey(deviceType).partition,
+  sort: "share-queue",
 });
 export const userKey = (name: string): Key => ({ partition: `user#${name}`, sort: "user" });
 /** There when everybody who has a token has a record as a user. */

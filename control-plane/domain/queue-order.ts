@@ -3,6 +3,7 @@ import type { JobRecord } from "./job-record.ts";
 import { urgencyOf } from "./keys.ts";
 import type { PassFacts } from "./pass-facts.ts";
 import { queryFirst } from "./query-all.ts";
+import { fillShareQueue } from "./share-queue.ts";
 
 /** How many submitters of one priority are told apart; those beyond wait until fewer are before them. */
 const MOST_SUBMITTERS = 500;
@@ -21,6 +22,7 @@ export async function* waitingJobs(
   const { scheduling } = await passed.claims.settings();
   const isFair = scheduling.fair_share !== "off";
   if (isFair || (await passed.claims.hasQuotas())) {
+    await fillShareQueue(deps, deviceType);
     yield* inTurns(deps, deviceType, passed, isFair);
     return;
   }
@@ -33,6 +35,7 @@ export async function* jobsOfSubmitter(
   deviceType: string,
   submitter: string,
 ): AsyncGenerator<JobRecord> {
+  await fillShareQueue(deps, deviceType);
   let job = await firstAfter(deps, deviceType, "");
   while (job) {
     const urgency = urgencyOf(job);

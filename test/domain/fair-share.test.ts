@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SubmitResponse } from "#protocol/api.ts";
 import { usedAt, type UseRecord } from "../../control-plane/domain/fair-share.ts";
+import { findJobItem, jobItem } from "../../control-plane/domain/job-record.ts";
+import { jobKeys } from "../../control-plane/domain/keys.ts";
 import { passFacts } from "../../control-plane/domain/pass-facts.ts";
 import { waitingJobs } from "../../control-plane/domain/queue-order.ts";
 import { aJob } from "../support/builders.ts";
@@ -92,10 +94,26 @@ describe("with fair share", () => {
     expect(await order()).toEqual(ids);
   });
 
+  test("jobs that an older version has queued, which knew no fair share, have their turn", async () => {
+    const ids = await submit("alice", 2);
+    for (const id of ids) {
+      const { data, version } = (await findJobItem(lab.deps, id))!;
+      const { i1, i2, i4 } = jobKeys(data);
+      const old = { ...jobItem(data), keys: { i1: i1!, i2: i2!, i4: i4! } };
+      await lab.deps.table.transact([{ put: old, when: { version } }]);
+    }
+    await fair("user");
+    expect(await order()).toEqual(ids);
+    const [later] = await submit("alice", 1);
+    expect(await order()).toEqual([...ids, later]);
+  });
+
   test("a pass that serves one job reads a few, however many wait", async () => {
     await fair("user");
     await submit("alice", 30);
     await submit("bob", 1);
+    // Once it looks at all of them, for those of an older version.
+    await order();
     const { table } = lab.deps;
     let read = 0;
     const deps = {
