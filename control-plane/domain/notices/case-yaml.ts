@@ -40,7 +40,7 @@ function blockScalar(value: unknown): string | undefined {
 }
 
 /** YAML 1.1 would take these words for something else, and what looks like a number for one. */
-const WORDS = /^(y|n|yes|no|true|false|on|off|null)$/i;
+const WORDS = /^(y|n|yes|no|true|false|on|off|null|e[-+]?\d+)$/i;
 const isPlain = (text: string): boolean =>
   text.length <= 200 &&
   !WORDS.test(text) &&

@@ -21,7 +21,21 @@ const word = fc.oneof(
   fc.string({ maxLength: 12 }),
   fc.stringMatching(/^[\w /.+%:#,'{}-]{0,12}$/),
   fc.stringMatching(/^\d{1,3}[_.:eExXbo]?[\w.+-]{0,4}$/),
-  fc.constantFrom("yes", "No", "null", "~", "0_e5", "0x1", "1_000", "1:30", ".inf", "=", "<<"),
+  fc.constantFrom(
+    "yes",
+    "No",
+    "null",
+    "~",
+    "0_e5",
+    "E0",
+    "e-5",
+    "0x1",
+    "1_000",
+    "1:30",
+    ".inf",
+    "=",
+    "<<",
+  ),
 );
 
 test("whatever a case says, it is written as the library would, or left to it", () => {
