@@ -32,13 +32,13 @@ afterEach(async () => {
 
 async function follow(
   query = "",
-  { token = lab.adminToken, after }: { token?: string; after?: string | undefined } = {},
+  { token = lab.adminToken, after }: { token?: string | null; after?: string | undefined } = {},
 ): Promise<EventReader> {
   const kill = new AbortController();
   const answer = await fetch(url + query, {
     signal: kill.signal,
     headers: {
-      authorization: `Bearer ${token}`,
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       ...(after === undefined ? {} : { "last-event-id": after }),
     },
   });
@@ -203,6 +203,21 @@ describe("the stream of events", () => {
     const { tokens } = await lab.api<{ tokens: { id: string; subject: string }[] }>("/tokens");
     const { id } = tokens.find(({ subject }) => subject === "alice")!;
     await lab.request(`/tokens/${id}`, { method: "DELETE" });
+    lab.pass(31);
+    await write("a");
+    await reader.ended;
+    expect(reader.events).toEqual([]);
+  });
+
+  test("ends for those who are not signed in when the lab shows them nothing any more", async () => {
+    const access = (permissions: object) =>
+      lab.request("/settings", {
+        method: "PUT",
+        body: { settings: { access: { rule: "open", permissions } } },
+      });
+    await access({ view: ["anonymous"] });
+    const reader = await follow("", { token: null });
+    await access({});
     lab.pass(31);
     await write("a");
     await reader.ended;

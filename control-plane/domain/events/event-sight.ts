@@ -1,10 +1,11 @@
-import { hasOnLab, maySeeWorker } from "../access.ts";
+import { hasOnLab, isGranted, maySeeWorker } from "../access.ts";
 import type { ChangeRecord } from "../changes.ts";
 import type { Deps } from "../deps.ts";
 import type { DeviceRecord } from "../device-record.ts";
 import { findJobItem } from "../job-record.ts";
 import { deviceKey, tokenKey, workerKey } from "../keys.ts";
-import type { Principal } from "../principal.ts";
+import { labSettings } from "../lab-settings.ts";
+import { ANONYMOUS, type Principal } from "../principal.ts";
 import { userAccess } from "../users.ts";
 import { sightOf } from "../visible.ts";
 import type { WorkerRecord } from "../worker-record.ts";
@@ -66,6 +67,11 @@ export async function eventSight(deps: Deps, principal: Principal): Promise<Even
 }
 
 async function principalNow(deps: Deps, principal: Principal): Promise<Principal | undefined> {
+  if (principal.kind === ANONYMOUS) {
+    const { access } = await labSettings(deps);
+    const nobody = { name: "", groups: [] };
+    return isGranted(nobody, access.permissions, "view") ? principal : undefined;
+  }
   if (principal.kind !== "user" && principal.kind !== "session") return principal;
   const user = await userAccess(deps, principal.name);
   const token = await deps.table.get(tokenKey(principal.tokenId));
