@@ -79,10 +79,15 @@ export function claimsFor(deps: Deps, notesHeld: boolean): Claims {
       if (!first || first.health_check) return NOTHING;
       const { submitter } = first;
       const ids = jobs.map(({ id }) => id);
-      const taken = await takeSlots(deps, await limitsFor(submitter), ids);
+      const held = await limitsFor(submitter);
+      let taken = await takeSlots(deps, held, ids);
+      if ("full" in taken && notesHeld) {
+        await noteHeld(deps, taken.full, first.device_type);
+        // A job may have ended before the note was there.
+        taken = await takeSlots(deps, held, ids);
+      }
       if ("full" in taken) {
         full.delete(submitter);
-        if (notesHeld) await noteHeld(deps, taken.full, first.device_type);
         return quotaObstacle(taken.full);
       }
       const { chargeFor, charge } = await shares();
@@ -91,10 +96,11 @@ export function claimsFor(deps: Deps, notesHeld: boolean): Claims {
         const charged = await chargeFor(job);
         if (charged) charges.set(job.id, charged);
       }
+      const { slots: slotsOf, operations } = taken;
       return {
-        operations: taken.operations,
+        operations,
         fieldsOf(id) {
-          const [slots = [], charged] = [taken.slots.get(id), charges.get(id)];
+          const [slots = [], charged] = [slotsOf.get(id), charges.get(id)];
           return {
             ...(slots.length === 0 ? {} : { quota_slots: [...slots] }),
             ...(charged ? { charged } : {}),

@@ -1,5 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Problem, SubmitResponse } from "#protocol/api.ts";
+import { findJobItem } from "../../control-plane/domain/job-record.ts";
+import { passFacts } from "../../control-plane/domain/pass-facts.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
@@ -177,4 +179,30 @@ test("jobs that a quota kept back begin when it is made larger", async () => {
   await quotas({ default: { running: 2 } });
   await lab.settled();
   expect(await states(ids)).toEqual(["Scheduled", "Scheduled"]);
+});
+
+test("a slot that is given back just before anybody has noted that a job is held back is not lost", async () => {
+  await quotas({ users: { alice: { running: 1 } } });
+  await devices(1);
+  const first = await submit(alice);
+  // So that no pass gives it to the second.
+  await lab.api("/devices/qemu-01/health", { body: { health: "Maintenance" } });
+  const second = await submit(alice);
+  const { table } = lab.deps;
+  const transact = table.transact.bind(table);
+  let isEnded = false;
+  const spy = vi.spyOn(table, "transact").mockImplementation(async (operations) => {
+    const isNote = operations.some((one) => "put" in one && one.put.key.sort.startsWith("held#"));
+    if (isNote && !isEnded) {
+      isEnded = true;
+      await lab.api(`/jobs/${first}/cancel`, { method: "POST" });
+      await lab.sync(bench);
+    }
+    return transact(operations);
+  });
+  const { claims } = passFacts(lab.deps, { notesHeld: true });
+  const claim = await claims.claim([(await findJobItem(lab.deps, second))!.data]);
+  spy.mockRestore();
+  expect(isEnded).toBe(true);
+  expect(claim).toHaveProperty("operations");
 });
