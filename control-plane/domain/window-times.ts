@@ -41,7 +41,9 @@ function nextWeekly({ days, at, minutes, zone }: Weekly, now: number): Span | un
  */
 function instantOf(zone: string, shown: number): number {
   const guess = shown - offsetAt(zone, shown);
-  return shown - offsetAt(zone, guess);
+  const instant = shown - offsetAt(zone, guess);
+  // West of Greenwich the guess at a time that is skipped is the later one, east of it the earlier.
+  return instant + offsetAt(zone, instant) === shown ? instant : Math.max(guess, instant);
 }
 
 /** By how much the clock of a zone is ahead of UTC. */

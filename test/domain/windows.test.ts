@@ -40,6 +40,8 @@ describe("the time of a window", () => {
   test("that the clock skips when summer begins is an hour later, and its length stays", () => {
     const skipped = weekly(["sun"], "02:30", 60, "Europe/Berlin");
     expect(next(skipped, "2026-03-28T12:00:00Z")).toEqual(["2026-03-29T01:30", "2026-03-29T02:30"]);
+    const west = weekly(["sun"], "02:30", 60, "America/New_York");
+    expect(next(west, "2026-03-07T12:00:00Z")).toEqual(["2026-03-08T07:30", "2026-03-08T08:30"]);
     const across = weekly(["sun"], "01:00", 180, "Europe/Berlin");
     expect(next(across, "2026-03-28T12:00:00Z")).toEqual(["2026-03-29T00:00", "2026-03-29T03:00"]);
   });
