@@ -4,10 +4,12 @@ import { putBackSchema } from "#protocol/lab.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireUser } from "../domain/principal.ts";
-import { getText, listVersions } from "../domain/texts.ts";
 import { parse, readJson, readText } from "./read-body.ts";
 import { queryNumber, routes, type Env } from "./route.ts";
 import { howChanged, MAX_TEXT_BYTES, textResponse } from "./text-bodies.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const texts = () => import("../domain/texts.ts");
 
 const pageQuery = v.object({ limit: v.optional(queryNumber), cursor: v.optional(v.string()) });
 const versionQuery = v.object({ version: v.optional(queryNumber) });
@@ -37,7 +39,7 @@ export function deviceTextRoutes(deps: Deps) {
     const { requireSeeingTexts } = await rules();
     await requireSeeingTexts(deps, c.var.principal, c.req.param("hostname"));
     const { version } = parse(versionQuery, c.req.query(), "query");
-    const record = await getText(deps, "device", c.req.param("hostname"), version);
+    const record = await (await texts()).getText(deps, "device", c.req.param("hostname"), version);
     return textResponse(c, record, record.format === "configuration" ? YAML : undefined);
   });
   app.put("/devices/:hostname/dictionary", async (c) => {
@@ -51,7 +53,9 @@ export function deviceTextRoutes(deps: Deps) {
     const { requireSeeingTexts } = await rules();
     await requireSeeingTexts(deps, c.var.principal, c.req.param("hostname"));
     const page = parse(pageQuery, c.req.query(), "query");
-    return c.json(await listVersions(deps, "device", c.req.param("hostname"), page));
+    return c.json(
+      await (await texts()).listVersions(deps, "device", c.req.param("hostname"), page),
+    );
   });
   app.post("/devices/:hostname/put-back", async (c) => {
     const principal = requireUser(c.var.principal);

@@ -3,18 +3,12 @@ import { putDeviceSchema } from "#protocol/api.ts";
 import { editDeviceSchema } from "#protocol/edit-device.ts";
 import { deviceHealthSchema } from "#protocol/states.ts";
 import type { Deps } from "../domain/deps.ts";
-import {
-  getDevice,
-  listDevices,
-  putDevice,
-  removeDevice,
-  setDeviceHealth,
-} from "../domain/devices.ts";
 import { requireUser } from "../domain/principal.ts";
 import { parse, readJson } from "./read-body.ts";
 import { pageQuery, routes } from "./route.ts";
 
 /** Loaded when it is asked for: most requests are others. */
+const devices = () => import("../domain/devices.ts");
 const release = () => import("../domain/release-device.ts");
 const histories = () => import("../domain/histories.ts");
 
@@ -28,15 +22,21 @@ const checkRequest = v.object({ reason: healthRequest.entries.reason });
 export function deviceRoutes(deps: Deps) {
   const app = routes();
   app.get("/devices", async (c) =>
-    c.json(await listDevices(deps, c.var.principal, parse(pageQuery, c.req.query(), "query"))),
+    c.json(
+      await (
+        await devices()
+      ).listDevices(deps, c.var.principal, parse(pageQuery, c.req.query(), "query")),
+    ),
   );
   app.get("/devices/:hostname", async (c) =>
-    c.json(await getDevice(deps, c.var.principal, c.req.param("hostname"))),
+    c.json(await (await devices()).getDevice(deps, c.var.principal, c.req.param("hostname"))),
   );
   app.put("/devices/:hostname", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, putDeviceSchema);
-    return c.json(await putDevice(deps, principal, c.req.param("hostname"), request));
+    return c.json(
+      await (await devices()).putDevice(deps, principal, c.req.param("hostname"), request),
+    );
   });
   app.patch("/devices/:hostname", async (c) => {
     const principal = requireUser(c.var.principal);
@@ -47,7 +47,9 @@ export function deviceRoutes(deps: Deps) {
   app.post("/devices/:hostname/health", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, healthRequest);
-    return c.json(await setDeviceHealth(deps, principal, c.req.param("hostname"), request));
+    return c.json(
+      await (await devices()).setDeviceHealth(deps, principal, c.req.param("hostname"), request),
+    );
   });
   app.post("/devices/:hostname/health-check", async (c) => {
     const principal = requireUser(c.var.principal);
@@ -65,7 +67,7 @@ export function deviceRoutes(deps: Deps) {
     );
   });
   app.delete("/devices/:hostname", async (c) => {
-    await removeDevice(deps, c.var.principal, c.req.param("hostname"));
+    await (await devices()).removeDevice(deps, c.var.principal, c.req.param("hostname"));
     return c.body(null, 204);
   });
   return app;

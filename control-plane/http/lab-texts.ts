@@ -3,10 +3,13 @@ import * as v from "valibot";
 import { putBackSchema, type PutText } from "#protocol/lab.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireAdmin, type Principal } from "../domain/principal.ts";
-import { getText, listVersions, type HowChanged } from "../domain/texts.ts";
+import type { HowChanged } from "../domain/texts.ts";
 import { parse, readJson, readText } from "./read-body.ts";
 import { queryNumber, routes } from "./route.ts";
 import { howChanged, MAX_TEXT_BYTES, textResponse } from "./text-bodies.ts";
+
+/** Loaded when it is asked for: most requests are others. */
+const texts = () => import("../domain/texts.ts");
 
 /** A collection of texts that have names and versions. */
 interface Collection {
@@ -60,7 +63,11 @@ function textRoutes(deps: Deps, collection: Collection) {
   app.get(`/${path}/:name`, async (c) => {
     await requireOnLab(deps, c.var.principal, "view");
     const { version } = parse(versionQuery, c.req.query(), "query");
-    return textResponse(c, await getText(deps, kind, c.req.param("name"), version), contentType);
+    return textResponse(
+      c,
+      await (await texts()).getText(deps, kind, c.req.param("name"), version),
+      contentType,
+    );
   });
   app.put(`/${path}/:name`, async (c) => {
     const principal = requireAdmin(c.var.principal);
@@ -74,17 +81,21 @@ function textRoutes(deps: Deps, collection: Collection) {
   app.get(`/${path}/:name/versions`, async (c) => {
     await requireOnLab(deps, c.var.principal, "view");
     const page = parse(pageQuery, c.req.query(), "query");
-    return c.json(await listVersions(deps, kind, c.req.param("name"), page));
+    return c.json(await (await texts()).listVersions(deps, kind, c.req.param("name"), page));
   });
   app.get(`/${path}/:name/versions/:version`, async (c) => {
     await requireOnLab(deps, c.var.principal, "view");
     const version = parse(queryNumber, c.req.param("version"), "version");
-    return textResponse(c, await getText(deps, kind, c.req.param("name"), version), contentType);
+    return textResponse(
+      c,
+      await (await texts()).getText(deps, kind, c.req.param("name"), version),
+      contentType,
+    );
   });
   app.post(`/${path}/:name/put-back`, async (c) => {
     const principal = requireAdmin(c.var.principal);
     const { version } = await readJson(c.req.raw, putBackSchema);
-    const { text } = await getText(deps, kind, c.req.param("name"), version);
+    const { text } = await (await texts()).getText(deps, kind, c.req.param("name"), version);
     const comment = `back to version ${version}`;
     return c.json(await put(deps, principal, c.req.param("name"), text, { comment }));
   });

@@ -7,20 +7,13 @@ import { rotationRequestSchema, syncRequestSchema } from "#protocol/worker-api.t
 import type { Deps } from "../domain/deps.ts";
 import { requireAdmin, requireUser, requireWorker } from "../domain/principal.ts";
 import { sync } from "../domain/sync.ts";
-import { workerDevices } from "../domain/worker-devices.ts";
-import { setWorkerHealth } from "../domain/worker-health.ts";
-import {
-  addWorker,
-  getWorker,
-  getWorkerSettings,
-  listWorkers,
-  putWorker,
-  removeWorker,
-} from "../domain/workers.ts";
 import { parse, readJson } from "./read-body.ts";
 import { pageQuery, routes } from "./route.ts";
 
 /** Loaded when it is asked for: most requests are others. */
+const workerDevicesOf = () => import("../domain/worker-devices.ts");
+const workerHealth = () => import("../domain/worker-health.ts");
+const workers = () => import("../domain/workers.ts");
 const enrolment = () => import("../domain/enrol.ts");
 const rotation = () => import("../domain/rotate-worker-token.ts");
 const histories = () => import("../domain/histories.ts");
@@ -29,20 +22,26 @@ const histories = () => import("../domain/histories.ts");
 export function workerRoutes(deps: Deps) {
   const app = routes();
   app.get("/workers", async (c) =>
-    c.json(await listWorkers(deps, c.var.principal, parse(pageQuery, c.req.query(), "query"))),
+    c.json(
+      await (
+        await workers()
+      ).listWorkers(deps, c.var.principal, parse(pageQuery, c.req.query(), "query")),
+    ),
   );
   app.get("/workers/:name", async (c) =>
-    c.json(await getWorker(deps, c.var.principal, c.req.param("name"))),
+    c.json(await (await workers()).getWorker(deps, c.var.principal, c.req.param("name"))),
   );
   app.post("/workers", async (c) => {
     const principal = requireAdmin(c.var.principal);
     const request = await readJson(c.req.raw, addWorkerSchema);
-    return c.json(await addWorker(deps, principal, request), 201);
+    return c.json(await (await workers()).addWorker(deps, principal, request), 201);
   });
   app.put("/workers/:name", async (c) => {
     const principal = requireUser(c.var.principal);
     const settings = await readJson(c.req.raw, labWorkerSchema);
-    return c.json(await putWorker(deps, principal, c.req.param("name"), settings));
+    return c.json(
+      await (await workers()).putWorker(deps, principal, c.req.param("name"), settings),
+    );
   });
   app.patch("/workers/:name", async (c) => {
     const principal = requireUser(c.var.principal);
@@ -51,7 +50,7 @@ export function workerRoutes(deps: Deps) {
     return c.json(await editWorker(deps, principal, c.req.param("name"), request));
   });
   app.get("/workers/:name/settings", async (c) =>
-    c.json(await getWorkerSettings(deps, c.var.principal, c.req.param("name"))),
+    c.json(await (await workers()).getWorkerSettings(deps, c.var.principal, c.req.param("name"))),
   );
   app.get("/workers/:name/history", async (c) => {
     const page = parse(pageQuery, c.req.query(), "query");
@@ -62,10 +61,12 @@ export function workerRoutes(deps: Deps) {
   app.post("/workers/:name/health", async (c) => {
     const principal = requireUser(c.var.principal);
     const request = await readJson(c.req.raw, workerHealthRequestSchema);
-    return c.json(await setWorkerHealth(deps, principal, c.req.param("name"), request));
+    return c.json(
+      await (await workerHealth()).setWorkerHealth(deps, principal, c.req.param("name"), request),
+    );
   });
   app.delete("/workers/:name", async (c) => {
-    await removeWorker(deps, c.var.principal, c.req.param("name"));
+    await (await workers()).removeWorker(deps, c.var.principal, c.req.param("name"));
     return c.body(null, 204);
   });
   app.post("/workers/:name/enrolment", async (c) => {
@@ -87,7 +88,9 @@ export function workerRoutes(deps: Deps) {
     ).takeRotation(deps, principal, await readJson(c.req.raw, rotationRequestSchema));
     return c.body(null, 204);
   });
-  app.get("/worker/devices", async (c) => c.json(await workerDevices(deps, c.var.principal)));
+  app.get("/worker/devices", async (c) =>
+    c.json(await (await workerDevicesOf()).workerDevices(deps, c.var.principal)),
+  );
   app.post("/worker/sync", async (c) => {
     const principal = requireWorker(c.var.principal);
     const request = await readJson(c.req.raw, syncRequestSchema);
