@@ -1,5 +1,4 @@
 import * as v from "valibot";
-import { ENTITIES, putQuerySchema } from "#protocol/queries.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { Question } from "../domain/queries/run-query.ts";
@@ -14,7 +13,7 @@ const savedQueries = () => import("../domain/queries/saved-queries.ts");
 /** What is searched: a saved query by `OWNER/NAME`, or conditions in the text form. */
 const questionQuery = v.object({
   query: v.optional(v.string()),
-  entity: v.optional(v.picklist(ENTITIES), "testjob"),
+  entity: v.optional(v.picklist(["testjob", "testsuite", "testcase"]), "testjob"),
   conditions: v.optional(v.string(), ""),
   ...pageQuery.entries,
 });
@@ -52,6 +51,7 @@ export function queryRoutes(deps: Deps) {
   app.get("/queries/:owner/:name", async (c) => c.json(await saved(deps, c)));
   app.get("/queries/:owner/:name/run", async (c) => run(c, await saved(deps, c)));
   app.put("/queries/:owner/:name", async (c) => {
+    const { putQuerySchema } = await import("#protocol/queries.ts");
     const request = await readJson(c.req.raw, putQuerySchema);
     const which = [c.req.param("owner"), c.req.param("name")] as const;
     return c.json(await (await savedQueries()).putQuery(deps, c.var.principal, which, request));

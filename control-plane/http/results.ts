@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { EXPORT_FORMATS, type ExportFormat } from "#protocol/results.ts";
+import type { ExportFormat } from "#protocol/results.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { parse } from "./read-body.ts";
@@ -49,7 +49,8 @@ async function exported(
   what: { id: number; attempt?: number | undefined; suite?: string },
   file: string,
 ): Promise<Response> {
-  const format = formatOf(file);
+  const { EXPORT_FORMATS } = await import("#protocol/results.ts");
+  const format = formatOf(file, EXPORT_FORMATS);
   const { exportResults } = await import("../domain/results/export-results.ts");
   const { mediaType, text } = await exportResults(deps, c.var.principal, what, format);
   const encoded = new TextEncoder();
@@ -79,10 +80,10 @@ async function exported(
 }
 
 /** `results.junit.xml` is JUnit. */
-function formatOf(file: string): ExportFormat {
+function formatOf(file: string, formats: readonly ExportFormat[]): ExportFormat {
   const [, name = "", xml] = /^results\.([a-z]+)(\.xml)?$/.exec(file) ?? [];
-  const found = EXPORT_FORMATS.find((format) => format === name);
+  const found = formats.find((format) => format === name);
   if (found && (xml === undefined || found === "junit")) return found;
-  const known = EXPORT_FORMATS.map((format) => `results.${format}`).join(", ");
+  const known = formats.map((format) => `results.${format}`).join(", ");
   throw new AppError("not_found", `there is no ${file}: expected ${known}`);
 }
