@@ -21,7 +21,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | all jobs, newest first                     | i1    | jobs                | ID                         |
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
  * | the same by submitter (Submitted)          | i3    | share-queue#TYPE    | 100-PRIORITY#SUBMITTER#... |
- * | whether no job is missing in that          | main  | device-type#TYPE    | share-queue                |
+ * | when missing jobs were looked for in that  | main  | device-type#TYPE    | share-queue                |
  * | queue time-outs (Submitted with one)       | main  | queue-deadlines     | DEADLINE#ID                |
  * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID, of an attempt ID#N     |
  * | one multinode group                        | main  | multinode#UUID      | group                      |

@@ -4,23 +4,28 @@ import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { shareQueueKey } from "./keys.ts";
 import { queryAll } from "./query-all.ts";
 
+const AGAIN_MS = 10 * 60 * 1000;
+
 /**
  * Sees to it that all jobs which wait for a device type are in its queue by submitter: those that an older version wrote, which
- * knew of no such queue, are written again. Looked for once; from then on a note says that there are none.
+ * knows of no such queue, are written again. A note says when they were looked for: such a version may serve the table beside us,
+ * or again.
  */
 export async function fillShareQueue(deps: Deps, deviceType: string): Promise<void> {
-  if (await deps.table.get(shareQueueKey(deviceType))) return;
+  const note = await deps.table.get<{ at: number }>(shareQueueKey(deviceType));
+  const at = deps.system.now();
+  if (note && note.data.at + AGAIN_MS > at) return;
   const known = new Set<number>();
   for await (const id of idsIn(deps, "i3", `share-queue#${deviceType}`)) known.add(id);
   for await (const id of idsIn(deps, "i2", `queue#${deviceType}`)) {
     if (!known.has(id)) await writeAgain(deps, id);
   }
-  await unlessInTheWay(deps.table.transact([{ put: shareQueueItem(deviceType) }]));
+  await unlessInTheWay(deps.table.transact([{ put: shareQueueItem(deviceType, at) }]));
 }
 
-const shareQueueItem = (deviceType: string): NewItem => ({
+const shareQueueItem = (deviceType: string, at: number): NewItem => ({
   key: shareQueueKey(deviceType),
-  data: { device_type: deviceType },
+  data: { at },
 });
 
 async function* idsIn(deps: Deps, index: "i2" | "i3", partition: string): AsyncGenerator<number> {
