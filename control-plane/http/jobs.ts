@@ -90,7 +90,6 @@ export function jobRoutes(deps: Deps) {
     const query = parse(resultsQuery, c.req.query(), "query");
     const asked = [deps, c.var.principal, jobIdOf(c), query.attempt] as const;
     if (query.format === "json") return c.json(await listResults(...asked));
-    const { junitReport } = await import("../domain/junit.ts");
     return c.body(await (await junit()).junitReport(...asked), 200, {
       "content-type": "application/xml; charset=utf-8",
     });
