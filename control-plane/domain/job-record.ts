@@ -122,8 +122,7 @@ export async function getJobItem(deps: Deps, id: number): Promise<Item<JobRecord
 }
 
 /** What is answered of a job that isn't there, or that whoever asks may not know of. */
-export const noJob = (id: number): AppError =>
-  new AppError("not_found", `there is no job ${id}`);
+export const noJob = (id: number): AppError => new AppError("not_found", `there is no job ${id}`);
 
 /** The job with one more note, of which only the first twenty are kept. */
 export function withNotes(job: JobRecord, more: string[]): JobRecord {
