@@ -21,11 +21,17 @@ const longTests = [
   "test/scripts/import-boundaries.test.ts",
 ];
 
-/** Long orders of random events, and what else of a lab's rules takes its time. */
+/** Long orders of random events, and what else of a lab's rules takes seconds. */
 const labTests = [
-  "test/domain/{claims,fair-share,group,scheduler}-whatever.test.ts",
-  "test/domain/{group-calls,group-schedule,health-checks}.test.ts",
-  "test/http/events.test.ts",
+  "test/domain/*-whatever.test.ts",
+  "test/domain/{group-*,health-checks,job-life,job-log,people,reservations,retry-job,schedule}.test.ts",
+  "test/domain/{notices,results}/**/*.test.ts",
+  "test/http/{events,lab,oidc,sign-in}.test.ts",
+  "test/cli/{device-admin-commands,job-commands,query-commands,watch}.test.ts",
+  "test/cli/lab-directory/**/*.test.ts",
+  "test/agent/log-shipper.test.ts",
+  "test/cache/**/*.test.ts",
+  "test/password-hash.test.ts",
 ];
 
 /** What starts programs of the host, real servers and images, for the worker and each of its methods. */
@@ -47,7 +53,6 @@ const methodTests = [
   "test/services/**/*.test.ts",
   "test/doctor/**/*.test.ts",
   "test/agent/{agent,main,moved-lab,network,real-control-plane,requests,upgrade-runtimes,wrong-clock}.test.ts",
-  "test/cache/cached-jobs.test.ts",
   "test/cli/{enrol,main,program}.test.ts",
   "test/install/**/*.test.ts",
   "test/host/network/connections.test.ts",
