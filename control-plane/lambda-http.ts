@@ -11,6 +11,7 @@ import {
   type HttpEvent,
   type Invocation,
 } from "./lambda-event.ts";
+import { isLavaPath } from "./lava/lava-path.ts";
 import { lambdaLab } from "./lambda-lab.ts";
 import { log, logFor } from "./lambda-log.ts";
 import { Unavailable } from "./ports/unavailable.ts";
@@ -80,10 +81,19 @@ function theApp(): Promise<Hono<Env>> {
   return app;
 }
 
-/** Everything that answers under one address. The pages are loaded when somebody looks at one. */
+/** Everything that answers under one address. The pages are loaded when somebody looks at one, LAVA's surfaces when asked. */
 function composeApp(deps: Deps): Hono<Env> {
-  const all = createApp(deps);
+  const all = createApp(deps, async (error, c) => {
+    const { errorResponse } = await import("./ui/error-response.tsx");
+    return errorResponse(deps, error, c);
+  });
   let pages: Promise<Hono<Env>> | undefined;
+  let lava: Promise<Hono<Env>> | undefined;
+  all.all("*", async (c, next) => {
+    if (!isLavaPath(c.req.path)) return next();
+    lava ??= import("./lava/lava-app.ts").then(({ lavaApp }) => lavaApp(deps));
+    return (await lava).fetch(c.req.raw, c.env);
+  });
   all.all("*", async (c) => {
     pages ??= import("./ui/app.tsx").then(({ uiApp }) => uiApp(deps));
     return (await pages).fetch(c.req.raw, c.env);

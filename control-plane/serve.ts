@@ -19,10 +19,13 @@ import { system as realSystem } from "./node-system.ts";
 import { signInSecretIn } from "./sign-in-secret.ts";
 import { createApp } from "./http/app.ts";
 import type { Env } from "./http/route.ts";
+import { isWebSocket, serveEventSockets } from "./lava/events/event-sockets.ts";
+import { lavaApp } from "./lava/lava-app.ts";
 import type { System } from "./ports/system.ts";
 import { stockTemplates } from "./stock-templates.ts";
 import { makeTlsRefresh, readTlsPair, type TlsFiles } from "./tls-files.ts";
 import { uiApp } from "./ui/app.tsx";
+import { errorResponse } from "./ui/error-response.tsx";
 
 const TICK_MS = 10_000;
 const CLOSE_MS = 5_000;
@@ -76,10 +79,15 @@ export async function serve({
     inHand.add(answer);
     return answer.finally(() => inHand.delete(answer));
   };
+  const upgrades = { shouldUpgradeCallback: isWebSocket };
   const server = createAdaptorServer(
     pair
-      ? { fetch: handle, createServer: https.createServer, serverOptions: pair }
-      : { fetch: handle },
+      ? {
+          fetch: handle,
+          createServer: https.createServer,
+          serverOptions: { ...pair, ...upgrades },
+        }
+      : { fetch: handle, serverOptions: upgrades },
   ) as Server;
   const refreshTls =
     tls &&
@@ -96,6 +104,7 @@ export async function serve({
     await lab.close();
     throw error;
   }
+  const events = archive ? undefined : serveEventSockets(server, lab.deps);
   const rounds: Rounds = {};
   const upSince = realSystem.now();
   const ticking = setInterval(() => {
@@ -108,7 +117,10 @@ export async function serve({
   let closing: Promise<void> | undefined;
   return {
     url: urlOf(pair ? "https" : "http", server.address() as AddressInfo),
-    close: () => (closing ??= stop(lab, server, ticking, inHand)),
+    close() {
+      events?.close();
+      return (closing ??= stop(lab, server, ticking, inHand));
+    },
   };
 }
 
@@ -176,8 +188,9 @@ async function servePasses(deps: Deps, signals: EmbeddedEngine["signals"]): Prom
 
 /** Everything that answers under one address. */
 function composeApp(deps: Deps, { blobs }: EmbeddedEngine): Hono<Env> {
-  const app = createApp(deps);
+  const app = createApp(deps, (error, c) => errorResponse(deps, error, c));
   app.all("/blobs/*", (c) => blobs.serve(c.req.raw));
+  app.route("/", lavaApp(deps));
   app.route("/", uiApp(deps));
   return app;
 }

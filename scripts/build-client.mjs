@@ -8,10 +8,15 @@ const ui = path.resolve(import.meta.dirname, "../control-plane/ui");
 
 export async function buildClient(outDir) {
   await mkdir(outDir, { recursive: true });
-  await build({
+  const { metafile } = await build({
+    absWorkingDir: path.resolve(ui, "../.."),
+    metafile: true,
     entryPoints: {
       "job-page": path.join(ui, "client/job-page.ts"),
       "list-page": path.join(ui, "client/list-page.ts"),
+      "device-page": path.join(ui, "client/device-page.ts"),
+      "console-page": path.join(ui, "client/console-page.ts"),
+      terminal: path.join(ui, "terminal.css"),
       style: path.join(ui, "style.css"),
     },
     outdir: outDir,
@@ -20,7 +25,9 @@ export async function buildClient(outDir) {
     format: "esm",
     target: ["chrome111", "firefox121", "safari16.4"],
     logLevel: "warning",
-    legalComments: "none",
+    // xterm.js is under the MIT licence, whose notice goes along.
+    legalComments: "eof",
   });
   await copyFile(path.join(ui, "icon.svg"), path.join(outDir, "icon.svg"));
+  return metafile;
 }

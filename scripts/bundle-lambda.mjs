@@ -4,15 +4,16 @@ import { build } from "esbuild";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildClient } from "./build-client.mjs";
+import { thirdPartyNotices } from "./third-party-notices.ts";
 import { zip } from "./zip.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
 const FUNCTIONS = ["http", "schedule", "tick"];
 
-/** `outDir` must be new; the zip is written beside it, as `outDir`.zip. */
+/** `outDir` must be new; the zip is written beside it, as `outDir`.zip. Gives what went into the code. */
 export async function bundleLambda(outDir) {
   await mkdir(outDir, { recursive: true });
-  await Promise.all([
+  const [{ metafile }, client] = await Promise.all([
     buildCode(outDir),
     buildClient(path.join(outDir, "ui")),
     cp(path.join(root, "device-templates"), path.join(outDir, "device-templates"), {
@@ -20,6 +21,8 @@ export async function bundleLambda(outDir) {
     }),
     cp(path.join(root, "docs/job.schema.json"), path.join(outDir, "job.schema.json")),
   ]);
+  const notices = await thirdPartyNotices([metafile, client]);
+  await writeFile(path.join(outDir, "THIRD-PARTY-NOTICES"), notices);
   const found = await readdir(outDir, { recursive: true, withFileTypes: true });
   const files = found
     .filter((entry) => entry.isFile())
@@ -29,6 +32,7 @@ export async function bundleLambda(outDir) {
     bytes: await readFile(file),
   }));
   await writeFile(`${outDir}.zip`, zip(await Promise.all(entries)));
+  return metafile;
 }
 
 const buildCode = (outdir) =>
@@ -48,6 +52,8 @@ const buildCode = (outdir) =>
     mainFields: ["module", "main"],
     jsx: "automatic",
     jsxImportSource: "hono/jsx",
+    metafile: true,
+    // THIRD-PARTY-NOTICES has them.
     legalComments: "none",
     logLevel: "warning",
     alias: {

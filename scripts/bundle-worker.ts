@@ -1,9 +1,10 @@
 // The worker as one CommonJS script, which needs nothing beside it: the native serial port and the stock device
 // templates are inside. A single executable application wants that form.
-import { build, type Plugin } from "esbuild";
-import { readdir, readFile } from "node:fs/promises";
+import { build, type Metafile, type Plugin } from "esbuild";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
+import { thirdPartyNotices, type Notice } from "./third-party-notices.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 const prebuilds = path.join(root, "node_modules/@serialport/bindings-cpp/prebuilds");
@@ -16,13 +17,19 @@ export interface WorkerBundle {
   readonly version?: string;
   readonly banner?: string;
   readonly plugins?: Plugin[];
+  /** Of what the file has besides, its runtime. */
+  readonly notices?: readonly Notice[];
 }
 
-/** The same sources give the same bytes, wherever they are and whenever it is. */
-export async function bundleWorker(options: WorkerBundle): Promise<void> {
+/** Stands where the licences come once it is known what is in the bundle. */
+const NOTICES = '"@@NOTICES@@"';
+
+/** The same sources give the same bytes, wherever they are and whenever it is. What went in is in the answer. */
+export async function bundleWorker(options: WorkerBundle): Promise<Metafile> {
   const { outfile, platform, version, banner, plugins = [] } = options;
-  await build({
+  const { metafile } = await build({
     entryPoints: [path.join(root, "worker/main.ts")],
+    metafile: true,
     // Comments name sources by their path from here.
     absWorkingDir: root,
     outfile,
@@ -45,8 +52,16 @@ export async function bundleWorker(options: WorkerBundle): Promise<void> {
       ...(version ? [calling(version)] : []),
       serialInside(addonFiles(platform)),
       templatesInside,
+      noticesInside,
     ],
   });
+  const notices = await thirdPartyNotices([metafile], options.notices);
+  const bundle = await readFile(outfile, "utf8");
+  await writeFile(
+    outfile,
+    bundle.replace(NOTICES, () => packedText(Buffer.from(JSON.stringify([["all", notices]])))),
+  );
+  return metafile;
 }
 
 const ADDONS = {
@@ -103,6 +118,20 @@ const templatesInside: Plugin = {
         export const stockTemplate = (name) => (texts ??= unpackTexts(${packed})).get(name);`;
       return { contents, loader: "js", resolveDir: path.join(root, "worker") };
     });
+  },
+};
+
+/** "pumice-worker licences" prints them. */
+const noticesInside: Plugin = {
+  name: "licences inside the bundle",
+  setup(build) {
+    build.onLoad({ filter: /worker\/third-party-notices\.ts$/ }, () => ({
+      contents: `
+        import { unpackTexts } from "./host/embedded.ts";
+        export const thirdPartyNotices = () => unpackTexts(${NOTICES}).get("all");`,
+      loader: "js",
+      resolveDir: path.join(root, "worker"),
+    }));
   },
 };
 

@@ -7,6 +7,7 @@ import path from "node:path";
 import { buildClient } from "./build-client.mjs";
 import { bundleLambda } from "./bundle-lambda.mjs";
 import { bundleWorker } from "./bundle-worker.ts";
+import { thirdPartyNotices } from "./third-party-notices.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 const dist = path.join(root, "dist");
@@ -15,12 +16,8 @@ const fresh = path.join(root, `dist.${process.pid}`);
 
 await mkdir(fresh, { recursive: true });
 try {
-  await Promise.all([
+  const [client, lambda, pumice, worker] = await Promise.all([
     buildClient(path.join(fresh, "ui")),
-    cp(path.join(root, "device-templates"), path.join(fresh, "device-templates"), {
-      recursive: true,
-    }),
-    cp(path.join(root, "docs/job.schema.json"), path.join(fresh, "job.schema.json")),
     bundleLambda(path.join(fresh, "lambda")),
     build({
       ...common("control-plane/cli/pumice.ts", "pumice.mjs"),
@@ -37,7 +34,14 @@ try {
       outfile: path.join(fresh, "pumice-worker.cjs"),
       banner: "#!/usr/bin/env node",
     }),
+    cp(path.join(root, "device-templates"), path.join(fresh, "device-templates"), {
+      recursive: true,
+    }),
+    cp(path.join(root, "docs/job.schema.json"), path.join(fresh, "job.schema.json")),
+    cp(path.join(root, "LICENSE"), path.join(fresh, "LICENSE")),
   ]);
+  const notices = await thirdPartyNotices([client, lambda, pumice.metafile, worker]);
+  await writeFile(path.join(fresh, "THIRD-PARTY-NOTICES"), notices);
   await writeFile(path.join(fresh, ".stamp"), "");
   await replaceFolder(path.join(fresh, "lambda"), path.join(dist, "lambda"));
   await moveInto(fresh, dist);
@@ -49,9 +53,12 @@ function common(entry, out) {
   return {
     entryPoints: [path.join(root, entry)],
     outfile: path.join(fresh, out),
+    absWorkingDir: root,
     bundle: true,
+    metafile: true,
     platform: "node",
     logLevel: "warning",
+    // THIRD-PARTY-NOTICES has them.
     legalComments: "none",
     loader: { ".css": "text" },
   };

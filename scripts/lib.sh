@@ -36,10 +36,14 @@ need_bundle() {
   if [ ! -e "$ROOT/dist/.stamp" ] || [ -n "$(find "$ROOT/control-plane" "$ROOT/worker" "$ROOT/device-templates" \
     "$ROOT/docs/job.schema.json" "$ROOT/scripts/zip.mjs" "$ROOT/scripts/no-credential-provider.mjs" "$ROOT/package-lock.json" \
     "$ROOT/scripts/bundle.mjs" "$ROOT/scripts/bundle-worker.ts" "$ROOT/scripts/bundle-lambda.mjs" "$ROOT/scripts/build-client.mjs" \
+    "$ROOT/scripts/third-party-notices.ts" "$ROOT/LICENSE" \
     -newer "$ROOT/dist/.stamp" -type f -print -quit)" ]; then
     "$NODE" "$ROOT/scripts/bundle.mjs" >&2 || die "bundling failed: see above"
   fi
 }
+
+# As root, or through sudo.
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # need_debian_packages COMMAND=PACKAGE ...: installs the package of every command (or /file) that is missing, as
 # root or through sudo; without either it says what to install and gives up. No service of theirs is started.
@@ -79,4 +83,20 @@ Install them as root, then run this again:
   fi
   rm -f "$aptlog"
   [ -z "$policy" ] || $sudo rm -f "$policy"
+}
+
+# LAVA's server, to run our worker at it. Its packages are configured with a database that runs, which is ended again. Tests say
+# what they could not be run for, so a machine on which it can't be installed goes on without it.
+have_lava_server() {
+  [ ! -e /usr/bin/lava-server ] || return 0
+  (need_debian_packages pg_ctlcluster=postgresql) || return 0
+  clusters=$(pg_lsclusters -h | awk '$4 == "down" { print $1 "/" $2 }')
+  for version_and_name in $clusters; do
+    as_root pg_ctlcluster "${version_and_name%%/*}" "${version_and_name#*/}" start || true
+  done
+  (need_debian_packages /usr/bin/lava-server=lava-server /usr/bin/gunicorn3=gunicorn) ||
+    say "going on without lava-server: the tests that need it are skipped"
+  for version_and_name in $clusters; do
+    as_root pg_ctlcluster "${version_and_name%%/*}" "${version_and_name#*/}" stop || true
+  done
 }

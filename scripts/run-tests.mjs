@@ -6,21 +6,28 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
+const only = process.argv[2];
 const checks = [
   ["format", "oxfmt", "--check"],
   ["lint", "oxlint", "--type-aware", "--deny-warnings"],
   ["types", "tsc"],
   ["unused code", "knip"],
 ];
-const projects = process.argv.includes("--fast")
-  ? ["fast"]
-  : ["fast", "methods", "cloud", "slow", "beds", "cloud-slow"];
+const projects = { "--fast": ["fast"], compat: ["compat"] }[only] ?? [
+  "fast",
+  "methods",
+  "cloud",
+  "slow",
+  "beds",
+  "compat",
+  "cloud-slow",
+];
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** Said again at the end: who reads only the last lines of a long run wants to know what failed. */
 const failures = [];
 const scratch = mkdtempSync(path.join(tmpdir(), "pumice-tests-"));
 
-for (const [name, command, ...args] of checks) {
+for (const [name, command, ...args] of only === "compat" ? [] : checks) {
   const { status } = run(command, args);
   total[status === 0 ? "passed" : "failed"] += 1;
   if (status !== 0) failures.push(name);
@@ -50,8 +57,16 @@ function count(project) {
     total.failed += counted.numFailedTests;
     total.skipped += counted.numPendingTests + counted.numTodoTests;
     failures.push(...failedTests(counted).map((failed) => `${project}: ${failed}`));
-    // A file that can't be loaded, or an error outside of any test, fails no test but the run.
-    if (status !== 0 && counted.numFailedTests === 0) {
+    // A file that can't be loaded or set up, or an error outside of any test, fails no test but the run.
+    const broken = counted.testResults.filter(isBroken);
+    total.failed += broken.length;
+    for (const { name, message } of broken) {
+      const why = stripVTControlCharacters(message ?? "").slice(0, 2000);
+      failures.push(
+        `${project}: ${path.relative(process.cwd(), name)}: outside of its tests\n${why}`,
+      );
+    }
+    if (status !== 0 && counted.numFailedTests + broken.length === 0) {
       total.failed += 1;
       failures.push(`${project}: outside of its tests`);
     }
@@ -59,6 +74,10 @@ function count(project) {
     failures.push(`${project}: vitest left no report`);
     total.failed += 1;
   }
+}
+
+function isBroken({ status, assertionResults }) {
+  return status === "failed" && assertionResults.every((test) => test.status !== "failed");
 }
 
 function failedTests({ testResults }) {

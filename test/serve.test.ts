@@ -166,6 +166,18 @@ test("closing answers who waits", async () => {
   expect([status, (JSON.parse(text) as SyncResponse).seen]).toEqual([200, seen]);
 });
 
+test("LAVA's event stream is on the same port, and ends with it", async () => {
+  const stream = new WebSocket(`${serving.url.replace("http", "ws")}/ws/?token=${adminToken()}`);
+  await once(stream, "open");
+  const told = once(stream, "message");
+  await addBench();
+  const [{ data }] = (await told) as [{ data: string }];
+  expect(data).toMatch(/^\["org\.lavasoftware\.(worker|device)"/);
+  const ended = once(stream, "close");
+  await serving.close();
+  await ended;
+});
+
 test("a client that hangs up ends its wait", async () => {
   const lab = await openLab({ dataDir: path.join(dir, "other") });
   let handled: Response | Promise<Response> | undefined;

@@ -27,10 +27,11 @@ const labTests = [
   "test/domain/{group-*,health-checks,job-life,job-log,people,reservations,retry-job,schedule}.test.ts",
   "test/domain/{notices,results}/**/*.test.ts",
   "test/http/{events,lab,oidc,sign-in}.test.ts",
-  "test/cli/{device-admin-commands,job-commands,query-commands,watch}.test.ts",
+  "test/cli/{console-window,device-admin-commands,job-commands,query-commands,watch}.test.ts",
   "test/cli/lab-directory/**/*.test.ts",
-  "test/agent/log-shipper.test.ts",
+  "test/agent/{log-shipper,remote-console,job-console,console-faults}.test.ts",
   "test/cache/**/*.test.ts",
+  "test/lava/{rest-lab,stock-worker}.test.ts",
   "test/password-hash.test.ts",
 ];
 
@@ -64,6 +65,7 @@ const root = path.resolve(import.meta.dirname, "..");
 /**
  * `fast`: all but what boots a guest or a whole lab. `slow`: those. `methods`: what a method of the worker starts on its host.
  * `beds`: jobs on real virtual devices, a method each.
+ * `compat`: LAVA's own clients, worker and server, from Debian's packages.
  * `cloud`: the aws engine, and the rules once more on it.
  * `npm run check` runs fast only.
  */
@@ -77,7 +79,14 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
-          exclude: ["test/e2e/**", "test/beds/**", ...cloudTests, ...methodTests, ...longTests],
+          exclude: [
+            "test/e2e/**",
+            "test/beds/**",
+            "test/compat/**",
+            ...cloudTests,
+            ...methodTests,
+            ...longTests,
+          ],
           testTimeout: 30_000,
           hookTimeout: 30_000,
           // More than there are cores: most of these tests wait for processes and time-outs.
@@ -91,7 +100,8 @@ export default defineConfig({
           name: "cloud",
           include: [
             ...cloudTests,
-            "test/domain/{applying,group-ends,group-schedule,job-life,job-log,people,quotas,release-device,rendered-jobs,reservations,retry-job,retry-whatever,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
+            "test/lava/stock-worker.test.ts",
+            "test/domain/{applying,consoles,group-ends,group-schedule,job-life,job-log,people,quotas,release-device,rendered-jobs,reservations,retry-job,retry-whatever,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
           ],
           env: { PUMICE_TEST_ENGINE: "aws" },
           testTimeout: 120_000,
@@ -109,7 +119,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // Each boots guests: more at a time than there are cores only makes all of them slower.
-          maxWorkers: 1,
+          maxWorkers: 2,
         },
       },
       {
@@ -129,6 +139,17 @@ export default defineConfig({
           name: "beds",
           include: ["test/beds/**/*.bed.test.ts"],
           testTimeout: 300_000,
+          hookTimeout: 600_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        root,
+        oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
+        test: {
+          name: "compat",
+          include: ["test/compat/**/*.compat.test.ts"],
+          testTimeout: 120_000,
           hookTimeout: 600_000,
           maxWorkers: 2,
         },

@@ -9,6 +9,7 @@ import { power } from "./commands/power.ts";
 import { run } from "./commands/run.ts";
 import { runner } from "./commands/runner.ts";
 import { start } from "./commands/start.ts";
+import { thirdPartyNotices } from "./third-party-notices.ts";
 
 const HELP = `pumice-worker: runs jobs on the devices of this machine.
 
@@ -34,7 +35,16 @@ const HELP = `pumice-worker: runs jobs on the devices of this machine.
         --work-dir DIR      where jobs live; default $PUMICE_WORK_DIR, then /var/lib/pumice-worker
                             (when it may be written to), then ~/.local/share/pumice-worker
         --name NAME         put before each line of this program's own log
-        --max-rss MB        memory that this program and the runners of its jobs may take together
+        --max-rss MB        memory that this program and its jobs, with their guests in QEMU, may take together
+
+  pumice-worker start --protocol lava --url URL --token-file FILE [--name NAME] [--work-dir DIR]
+      Takes jobs from a stock LAVA server, in the place of its lava-worker (docs/lava-server.md).
+        --token-file FILE   the token of the worker there; or --token TOKEN, which others on this machine see
+        --name NAME         of the worker there; default: this machine's name
+        --version VERSION   that the server hears; default: its own
+        --ping-interval S   default 20
+        --ws-url URL        of its events; default: /ws/ below URL
+        --work-dir DIR      default: as above, with -lava at its end
 
   pumice-worker run JOB.yaml --device DEVICE [--output DIR] [--dispatcher FILE] [--templates DIR]
       Runs one job here, without a control plane. Exits 0 when it is Complete, 1 when it isn't,
@@ -63,6 +73,9 @@ const HELP = `pumice-worker: runs jobs on the devices of this machine.
   pumice-worker cache [list|clean] [--work-dir DIR] [--json]
       Lists the downloads that are kept for the next job, or removes them. Those under way stay.
 
+  pumice-worker licences
+      Prints the licences of this program and of all that is in it.
+
   pumice-worker --help | --version
 `;
 
@@ -76,6 +89,7 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   enrol,
   install,
   cache,
+  licences: async () => print(thirdPartyNotices()),
 };
 
 async function main([command = "", ...args]: string[]): Promise<number> {
@@ -89,9 +103,9 @@ async function main([command = "", ...args]: string[]): Promise<number> {
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
-    // What a job left open (a socket, a timer) must not keep its process; only `run` may have
-    // output on its way.
-    if (process.argv[2] !== "run") process.exit();
+    // What a job left open (a socket, a timer) must not keep its process; only these may
+    // have output on its way.
+    if (!["run", "licences"].includes(process.argv[2] ?? "")) process.exit();
   },
   (error: unknown) => {
     const isUsage = error instanceof UsageError;

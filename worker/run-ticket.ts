@@ -12,7 +12,7 @@ import { JobFailure } from "./pipeline/job-failure.ts";
 import { planJob } from "./pipeline/plan.ts";
 import { makeRecorder, type Recorder, type RecorderOptions } from "./pipeline/recorder.ts";
 import { finishJob, runJob, type JobOutcome, type JobSignals } from "./pipeline/run-job.ts";
-import { LEAST_SECRET_CHARS, secretForms } from "./pipeline/secret-forms.ts";
+import { LEAST_SECRET_CHARS, secretForms, secretTexts } from "#protocol/secret-forms.ts";
 import { strategies } from "./strategies.ts";
 
 export interface RunTicketOptions {
@@ -22,6 +22,8 @@ export interface RunTicketOptions {
   readonly tftpRoot?: string;
   /** Folder where downloads are kept for other jobs. */
   readonly cacheFolder?: string;
+  /** Where a person may come to the console while the job waits. */
+  readonly consoleSocket?: string;
   /** The way to the other members of a multinode job. */
   readonly group?: Group | undefined;
   /** Takes each record of the log, a line of JSON without its newline. */
@@ -33,7 +35,7 @@ export interface RunTicketOptions {
 
 /** Runs a job from its ticket to its last record. Throws only when the sink does. */
 export async function runTicket(ticket: Ticket, options: RunTicketOptions): Promise<RunnerResult> {
-  const { scratch, tftpRoot, cacheFolder, group, sink, signals } = options;
+  const { scratch, tftpRoot, cacheFolder, consoleSocket, group, sink, signals } = options;
   boundRegexCost();
   const given = [ticket.token, ...(ticket.secrets ?? [])];
   let recorder = makeRecorder({ sink, secrets: given });
@@ -41,7 +43,8 @@ export async function runTicket(ticket: Ticket, options: RunTicketOptions): Prom
   try {
     const { environment } = options;
     if (environment) changeEnvironment(environment, environmentOf(ticket.env ?? "", "env"));
-    const job = { ...readTicket(ticket, scratch), tftpRoot, cacheFolder, group };
+    const around = { tftpRoot, cacheFolder, consoleSocket, group };
+    const job = { ...readTicket(ticket, scratch), ...around };
     recorder = makeRecorder({ sink, secrets: [...given, ...secretsOf(job)] });
     warnOfShortSecrets(job, recorder);
     await mkdir(scratch, { recursive: true, mode: 0o700 });
@@ -64,20 +67,14 @@ export function plan(job: JobContext): ReturnType<typeof planJob> {
 }
 
 /** Values of the job's `secrets`, however deep (`rclone_env` is a mapping): they must not be in the log. */
-export const secretsOf = ({ definition }: JobContext): string[] => textsIn(definition.secrets);
+export const secretsOf = ({ definition }: JobContext): string[] => secretTexts(definition.secrets);
 
 /** Who takes a PIN for a secret shall know that it is seen. */
 function warnOfShortSecrets({ definition }: JobContext, log: Recorder): void {
   const short = Object.entries(definition.secrets ?? {})
-    .filter(([, value]) => textsIn(value).some((text) => secretForms(text).size === 0))
+    .filter(([, value]) => secretTexts(value).some((text) => secretForms(text).size === 0))
     .map(([name]) => name);
   if (short.length === 0) return;
   const least = `fewer than ${LEAST_SECRET_CHARS} characters`;
   log.warning(`not masked in this log, having ${least}: secrets ${short.join(", ").slice(0, 500)}`);
-}
-
-function textsIn(value: unknown): string[] {
-  if (typeof value === "string" || typeof value === "number") return [String(value)];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.values(value).flatMap(textsIn);
 }

@@ -39,6 +39,7 @@ export async function runJobDirectory(folder: string): Promise<number> {
     scratch: files.scratch,
     tftpRoot: tftpRoot(workDir),
     cacheFolder: cacheFolder(workDir),
+    consoleSocket: files.console,
     group: way?.group,
     sink: (line, record) => log.append(line, record),
     signals,

@@ -17,11 +17,22 @@ export class ClientError extends Error {
 
 export interface Client {
   readonly url: string;
-  /** Sends and reads JSON. */
-  json<T>(method: string, where: string, body?: unknown): Promise<T>;
+  /** Sends and reads JSON. `leave`: this request alone is given up. With a `key` it may be sent again without being done twice. */
+  json<T>(
+    method: string,
+    where: string,
+    body?: unknown,
+    leave?: AbortSignal,
+    key?: string,
+  ): Promise<T>;
   text(where: string): Promise<string>;
-  /** Sends a text as it is, and reads JSON. With a `key` it may be sent again without being done twice. */
-  send<T>(method: string, where: string, text: string, key?: string): Promise<T>;
+  /** Sends a text or a file as it is, and reads JSON. With a `key` it may be sent again without being done twice. */
+  send<T>(
+    method: string,
+    where: string,
+    body: string | Uint8Array<ArrayBuffer>,
+    key?: string,
+  ): Promise<T>;
 }
 
 export interface ClientOptions {
@@ -52,7 +63,7 @@ export function makeClient(options: ClientOptions): Client {
 
   async function attempt(
     where: string,
-    { method = "GET", body, type, key }: Sent,
+    { method = "GET", body, type, key, leave }: Sent,
   ): Promise<string> {
     let answer: Response;
     let text: string;
@@ -65,11 +76,15 @@ export function makeClient(options: ClientOptions): Client {
           ...(type ? { "content-type": type } : {}),
           ...(key === undefined ? {} : { "idempotency-key": key }),
         },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+        signal: AbortSignal.any([
+          signal,
+          AbortSignal.timeout(TIMEOUT_MS),
+          ...(leave ? [leave] : []),
+        ]),
       });
       text = await answer.text();
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || leave?.aborted) throw error;
       throw new Unreachable(url, error);
     }
     if (answer.ok) return text;
@@ -94,14 +109,31 @@ export function makeClient(options: ClientOptions): Client {
 
   return {
     url,
-    async json<T>(method: string, where: string, body?: unknown) {
+    async json<T>(
+      method: string,
+      where: string,
+      body?: unknown,
+      leave?: AbortSignal,
+      key?: string,
+    ) {
       const json = { body: JSON.stringify(body), type: "application/json" };
-      const text = await ask(where, { method, ...(body === undefined ? {} : json) });
+      const text = await ask(where, {
+        method,
+        ...(body === undefined ? {} : json),
+        ...(leave ? { leave } : {}),
+        ...(key === undefined ? {} : { key }),
+      });
       return (text === "" ? undefined : parseJson(url, text)) as T;
     },
     text: (where) => ask(where),
-    async send<T>(method: string, where: string, body: string, key?: string) {
-      const sent = { method, body, type: "application/yaml" };
+    async send<T>(
+      method: string,
+      where: string,
+      body: string | Uint8Array<ArrayBuffer>,
+      key?: string,
+    ) {
+      const type = typeof body === "string" ? "application/yaml" : "application/octet-stream";
+      const sent = { method, body, type };
       const text = await ask(where, key === undefined ? sent : { ...sent, key });
       return parseJson(url, text) as T;
     },
@@ -110,11 +142,12 @@ export function makeClient(options: ClientOptions): Client {
 
 interface Sent {
   method?: string;
-  body?: string;
+  body?: string | Uint8Array<ArrayBuffer>;
   /** Media type of the body. */
   type?: string;
   /** `Idempotency-Key` */
   key?: string;
+  leave?: AbortSignal;
 }
 
 /** Whether trying again may help, and can't do twice what was asked once. */

@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import * as v from "valibot";
 import { readYaml } from "#protocol/read-yaml.ts";
+import { newPrivateFile } from "./private-file.ts";
 import { readNamedFile, textOf, UsageError, type Options, type Values } from "./command.ts";
 
 /** Options that every command which talks to a control plane has. */
@@ -22,15 +23,7 @@ interface Connection {
  */
 export function connectionOf(values: Values, env: NodeJS.ProcessEnv): Connection {
   const config = readConfig(env);
-  const url = textOf(values, "url") || env["PUMICE_URL"] || config.url;
-  if (!url) {
-    throw new UsageError(
-      `which control plane? Give --url URL, set PUMICE_URL, or write \`url: ...\` into ${configFile(env)}`,
-    );
-  }
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new UsageError(`${url} is no http:// or https:// address`);
-  }
+  const url = urlOf(values, env);
   const file = textOf(values, "token-file");
   const token =
     (file === undefined ? env["PUMICE_TOKEN"]?.trim() : undefined) ||
@@ -38,6 +31,35 @@ export function connectionOf(values: Values, env: NodeJS.ProcessEnv): Connection
   // Anything else can't be sent in a header.
   if (!/^[!-~]+$/.test(token)) throw new UsageError("the token is not one word of plain letters");
   return { url, token };
+}
+
+/** Where the control plane is, as in `connectionOf`; for what needs no token. */
+export function urlOf(values: Values, env: NodeJS.ProcessEnv): string {
+  const url = textOf(values, "url") || env["PUMICE_URL"] || readConfig(env).url;
+  if (!url) {
+    throw new UsageError(
+      `which control plane? Give --url URL, set PUMICE_URL, or write \`url: ...\` into ${configFile(env)}`,
+    );
+  }
+  if (/^https?:\/\//.test(url) && URL.canParse(url)) return url;
+  throw new UsageError(`${url} is no http:// or https:// address`);
+}
+
+/**
+ * Where a token is kept that this program is given: the file that the options, PUMICE_TOKEN_FILE or the configuration name, or
+ * `token` beside the configuration, which is written when there is none. @returns its path.
+ */
+export function keepToken(values: Values, env: NodeJS.ProcessEnv, token: string): string {
+  const config = configFile(env);
+  const named =
+    textOf(values, "token-file") || env["PUMICE_TOKEN_FILE"] || readConfig(env).token_file;
+  const file = named ?? path.join(path.dirname(config), "token");
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  newPrivateFile(file).write(`${token}\n`);
+  if (named !== undefined) return file;
+  if (existsSync(config)) appendFileSync(config, "\ntoken_file: token\n");
+  else writeFileSync(config, `url: ${JSON.stringify(urlOf(values, env))}\ntoken_file: token\n`);
+  return file;
 }
 
 function readToken(file: string | undefined): string {

@@ -18,7 +18,7 @@ export const eventCommand: Command = {
   help: [
     "--follow            go on with what happens from now on, until Ctrl-C",
     "--since TIME        30m, 2h, 1d, or 2026-11-22T10:00:00Z; at most seven days",
-    "--kind KINDS        job, device, worker, or several: job,device",
+    "--kind KINDS        job, device, worker, event (what a DUT says by lava-test-event), or several: job,device",
     "--job ID, --device HOSTNAME, --worker NAME",
     "--json              print a line of JSON for each",
   ],
@@ -53,10 +53,12 @@ function timeOf(text: string): string {
 }
 
 /** `2026-11-22 10:00:00 job 12: state Running → Finished, health Unknown → Complete (ann: reason)` */
-function lineOf({ time, kind, name, changed, who, reason }: LabEvent): string {
+function lineOf({ time, kind, name, changed, who, reason, data }: LabEvent): string {
+  const at = time.slice(0, 19).replace("T", " ");
+  if (kind === "event") return `${at} job ${name} says: ${String(data?.["message"])}`;
   const fields = Object.entries(changed).map(
     ([field, [before, now]]) => `${field} ${before === null ? "" : `${before} → `}${now ?? "gone"}`,
   );
   const why = reason === undefined ? who : `${who}: ${reason}`;
-  return `${time.slice(0, 19).replace("T", " ")} ${kind} ${name}: ${fields.join(", ")} (${why})`;
+  return `${at} ${kind} ${name}: ${fields.join(", ")} (${why})`;
 }

@@ -10,7 +10,7 @@ import {
 } from "./command.ts";
 import { refuseUsedDirectory } from "./export-command.ts";
 import type { ImportWarning } from "./import-lava/asking.ts";
-import { lavaClient, type LavaConnection } from "./import-lava/lava-client.ts";
+import { lavaClient, lavaReader, type LavaConnection } from "./import-lava/lava-client.ts";
 import { readLava } from "./import-lava/read-lava.ts";
 import { writeLabDirectory } from "./lab-directory/write-lab-directory.ts";
 import { printable } from "./printable.ts";
@@ -36,7 +36,8 @@ export const importLavaCommand: Command = {
     "--force             write into a directory that has files; those of the lab which LAVA does not have are removed",
     "",
     "Brings device types with the templates and health checks that are the lab's own, devices with their dictionaries,",
-    "workers with their files, tags and aliases. It only reads, and says at the end what it could not bring over.",
+    "workers with their files, tags, aliases, and the permissions of devices and device types (a superuser sees those).",
+    "It only reads, and says at the end what it could not bring over.",
   ],
   run: importLava,
 };
@@ -50,7 +51,8 @@ async function importLava(context: Context): Promise<number> {
   const call = lavaClient(connection);
   const version = await call("system.version");
   terminal.say(printable(`LAVA ${String(version)} at ${connection.url}`));
-  const { lab, warnings } = await readLava(call, stockTemplates(), terminal.progress);
+  const lava = { call, read: lavaReader(connection) };
+  const { lab, warnings } = await readLava(lava, stockTemplates(), terminal.progress);
   terminal.progress?.("");
   const { written, removed } = writeLabDirectory(dir, lab);
   for (const warning of warnings) tell(context, warning);
@@ -61,7 +63,7 @@ async function importLava(context: Context): Promise<number> {
 }
 
 const NOT_ASKED =
-  "Not brought over, as LAVA's API does not tell them: users, groups and permissions, jobs and results, base templates that the admin changed, and files that all workers share. The lab is closed until you grant something: docs/people.md.";
+  "Not brought over, as LAVA's API does not tell them: users, members of groups, permissions of workers, jobs and results, base templates that the admin changed, and files that all workers share. The lab is closed for whom nothing is granted: docs/people.md.";
 
 const counts = ({ devices, device_types, templates, health_checks, workers, tags, aliases }: Lab) =>
   Object.entries({ devices, "device types": device_types, templates, workers, tags, aliases })

@@ -1,6 +1,6 @@
 import type { AddedWorker, DeviceTypeView, DeviceView, WorkerView } from "#protocol/api.ts";
 import { DEVICE_HEALTHS } from "#protocol/states.ts";
-import { upgradeText, workerNotices } from "#protocol/upgrade-text.ts";
+import { upgradeText, versionText, workerNotices } from "#protocol/upgrade-text.ts";
 import {
   argumentsOf,
   JSON_HELP,
@@ -15,6 +15,7 @@ import { enrolCommand } from "./enrol-command.ts";
 import { printList } from "./print-list.ts";
 import { printable } from "./printable.ts";
 import { newPrivateFile } from "./private-file.ts";
+import { removeNamed } from "./remove-named.ts";
 import { tellingProblems } from "./telling-problems.ts";
 
 export const labCommands: readonly Command[] = [
@@ -76,7 +77,7 @@ export const labCommands: readonly Command[] = [
   {
     usage: "devices remove HOSTNAME",
     about: "remove a device",
-    run: (context) => remove(context, "devices", "HOSTNAME"),
+    run: (context) => removeNamed(context, "devices", "HOSTNAME"),
   },
   {
     usage: "device-types",
@@ -113,7 +114,7 @@ export const labCommands: readonly Command[] = [
             worker.enrolment_expires === undefined
               ? (worker.last_sync?.slice(0, 19).replace("T", " ") ?? "never")
               : "waits for enrolment",
-            worker.version ?? "",
+            versionText(worker),
             upgradeText(worker),
             worker.devices.join(", "),
           ];
@@ -150,7 +151,7 @@ export const labCommands: readonly Command[] = [
   {
     usage: "workers remove NAME",
     about: "remove a worker; its token is dead at once",
-    run: (context) => remove(context, "workers", "NAME"),
+    run: (context) => removeNamed(context, "workers", "NAME"),
   },
 ];
 
@@ -223,12 +224,5 @@ async function addWorker(context: Context): Promise<number> {
     context.terminal.out(worker.token);
     context.terminal.say("This is the only time the token is shown.");
   }
-  return 0;
-}
-
-async function remove(context: Context, collection: string, argument: string): Promise<number> {
-  const [name = ""] = argumentsOf(context, argument);
-  await context.client().json("DELETE", `/${collection}/${encodeURIComponent(name)}`);
-  context.terminal.say(`${name} is removed`);
   return 0;
 }

@@ -1,8 +1,10 @@
 import { parseArgs } from "node:util";
 import { nearestWord } from "#protocol/nearest-word.ts";
 import { VERSION } from "#protocol/version.ts";
+import { accountCommands } from "./account-commands.ts";
 import { applyCommand } from "./apply-command.ts";
 import { backupCommands } from "./backup-commands.ts";
+import { chartCommand } from "./chart-command.ts";
 import { checkCommand } from "./check-command.ts";
 import { ClientError, makeClient } from "./client.ts";
 import { UsageError, type Command, type Context, type Values } from "./command.ts";
@@ -19,8 +21,10 @@ import { schedulingCommands } from "./scheduling-commands.ts";
 import { noticeCommands } from "./notice-commands.ts";
 import { peopleCommands } from "./people-commands.ts";
 import { permissionCommands } from "./permission-commands.ts";
+import { photoCommands } from "./photo-commands.ts";
 import { releaseCommands } from "./release-commands.ts";
 import { renderCommand } from "./render-command.ts";
+import { consoleCommands } from "./console-commands.ts";
 import { settingsCommands } from "./settings-commands.ts";
 import { reservationCommands } from "./reservation-commands.ts";
 import { windowCommands } from "./window-commands.ts";
@@ -44,17 +48,21 @@ const commands: readonly Command[] = [
   ...deviceCommands,
   ...workerCommands,
   ...deviceAdminCommands,
+  ...photoCommands,
   ...peopleCommands,
+  ...accountCommands,
   ...permissionCommands,
   ...schedulingCommands,
   queueCommand,
   ...queryCommands,
+  chartCommand,
   ...retentionCommands,
   eventCommand,
   ...noticeCommands,
   ...settingsCommands,
   ...windowCommands,
   ...reservationCommands,
+  ...consoleCommands,
   ...releaseCommands,
   applyCommand,
   exportCommand,

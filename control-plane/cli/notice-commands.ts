@@ -18,6 +18,7 @@ import {
 } from "./command.ts";
 import { printable } from "./printable.ts";
 import { printList } from "./print-list.ts";
+import { removeNamed } from "./remove-named.ts";
 import { table } from "./terminal.ts";
 
 /** Webhooks, and what the lab has sent. */
@@ -70,9 +71,11 @@ export const noticeCommands: readonly Command[] = [
         context,
         "/webhooks",
         "webhooks",
-        ["ID", "TO", "EVENTS", "FORMAT", "STATE", "DESCRIPTION"],
-        ({ id, to, events, format, active, why = "off", description }) =>
-          [id, to, events.join(","), format, active ? "on" : why, description].map(printable),
+        ["ID", "TO", "EVENTS", "JOBS", "FORMAT", "STATE", "DESCRIPTION"],
+        ({ id, to, events, visibility = "public", format, active, why = "off", description }) =>
+          [id, to, events.join(","), visibility, format, active ? "on" : why, description].map(
+            printable,
+          ),
       ),
   },
   {
@@ -82,11 +85,13 @@ export const noticeCommands: readonly Command[] = [
       events: { type: "string" },
       format: { type: "string" },
       description: { type: "string" },
+      visibility: { type: "string" },
       "secret-file": { type: "string" },
     },
     help: [
       `--events EVENTS     some of ${WEBHOOK_EVENTS.join(", ")}; job.finished unless told`,
       `--format FORMAT     ${WEBHOOK_FORMATS.join(", ")}; pumice (signed JSON) unless told`,
+      "--visibility all    of personal jobs and those for groups, too; public ones only unless told",
       "--secret-file FILE  what signs it; made, and printed once, when not given",
       "--description TEXT",
     ],
@@ -95,11 +100,8 @@ export const noticeCommands: readonly Command[] = [
   {
     usage: "webhooks remove ID",
     about: "tell somebody no more",
-    run: async (context) => {
-      const [id = ""] = argumentsOf(context, "ID");
-      await context.client().json("DELETE", `/webhooks/${encodeURIComponent(id)}`);
-      return 0;
-    },
+    run: (context) =>
+      removeNamed(context, "webhooks", "ID", (id) => `webhook ${id} is told no more`),
   },
   {
     usage: "webhooks enable ID",
@@ -167,6 +169,7 @@ async function addWebhook(context: Context): Promise<number> {
     events: (textOf(values, "events") ?? "job.finished").split(","),
     format: textOf(values, "format"),
     description: textOf(values, "description"),
+    visibility: textOf(values, "visibility"),
     secret: file === undefined ? undefined : readNamedFile(file).trim(),
   };
   const { id, secret } = await context.client().json<AddedWebhook>("POST", "/webhooks", request);

@@ -1,4 +1,4 @@
-import type { GroupView } from "#protocol/api.ts";
+import type { GroupView } from "#protocol/lab-lists.ts";
 import type {
   AuditEntry,
   AuditPage,
@@ -18,6 +18,7 @@ import {
 } from "./command.ts";
 import { printList } from "./print-list.ts";
 import { printable } from "./printable.ts";
+import { removeNamed } from "./remove-named.ts";
 import { table, type Cell } from "./terminal.ts";
 
 const FIELDS = {
@@ -143,12 +144,7 @@ export const peopleCommands: readonly Command[] = [
   {
     usage: "groups remove NAME",
     about: "remove a group; what was granted to it is granted to nobody",
-    run: async (context) => {
-      const [name = ""] = argumentsOf(context, "NAME");
-      await context.client().json("DELETE", `/groups/${at(name)}`);
-      context.terminal.say(printable(`group ${name} is removed`));
-      return 0;
-    },
+    run: (context) => removeNamed(context, "groups", "NAME", (name) => `group ${name} is removed`),
   },
   {
     usage: "audit",

@@ -20,6 +20,7 @@ const NOUNS: { readonly [S in LabSection]: string } = {
   workers: "worker",
   devices: "device",
   windows: "maintenance window",
+  queries: "query",
 };
 /** Of each text; the whole is in the files. */
 const MAX_DIFF_LINES = 30;

@@ -1,12 +1,11 @@
 import type {
-  Chart,
   ChangedCases,
   Comparison,
-  Condition,
   FlakyList,
   QueryAnswer,
   QueryView,
 } from "#protocol/queries.ts";
+import type { Condition } from "#protocol/saved-query.ts";
 import {
   argumentsOf,
   JSON_HELP,
@@ -21,8 +20,9 @@ import { printable } from "./printable.ts";
 import { RESULT_COLOURS } from "./results-table.ts";
 import { table, type Cell } from "./terminal.ts";
 
-const QUESTION_OPTIONS = { query: { type: "string" }, where: { type: "string" } } as const;
-const QUESTION_HELP = [
+/** What is asked about: a saved query, or conditions. */
+export const QUESTION_OPTIONS = { query: { type: "string" }, where: { type: "string" } } as const;
+export const QUESTION_HELP = [
   "--query OWNER/NAME  the jobs of a saved query; --where narrows them down",
   "--where CONDITIONS  health__Incomplete,testcase__name__icontains__usb (docs/results.md)",
 ];
@@ -128,18 +128,6 @@ export const queryCommands: readonly Command[] = [
       JSON_HELP,
     ],
     run: flaky,
-  },
-  {
-    usage: "chart [CASE]",
-    about: "pass rate of jobs over time, or with CASE a measurement",
-    options: {
-      ...JSON_OPTION,
-      ...QUESTION_OPTIONS,
-      suite: { type: "string" },
-      limit: { type: "string" },
-    },
-    help: [...QUESTION_HELP, "--suite NAME, --limit N", JSON_HELP],
-    run: chart,
   },
 ];
 
@@ -269,33 +257,11 @@ async function flaky(context: Context): Promise<number> {
   return 0;
 }
 
-async function chart(context: Context): Promise<number> {
-  const { terminal, values, positionals } = context;
-  const [name] = positionals;
-  if (positionals.length > 0) argumentsOf(context, "CASE");
-  const asked = query(context, {
-    query: "query",
-    where: "conditions",
-    suite: "suite",
-    limit: "limit",
-  });
-  if (name !== undefined) asked.set("case", name);
-  const kind = name === undefined ? "pass-rate" : "measurement";
-  const answer = await context.client().json<Chart>("GET", `/charts/${kind}?${asked}`);
-  if (values["json"]) terminal.out(JSON.stringify(answer, undefined, 2));
-  else {
-    const unit = name === undefined ? "%" : (answer.units ?? "");
-    const rows = answer.points.map(({ job, time, value, exact }) => [
-      ...[String(job), timeText(time), printable(`${exact ?? value} ${unit}`.trim())],
-    ]);
-    terminal.out(table(terminal, ["JOB", "ENDED (UTC)", "VALUE"], rows));
-    tellHowFar(context, answer);
-  }
-  return 0;
-}
-
 /** Options that were given, under their names in the query string. */
-function query({ values }: Context, names: Readonly<Record<string, string>>): URLSearchParams {
+export function query(
+  { values }: Context,
+  names: Readonly<Record<string, string>>,
+): URLSearchParams {
   const asked = new URLSearchParams();
   for (const [option, name] of Object.entries(names)) {
     const value = textOf(values, option);
@@ -304,7 +270,8 @@ function query({ values }: Context, names: Readonly<Record<string, string>>): UR
   return asked;
 }
 
-function tellHowFar(
+/** Says how far an answer looked when there is more. */
+export function tellHowFar(
   { terminal }: Context,
   answer: { looked_at: number; next_cursor?: string | undefined; oldest?: number | undefined },
 ) {
@@ -326,4 +293,5 @@ const conditionText = ({ table: of, field, operator, value }: Condition): string
   `${of}__${field}__${operator}__${value}`;
 const nameOf = ({ set, name }: { set?: string | undefined; name: string }): string =>
   set === undefined ? name : `${set}/${name}`;
-const timeText = (iso: string): string => iso.slice(0, 16).replace("T", " ");
+/** To the minute. */
+export const timeText = (iso: string): string => iso.slice(0, 16).replace("T", " ");

@@ -22,6 +22,7 @@ import {
 } from "./command.ts";
 import { printList } from "./print-list.ts";
 import { printable } from "./printable.ts";
+import { removeNamed } from "./remove-named.ts";
 import { table, type Colour } from "./terminal.ts";
 
 export const releaseCommands: readonly Command[] = [
@@ -94,7 +95,7 @@ export const releaseCommands: readonly Command[] = [
   {
     usage: "releases untrust ID",
     about: "take a key from the lab; workers that have it keep it",
-    run: (context) => remove(context, "release-keys", "ID"),
+    run: (context) => removeNamed(context, "release-keys", "ID"),
   },
   {
     usage: "releases add DIR",
@@ -104,7 +105,7 @@ export const releaseCommands: readonly Command[] = [
   {
     usage: "releases remove VERSION",
     about: "remove a release and its files",
-    run: (context) => remove(context, "releases", "VERSION"),
+    run: (context) => removeNamed(context, "releases", "VERSION"),
   },
   {
     usage: "rollout [status]",
@@ -190,13 +191,6 @@ async function makeKey(context: Context): Promise<number> {
   context.terminal.say(
     `Key ${id}: ${file} signs releases (scripts/build --key), keep it secret and safe; ${publicFile} is for "pumice releases trust"`,
   );
-  return 0;
-}
-
-async function remove(context: Context, collection: string, argument: string): Promise<number> {
-  const [name = ""] = argumentsOf(context, argument);
-  await context.client().json("DELETE", `/${collection}/${encode(name)}`);
-  context.terminal.say(`${name} is removed`);
   return 0;
 }
 

@@ -11,6 +11,7 @@ import {
 import { durationSeconds } from "./duration.ts";
 import { printList } from "./print-list.ts";
 import { printable } from "./printable.ts";
+import { removeNamed } from "./remove-named.ts";
 
 const FOR_HELP = "--for TIME          2h, 90m, 1d12h";
 
@@ -71,12 +72,8 @@ export const reservationCommands: readonly Command[] = [
   {
     usage: "reservations end DEVICE",
     about: "give a device back before the time is over; its reservation's id will do as well",
-    run: async (context) => {
-      const [name = ""] = argumentsOf(context, "DEVICE");
-      await context.client().json("DELETE", `/reservations/${encodeURIComponent(name)}`);
-      context.terminal.say(`the reservation ${name} has ended`);
-      return 0;
-    },
+    run: (context) =>
+      removeNamed(context, "reservations", "DEVICE", (name) => `the reservation ${name} has ended`),
   },
 ];
 

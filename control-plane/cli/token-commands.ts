@@ -1,6 +1,6 @@
-import type { AddedToken, TokenView } from "#protocol/api.ts";
+import type { AddedToken, TokenView } from "#protocol/tokens.ts";
 import type { Me } from "#protocol/people.ts";
-import { SCOPES, type SecretView } from "#protocol/sign-in.ts";
+import type { SecretView } from "#protocol/sign-in.ts";
 import {
   argumentsOf,
   JSON_HELP,
@@ -11,6 +11,8 @@ import {
   type Context,
 } from "./command.ts";
 import { printList } from "./print-list.ts";
+import { removeNamed } from "./remove-named.ts";
+import { scopesIn, signInCommand } from "./sign-in-command.ts";
 
 const at = (name: string): string => encodeURIComponent(name);
 const minutes = (time: string | undefined, otherwise: string): string =>
@@ -78,7 +80,7 @@ export const tokenCommands: readonly Command[] = [
   {
     usage: "tokens revoke ID",
     about: "end a token",
-    run: (context) => remove(context, "tokens", "ID"),
+    run: (context) => removeNamed(context, "tokens", "ID"),
   },
   {
     usage: "workers rotate NAME",
@@ -96,16 +98,7 @@ export const tokenCommands: readonly Command[] = [
       return 0;
     },
   },
-  {
-    usage: "sign-in",
-    about: "print a link that signs a browser in, once, within ten minutes",
-    run: async (context) => {
-      argumentsOf(context);
-      const { url } = await context.client().json<{ url: string }>("POST", "/sign-in-links");
-      context.terminal.out(new URL(url, context.client().url).href);
-      return 0;
-    },
-  },
+  signInCommand,
   {
     usage: "users password NAME",
     about: "set a person's password, your own or as an administrator",
@@ -155,7 +148,7 @@ export const tokenCommands: readonly Command[] = [
   {
     usage: "secrets remove NAME",
     about: "forget one",
-    run: (context) => remove(context, "secrets", "NAME"),
+    run: (context) => removeNamed(context, "secrets", "NAME"),
   },
   {
     usage: "sign-in-secrets set PROVIDER",
@@ -165,7 +158,7 @@ export const tokenCommands: readonly Command[] = [
   {
     usage: "sign-in-secrets remove PROVIDER",
     about: "forget it",
-    run: (context) => remove(context, "sign-in-secrets", "PROVIDER"),
+    run: (context) => removeNamed(context, "sign-in-secrets", "PROVIDER"),
   },
 ];
 
@@ -173,11 +166,7 @@ async function addToken(context: Context): Promise<number> {
   const { values, positionals } = context;
   const client = context.client();
   const [named] = argumentsOf(context, ...(positionals.length > 0 ? ["NAME"] : []));
-  const scopes = (values["scope"] as string[] | undefined)?.flatMap((one) => one.split(","));
-  const unknown = scopes?.find((one) => !(SCOPES as readonly string[]).includes(one));
-  if (unknown !== undefined) {
-    throw new UsageError(`--scope: there is no scope ${unknown}; expected ${SCOPES.join(", ")}`);
-  }
+  const scopes = scopesIn(values);
   const expires = textOf(values, "expires");
   const isAdmin = values["admin"] === true ? true : values["no-admin"] === true ? false : undefined;
   const subject = named ?? (await client.json<Me>("GET", "/me")).name;
@@ -247,13 +236,6 @@ async function secretFrom(
   const value = (text ?? "").replace(/\r?\n$/, "");
   if (value === "") throw new UsageError("there is nothing on standard input");
   return value;
-}
-
-async function remove(context: Context, collection: string, argument: string): Promise<number> {
-  const [name = ""] = argumentsOf(context, argument);
-  await context.client().json("DELETE", `/${collection}/${at(name)}`);
-  context.terminal.say(`${name} is removed`);
-  return 0;
 }
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };

@@ -11,6 +11,7 @@ import {
 import { durationSeconds } from "./duration.ts";
 import { printList } from "./print-list.ts";
 import { printable } from "./printable.ts";
+import { removeNamed } from "./remove-named.ts";
 
 export const windowCommands: readonly Command[] = [
   {
@@ -62,12 +63,7 @@ export const windowCommands: readonly Command[] = [
   {
     usage: "windows remove NAME",
     about: "remove a maintenance window; jobs begin again at once",
-    run: async (context) => {
-      const [name = ""] = argumentsOf(context, "NAME");
-      await context.client().json("DELETE", `/windows/${encodeURIComponent(name)}`);
-      context.terminal.say(`${name} is removed`);
-      return 0;
-    },
+    run: (context) => removeNamed(context, "windows"),
   },
 ];
 

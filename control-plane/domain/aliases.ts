@@ -1,6 +1,6 @@
 import { sightOf } from "./visible.ts";
 import { editChange } from "./changes.ts";
-import type { AliasView } from "#protocol/api.ts";
+import type { AliasView } from "#protocol/lab-lists.ts";
 import { labName } from "#protocol/lab.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";

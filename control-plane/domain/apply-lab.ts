@@ -11,6 +11,7 @@ import { removeDevice, writeDevice } from "./devices.ts";
 import { writeSettings } from "./lab-settings.ts";
 import { putGroup, removeGroup } from "./groups.ts";
 import { planLab } from "./plan-lab.ts";
+import { putQuery, removeQuery } from "./queries/saved-queries.ts";
 import { requireAdmin, type Principal, type User } from "./principal.ts";
 import { readLab, type WholeLab } from "./read-lab.ts";
 import { putTag, removeTag } from "./tags.ts";
@@ -115,6 +116,9 @@ async function make(doing: Doing, { section, name, action }: LabChange): Promise
     case "windows":
       await putWindow(deps, user, name, valueOf(after, section, name), comment || undefined);
       return;
+    case "queries":
+      await putQuery(deps, user, ownerAndName(name), valueOf(after, section, name));
+      return;
     case "workers": {
       const worker = valueOf(after, section, name);
       if (action === "create") {
@@ -126,6 +130,7 @@ async function make(doing: Doing, { section, name, action }: LabChange): Promise
     }
     case "devices":
       await writeDevice(deps, user, name, {
+        ...{ physical_owner: "", physical_group: "", notes: "" },
         ...granting(valueOf(after, section, name)),
         comment,
       });
@@ -153,11 +158,18 @@ async function remove(doing: Doing, { section, name }: LabChange): Promise<void>
       return removeGroup(deps, user, name);
     case "windows":
       return removeWindow(deps, user, name, doing.comment || undefined);
+    case "queries":
+      return removeQuery(deps, user, ...ownerAndName(name));
     case "workers":
       return removeWorker(deps, user, name);
     case "devices":
       return removeDevice(deps, user, name);
   }
+}
+
+function ownerAndName(path: string): [owner: string, name: string] {
+  const [owner = "", name = ""] = path.split("/");
+  return [owner, name];
 }
 
 /** What a plan says of permissions is all of them. */

@@ -2,10 +2,12 @@ import type { BackupBlob, BackupItem, BackupPage } from "#protocol/backup.ts";
 import type { Item, Key } from "../ports/table.ts";
 import { nowOf } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
+import type { PhotosRecord } from "./device-photos.ts";
 import { attemptOfPart, isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./item-kinds.ts";
 import { attemptOf, findJobItem, type JobRecord } from "./job-record.ts";
 import { AppError } from "./app-error.ts";
-import { attemptKey, chunkBlob, chunkKey, definitionBlob, multinodeBlob } from "./keys.ts";
+import { attemptKey, chunkKey } from "./keys.ts";
+import { chunkBlob, definitionBlob, multinodeBlob, photoBlob } from "./blob-names.ts";
 import type { ChunkRecord } from "./log-chunks.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
 import type { TokenRecord } from "./tokens.ts";
@@ -119,6 +121,10 @@ async function withBlobs(deps: Deps, items: readonly Item<object>[]): Promise<Co
 const toBackup = (item: Item<object>): BackupItem => item;
 
 function blobsOf({ key, data }: Item<object>): Pick<BackupBlob, "key" | "sha256">[] {
+  if (kindOf(key)?.name === "device photos") {
+    const { hostname, photos } = data as PhotosRecord;
+    return photos.map(({ id }) => ({ key: photoBlob(hostname, id), sha256: id }));
+  }
   const id = jobOfPart(key);
   if (id === 0) return [];
   if (key.sort === "job") {

@@ -1,13 +1,15 @@
-import { MAX_OPERATIONS, TableConflict, type Item, type Operation } from "../ports/table.ts";
+import { TableConflict, type Item, type Operation } from "../ports/table.ts";
 import { deviceChange, jobChange, LAB } from "./changes.ts";
 import type { Claim } from "./claims.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { findGroup } from "./group-record.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
+import { MOST_AT_ONCE } from "./in-parts.ts";
 import { jobToken } from "./job-token.ts";
 import { deviceKey } from "./keys.ts";
 import { withWorker, type PassFacts } from "./pass-facts.ts";
+import { slotsIn } from "./quotas.ts";
 import { checkBefore, startCheck } from "./schedule-checks.ts";
 import { obstacle } from "./suits.ts";
 import { usableText } from "./usable-device.ts";
@@ -22,9 +24,17 @@ export interface Pair {
 /** What became of it. `changed`: one of the devices can't be had after all, or somebody was quicker; `barred`: by a quota. */
 export type Beginning = "begun" | "gone" | "changed" | "barred";
 
+/** What a group begins with. */
+export interface Planned {
+  readonly jobs: readonly Item<JobRecord>[];
+  /** By the id of the job that is to have it. */
+  readonly devices: ReadonlyMap<number, Item<DeviceRecord>>;
+  readonly claim: Claim;
+}
+
 /**
- * Gives each job of a group its device, looking at all of them again, and the jobs that have none the worker of their host; in one
- * transaction: all of the group begins or nothing of it.
+ * Gives each job of a group its device, looking at all of them again, and the jobs that have none the worker of their host: all of
+ * the group begins or nothing of it. In one transaction, if it is small enough, else as `reserveGroup` does.
  */
 export async function beginGroup(
   deps: Deps,
@@ -49,13 +59,13 @@ export async function beginGroup(
   try {
     const claim = await passed.claims.claim(jobs.map(({ data }) => data));
     if ("bars" in claim) return "barred";
-    const prepared = await prepare(deps, passed, jobs, devices, claim);
+    const planned: Planned = { jobs, devices, claim };
+    const prepared = await prepareJobs(deps, passed, planned, "Scheduled");
     if (!prepared) return "changed";
-    const operations = [...prepared.operations, ...claim.operations];
-    if (operations.length > MAX_OPERATIONS) {
-      // Of somebody with many quotas: what can't be written must not keep the others of the queue.
-      deps.system.log("group is too large for its submitter's quotas", { group: groupId });
-      return "barred";
+    const operations = [...prepared.ofJobs.flat(), ...prepared.ofWorkers];
+    if (operations.length > MOST_AT_ONCE) {
+      const { reserveGroup } = await import("./reserve-group.ts");
+      return await reserveGroup(deps, passed, group, planned, prepared);
     }
     await deps.table.transact(operations);
     await claim.done();
@@ -68,15 +78,22 @@ export async function beginGroup(
   }
 }
 
-/** All that is to be written; undefined when a device is not to be had. Throws `TableConflict`. */
-async function prepare(
+/** What is to be written. */
+export interface Prepared {
+  /** Of each job and its device. */
+  readonly ofJobs: readonly Operation[][];
+  readonly ofWorkers: readonly Operation[];
+  readonly workers: readonly string[];
+}
+
+/** What is to be written of some jobs of a group; undefined when a device is not to be had. Throws `TableConflict`. */
+export async function prepareJobs(
   deps: Deps,
   passed: PassFacts,
-  jobs: readonly Item<JobRecord>[],
-  devices: ReadonlyMap<number, Item<DeviceRecord>>,
-  claim: Claim,
-): Promise<{ operations: Operation[]; workers: string[] } | undefined> {
-  const operations: Operation[] = [];
+  { jobs, devices, claim }: Planned,
+  state: "Scheduling" | "Scheduled",
+): Promise<Prepared | undefined> {
+  const ofJobs: Operation[][] = [];
   const workers = new Map<
     string,
     Awaited<ReturnType<typeof withWorker>> & { more: number[]; devices: number }
@@ -100,12 +117,12 @@ async function prepare(
       if (!(await isReady(deps, passed, device))) return undefined;
     }
     known.more.push(job.data.id);
-    operations.push(...assignment(deps, job, device, claim));
+    ofJobs.push(assignment(deps, job, device, { claim, state }));
   }
-  for (const { jobIds, more, replace } of workers.values()) {
-    operations.push(replace([...jobIds, ...more]));
-  }
-  return { operations, workers: [...workers.keys()] };
+  const ofWorkers = [...workers.values()].map(({ jobIds, more, replace }) =>
+    replace([...jobIds, ...more]),
+  );
+  return { ofJobs, ofWorkers, workers: [...workers.keys()] };
 }
 
 /** Whether a device's configuration is of use and no health check comes first; else it is Bad, or has its check, from now on. */
@@ -125,22 +142,28 @@ function assignment(
   deps: Deps,
   { data: job, version }: Item<JobRecord>,
   device: Item<DeviceRecord>,
-  claim: Claim,
+  { claim, state }: { claim: Claim; state: "Scheduling" | "Scheduled" },
 ): Operation[] {
   const { id, host_job } = job;
   const nonce = deps.system.randomToken();
-  const assigned: JobRecord = {
-    ...without(job, "queue_deadline", "quota_slots"),
-    ...claim.fieldsOf(id),
-    state: "Scheduled",
+  const { quota_slots = [], ...taken } = claim.fieldsOf(id);
+  const slots = [...(job.quota_slots ?? []), ...quota_slots];
+  const reservedJob: JobRecord = {
+    ...job,
+    ...taken,
+    // As long as it can come back to the queue it keeps its place there.
+    ...(slots.length === 0 ? {} : { quota_slots: slots }),
+    state: "Scheduling",
     worker: device.data.worker,
     token_nonce: nonce,
     token_hash: deps.system.hash(jobToken(deps, { id, token_nonce: nonce })),
     ...(host_job === undefined ? { device: device.data.hostname } : {}),
   };
+  const after = state === "Scheduling" ? reservedJob : scheduledNow(reservedJob);
   const ofJob: Operation[] = [
-    { put: jobItem(assigned), when: { version } },
-    ...jobChange(deps, job, assigned, { who: LAB }),
+    { put: jobItem(after), when: { version } },
+    ...jobChange(deps, job, after, { who: LAB }),
+    ...claim.operationsOf(id),
   ];
   if (host_job !== undefined) return ofJob;
   const reserved: DeviceRecord = { ...device.data, state: "Reserved", current_job: id };
@@ -149,4 +172,10 @@ function assignment(
     { put: deviceItem(reserved), when: { version: device.version } },
     ...deviceChange(deps, device.data, reserved, { who: LAB, reason: `job ${id}` }),
   ];
+}
+
+/** A job that has been given its device with all others of its group. */
+export function scheduledNow(job: JobRecord): JobRecord {
+  const scheduled: JobRecord = { ...without(job, "queue_deadline"), state: "Scheduled" };
+  return { ...without(scheduled, "quota_slots"), ...slotsIn(scheduled) };
 }

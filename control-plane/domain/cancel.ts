@@ -4,9 +4,10 @@ import type { Deps } from "./deps.ts";
 import { endJob, settleItsGroup } from "./end-job.ts";
 import { groupDue } from "./group-record.ts";
 import { jobItem, withNotes, type JobRecord } from "./job-record.ts";
+import { without } from "./without.ts";
 
 /**
- * What canceling means in each state (SCHEDULER.md 1.1): a Submitted job ends at once, one that has a worker is
+ * What canceling means in each state (SCHEDULER.md 1.1): a Submitted job ends at once, one that a worker knows of is
  * Canceling until the worker has stopped it, any other stays as it is. With a job of a multinode group go all others of it, unless
  * it is to go `alone`. Throws `TableConflict`.
  */
@@ -17,8 +18,10 @@ export async function cancel(
   { alone = false } = {},
 ): Promise<JobRecord> {
   const { data: job, version } = item;
-  if (job.state === "Submitted") {
-    return endJob(deps, item, { health: "Canceled", error_msg: by.reason }, { by, alone });
+  // One that is Scheduling has a device, but no worker has been told, nor has anybody been charged for it.
+  if (job.state === "Submitted" || job.state === "Scheduling") {
+    const unbegun = { ...item, data: without(job, "charged") };
+    return endJob(deps, unbegun, { health: "Canceled", error_msg: by.reason }, { by, alone });
   }
   if (job.state !== "Scheduled" && job.state !== "Running") return job;
   const notes = by.reason === undefined ? [] : [by.reason];

@@ -22,6 +22,7 @@ export type ChangedKind =
   | "job"
   | "device"
   | "worker"
+  | "event"
   | "device-type"
   | "user"
   | "group"
@@ -147,6 +148,14 @@ export function workerChange(
   const data = { hostname: name, state, health };
   const change = { kind: "worker", name, changed, data, ...by } as const;
   return [{ put: changeItem(deps, { ...change, ...routineIf(changed) }), when: "absent" }];
+}
+
+/** What is to be written with something that a job's DUT has said (`lava-test-event`): an event, and nothing else. */
+export function dutEvent(deps: Deps, job: JobRecord, message: string): Operation {
+  const { id, device, worker, submitter: who } = job;
+  const data = { message, job: id, device, worker };
+  const change = { kind: "event", name: String(id), changed: {}, data, routine: true } as const;
+  return { put: changeItem(deps, { who, ...change }), when: "absent" };
 }
 
 const routineIf = (changed: ChangeRecord["changed"]): { routine?: true } =>

@@ -6,6 +6,7 @@ import { whyBroken } from "./broken-devices.ts";
 import { templateProblem } from "./own-templates.ts";
 import { pause } from "./pause.ts";
 import { ownValue } from "./plan-lab.ts";
+import { queryProblem } from "./queries/query-in-lab.ts";
 import type { ReadLab, WholeLab } from "./read-lab.ts";
 import {
   dictionaryName,
@@ -73,6 +74,13 @@ function checkTexts({ after, changes }: LabStep, { errors, warnings }: Remarks):
     } else if (section === "workers") {
       const worker = after.workers[name];
       if (worker) errors.push(...workerTextProblems(worker).map((one) => ({ ...where, ...one })));
+    } else if (section === "queries") {
+      const query = after.queries[name];
+      const message = query && queryProblem(query);
+      if (message !== undefined) errors.push({ ...where, field: "conditions", message });
+      const group = query?.group;
+      if (group === undefined || Object.hasOwn(after.groups, group)) continue;
+      warnings.push({ ...where, field: "group", message: `there is no group ${group}` });
     }
   }
 }

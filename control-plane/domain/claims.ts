@@ -11,6 +11,7 @@ import {
   noteHeld,
   quotaObstacle,
   takeSlots,
+  tooSmall,
   type Limit,
 } from "./quotas.ts";
 import type { Obstacle } from "./suits.ts";
@@ -20,8 +21,8 @@ import { userAccess } from "./users.ts";
 export interface Claim {
   /** For the record of each job; it replaces what the job had while it waited. */
   fieldsOf(id: number): Pick<JobRecord, "quota_slots" | "charged">;
-  /** For the transaction; after a conflict a new claim is made. */
-  readonly operations: readonly Operation[];
+  /** For the transaction that each job is in; after a conflict a new claim is made. */
+  operationsOf(id: number): readonly Operation[];
   /** To be called after it. */
   done(): Promise<void>;
 }
@@ -32,6 +33,8 @@ export interface Claims {
   hasQuotas(): Promise<boolean>;
   /** The quota that keeps a submitter's next job from running. */
   fullFor(job: Pick<JobRecord, "submitter" | "device_type">): Promise<Limit | undefined>;
+  /** The same of as many as begin together: what keeps them from it, be it that there can never be place for them. */
+  barsTogether(submitter: string, jobs: number): Promise<Obstacle | undefined>;
   /** For jobs of one submitter that begin together; or what keeps them from it. */
   claim(jobs: readonly JobRecord[]): Promise<Claim | Obstacle>;
   readonly useOf: Shares["useOf"];
@@ -74,6 +77,11 @@ export function claimsFor(deps: Deps, notesHeld: boolean): Claims {
       full.set(submitter, known);
       return known;
     },
+    async barsTogether(submitter, jobs) {
+      const held = await limitsFor(submitter);
+      const limit = tooSmall(held, jobs) ?? (await fullLimit(deps, held, jobs));
+      return limit && quotaObstacle(limit, jobs);
+    },
     async claim(jobs) {
       const [first] = jobs;
       if (!first || first.health_check) return NOTHING;
@@ -88,7 +96,7 @@ export function claimsFor(deps: Deps, notesHeld: boolean): Claims {
       }
       if ("full" in taken) {
         full.delete(submitter);
-        return quotaObstacle(taken.full);
+        return quotaObstacle(taken.full, jobs.length);
       }
       const { chargeFor, charge } = await shares();
       const charges = new Map<number, Charge>();
@@ -96,9 +104,9 @@ export function claimsFor(deps: Deps, notesHeld: boolean): Claims {
         const charged = await chargeFor(job);
         if (charged) charges.set(job.id, charged);
       }
-      const { slots: slotsOf, operations } = taken;
+      const { slots: slotsOf, operationsOf } = taken;
       return {
-        operations,
+        operationsOf,
         fieldsOf(id) {
           const [slots = [], charged] = [slotsOf.get(id), charges.get(id)];
           return {
@@ -115,4 +123,4 @@ export function claimsFor(deps: Deps, notesHeld: boolean): Claims {
   };
 }
 
-const NOTHING: Claim = { fieldsOf: () => ({}), operations: [], done: async () => {} };
+const NOTHING: Claim = { fieldsOf: () => ({}), operationsOf: () => [], done: async () => {} };

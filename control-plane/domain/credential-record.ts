@@ -1,5 +1,5 @@
 import type { NewItem } from "../ports/table.ts";
-import { credentialKey } from "./keys.ts";
+import { credentialKey } from "./people-keys.ts";
 
 /** A person's password in the table: only a slow hash of it. */
 export interface CredentialRecord {

@@ -4,7 +4,7 @@ import { AppError } from "./app-error.ts";
 import { changeItem } from "./changes.ts";
 import { credentialItem, type CredentialRecord } from "./credential-record.ts";
 import type { Deps } from "./deps.ts";
-import { credentialKey, tokenKey } from "./keys.ts";
+import { credentialKey, tokenKey } from "./people-keys.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 import { beginAttempt, endAttempt } from "./sign-in-limits.ts";

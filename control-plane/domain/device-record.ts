@@ -7,6 +7,7 @@ import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import type { CheckedRecord } from "./health-rules.ts";
 import { deviceKey, deviceKeys } from "./keys.ts";
+import { holderOf } from "./reservation-record.ts";
 import { without } from "./without.ts";
 
 /** A device in the table; its configuration is an item of its own. */
@@ -54,8 +55,34 @@ export async function getDeviceItem(deps: Deps, hostname: string): Promise<Item<
   return item;
 }
 
-/** What people see of a device. */
-export function deviceView(device: DeviceRecord): DeviceView {
-  const view = without(device, "idle_since", "permissions", "checked", "check_due");
+/** What people see of a device; a reservation counts by its time, whether or not the tick has noted its end. */
+export function deviceView({ system }: Deps, device: DeviceRecord): DeviceView {
+  const isHeld = holderOf(device, system.now()) !== undefined;
+  const known = isHeld ? device : without(device, "reservation");
+  const view = without(known, "idle_since", "permissions", "checked", "check_due");
   return device.check_due === undefined ? view : { ...view, health_check_due: true };
+}
+
+/** What is written about a device for people. */
+export const DEVICE_PAPERS = ["physical_owner", "physical_group", "notes"] as const;
+
+/** The device with those that are given; an empty one takes away what there was. */
+export function withPapers(
+  device: DeviceRecord,
+  given: { readonly [F in (typeof DEVICE_PAPERS)[number]]?: string | undefined },
+): DeviceRecord {
+  const record = { ...device };
+  for (const field of DEVICE_PAPERS) {
+    const text = given[field];
+    if (text === "") delete record[field];
+    else if (text !== undefined) record[field] = text;
+  }
+  return record;
+}
+
+/** What is told of a device's change. Notes may be long: the audit log says that they changed. */
+export function aboutDevice({ system }: Deps, device: DeviceRecord) {
+  const { worker, description, physical_owner, physical_group, notes } = device;
+  const mark = notes === undefined ? undefined : `text ${system.hash(notes).slice(0, 8)}`;
+  return { worker, description, physical_owner, physical_group, notes: mark };
 }

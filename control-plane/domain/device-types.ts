@@ -1,4 +1,5 @@
-import type { AliasView, DeviceTypeView } from "#protocol/api.ts";
+import type { DeviceTypeView } from "#protocol/api.ts";
+import type { AliasView } from "#protocol/lab-lists.ts";
 import { labName, type LabDeviceType } from "#protocol/lab.ts";
 import type { Item, NewItem, Operation } from "../ports/table.ts";
 import { mayDoTo } from "./access.ts";
@@ -98,8 +99,7 @@ export async function putDeviceType(
     const permissions = await nextPermissions(deps, user, item?.data, type.permissions);
     const record = { ...without(type, "permissions"), name, ...permissions };
     await deps.table.transact([
-      typeItem(record, item),
-      { put: typeChange(deps, user, item?.data, record), when: "absent" },
+      ...changeTypeItem(deps, user, item, record),
       { check: namedKey("aliases", name), when: "absent" },
     ]);
   });
@@ -158,7 +158,7 @@ const noType = (name: string): AppError =>
   new AppError("not_found", `there is no device type ${JSON.stringify(name)}`);
 
 /** One that whoever asks may change. Throws `not_found` for one that they may not even see, and `forbidden`. */
-async function getTypeToChange(
+export async function getTypeToChange(
   deps: Deps,
   user: User,
   name: string,
@@ -169,6 +169,17 @@ async function getTypeToChange(
   if (mayDoTo(access, item.data, permission)) return item;
   throw isVisible(item.data) ? refusal(`device type ${name}`, permission) : noType(name);
 }
+
+/** What is to be written with a device type that somebody made or changed. */
+export const changeTypeItem = (
+  deps: Deps,
+  user: User,
+  old: Item<DeviceTypeRecord> | undefined,
+  record: DeviceTypeRecord,
+): Operation[] => [
+  typeItem(record, old),
+  { put: typeChange(deps, user, old?.data, record), when: "absent" },
+];
 
 function typeChange(
   deps: Deps,

@@ -8,7 +8,13 @@ import { AppError } from "./app-error.ts";
 import { cancel } from "./cancel.ts";
 import { deviceChange, editChange, removal } from "./changes.ts";
 import type { Deps } from "./deps.ts";
-import { deviceItem, deviceView, type DeviceRecord } from "./device-record.ts";
+import {
+  aboutDevice,
+  deviceItem,
+  deviceView,
+  withPapers,
+  type DeviceRecord,
+} from "./device-record.ts";
 import { keepDeviceType } from "./device-types.ts";
 import { withMark } from "./health-rules.ts";
 import { getJobItem } from "./job-record.ts";
@@ -42,7 +48,7 @@ export async function listDevices(
     sight.device,
   );
   return {
-    devices: records.map(deviceView),
+    devices: records.map((device) => deviceView(deps, device)),
     ...(next_cursor === undefined ? {} : { next_cursor }),
   };
 }
@@ -53,7 +59,7 @@ export async function getDevice(
   principal: Principal,
   hostname: string,
 ): Promise<DeviceView> {
-  return deviceView((await getVisibleDevice(deps, principal, hostname)).data);
+  return deviceView(deps, (await getVisibleDevice(deps, principal, hostname)).data);
 }
 
 /**
@@ -134,16 +140,22 @@ export async function writeDevice(
       description,
       health: health ?? old?.data.health ?? "Good",
     };
-    const record = withMark(old?.data, written, now);
+    const record = withMark(old?.data, withPapers(written, request), now);
     const change = { kind: "device", name: hostname, ...textOf(request), user, comment } as const;
     const text = await changeText(deps, change);
     await deps.table.transact([
       { put: deviceItem(record), when: old ? { version: old.version } : "absent" },
       ...deviceChange(deps, old?.data, record, { who: user, reason: comment }),
-      ...editChange(deps, "device", hostname, [old && edited(old.data), edited(record)], {
-        who: user,
-        reason: comment === "" ? undefined : comment,
-      }),
+      ...editChange(
+        deps,
+        "device",
+        hostname,
+        [old && edited(deps, old.data), edited(deps, record)],
+        {
+          who: user,
+          reason: comment === "" ? undefined : comment,
+        },
+      ),
       ...text.operations,
       ...(await keepDeviceType(deps, device_type)),
     ]);
@@ -151,7 +163,7 @@ export async function writeDevice(
   });
   await deps.signals.requestPass(device_type);
   if (device.health === "Retired") await cancelCurrentJob(deps, device, user);
-  return deviceView(device);
+  return deviceView(deps, device);
 }
 
 /**
@@ -179,7 +191,7 @@ export async function setDeviceHealth(
   deps.system.log("device health set", { hostname, before, health, reason, user: user.name });
   await deps.signals.requestPass(device.device_type);
   if (health === "Retired") await cancelCurrentJob(deps, device, user.name);
-  return deviceView(device);
+  return deviceView(deps, device);
 }
 
 /** Throws `not_found`, or `conflict` while a job has the device. Jobs keep its name, and the versions of its text stay readable. */
@@ -189,7 +201,8 @@ export async function removeDevice(
   hostname: string,
 ): Promise<void> {
   const user = requireUser(principal);
-  await retrying(async () => {
+  const { removalOfPhotos } = await import("./device-photos.ts");
+  const removeFiles = await retrying(async () => {
     const { data, version } = await getChangeableDevice(deps, user, hostname, "admin");
     if (data.current_job !== undefined) {
       throw new AppError(
@@ -197,9 +210,11 @@ export async function removeDevice(
         `job ${data.current_job} has ${hostname}; cancel it or wait for its end`,
       );
     }
+    const photos = await removalOfPhotos(deps, hostname);
     const operations: Operation[] = [
       { delete: deviceKey(hostname), when: { version } },
       ...removal(deps, "device", hostname, data, user),
+      ...photos.operations,
       { delete: healthDueKey(hostname) },
     ];
     if (await findText(deps, "device", hostname)) {
@@ -207,7 +222,9 @@ export async function removeDevice(
       operations.push(...(await changeText(deps, text)).operations);
     }
     await deps.table.transact(operations);
+    return photos.removeFiles;
   });
+  await removeFiles();
 }
 
 /** A person who makes a device Unknown wants a health check (SCHEDULER.md 2.1), one who makes it Good wants none that was asked for. */
@@ -217,8 +234,9 @@ function asked(before: DeviceRecord, after: DeviceRecord, now: number): DeviceRe
 }
 
 /** What somebody sets of a device beside its health and text. */
-const edited = ({ device_type, worker, tags, description, permissions }: DeviceRecord) => ({
-  ...{ device_type, worker, tags, description, permissions },
+const edited = (deps: Deps, device: DeviceRecord) => ({
+  ...{ device_type: device.device_type, tags: device.tags, permissions: device.permissions },
+  ...aboutDevice(deps, device),
 });
 
 function textOf({ dictionary, configuration = "" }: PutDevice) {

@@ -4,7 +4,13 @@ import { accessOf, mayDoTo, maySeeWorker } from "./access.ts";
 import { AppError } from "./app-error.ts";
 import { deviceChange, editChange } from "./changes.ts";
 import type { Deps } from "./deps.ts";
-import { deviceItem, deviceView, type DeviceRecord } from "./device-record.ts";
+import {
+  aboutDevice,
+  deviceItem,
+  deviceView,
+  withPapers,
+  type DeviceRecord,
+} from "./device-record.ts";
 import { workerKey } from "./keys.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
 import { retrying } from "./retrying.ts";
@@ -24,23 +30,26 @@ export async function editDevice(
   const user = requireUser(principal);
   const device = await retrying(async () => {
     const { data, version } = await getChangeableDevice(deps, user, hostname);
-    const record: DeviceRecord = { ...data };
-    for (const [field, value] of Object.entries(wanted)) Object.assign(record, { [field]: value });
-    for (const field of ["physical_owner", "physical_group", "notes"] as const) {
-      if (record[field] === "") delete record[field];
-    }
+    const { worker = data.worker, description = data.description, ...papers } = wanted;
+    const record = withPapers({ ...data, worker, description }, papers);
     if (record.worker !== data.worker) await requireMove(deps, user, data, record.worker);
     const by = { who: user.name, reason };
     await deps.table.transact([
       { put: deviceItem(record), when: { version } },
       ...deviceChange(deps, data, record, by),
-      ...editChange(deps, "device", hostname, [edited(deps, data), edited(deps, record)], by),
+      ...editChange(
+        deps,
+        "device",
+        hostname,
+        [aboutDevice(deps, data), aboutDevice(deps, record)],
+        by,
+      ),
     ]);
     return record;
   });
   // Its new worker may be the one that is online.
   if (wanted.worker !== undefined) await deps.signals.requestPass(device.device_type);
-  return deviceView(device);
+  return deviceView(deps, device);
 }
 
 async function requireMove(
@@ -61,11 +70,4 @@ async function requireMove(
   if (current_job === undefined) return;
   const message = `job ${current_job} has ${hostname}: it can be moved when the job has ended`;
   throw new AppError("conflict", message);
-}
-
-/** Notes may be long: the audit log says that they changed. */
-function edited({ system }: Deps, device: DeviceRecord) {
-  const { worker, description, physical_owner, physical_group, notes } = device;
-  const mark = notes === undefined ? undefined : `text ${system.hash(notes).slice(0, 8)}`;
-  return { worker, description, physical_owner, physical_group, notes: mark };
 }

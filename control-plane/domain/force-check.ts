@@ -38,7 +38,7 @@ export async function forceHealthCheck(
     return record;
   });
   await deps.signals.requestPass(device.device_type);
-  return deviceView(device);
+  return deviceView(deps, device);
 }
 
 async function requireCheck(

@@ -23,7 +23,7 @@ import {
   type MessageRecord,
 } from "./group-record.ts";
 import { getReportedItem } from "./job-token.ts";
-import { memberKey, messageKey, multinodeKey } from "./keys.ts";
+import { memberKey, messageKey, multinodeKey } from "./multinode-keys.ts";
 import type { Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
@@ -191,7 +191,7 @@ async function writeMember(
     const now = new Date(deps.system.now()).toISOString();
     const member = change(item?.data ?? { job_id: jobId, started: now, messages: 0 });
     if (item && JSON.stringify(member) === JSON.stringify(item.data)) return false;
-    await deps.table.transact([putMember(group, member, item)]);
+    await deps.table.transact([putMember(deps, group, member, item)]);
     return !item;
   });
 }
@@ -215,14 +215,15 @@ export async function countNew(
     const message = `job ${jobId} has ${name} ${MOST[what]} times, which is the most: use names again`;
     throw new AppError("conflict", message);
   }
-  return putMember(group, { ...member, [what]: made + 1 }, item);
+  return putMember(deps, group, { ...member, [what]: made + 1 }, item);
 }
 
 const putMember = (
+  deps: Deps,
   group: GroupRecord,
   member: MemberRecord,
   item: Item<MemberRecord> | undefined,
 ): Operation => ({
-  put: memberItem(group.id, member),
+  put: memberItem(deps, group.id, member),
   when: item ? { version: item.version } : "absent",
 });

@@ -1,14 +1,14 @@
 import type { Item, NewItem, Operation } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
+import { dueKey } from "./keys.ts";
 import {
-  dueKey,
   memberKey,
   messageKey,
   multinodeDueKey,
   multinodeKey,
   syncPointKey,
-} from "./keys.ts";
+} from "./multinode-keys.ts";
 
 /** The jobs of a multinode group, from their submission on; what they say to each other are items of their own. */
 export interface GroupRecord {
@@ -18,8 +18,23 @@ export interface GroupRecord {
   submit_time: string;
   /** In the order of their sub ids. */
   members: GroupMember[];
+  /** What is being done with it in several transactions; absent: nothing. */
+  phase?: GroupPhase;
   /** When the last of its jobs was found to have ended; nothing is left to be done about it then. */
   ended?: string;
+}
+
+/**
+ * A large group is written, and begins, in several transactions, each of which checks that the group's record is as it was: so who
+ * changes it stops whoever was at it. What a crash has cut short is ended, forwards or backwards, by whoever comes to the group
+ * after `until`, which is in the tick's list. `forming`: its jobs are being written; `unmade`: that was given up. `reserving`: its
+ * jobs are being given devices, in state Scheduling; `releasing`: that was given up; `begun`: all have one, and are Scheduled now.
+ */
+export interface GroupPhase {
+  name: "forming" | "unmade" | "reserving" | "releasing" | "begun";
+  until: string;
+  /** That a group takes which is reserving. */
+  devices?: string[];
 }
 
 export interface GroupMember {
@@ -70,25 +85,33 @@ export interface SyncPointRecord {
 export const groupItem = (group: GroupRecord, expires?: string): NewItem => ({
   key: multinodeKey(group.id),
   data: group,
-  ...(group.ended === undefined
-    ? { keys: { i1: { partition: "open-multinode", sort: group.id } } }
-    : {}),
+  keys: {
+    ...(group.ended === undefined ? { i1: { partition: "open-multinode", sort: group.id } } : {}),
+    ...(group.phase === undefined ? {} : { i2: dueKey(group.phase.until, group.id) }),
+  },
   ...(expires === undefined ? {} : { expires: Date.parse(expires) }),
 });
 
-export const memberItem = (group: string, data: MemberRecord): NewItem => ({
+/** No group lasts that long: what is said just after its end, when the rest has been forgotten, does not stay for ever. */
+const PART_KEPT_MS = 400 * 24 * 60 * 60 * 1000;
+const expiryOfPart = ({ system }: Deps) => ({ expires: system.now() + PART_KEPT_MS });
+
+export const memberItem = (deps: Deps, group: string, data: MemberRecord): NewItem => ({
   key: memberKey(group, data.job_id),
   data,
+  ...expiryOfPart(deps),
 });
 
-export const messageItem = ({ system }: Deps, group: string, data: MessageRecord): NewItem => ({
-  key: messageKey(group, system.hash(data.message_id), data.sender),
+export const messageItem = (deps: Deps, group: string, data: MessageRecord): NewItem => ({
+  key: messageKey(group, deps.system.hash(data.message_id), data.sender),
   data,
+  ...expiryOfPart(deps),
 });
 
-export const syncPointItem = ({ system }: Deps, group: string, data: SyncPointRecord): NewItem => ({
-  key: syncPointKey(group, system.hash(data.message_id)),
+export const syncPointItem = (deps: Deps, group: string, data: SyncPointRecord): NewItem => ({
+  key: syncPointKey(group, deps.system.hash(data.message_id)),
   data,
+  ...expiryOfPart(deps),
 });
 
 export const findGroup = (deps: Deps, id: string): Promise<Item<GroupRecord> | undefined> =>
@@ -97,10 +120,14 @@ export const findGroup = (deps: Deps, id: string): Promise<Item<GroupRecord> | u
 /** For the transaction in which a job ends badly or is canceled: its group is to be looked at, whoever dies meanwhile. */
 export function groupDue({ system }: Deps, { group, state, health }: JobRecord): Operation[] {
   const isWell = state === "Finished" && health === "Complete";
-  if (group === undefined || isWell) return [];
+  return group === undefined || isWell ? [] : [lookAtGroup(system, group)];
+}
+
+/** For a transaction after which somebody is to look at the group. */
+export function lookAtGroup(system: Deps["system"], group: string): Operation {
   const key = multinodeDueKey(group, system.id());
   const data: DueRecord = { group };
-  return [{ put: { key, data, keys: { i2: dueKey("0", key.sort) } }, when: "absent" }];
+  return { put: { key, data, keys: { i2: dueKey("0", key.sort) } }, when: "absent" };
 }
 
 /** The id of the job that a sub id (`4212.1`) names; undefined when it is none, or nobody's. */

@@ -1,4 +1,4 @@
-import type { GroupView } from "#protocol/api.ts";
+import type { GroupView } from "#protocol/lab-lists.ts";
 import type { LabGroup } from "#protocol/lab.ts";
 import { groupName, userName } from "#protocol/people.ts";
 import type { Item, Operation } from "../ports/table.ts";

@@ -1,5 +1,5 @@
 import { requireOnLab } from "./visible.ts";
-import type { LabTextView } from "#protocol/api.ts";
+import type { LabTextView } from "#protocol/lab-lists.ts";
 import { labName, type PutText } from "#protocol/lab.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";

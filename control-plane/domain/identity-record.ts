@@ -1,5 +1,5 @@
 import type { NewItem } from "../ports/table.ts";
-import { identityKey } from "./keys.ts";
+import { identityKey } from "./people-keys.ts";
 
 /** Whose an account of a provider is. Names and mail addresses change hands; issuer and subject don't. */
 export interface IdentityRecord {

@@ -4,7 +4,7 @@ import { queryFirst } from "./query-all.ts";
 import { holderOf } from "./reservation-record.ts";
 
 /** How many devices a pass looks at before it leaves the rest to others. */
-const MOST_DEVICES = 2000;
+const MOST_DEVICES = 10_000;
 
 /** The idle devices of a type in their order, read when they are asked for. */
 export interface IdleDevices {

@@ -1,26 +1,35 @@
 import * as v from "valibot";
-import { labName, tagName } from "#protocol/lab.ts";
-import { versionSchema } from "#protocol/release.ts";
-import {
-  deviceHealthSchema,
-  deviceStateSchema,
-  jobHealthSchema,
-  jobStateSchema,
-  workerHealthSchema,
-  workerStateSchema,
-} from "#protocol/states.ts";
+import { photoViewSchema } from "#protocol/device-photos.ts";
+import { labName } from "#protocol/lab.ts";
+import { plainRecord } from "#protocol/plain-record.ts";
 import type { Key, NewItem } from "../ports/table.ts";
 import { changeRecordItem, type ChangeRecord } from "./changes.ts";
 import { credentialItem, type CredentialRecord } from "./credential-record.ts";
+import type { PhotosRecord } from "./device-photos.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { deviceTypeItem, type DeviceTypeRecord } from "./device-types.ts";
 import { groupItem, type GroupRecord } from "./group-record.ts";
 import { identityItem, type IdentityRecord } from "./identity-record.ts";
 import { healthDueItem, type HealthDueRecord } from "./health-due-record.ts";
+import {
+  whole,
+  named,
+  jobSchema,
+  deviceSchema,
+  workerSchema,
+  userSchema,
+  tokenSchema,
+  groupSchema,
+  credentialSchema,
+  chunkSchema,
+  releaseSchema,
+  textSchema,
+} from "./item-schemas.ts";
 import { attemptItem, jobItem, type JobRecord } from "./job-record.ts";
 import {
   assignmentsKey,
   chunkKey,
+  devicePhotosKey,
   keptKey,
   namedKey,
   queryKey,
@@ -61,78 +70,6 @@ export interface ItemKind {
   readonly remake: (data: never, key: Key) => NewItem;
 }
 
-const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
-const line = whole;
-const named = v.looseObject({ name: v.string() });
-
-const jobSchema = v.looseObject({
-  id: v.pipe(whole, v.minValue(1)),
-  state: jobStateSchema,
-  health: jobHealthSchema,
-  description: v.string(),
-  device_type: v.string(),
-  submitter: v.string(),
-  priority: v.pipe(whole, v.maxValue(100)),
-  tags: v.array(v.string()),
-  submit_time: v.pipe(v.string(), v.isoTimestamp()),
-  log_lines: line,
-});
-const deviceSchema = v.looseObject({
-  hostname: labName,
-  device_type: v.string(),
-  worker: v.string(),
-  state: deviceStateSchema,
-  health: deviceHealthSchema,
-  tags: v.array(tagName),
-  idle_since: v.string(),
-});
-const workerSchema = v.looseObject({
-  name: labName,
-  state: workerStateSchema,
-  health: workerHealthSchema,
-  job_limit: whole,
-});
-const userSchema = v.looseObject({
-  name: v.string(),
-  admin: v.boolean(),
-  active: v.boolean(),
-  groups: v.array(v.string()),
-});
-const tokenSchema = v.looseObject({
-  id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
-  kind: v.picklist(["user", "worker", "session", "sign-in", "password"]),
-  subject: v.string(),
-  admin: v.boolean(),
-  created: v.string(),
-  hash: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-});
-const groupSchema = v.looseObject({
-  id: v.string(),
-  members: v.array(v.looseObject({ job_id: whole, sub_id: v.string(), role: v.string() })),
-});
-const credentialSchema = v.looseObject({
-  name: v.string(),
-  hash: v.pipe(v.string(), v.maxLength(300), v.startsWith("$scrypt$")),
-  changed: v.string(),
-});
-const chunkSchema = v.looseObject({
-  first_line: line,
-  count: whole,
-  bytes: whole,
-  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-});
-const releaseSchema = v.looseObject({
-  version: versionSchema,
-  manifest: v.string(),
-  signature: v.string(),
-  files: v.array(v.looseObject({ platform: v.string(), bytes: whole, sha256: v.string() })),
-});
-const textSchema = v.looseObject({
-  name: v.string(),
-  version: v.pipe(whole, v.minValue(1)),
-  text: v.string(),
-});
-
 /** Of one partition `NAME#...` and one sort key, or one that begins so. */
 const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   kind("job", /^job#\d+$/, /^job$/, jobSchema, (job: JobRecord) => jobItem(job)),
@@ -162,7 +99,7 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
       id: v.string(),
       time: v.string(),
       who: v.string(),
-      changed: v.record(v.string(), v.any()),
+      changed: plainRecord(v.string(), v.any()),
     }),
     (data: ChangeRecord) => changeRecordItem(data),
   ),
@@ -173,7 +110,7 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   // The tick comes to each group in its round, too.
   kind("multinode group to look at", /^multinode-due$/, /./, v.any(), asIs, false),
   // Looked for again in a restored lab.
-  kind("queue by submitter", /^device-type#/, /^share-queue$/, v.any(), asIs, false),
+  kind("queue by submitter", /^device-type#/, /^share-(queue|turn)$/, v.any(), asIs, false),
   // Made again of the results when somebody asks.
   kind("summary", /^job#\d+$/, /^summary#/, v.any(), asIs, false),
   kind(
@@ -199,6 +136,13 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     /^health-due$/,
     v.looseObject({ hostname: labName, due: v.string() }),
     (data: HealthDueRecord) => healthDueItem(data),
+  ),
+  kind(
+    "device photos",
+    /^device#/,
+    /^photos$/,
+    v.looseObject({ hostname: labName, photos: v.array(photoViewSchema) }),
+    (data: PhotosRecord) => ({ key: devicePhotosKey(data.hostname), data }),
   ),
   kind("worker", /^worker#/, /^worker$/, workerSchema, (data: WorkerRecord) => workerItem(data)),
   kind(
@@ -233,6 +177,7 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   // Sealed by the secret of one place: it is worth nothing in another one.
   kind("secret", /^secrets#/, /./, v.any(), asIs, false),
   kind("sign-in secret", /^sign-in-secrets$/, /./, v.any(), asIs, false),
+  kind("terminal to sign in", /^terminal#/, /./, v.any(), asIs, false),
   kind("tries to sign in", /^attempts#/, /^attempts$/, v.any(), asIs, false),
   kind(
     "text",
@@ -330,7 +275,11 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     v.looseObject({ holder: v.string(), ids: v.array(v.string()) }),
     ({ holder, ids }: { holder: string; ids: string[] }) => reservationsOfItem(holder, ids),
   ),
-  kind("lab settings", /^lab$/, /^settings$/, v.record(v.string(), v.any()), asIs),
+  // Its worker and its reservation's time are those of one place.
+  kind("console session", /^console#/, /./, v.any(), asIs, false),
+  kind("console of a device", /^device#/, /^console$/, v.any(), asIs, false),
+  kind("consoles of a worker", /^worker#/, /^consoles$/, v.any(), asIs, false),
+  kind("lab settings", /^lab$/, /^settings$/, plainRecord(v.string(), v.any()), asIs),
   kind(
     "retention",
     /^lab$/,

@@ -74,6 +74,8 @@ export interface JobRecord {
    * held and its token still good, in case the worker comes back with the job's end.
    */
   taken_back?: boolean;
+  /** It waits, and a person may take its console meanwhile; means something while it is Running only. */
+  waits_for_person?: true;
   /** The definition has `notify`: somebody is to be told when the job begins or ends. */
   notify?: true;
   /** Retention has removed its log (retention rules); its results are there. */
@@ -147,5 +149,6 @@ export function jobView(job: JobRecord, waitsFor?: string): JobView {
     "notify",
     "expires",
   );
+  if (view.state !== "Running") delete view.waits_for_person;
   return waitsFor === undefined ? view : { ...view, waits_for: waitsFor };
 }

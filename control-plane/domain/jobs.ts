@@ -6,12 +6,12 @@ import { cancel } from "./cancel.ts";
 import type { Deps } from "./deps.ts";
 import { groupMembers } from "./group-members.ts";
 import { attemptOf, jobView, type JobRecord } from "./job-record.ts";
-import { attemptKey, definitionBlob, multinodeBlob, padded } from "./keys.ts";
+import { attemptKey, padded } from "./keys.ts";
+import { definitionBlob, multinodeBlob } from "./blob-names.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
-import { getChangeableJob, getVisibleJob, sightOf } from "./visible.ts";
-import { howItWaits } from "./waits-for.ts";
+import { getChangeableJob, getVisibleJob, sightOf, viewFor } from "./visible.ts";
 
 /** A definition is at most this long. */
 export const MAX_DEFINITION_BYTES = 1024 * 1024;
@@ -26,7 +26,7 @@ export async function getJob(
   const job = await getVisibleJob(deps, principal, id, attempt);
   const earlier_attempts = await readEarlier(deps, job);
   const members = await groupMembers(deps, principal, job);
-  const waiting = await howItWaits(deps, job);
+  const waiting = job.state === "Submitted" ? await howItWaits(deps, job) : undefined;
   return {
     ...jobView(job, waiting?.text),
     ...(waiting ? { waits: waiting.waits } : {}),
@@ -34,6 +34,10 @@ export async function getJob(
     ...(members.length > 0 ? { members } : {}),
   };
 }
+
+/** Loaded when a job waits: what a pass knows of a queue is much. */
+const howItWaits = async (deps: Deps, job: JobRecord) =>
+  (await import("./waits-for.ts")).howItWaits(deps, job);
 
 async function readEarlier(deps: Deps, job: JobRecord): Promise<AttemptView[]> {
   const earlier: AttemptView[] = [];
@@ -138,7 +142,7 @@ export async function cancelJob(deps: Deps, principal: Principal, id: number): P
   const user = requireUser(principal);
   return retrying(async () => {
     const item = await getChangeableJob(deps, user, id, "canceled");
-    return jobView(await cancel(deps, item, { who: user.name }));
+    return viewFor(deps, user, await cancel(deps, item, { who: user.name }));
   });
 }
 

@@ -1,3 +1,4 @@
+import type { ConsoleView } from "#protocol/consoles.ts";
 import type { ReservationView } from "#protocol/reservations.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { DeviceRecord } from "./device-record.ts";
@@ -22,6 +23,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
  * | the same by submitter (Submitted)          | i3    | share-queue#TYPE    | 100-PRIORITY#SUBMITTER#... |
  * | when missing jobs were looked for in that  | main  | device-type#TYPE    | share-queue                |
+ * | whose turn was last, of very many        | main  | device-type#TYPE    | share-turn                 |
  * | queue time-outs (Submitted with one)       | main  | queue-deadlines     | DEADLINE#ID                |
  * | jobs of a device (once assigned)           | i3    | device-jobs#HOST    | ID, of an attempt ID#N     |
  * | one multinode group                        | main  | multinode#UUID      | group                      |
@@ -39,6 +41,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | those to look at for a health check first  | i3    | check-devices#TYPE  | HOST                       |
  * | when a device's health check gets old      | main  | device#HOST         | health-due                 |
  * | devices whose health check has got old     | i1    | health-due          | DUE#HOST                   |
+ * | photos of a device                         | main  | device#HOST         | photos                     |
  * | devices of a worker                        | i4    | worker-devices#NAME | HOST                       |
  * | one worker                                 | main  | worker#NAME         | worker                     |
  * | jobs that hold a device of a worker        | main  | worker#NAME         | assignments                |
@@ -61,6 +64,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | whose an account of a provider is          | main  | identity#HASH       | identity                   |
  * | accounts of a person                       | i1    | identities#NAME     | HASH                       |
  * | tries to sign in that failed               | main  | attempts#HASH       | attempts                   |
+ * | a terminal that wants to be signed in      | main  | terminal#ID         | terminal                   |
  * | remote artefact tokens of a person, sealed | main  | secrets#NAME        | NAME_OF_SECRET             |
  * | secrets of sign-in providers, sealed       | main  | sign-in-secrets     | PROVIDER                   |
  * | all texts of a kind, as they are now       | main  | texts#KIND          | NAME                       |
@@ -78,6 +82,12 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | reservations that have not ended           | i1    | reservations        | CREATED#ID                 |
  * | what the tick has to do at a time (due.ts) | i2    | due                 | TIME#NAME                  |
  * | which a person has                         | main  | reservations-of#NAME | open                      |
+ * | one console session                        | main  | console#ID          | console                    |
+ * | what the device said in it, by byte        | main  | console#ID          | output#FROM                |
+ * | what was typed in it                       | main  | console#ID          | input#SEQ                  |
+ * | console sessions of a device               | i1    | device-consoles#HOST | CREATED#ID                |
+ * | the one that was opened last               | main  | device#HOST         | console                    |
+ * | those that a worker serves                 | main  | worker#NAME         | consoles                   |
  * | whether the lab takes nothing new, and why | main  | lab                 | closed                     |
  * | which backup was restored into it          | main  | lab                 | restored                   |
  * | password of the mail server                | main  | lab                 | smtp-password              |
@@ -141,24 +151,6 @@ export const attemptKey = (id: number, attempt: number): Key => ({
   partition: `job#${id}`,
   sort: `attempt#${padded(attempt)}`,
 });
-export const multinodeKey = (id: string): Key => ({ partition: `multinode#${id}`, sort: "group" });
-export const multinodeDueKey = (group: string, id: string): Key => ({
-  partition: "multinode-due",
-  sort: `${group}#${id}`,
-});
-export const memberKey = (group: string, jobId: number): Key => ({
-  partition: `multinode#${group}`,
-  sort: `member#${padded(jobId)}`,
-});
-/** A message id is of any length and any characters: its hash stands for it. */
-export const messageKey = (group: string, hash: string, sender: number): Key => ({
-  partition: `multinode#${group}`,
-  sort: `message#${hash}#${padded(sender)}`,
-});
-export const syncPointKey = (group: string, hash: string): Key => ({
-  partition: `multinode#${group}`,
-  sort: `sync#${hash}`,
-});
 export const submissionKey = (submitter: string, hash: string): Key => ({
   partition: `submission#${submitter}`,
   sort: hash,
@@ -181,33 +173,13 @@ export const deviceTypeKey = (name: string): Key => ({
   partition: `device-type#${name}`,
   sort: "device-type",
 });
+export const shareTurnKey = (deviceType: string): Key => ({
+  partition: deviceTypeKey(deviceType).partition,
+  sort: "share-turn",
+});
 export const shareQueueKey = (deviceType: string): Key => ({
   partition: deviceTypeKey(deviceType).partition,
   sort: "share-queue",
-});
-export const userKey = (name: string): Key => ({ partition: `user#${name}`, sort: "user" });
-/** There when everybody who has a token has a record as a user. */
-export const usersKnownKey: Key = { partition: "lab", sort: "users-known" };
-export const tokenKey = (id: string): Key => ({ partition: `token#${id}`, sort: "token" });
-export const credentialKey = (name: string): Key => ({
-  partition: `credential#${name}`,
-  sort: "credential",
-});
-export const identityKey = (hash: string): Key => ({
-  partition: `identity#${hash}`,
-  sort: "identity",
-});
-export const attemptsKey = (hash: string): Key => ({
-  partition: `attempts#${hash}`,
-  sort: "attempts",
-});
-export const secretKey = (user: string, name: string): Key => ({
-  partition: `secrets#${user}`,
-  sort: name,
-});
-export const signInSecretKey = (provider: string): Key => ({
-  partition: "sign-in-secrets",
-  sort: provider,
 });
 /** Kinds of texts that have versions; `device`: a dictionary, or a configuration in its place; `worker`: by `NAME/env`. */
 export type TextKind = "template" | "health-check" | "device" | "worker";
@@ -334,27 +306,34 @@ export function deviceKeys(device: DeviceRecord): SecondaryKeys {
   return keys;
 }
 
-/** Folder of all blobs of a job. */
-const jobBlobs = (id: number): string => `jobs/${id}/`;
-export const definitionBlob = (id: number): string => `${jobBlobs(id)}definition.yaml`;
-/** Of a member of a multinode group: what was submitted, of all roles. */
-export const multinodeBlob = (id: number): string => `${jobBlobs(id)}multinode.yaml`;
-
-/** Results in short of an attempt that has many. */
-export const summaryBlob = (id: number, attempt: number, sha256: string): string =>
-  `${jobBlobs(id)}summary-${attempt}-${sha256.slice(0, 16)}.json.gz`;
-
-/** Of a job that was archived, by the day on which it was submitted: `archive/2026/11/22/ID/FILE`. */
-export const archiveBlob = (submitTime: string, id: number, file: string): string =>
-  `archive/${submitTime.slice(0, 10).replaceAll("-", "/")}/${id}/${file}`;
-
-/** A chunk's place names its content, so that a late upload cannot damage one that was committed. */
-export const chunkBlob = (id: number, firstLine: number, sha256: string): string =>
-  `${jobBlobs(id)}log/${padded(firstLine)}-${sha256.slice(0, 16)}.jsonl.gz`;
-
-/** The place names the content: what is there under it is what was announced. A `+` of a version is no character of keys. */
-export const releaseBlob = (version: string, platform: string, sha256: string): string =>
-  `releases/${version.replaceAll("+", "=")}/${platform}-${sha256.slice(0, 16)}.gz`;
+export const devicePhotosKey = (hostname: string): Key => ({
+  partition: `device#${hostname}`,
+  sort: "photos",
+});
+export const consoleKey = (id: string): Key => ({ partition: `console#${id}`, sort: "console" });
+export const consoleOutputKey = (id: string, from: number): Key => ({
+  partition: `console#${id}`,
+  sort: `output#${padded(from)}`,
+});
+export const consoleInputKey = (id: string, seq: number): Key => ({
+  partition: `console#${id}`,
+  sort: `input#${padded(seq)}`,
+});
+export const consoleOfDeviceKey = (host: string): Key => ({
+  partition: `device#${host}`,
+  sort: "console",
+});
+export const consolesOfWorkerKey = (worker: string): Key => ({
+  partition: `worker#${worker}`,
+  sort: "consoles",
+});
+/** The lists in which a console session stands; the tick ends it when its time is over. */
+export function consoleKeys({ id, device, created, until, ended }: ConsoleView): SecondaryKeys {
+  return {
+    i1: { partition: `device-consoles#${device}`, sort: `${created}#${id}` },
+    ...(ended === undefined ? { i2: dueKey(until, id) } : {}),
+  };
+}
 
 /** The lists in which a reservation stands until it has ended; the tick looks at one that waits each time. */
 export function reservationKeys({ id, created, until, ended }: ReservationView): SecondaryKeys {

@@ -10,10 +10,12 @@ import {
 } from "#protocol/worker-api.ts";
 import type { Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
+import { dutEvent } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { attemptOf, jobItem, withNotes, type JobRecord } from "./job-record.ts";
 import { getReportedItem } from "./job-token.ts";
-import { chunkBlob, chunkKey, resultsKey } from "./keys.ts";
+import { chunkKey, resultsKey } from "./keys.ts";
+import { chunkBlob } from "./blob-names.ts";
 import type { Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
@@ -72,7 +74,7 @@ export async function commitChunk(
   id: number,
   request: LogCommitRequest,
 ): Promise<LogCommitResponse> {
-  const chunk: ChunkRecord = without(request, "results");
+  const chunk: ChunkRecord = without(request, "results", "events");
   const next_line = await retrying(async () => {
     const item = await getReportedItem(deps, principal, id);
     const { data: job } = item;
@@ -106,6 +108,7 @@ export async function commitChunk(
         when: "absent",
       });
     }
+    for (const message of request.events ?? []) operations.push(dutEvent(deps, job, message));
     await deps.table.transact(operations);
     return lines;
   });

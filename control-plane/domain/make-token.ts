@@ -1,23 +1,31 @@
-import type { AddToken, AddedToken } from "#protocol/api.ts";
+import type { AddToken, AddedToken } from "#protocol/tokens.ts";
 import type { Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import { changeItem } from "./changes.ts";
 import type { Deps } from "./deps.ts";
-import { tokenKey } from "./keys.ts";
+import { tokenKey } from "./people-keys.ts";
 import { labSettings } from "./lab-settings.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
 import { retrying } from "./retrying.ts";
-import { makeToken, tokenItem, type NewToken, type TokenRecord } from "./tokens.ts";
+import {
+  forgetSessionsOf,
+  makeToken,
+  tokenItem,
+  type NewToken,
+  type TokenRecord,
+} from "./tokens.ts";
 import { findUser, newUser, userItem } from "./users.ts";
 
 /**
  * Makes a token for oneself, or as an administrator for anybody; the answer is the only place that has its text. Somebody
- * new becomes a user by it.
+ * new becomes a user by it. `rest` is written in the same transaction.
  */
 export async function addToken(
   deps: Deps,
   principal: Principal,
   { subject, description, admin, scopes, expires_seconds }: AddToken,
+  rest: readonly Operation[] = [],
+  reason?: string,
 ): Promise<AddedToken> {
   const user = requireUser(principal);
   if (!user.admin && (subject !== user.name || admin === true)) {
@@ -42,12 +50,12 @@ export async function addToken(
     scopes,
     expiresInSeconds,
   } as const;
-  const making: Operation[] = [];
+  const making: Operation[] = [...rest];
   if (!person) {
     const made = await newUser(deps, subject, { admin: isAdmin, source: "token" });
     making.push({ put: userItem(made), when: "absent" });
   }
-  return await issue(deps, user, token, making);
+  return await issue(deps, user, token, making, reason);
 }
 
 /**
@@ -83,7 +91,9 @@ export async function rotateToken(
       overlapSeconds === 0
         ? { delete: item.key, when: { version: item.version } }
         : { put: tokenItem({ ...item.data, expires: ends }), when: { version: item.version } };
-    return await issue(deps, user, token, [old], `in the place of ${id}`);
+    const made = await issue(deps, user, token, [old], `in the place of ${id}`);
+    if ("delete" in old) await forgetSessionsOf(deps, item.data);
+    return made;
   });
 }
 
@@ -112,8 +122,8 @@ async function issue(
   return { id, token: text, ...expires };
 }
 
-/** As asked for, within what the lab allows; `invalid` when that is shorter. */
-async function lifeOf(deps: Deps, seconds: number | undefined): Promise<number | undefined> {
+/** Seconds as asked for, within what the lab allows; throws `invalid` when that is shorter. */
+export async function lifeOf(deps: Deps, seconds: number | undefined): Promise<number | undefined> {
   const days = (await labSettings(deps)).sign_in.longest_token_days;
   if (days === undefined) return seconds;
   const most = days * 86_400;

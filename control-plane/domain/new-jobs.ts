@@ -9,7 +9,8 @@ import type { Role } from "./group-roles.ts";
 import { visibilityOf } from "./job-visibility.ts";
 import type { JobRecord } from "./job-record.ts";
 import { labSettings } from "./lab-settings.ts";
-import { definitionBlob, deviceTypeKey, multinodeBlob } from "./keys.ts";
+import { deviceTypeKey } from "./keys.ts";
+import { definitionBlob, multinodeBlob } from "./blob-names.ts";
 import { memberText } from "./member-text.ts";
 
 /** Who submits what: the text, what was read of it, and its roles if it has several. */

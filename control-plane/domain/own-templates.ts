@@ -1,5 +1,5 @@
 import { requireOnLab } from "./visible.ts";
-import type { LabTextView } from "#protocol/api.ts";
+import type { LabTextView } from "#protocol/lab-lists.ts";
 import { templateName, type PutText } from "#protocol/lab.ts";
 import type { Table } from "../ports/table.ts";
 import type { Loader } from "../templates/frame.ts";

@@ -19,6 +19,8 @@ export interface PassFacts {
   deviceType(name: string): Promise<DeviceTypeRecord>;
   /** Quotas and fair share. */
   readonly claims: Claims;
+  /** It is a pass, not somebody who only wants to know. */
+  readonly isPass: boolean;
 }
 
 /** Made for each pass anew. `notesHeld`: it is a pass, which is to be repeated when a quota that holds a job back has a place again. */
@@ -38,6 +40,7 @@ export function passFacts(deps: Deps, { notesHeld = false } = {}): PassFacts {
   };
   return {
     claims,
+    isPass: notesHeld,
     async forJob({ submitter, device_type }) {
       windows ??= comingWindows(deps, facts.now);
       const known: Facts = { ...facts, windows: await windows };

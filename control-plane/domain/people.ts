@@ -17,7 +17,7 @@ import { requireAdmin, requireUser, type Principal, type User } from "./principa
 import { queryAll } from "./query-all.ts";
 import { requireName } from "./require-name.ts";
 import { retrying } from "./retrying.ts";
-import { usersKnownKey } from "./keys.ts";
+import { usersKnownKey } from "./people-keys.ts";
 import { findUser, newUser, userItem, type UserRecord } from "./users.ts";
 
 /** Users by name, a page of them. */

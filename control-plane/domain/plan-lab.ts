@@ -7,8 +7,11 @@ import {
   type LabRequest,
   type LabSection,
 } from "#protocol/lab.ts";
+import { DEVICE_PAPERS } from "./device-record.ts";
 import { DEVICE_TYPE_DEFAULTS } from "./device-types.ts";
+import { plainQuery } from "./queries/query-in-lab.ts";
 import type { LabValue, WholeLab } from "./read-lab.ts";
+import { without } from "./without.ts";
 
 type Thing = LabValue<Exclude<LabSection, "settings" | "windows">>;
 type Section = Readonly<Record<string, LabValue>>;
@@ -69,10 +72,12 @@ function merged(
 /** A health that nobody asks for stays as it is, and what is new is in good health; a list names things once. */
 function normal(value: Thing, old: LabValue | undefined): LabValue {
   if (typeof value === "string") return value;
+  if ("conditions" in value) return plainQuery(value);
   if ("worker" in value) {
     const before = old as LabDevice | undefined;
     const health = value.health ?? before?.health ?? "Good";
-    return { ...value, health, tags: [...new Set(value.tags)], ...permissionsOf(value, before) };
+    const about = { health, tags: [...new Set(value.tags)], ...permissionsOf(value, before) };
+    return { ...without(value, ...DEVICE_PAPERS), ...about, ...papersOf(value, before) };
   }
   if ("members" in value) return { ...value, members: [...new Set(value.members)] };
   if ("job_limit" in value) {
@@ -88,6 +93,12 @@ function normal(value: Thing, old: LabValue | undefined): LabValue {
 }
 
 const NEW_USER = { admin: false, active: true, email: "", full_name: "" };
+
+/** Owner, group and notes that nobody speaks of stay; empty ones are none. */
+function papersOf(value: LabDevice, old: LabDevice | undefined): Partial<LabDevice> {
+  const papers = DEVICE_PAPERS.map((field) => [field, value[field] ?? old?.[field] ?? ""] as const);
+  return Object.fromEntries(papers.filter(([, text]) => text !== ""));
+}
 
 /** Permissions that nobody speaks of stay; none at all are none. */
 function permissionsOf(

@@ -1,14 +1,14 @@
 import * as v from "valibot";
 import { groupName, userName } from "#protocol/people.ts";
 import type { PeopleOfProvider } from "#protocol/sign-in.ts";
-import type { Operation } from "../ports/table.ts";
+import type { Item, Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import { changeItem, LAB } from "./changes.ts";
 import { setGroupsOf } from "./groups.ts";
 import { hasPassword } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { identityItem, type IdentityRecord } from "./identity-record.ts";
-import { identityKey } from "./keys.ts";
+import { identityKey } from "./people-keys.ts";
 import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 import { findUser, newUser, userItem, type UserRecord } from "./users.ts";
@@ -81,7 +81,7 @@ const findIdentity = async (
   deps: Deps,
   person: ProviderPerson,
 ): Promise<IdentityRecord | undefined> =>
-  (await deps.table.get<IdentityRecord>(identityKey(hashOf(deps, person))))?.data;
+  (await deps.table.get<IdentityRecord>(identityKey(identityHash(deps, person))))?.data;
 
 /** Somebody who has been here: what the provider says of them now. */
 async function refresh(
@@ -93,13 +93,35 @@ async function refresh(
   const item = await findUser(deps, name);
   if (!item) throw refused(`the user ${name} of this account is no more; ask an administrator`);
   const user = { ...item.data, ...saidOf(provider, person) };
+  const losesAdmin = item.data.admin && !user.admin;
+  const other = losesAdmin ? await otherAdmin(deps, item.data) : undefined;
+  if (losesAdmin && !other) user.admin = true;
   const isAsBefore = JSON.stringify(user) === JSON.stringify(item.data);
   if (isAsBefore) return user;
   await deps.table.transact([
     { put: userItem(user), when: { version: item.version } },
+    ...(other ? [{ check: other.key, when: { version: other.version } }] : []),
     ...adminChange(deps, provider, item.data, user),
   ]);
   return user;
+}
+
+/**
+ * Who is an administrator when somebody is one no more: of one whom the lab itself made, another such, as no provider may take
+ * the last one who needs none of them.
+ */
+async function otherAdmin(
+  deps: Deps,
+  { name, source }: UserRecord,
+): Promise<Item<UserRecord> | undefined> {
+  const isOwn = isLabs(source);
+  for await (const { data } of queryAll<UserRecord>(deps, "i1", "users")) {
+    if (data.name === name || (isOwn && !isLabs(data.source))) continue;
+    // The list may lag.
+    const item = await findUser(deps, data.name);
+    if (item?.data.admin && item.data.active) return item;
+  }
+  return undefined;
 }
 
 /** Somebody for the first time. */
@@ -161,6 +183,7 @@ function saidOf(
 const isAdoptable = async (deps: Deps, { name, admin, active, source }: UserRecord) =>
   active && !admin && OWN_SOURCES.includes(source) && !(await hasPassword(deps, name));
 const OWN_SOURCES: readonly string[] = ["added", "token", "group", "lava"];
+const isLabs = (source: string): boolean => source === "first" || OWN_SOURCES.includes(source);
 
 /** An older version kept no records of users: their tokens and groups are what there is of them. */
 async function isKnown(deps: Deps, name: string): Promise<boolean> {
@@ -170,16 +193,17 @@ async function isKnown(deps: Deps, name: string): Promise<boolean> {
   return (await newUser(deps, name, { source: "" })).groups.length > 0;
 }
 
-function linking(
+/** What is to be written when an account becomes a user's. */
+export function linking(
   deps: Deps,
-  provider: PeopleOfProvider,
+  provider: Pick<PeopleOfProvider, "name">,
   person: ProviderPerson,
   user: string,
   who: string,
   more: Record<string, [null, string]> = {},
 ): Operation[] {
   const { issuer, subject } = person;
-  const hash = hashOf(deps, person);
+  const hash = identityHash(deps, person);
   const created = new Date(deps.system.now()).toISOString();
   const record = { hash, provider: provider.name, issuer, subject, user, created };
   const account = `${issuer} ${subject}`.slice(0, 500);
@@ -223,7 +247,8 @@ const groupNames = (prefix: string, groups: readonly string[]): string[] =>
 const plainPart = (part: string): string =>
   part.replace(/[^\w.-]/g, "-").replace(/^\.+|\.+$|\.{2,}/g, (dots) => "-".repeat(dots.length));
 
-const hashOf = ({ system }: Deps, { issuer, subject }: ProviderPerson): string =>
+/** Names an account: by who vouches for it and who it is there. */
+export const identityHash = ({ system }: Deps, { issuer, subject }: ProviderPerson): string =>
   system.hash(`identity ${JSON.stringify([issuer, subject])}`);
 
 const refused = (message: string) => new AppError("unauthenticated", message);

@@ -1,7 +1,13 @@
 import type { Index, Item, Range } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 
-/** As `queryAll`, for whoever mostly needs the first few: pages of 1, 2, 4 ... 64 items. */
+/** The largest page: of jobs, half a megabyte. */
+const LARGEST = 512;
+
+/** How many items to read after so many, for whoever mostly needs the first few: 1, 2, 4 ... 512. */
+export const nextLimit = (limit: number): number => Math.min(limit * 2, LARGEST);
+
+/** As `queryAll`, in pages of `nextLimit`. */
 export async function* queryFirst<T>(
   { table }: Deps,
   index: Index,
@@ -16,7 +22,7 @@ export async function* queryFirst<T>(
     });
     yield* page.items;
     cursor = page.cursor;
-    limit = Math.min(limit * 2, 64);
+    limit = nextLimit(limit);
   } while (cursor !== undefined);
 }
 

@@ -1,11 +1,11 @@
 import type { Deps } from "./deps.ts";
 import type { JobRecord } from "./job-record.ts";
-import { urgencyOf } from "./keys.ts";
+import { shareTurnKey, urgencyOf } from "./keys.ts";
 import type { PassFacts } from "./pass-facts.ts";
-import { queryFirst } from "./query-all.ts";
+import { nextLimit, queryFirst } from "./query-all.ts";
 import { fillShareQueue } from "./share-queue.ts";
 
-/** How many submitters of one priority are told apart; those beyond wait until fewer are before them. */
+/** How many submitters of one priority are compared with each other; where there are more, one such window follows the other. */
 const MOST_SUBMITTERS = 500;
 
 /**
@@ -62,33 +62,80 @@ async function* inTurns(
     const first = await firstAfter(deps, deviceType, urgency === undefined ? "" : `${urgency}#~`);
     if (!first) return;
     urgency = urgencyOf(first);
-    const turns = await turnsAt(deps, deviceType, first);
-    while (turns.length > 0) {
-      const index = await bestOf(turns, passed, isFair);
-      const turn = turns[index];
-      if (!turn || (await passed.claims.fullFor(turn.next))) {
-        turns.splice(index, 1);
-        continue;
-      }
-      yield turn.next;
-      const following = await turn.rest.next();
-      if (following.done) turns.splice(index, 1);
-      else turn.next = following.value;
+    for await (const turns of windowsAt(deps, deviceType, first, passed)) {
+      yield* turnByTurn(turns, passed, isFair);
     }
   }
 }
 
-/** The submitters who have jobs waiting at the priority of a job, which is the first of them. */
-async function turnsAt(deps: Deps, deviceType: string, first: JobRecord): Promise<Turn[]> {
+async function* turnByTurn(
+  turns: Turn[],
+  passed: PassFacts,
+  isFair: boolean,
+): AsyncGenerator<JobRecord> {
+  while (turns.length > 0) {
+    const index = await bestOf(turns, passed, isFair);
+    const turn = turns[index];
+    if (!turn || (await passed.claims.fullFor(turn.next))) {
+      turns.splice(index, 1);
+      continue;
+    }
+    yield turn.next;
+    const following = await turn.rest.next();
+    if (following.done) turns.splice(index, 1);
+    else turn.next = following.value;
+  }
+}
+
+/**
+ * The submitters who have jobs waiting at the priority of a job, which is the first of them: mostly all at once. Of very many, window
+ * by window, and each pass begins after the window with which the one before began: so each of them is among the first in turn.
+ */
+async function* windowsAt(
+  deps: Deps,
+  deviceType: string,
+  first: JobRecord,
+  { isPass }: PassFacts,
+): AsyncGenerator<Turn[]> {
   const urgency = urgencyOf(first);
+  const all = await turnsFrom(deps, deviceType, urgency, "");
+  if (all.length < MOST_SUBMITTERS) return yield all;
+  const key = shareTurnKey(deviceType);
+  const last = (await deps.table.get<{ after: string }>(key))?.data.after ?? "";
+  let from = last;
+  let isRound = last === "";
+  for (let isFirst = true; ; isFirst = false) {
+    const read = await turnsFrom(deps, deviceType, urgency, from);
+    const [end, isEnd] = [read.at(-1)?.submitter ?? "", read.length < MOST_SUBMITTERS];
+    if (isFirst && isPass) await deps.table.transact([{ put: { key, data: { after: end } } }]);
+    // From the end of the list on from its beginning, up to where it began.
+    const isBack = isRound && last !== "";
+    const window = isBack ? read.filter(({ submitter }) => submitter <= last) : read;
+    const isOver = isRound && (isEnd || window.length < read.length);
+    if (window.length > 0) yield window;
+    if (isOver) return;
+    isRound ||= isEnd;
+    from = isEnd ? "" : end;
+  }
+}
+
+/** The submitters of a priority that come after one by name, as many as are compared with each other. */
+async function turnsFrom(
+  deps: Deps,
+  deviceType: string,
+  urgency: string,
+  after: string,
+): Promise<Turn[]> {
   const turns: Turn[] = [];
-  let job: JobRecord | undefined = first;
+  const next = (submitter: string) =>
+    firstAfter(deps, deviceType, submitter === "" ? `${urgency}#` : `${urgency}#${submitter}#~`);
+  let job = await next(after);
   while (job && urgencyOf(job) === urgency && turns.length < MOST_SUBMITTERS) {
     const { submitter } = job;
     const rest = jobsOf(deps, deviceType, urgency, submitter);
     const head = await rest.next();
     if (!head.done) turns.push({ submitter, next: head.value, rest });
-    job = await firstAfter(deps, deviceType, `${urgency}#${submitter}#~`);
+    job = await next(submitter);
   }
   return turns;
 }
@@ -120,7 +167,7 @@ async function firstAfter(
   return items[0]?.data;
 }
 
-/** What a submitter has waiting at a priority, as it came: pages of 1, 2, 4 ... 64 jobs. */
+/** What a submitter has waiting at a priority, as it came. */
 async function* jobsOf(
   { table }: Deps,
   deviceType: string,
@@ -138,6 +185,6 @@ async function* jobsOf(
     });
     for (const { data } of page.items) yield data;
     cursor = page.cursor;
-    limit = Math.min(limit * 2, 64);
+    limit = nextLimit(limit);
   } while (cursor !== undefined);
 }

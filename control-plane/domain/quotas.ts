@@ -49,18 +49,25 @@ export const hasQuotas = ({ users, groups, default: usual }: LabSettings["quotas
 export const limitText = ({ account, kind, most }: Limit): string =>
   `${account.replace("/", " ")}: ${most} ${kind} job${most === 1 ? "" : "s"}`;
 
-/** Why a job does not begin whose submitter's quota is used up. */
-export const quotaObstacle = (limit: Limit): Obstacle => ({
-  code: "quota",
-  bars: "job",
-  text: `kept back by a quota, ${limitText(limit)} at a time`,
-});
+/** Why a job does not begin whose submitter's quota is used up, or has not enough left for all `jobs` of its group. */
+export function quotaObstacle(limit: Limit, jobs = 1): Obstacle {
+  const group = jobs === 1 ? "a job" : `the ${jobs} jobs of the group`;
+  const how =
+    limit.most < jobs
+      ? `kept back for ever by a quota that has no place for ${group}`
+      : `kept back by a quota${jobs === 1 ? "" : `, which has not enough left for ${group}`}`;
+  return { code: "quota", bars: "job", text: `${how}, ${limitText(limit)} at a time` };
+}
+
+/** The quota that has no place for so many jobs, however few others there are. */
+export const tooSmall = (limits: readonly Limit[], jobs: number): Limit | undefined =>
+  limits.find(({ most }) => most < jobs);
 
 export interface Taken {
   /** Names of slots, for the record of each job. */
   readonly slots: ReadonlyMap<number, readonly string[]>;
-  /** For the transaction; a conflict may mean that somebody was quicker: take anew. */
-  readonly operations: readonly Operation[];
+  /** For the transaction that each job is in; a conflict may mean that somebody was quicker: take anew. */
+  readonly operationsOf: (job: number) => Operation[];
 }
 
 /** A slot of each quota for each of some jobs, or the quota that has not enough left. */
@@ -70,7 +77,6 @@ export async function takeSlots(
   jobs: readonly number[],
 ): Promise<Taken | { full: Limit }> {
   const slots = new Map<number, string[]>(jobs.map((id) => [id, []]));
-  const operations: Operation[] = [];
   for (const limit of limits) {
     const free = await freeSlots(deps, limit);
     if (free.length < jobs.length) return { full: limit };
@@ -79,16 +85,21 @@ export async function takeSlots(
     for (const [index, id] of jobs.entries()) {
       const slot = free[(start + index) % free.length] ?? 0;
       slots.get(id)?.push(slotName(limit, slot));
-      operations.push({ put: slotItem(slotName(limit, slot), id), when: "absent" });
     }
   }
-  return { slots, operations };
+  const operationsOf = (id: number): Operation[] =>
+    (slots.get(id) ?? []).map((name) => ({ put: slotItem(name, id), when: "absent" }));
+  return { slots, operationsOf };
 }
 
-/** The first quota that has no slot left. */
-export async function fullLimit(deps: Deps, limits: readonly Limit[]): Promise<Limit | undefined> {
+/** The first quota that has fewer slots left than so many jobs need. */
+export async function fullLimit(
+  deps: Deps,
+  limits: readonly Limit[],
+  jobs = 1,
+): Promise<Limit | undefined> {
   for (const limit of limits) {
-    if ((await freeSlots(deps, limit)).length === 0) return limit;
+    if ((await freeSlots(deps, limit)).length < jobs) return limit;
   }
   return undefined;
 }
@@ -105,14 +116,26 @@ async function freeSlots(deps: Deps, { account, kind, most }: Limit): Promise<nu
   return sorts.filter((slot) => !taken.has(sortOf(kind, slot))).slice(0, most - taken.size);
 }
 
+/** Of which kinds a job has slots in a state: one that is being given a device with the others of its group has both. */
+const kindsIn = (state: JobRecord["state"]): readonly string[] => {
+  if (state === "Submitted") return ["waiting"];
+  if (state === "Scheduling") return ["waiting", "running"];
+  return state === "Finished" ? [] : ["running"];
+};
+
 /** For the transaction that changes a job: the slots that it has no more. */
 export function freedSlots(before: JobRecord | undefined, after: JobRecord): Operation[] {
-  if (!before || before.state === after.state || before.state === "Finished") return [];
-  const kind: SlotKind = before.state === "Submitted" ? "waiting" : "running";
-  if (kind === "running" && after.state !== "Finished" && after.state !== "Submitted") return [];
+  if (!before) return [];
+  const [had, has] = [kindsIn(before.state), kindsIn(after.state)];
   return (before.quota_slots ?? [])
-    .filter((name) => kindIn(name) === kind)
+    .filter((name) => had.includes(kindIn(name)) && !has.includes(kindIn(name)))
     .map((name) => ({ delete: keyOfSlot(name) }));
+}
+
+/** What a job has of its quotas in its state, of the slots that it had in another one; for its record. */
+export function slotsIn({ state, quota_slots = [] }: JobRecord): Pick<JobRecord, "quota_slots"> {
+  const slots = quota_slots.filter((name) => kindsIn(state).includes(kindIn(name)));
+  return slots.length === 0 ? {} : { quota_slots: slots };
 }
 
 /** Remembers that a quota holds jobs of a device type back: whoever gives a slot back asks for a pass of it. */
@@ -149,10 +172,8 @@ export const slotItem = (name: string, job: number): NewItem => ({
 });
 
 /** Whether a job has a slot of this name, and is in the state that it counts. */
-export function holdsSlot({ state, quota_slots = [] }: JobRecord, name: string): boolean {
-  if (!quota_slots.includes(name) || state === "Finished") return false;
-  return (kindIn(name) === "waiting") === (state === "Submitted");
-}
+export const holdsSlot = ({ state, quota_slots = [] }: JobRecord, name: string): boolean =>
+  quota_slots.includes(name) && kindsIn(state).includes(kindIn(name));
 
 const sortOf = (kind: SlotKind, slot: number): string => `${kind}#${String(slot).padStart(6, "0")}`;
 const slotName = ({ account, kind }: Limit, slot: number): string =>

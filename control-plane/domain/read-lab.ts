@@ -1,11 +1,12 @@
 import { readUsers } from "./people.ts";
-import type { AliasView, GroupView, TagView } from "#protocol/api.ts";
+import type { AliasView, GroupView, TagView } from "#protocol/lab-lists.ts";
 import { LAB_SECTIONS, type Lab, type LabSection } from "#protocol/lab.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { readDeviceTypes } from "./device-types.ts";
 import { readSettings } from "./lab-settings.ts";
 import { listNamed } from "./named-items.ts";
+import { readQueries } from "./queries/query-in-lab.ts";
 import { queryAll } from "./query-all.ts";
 import { findText, listTexts } from "./texts.ts";
 import { readWorkerSettings, type WorkerRecord } from "./worker-record.ts";
@@ -73,6 +74,9 @@ export async function* readSection(
         yield [group.name, without(group, "name")];
       }
       return;
+    case "queries":
+      yield* readQueries(deps);
+      return;
     case "windows":
       for await (const window of readWindows(deps)) {
         yield [window.name, without(window, "name", "due")];
@@ -89,7 +93,13 @@ export async function* readSection(
     case "devices":
       for await (const { data } of queryAll<DeviceRecord>(deps, "i1", "devices")) {
         const { device_type, worker, tags, description, health, current_job, permissions } = data;
-        const granted = permissions ? { permissions } : {};
+        const { physical_owner, physical_group, notes } = data;
+        const granted = {
+          ...(permissions ? { permissions } : {}),
+          ...(physical_owner ? { physical_owner } : {}),
+          ...(physical_group ? { physical_group } : {}),
+          ...(notes ? { notes } : {}),
+        };
         const record = await findText(deps, "device", data.hostname);
         const { text = "", format = "configuration" } = record ?? {};
         const about = { device_type, worker, tags, description, health, ...granted };

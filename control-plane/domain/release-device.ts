@@ -47,5 +47,5 @@ export async function releaseDevice(
   });
   const { data } = await getDeviceItem(deps, hostname);
   deps.system.log("device released", { hostname, user: user.name });
-  return deviceView(data);
+  return deviceView(deps, data);
 }

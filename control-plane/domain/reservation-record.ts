@@ -100,3 +100,7 @@ export function holderOf(
   const { until } = reservation;
   return until !== undefined && Date.parse(until) <= now ? undefined : reservation;
 }
+
+/** Whether it has not ended: one whose time is over counts for nothing more, whether or not the tick has noted that. */
+export const isOpen = ({ state, until }: ReservationRecord, now: number): boolean =>
+  state !== "ended" && (until === undefined || Date.parse(until) > now);

@@ -27,8 +27,8 @@ export async function endAttempt(
     return;
   }
   const attempt = attemptOf(job);
-  // Its token is dead from now on, whatever its worker still has to say.
-  const untold = without(job, "token_nonce", "token_hash", "left", "failed_on", "queue_seconds");
+  // Its token is dead from now on, whatever its worker still has to say; the attempt keeps it, to be told from a wrong one.
+  const untold = without(job, "left", "failed_on", "queue_seconds");
   const over: JobRecord = { ...endedBy(deps, untold, outcome), attempt, retried: true };
   const next: JobRecord = {
     ...without(

@@ -3,7 +3,7 @@ import type { Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import { changeItem } from "./changes.ts";
 import type { Deps } from "./deps.ts";
-import { tokenKey } from "./keys.ts";
+import { tokenKey } from "./people-keys.ts";
 import { requireAdmin, requireWorker, type Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
 import { newTokenItem, tokenItem, workerTokenIds, type TokenRecord } from "./tokens.ts";
@@ -15,7 +15,7 @@ const MOST_TOKENS = 45;
 
 /**
  * Asks a worker to make itself another token, which it is told by its next sync; those before are good for the overlap after it
- * has. Asked again, the last request counts.
+ * has. Asked again, the last request counts. Throws `conflict` for LAVA's own, which can't.
  */
 export async function askRotation(
   deps: Deps,
@@ -28,6 +28,11 @@ export async function askRotation(
   const rotation = { id: deps.system.id(), overlap_seconds, user, asked };
   await retrying(async () => {
     const { data, version } = await getWorkerItem(deps, name);
+    if (data.kind === "stock") {
+      const how =
+        "remove its file `token` and start it with --username once (docs/stock-workers.md)";
+      throw new AppError("conflict", `${name} is a stock lava-worker: ${how}`);
+    }
     const changed: Record<string, [null, string]> = { "token rotation": [null, "asked for"] };
     const change = changeItem(deps, { who: user, kind: "worker", name, changed });
     await deps.table.transact([

@@ -7,11 +7,12 @@ import { findJobItem, type JobRecord } from "./job-record.ts";
 import { matchDevices } from "./match-devices.ts";
 import { withWorker, type PassFacts } from "./pass-facts.ts";
 import { queryFirst } from "./query-all.ts";
-import { obstacle, type Facts } from "./suits.ts";
+import { obstacle, suits, type Facts } from "./suits.ts";
 import { without } from "./without.ts";
 
-/** How many devices of a type are looked at for a group. */
+/** How many devices of a type that suit one of a group's jobs are looked at, and how many to find them. */
 const MOST_DEVICES = 500;
+const MOST_READ = 10_000;
 /** How often a group is planned anew because something changed meanwhile, before it waits for the next pass. */
 const MOST_PLANS = 10;
 
@@ -42,6 +43,8 @@ export function groupTurns(deps: Deps, passed: PassFacts): GroupTurns {
       if (seen.has(id)) return [];
       seen.add(id);
       for (let plans = 0; plans < MOST_PLANS; plans++) {
+        const reserved = await reservedBy(deps, id);
+        if (reserved) return reserved;
         const members = await waitingMembers(deps, id);
         if (!members) return [];
         const lab = labView(deps, passed, kept);
@@ -67,6 +70,16 @@ export function groupTurns(deps: Deps, passed: PassFacts): GroupTurns {
 const pairs = (members: readonly JobRecord[], devices: readonly DeviceRecord[]): Pair[] =>
   members.map(({ id }, n) => ({ jobId: id, hostname: devices[n]?.hostname ?? "" }));
 
+/** What a group has or takes that another pass is just beginning; undefined when nobody is at it. */
+async function reservedBy(deps: Deps, id: string): Promise<Withheld[] | undefined> {
+  const phase = (await findGroup(deps, id))?.data.phase;
+  if (!phase) return undefined;
+  const { isDue, resumeGroup } = await import("./reserve-group.ts");
+  if (!isDue(deps, phase)) return (phase.devices ?? []).map((hostname) => ({ hostname }));
+  await resumeGroup(deps, id);
+  return undefined;
+}
+
 /** The members that need devices, when all of the group wait still. */
 async function waitingMembers(deps: Deps, id: string): Promise<JobRecord[] | undefined> {
   const group = await findGroup(deps, id);
@@ -86,16 +99,20 @@ function labView(deps: Deps, passed: PassFacts, kept: readonly DeviceRecord[]) {
   const places = { idle: new Map<string, number>(), healthy: new Map<string, number>() };
   type Kind = keyof typeof places;
 
-  const listOf = (type: string, kind: Kind): Promise<DeviceRecord[]> => {
+  const listOf = (type: string, kind: Kind, members: readonly JobRecord[]) => {
     const name = `${kind} ${type}`;
-    const list = lists.get(name) ?? readDevices(deps, type, kind);
+    const list = lists.get(name) ?? readDevices(deps, type, kind, members);
     lists.set(name, list);
     return list;
   };
-  async function choices(job: JobRecord, kind: Kind): Promise<DeviceRecord[]> {
+  async function choices(
+    job: JobRecord,
+    kind: Kind,
+    members: readonly JobRecord[],
+  ): Promise<DeviceRecord[]> {
     const facts = await passed.forJob(job);
     const found: DeviceRecord[] = [];
-    for (const listed of await listOf(job.device_type, kind)) {
+    for (const listed of await listOf(job.device_type, kind, members)) {
       const device = kind === "idle" ? listed : asIfIdle(listed);
       if (kind === "idle" && kept.some(({ hostname }) => hostname === device.hostname)) continue;
       if (obstacle(job, device, facts)) continue;
@@ -116,7 +133,7 @@ function labView(deps: Deps, passed: PassFacts, kept: readonly DeviceRecord[]) {
   return {
     async match(members: readonly JobRecord[], kind: Kind) {
       const all: DeviceRecord[][] = [];
-      for (const job of members) all.push(await choices(job, kind));
+      for (const job of members) all.push(await choices(job, kind, members));
       return matchDevices(all, places[kind]);
     },
     /** With the last place of its worker go all the worker's devices. */
@@ -128,15 +145,21 @@ function labView(deps: Deps, passed: PassFacts, kept: readonly DeviceRecord[]) {
   };
 }
 
-async function readDevices(deps: Deps, type: string, kind: "idle" | "healthy") {
+async function readDevices(
+  deps: Deps,
+  type: string,
+  kind: "idle" | "healthy",
+  members: readonly JobRecord[],
+) {
   const devices: DeviceRecord[] = [];
+  let read = 0;
   const all =
     kind === "idle"
       ? idleDevices(deps, type).all()
       : dataOf(queryFirst<DeviceRecord>(deps, "i2", `type-devices#${type}`));
   for await (const device of all) {
-    devices.push(device);
-    if (devices.length === MOST_DEVICES) break;
+    if (members.some((job) => suits(job, device))) devices.push(device);
+    if (devices.length === MOST_DEVICES || ++read === MOST_READ) break;
   }
   return devices;
 }

@@ -122,7 +122,7 @@ async function assign(
         { put: jobItem(assigned), when: { version: job.version } },
         { put: deviceItem(reserved), when: { version: device.version } },
         replace([...jobIds, jobId]),
-        ...claim.operations,
+        ...claim.operationsOf(jobId),
         ...jobChange(deps, job.data, assigned, { who: LAB }),
         ...deviceChange(deps, device.data, reserved, { who: LAB, reason: `job ${jobId}` }),
       ]);

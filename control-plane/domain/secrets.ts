@@ -2,7 +2,7 @@ import { secretName, type SecretView } from "#protocol/sign-in.ts";
 import { AppError } from "./app-error.ts";
 import { changeItem } from "./changes.ts";
 import type { Deps } from "./deps.ts";
-import { secretKey } from "./keys.ts";
+import { secretKey } from "./people-keys.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { requireName } from "./require-name.ts";

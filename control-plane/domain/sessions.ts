@@ -2,7 +2,7 @@ import type { Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import { changeItem } from "./changes.ts";
 import type { Deps } from "./deps.ts";
-import { tokenKey } from "./keys.ts";
+import { tokenKey } from "./people-keys.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import type { TokenRecord } from "./tokens.ts";

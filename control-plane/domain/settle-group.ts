@@ -5,8 +5,9 @@ import type { Deps } from "./deps.ts";
 import { expiryOfJob } from "./end-job.ts";
 import { findGroup, groupItem, type GroupMember, type GroupRecord } from "./group-record.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
-import { multinodeDueKey, multinodeKey } from "./keys.ts";
+import { multinodeDueKey, multinodeKey } from "./multinode-keys.ts";
 import { retrying } from "./retrying.ts";
+import { without } from "./without.ts";
 
 /**
  * Does what the states of a group's jobs ask for (MULTINODE.md 4): when one is canceled, by whomever, all others are; when one of an
@@ -26,10 +27,16 @@ export async function settleGroup(deps: Deps, id: string): Promise<void> {
 async function settle(deps: Deps, id: string): Promise<void> {
   const group = await findGroup(deps, id);
   if (!group || group.data.ended !== undefined) return;
+  // Whoever writes its jobs, or gives that up, has it looked at afterwards.
+  const phase = group.data.phase?.name;
+  if (phase === "forming" || phase === "unmade") return;
   const jobs = await jobsOf(deps, group.data);
   const reason = whyAllEnd(group.data.members, jobs);
   if (reason !== undefined) {
     for (const { data } of jobs.values()) await cancelMember(deps, data, reason);
+    // What was kept for the group while it waited is others' now, of whom no end of a job tells.
+    const types = new Set([...jobs.values()].map(({ data }) => data.device_type));
+    for (const type of types) await deps.signals.requestPass(type);
   }
   const now = reason === undefined ? jobs : await jobsOf(deps, group.data);
   if ([...now.values()].every(({ data }) => data.state === "Finished")) await endGroup(deps, group);
@@ -77,7 +84,7 @@ async function endGroup(deps: Deps, { data, version, key }: Item<GroupRecord>): 
   }
   const { expires } = expiryOfJob(deps);
   const ended = new Date(deps.system.now()).toISOString();
-  const put = groupItem({ ...data, ended }, expires);
+  const put = groupItem({ ...without(data, "phase"), ended }, expires);
   await retrying(async () => {
     const now = await findGroup(deps, data.id);
     if (now?.version === version) await deps.table.transact([{ put, when: { version } }]);

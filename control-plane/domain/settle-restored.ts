@@ -1,14 +1,15 @@
 import type { Item, Key, StoredItem } from "../ports/table.ts";
-import { deviceChange, LAB, workerChange } from "./changes.ts";
+import { deviceChange, jobChange, LAB, workerChange } from "./changes.ts";
 import type { Deps } from "./deps.ts";
 import { deviceItem, type DeviceRecord } from "./device-record.ts";
 import { endJob, returnDevice } from "./end-job.ts";
-import type { GroupRecord } from "./group-record.ts";
+import { findGroup, groupItem, type GroupRecord } from "./group-record.ts";
 import { attemptOfPart, isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./item-kinds.ts";
 import { attemptOf, findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { assignmentsKey, attemptKey, deviceKey, workerKey } from "./keys.ts";
 import { nowOf } from "./closed-lab.ts";
 import { holdsSlot } from "./quotas.ts";
+import { waitingAgain } from "./reserve-group.ts";
 import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
 import {
@@ -99,7 +100,8 @@ async function settleJob(deps: Deps, { id, ...job }: JobRecord): Promise<void> {
 }
 
 /** One of which the backup has some jobs from before it began and some from after: those wait for ever, so they end. */
-async function settleTornGroup(deps: Deps, { members }: GroupRecord): Promise<void> {
+async function settleTornGroup(deps: Deps, { id, members }: GroupRecord): Promise<void> {
+  await settleReserved(deps, id);
   const items = await Promise.all(members.map(({ job_id }) => findJobItem(deps, job_id)));
   const waiting = items.flatMap((item) => (item?.data.state === "Submitted" ? [item] : []));
   if (waiting.length === members.length) return;
@@ -108,6 +110,25 @@ async function settleTornGroup(deps: Deps, { members }: GroupRecord): Promise<vo
   for (const item of waiting) {
     await endJob(deps, item, { health: "Canceled", error_msg }, { alone: true });
   }
+}
+
+/** What a group was reserving is nobody's: its jobs wait again. One whose jobs were still being written the tick ends. */
+async function settleReserved(deps: Deps, id: string): Promise<void> {
+  await retrying(async () => {
+    const group = await findGroup(deps, id);
+    const phase = group?.data.phase?.name;
+    if (!group || phase === undefined || phase === "forming" || phase === "unmade") return;
+    for (const { job_id } of group.data.members) {
+      const job = await findJobItem(deps, job_id);
+      if (job?.data.state !== "Scheduling") continue;
+      const after = waitingAgain(job.data);
+      await deps.table.transact([
+        { put: jobItem(after), when: { version: job.version } },
+        ...jobChange(deps, job.data, after, { who: LAB, reason: RESTORED }),
+      ]);
+    }
+    await deps.table.transact([{ put: groupItem(without(group.data, "phase")), when: group }]);
+  });
 }
 
 /** One without a device is its worker's, or nobody's. */

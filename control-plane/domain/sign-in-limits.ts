@@ -1,7 +1,7 @@
 import type { Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { attemptsKey } from "./keys.ts";
+import { attemptsKey } from "./people-keys.ts";
 import { retrying } from "./retrying.ts";
 
 /** Tries that failed: of a name from an address, from an address, of a name. */

@@ -2,7 +2,7 @@ import { providerName } from "#protocol/sign-in.ts";
 import { AppError } from "./app-error.ts";
 import { changeItem } from "./changes.ts";
 import type { Deps } from "./deps.ts";
-import { signInSecretKey } from "./keys.ts";
+import { signInSecretKey } from "./people-keys.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
 import { requireName } from "./require-name.ts";
 

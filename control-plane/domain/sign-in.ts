@@ -4,11 +4,11 @@ import { AppError } from "./app-error.ts";
 import { changeItem } from "./changes.ts";
 import { checkPassword, type Checked } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
-import { tokenKey } from "./keys.ts";
+import { tokenKey } from "./people-keys.ts";
 import { labSettings } from "./lab-settings.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { beginAttempt, endAttempt } from "./sign-in-limits.ts";
-import { findToken, makeToken, ownerOf, type TokenRecord } from "./tokens.ts";
+import { findToken, isRooted, makeToken, ownerOf, type TokenRecord } from "./tokens.ts";
 import { findUser } from "./users.ts";
 
 const LINK_SECONDS = 10 * 60;
@@ -33,7 +33,9 @@ export async function makeSignInLink(
   principal: Principal,
 ): Promise<{ code: string; expires: string }> {
   const { name: subject, admin, scopes, tokenId } = requireUser(principal);
-  const own = (await deps.table.get<TokenRecord>(tokenKey(tokenId)))?.data.expires;
+  const asking = (await deps.table.get<TokenRecord>(tokenKey(tokenId)))?.data;
+  const own = asking?.expires;
+  const root = asking?.kind === "user" ? asking.id : asking?.made_of;
   const { text, item } = makeToken(deps, {
     kind: "sign-in",
     subject,
@@ -41,6 +43,7 @@ export async function makeSignInLink(
     scopes,
     description: "sign-in link",
     ...(own === undefined ? {} : { session_until: own }),
+    ...(root === undefined ? {} : { made_of: root }),
     expiresInSeconds: LINK_SECONDS,
   });
   await deps.table.transact([{ put: item, when: "absent" }]);
@@ -51,7 +54,7 @@ export async function makeSignInLink(
 /** Trades a code for a session. Throws `unauthenticated` when it is used up, too old or not ours. */
 export async function redeemSignIn(deps: Deps, code: string, from: From): Promise<Session> {
   const link = await findToken(deps, code);
-  if (link?.kind !== "sign-in") throw notValid();
+  if (link?.kind !== "sign-in" || !(await isRooted(deps, link))) throw notValid();
   try {
     const used = { delete: tokenKey(link.id), when: { version: 1 } };
     const who = { ...link, how: "link", until: link.session_until };
@@ -68,7 +71,8 @@ export async function signInWithToken(deps: Deps, token: string, from: From): Pr
   if (found?.kind !== "user" || !(await ownerOf(deps, found))) {
     throw new AppError("unauthenticated", "this is not a valid token of a person");
   }
-  return await startSession(deps, { ...found, how: "token", until: found.expires }, from);
+  const who = { ...found, how: "token", until: found.expires, made_of: found.id };
+  return await startSession(deps, who, from);
 }
 
 /** Who a name and a password belong to elsewhere; undefined when they are not good there. */
@@ -100,7 +104,10 @@ export async function signInWithPassword(
   if (checked.is === "none") {
     signedIn = await elsewhere(name, password);
     how = "password of a directory";
-  } else if (checked.is !== "bad") {
+  } else if (checked.is === "bad") {
+    // The directories are asked all the same, about nobody: neither time nor failure tells whose name is the lab's own.
+    await elsewhere(deps.system.id(), deps.system.randomToken());
+  } else {
     signedIn = { name };
   }
   if (!signedIn) throw wrong();
@@ -124,11 +131,13 @@ export async function startSession(
     provider?: string;
     /** When the token ends that it comes of: it lives no longer. */
     until?: string | undefined;
+    /** The token with which it is begun: it ends with that. */
+    made_of?: string | undefined;
   },
   { address, browser }: From,
   rest: readonly Operation[] = [],
 ): Promise<Session> {
-  const { subject, admin, scopes, how, provider, until } = who;
+  const { subject, admin, scopes, how, provider, until, made_of } = who;
   const { session_days, idle_days } = (await labSettings(deps)).sign_in;
   const left = until === undefined ? Infinity : (Date.parse(until) - deps.system.now()) / 1000;
   const seconds = Math.max(1, Math.min(session_days * 86_400, Math.floor(left)));
@@ -141,6 +150,7 @@ export async function startSession(
     expiresInSeconds: seconds,
     idle_seconds: idle_days * 86_400,
     ...(provider === undefined ? {} : { provider }),
+    ...(made_of === undefined ? {} : { made_of }),
   });
   const name = item.key.partition.replace("token#", "");
   const changed: Record<string, [null, string]> = { session: [null, subject], by: [null, how] };

@@ -12,7 +12,7 @@ import { findJobItem } from "./job-record.ts";
 import { MAX_DEFINITION_BYTES } from "./jobs.ts";
 import { submissionKey } from "./keys.ts";
 import { newJobs } from "./new-jobs.ts";
-import { notifyWarnings } from "./notices/check-notify.ts";
+import { notifyWarnings, queryWarnings } from "./notices/check-notify.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
 import { sightOf } from "./visible.ts";
 import { TableConflict, type Key } from "../ports/table.ts";
@@ -54,6 +54,7 @@ export async function submitJob(
     ...warnings.map(asLine),
     ...(rest.roles ? groupWarnings(definition) : []),
     ...notifyWarnings(definition.notify),
+    ...(await queryWarnings(deps, definition.notify, submitter)),
   ];
   const mark = key === undefined ? undefined : submissionKey(submitter, deps.system.hash(key));
   const sha256 = deps.system.hash(text);

@@ -47,6 +47,7 @@ export interface Obstacle {
     | "worker offline"
     | "worker health"
     | "worker not ready"
+    | "worker kind"
     | "worker limit";
   /** For people; follows the device or a number of devices: "busy", "on worker bench, which is Offline". */
   readonly text: string;
@@ -64,8 +65,16 @@ export function obstacle(job: JobRecord, device: DeviceRecord, facts: Facts): Ob
     (facts.quota && quotaObstacle(facts.quota)) ??
     deviceObstacle(job, device) ??
     keptOff(job, device, facts) ??
+    kindObstacle(job, facts) ??
     workerObstacle(device, facts)
   );
+}
+
+/** A stock worker's jobs of a group would meet at a lava-coordinator, which this lab has not. */
+function kindObstacle({ group }: JobRecord, { worker }: Facts): Obstacle | undefined {
+  if (group === undefined || worker?.kind !== "stock") return undefined;
+  const text = `on worker ${worker.name}, a stock lava-worker, which gets no multinode jobs`;
+  return { code: "worker kind", bars: "pair", text };
 }
 
 /** Whether a job may ever run on a device, as far as these two know: what passes by itself counts for nothing. */

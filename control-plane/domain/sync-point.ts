@@ -2,7 +2,7 @@ import type { SyncPointReply, SyncPointRequest } from "#protocol/multinode.ts";
 import type { Deps } from "./deps.ts";
 import { countNew, ringGroup, WAIT, type Caller } from "./group-calls.ts";
 import { syncPointItem, type SyncPointRecord } from "./group-record.ts";
-import { syncPointKey } from "./keys.ts";
+import { syncPointKey } from "./multinode-keys.ts";
 import { retrying } from "./retrying.ts";
 
 /**

@@ -1,9 +1,9 @@
-import {
-  type QueueWait,
-  type RunnerReport,
-  type SyncRequest,
-  type SyncResponse,
-  type Ticket,
+import type {
+  QueueWait,
+  RunnerReport,
+  SyncRequest,
+  SyncResponse,
+  Ticket,
 } from "#protocol/worker-api.ts";
 import type { Item, Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
@@ -14,11 +14,14 @@ import { endJob, returnDevice } from "./end-job.ts";
 import { isWatched } from "./job-log.ts";
 import { findJobItem, jobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
-import { deviceKey, tokenKey } from "./keys.ts";
+import { consolesOfWorkerKey, deviceKey } from "./keys.ts";
+import { tokenKey } from "./people-keys.ts";
+import { notePause } from "./note-pause.ts";
 import { isServed, protocolNotice } from "./protocol-window.ts";
 import { requireWorker, type Principal } from "./principal.ts";
 import { leaveWorker } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
+import { isStillNewest, reportAfter } from "./sync-report.ts";
 import { makeOffer, wantedVersion, type Wanted } from "./upgrade-offer.ts";
 import { without } from "./without.ts";
 import {
@@ -29,19 +32,20 @@ import {
   type WorkerRecord,
 } from "./worker-record.ts";
 
-/** A late report of a program before so many others is taken for news again. */
-const MOST_PAST = 4;
-
 type Runners = ReadonlyMap<number, RunnerReport["state"]>;
 
 /** The answer without its texts, and `due`: jobs for which only a new request can do something. */
 interface Plan {
   start: JobRecord[];
+  /** Ids of those that are kept back because the worker says that it can't begin any. */
+  held?: number[];
   lost: JobRecord[];
   cancel: number[];
   forget: number[];
   watched: number[];
   due: number[];
+  /** Ids of console sessions; absent when there is none. */
+  consoles?: string[];
   wanted?: Wanted | undefined;
   /** Id of the request that it make itself another token. */
   rotate?: string | undefined;
@@ -75,7 +79,8 @@ export async function sync(
   try {
     for (;;) {
       const plan = await makePlan(deps, name, runners);
-      if (!takesJobs || request.no_jobs !== undefined) plan.start = [];
+      if (!takesJobs) plan.start = [];
+      if (request.no_jobs !== undefined) hold(plan);
       plan.wanted = await wantedVersion(deps, worker, request);
       plan.rotate = worker.rotation?.id;
       const seen = digest(deps, plan);
@@ -134,7 +139,7 @@ async function heardOf(
     const silentAfter = now + (quietSeconds + deps.settings.workerSilentSeconds) * 1000;
     const silent_after = new Date(silentAfter).toISOString();
     const worker: WorkerRecord = {
-      ...without(item.data, "platform", "by_hand", "upgrade", "no_jobs", "report"),
+      ...without(item.data, "kind", "platform", "by_hand", "upgrade", "no_jobs", "report"),
       state: isServed(protocol) ? "Online" : "Offline",
       version,
       protocol,
@@ -162,22 +167,6 @@ async function heardOf(
 const takesNewJobs = ({ state, no_jobs }: WorkerRecord): boolean =>
   state === "Online" && no_jobs === undefined;
 
-/** The newest report once this one is there; "late": it is not this one. Absent in older workers, whose order nobody knows. */
-function reportAfter(
-  { report: last }: WorkerRecord,
-  { report }: SyncRequest,
-): WorkerRecord["report"] | "late" {
-  if (!report || !last) return report && { ...report, past: [] };
-  if (report.run === last.run) {
-    return report.number > last.number ? { ...report, past: last.past } : "late";
-  }
-  if (last.past.includes(report.run)) return "late";
-  return { ...report, past: [last.run, ...last.past].slice(0, MOST_PAST) };
-}
-
-const isNewest = ({ report: last }: WorkerRecord, { report }: SyncRequest): boolean =>
-  !report || (last?.run === report.run && last.number === report.number);
-
 /** Before it is noted, so that it is not lost with us in between. */
 async function stopForRollback(deps: Deps, name: string, { upgrade }: SyncRequest): Promise<void> {
   if (upgrade?.state !== "rolled_back") return;
@@ -192,7 +181,11 @@ async function stopForRollback(deps: Deps, name: string, { upgrade }: SyncReques
  * When the tick looks at the worker: kept while the next sync comes before it, because an index entry that moves with
  * every sync costs more than the sync.
  */
-function attendAt(planned: string | undefined, nextSync: number, silentAfter: string): string {
+export function attendAt(
+  planned: string | undefined,
+  nextSync: number,
+  silentAfter: string,
+): string {
   const isGood = planned !== undefined && Date.parse(planned) > nextSync && planned <= silentAfter;
   return isGood ? planned : silentAfter;
 }
@@ -219,19 +212,17 @@ async function takeNews(
         return;
       }
       if (state === "Scheduled" && isReported) await startRunning(deps, item);
+      if (state === "Running") await notePause(deps, item, request.runners);
       if (state === "Canceling" && !isReported) await endJob(deps, item, { health: "Canceled" });
       if (state === "Finished" && taken_back && !isReported) await returnDevice(deps, item);
     });
   }
 }
 
-async function isStillNewest(deps: Deps, name: string, request: SyncRequest): Promise<boolean> {
-  return !request.report || isNewest((await getWorkerItem(deps, name)).data, request);
-}
-
-async function startRunning(deps: Deps, { data, version }: Item<JobRecord>): Promise<void> {
+/** Its runner has begun. Throws `TableConflict`. */
+export async function startRunning(deps: Deps, { data, version }: Item<JobRecord>): Promise<void> {
   const start_time = new Date(deps.system.now()).toISOString();
-  const job: JobRecord = { ...data, state: "Running", start_time };
+  const job: JobRecord = { ...without(data, "waits_for_person"), state: "Running", start_time };
   const device = await deps.table.get<DeviceRecord>(deviceKey(job.device ?? ""));
   await deps.table.transact([
     { put: jobItem(job), when: { version } },
@@ -260,7 +251,13 @@ function startUsing(
 
 async function makePlan(deps: Deps, name: string, runners: Runners): Promise<Plan> {
   const plan: Plan = { start: [], lost: [], cancel: [], forget: [], watched: [], due: [] };
-  const { jobIds } = await readAssignments(deps, name);
+  const [{ jobIds }, consoles] = await Promise.all([
+    readAssignments(deps, name),
+    deps.table.get<{ ids: string[] }>(consolesOfWorkerKey(name)),
+  ]);
+  if (consoles && consoles.data.ids.length > 0) {
+    plan.consoles = await (await import("./console-relay.ts")).openConsolesOf(deps, name);
+  }
   for (const id of jobIds) {
     const job = (await findJobItem(deps, id))?.data;
     const runner = runners.get(id);
@@ -283,6 +280,12 @@ async function makePlan(deps: Deps, name: string, runners: Runners): Promise<Pla
   return plan;
 }
 
+/** The worker hears who still waits: for a job that is gone it needs no room. */
+function hold(plan: Plan): void {
+  plan.held = plan.start.map(({ id }) => id);
+  plan.start = [];
+}
+
 /** What was taken back from a silent worker runs on there: its true end replaces the assumed one. */
 const mayEnd = ({ taken_back, health }: JobRecord): boolean =>
   taken_back === true && health !== "Canceled";
@@ -299,15 +302,17 @@ async function answer(
   seen: string,
   { platform, protocol, version }: SyncRequest,
 ): Promise<SyncResponse> {
-  const { cancel, forget, watched, wanted, rotate } = plan;
+  const { held, cancel, forget, watched, wanted, rotate } = plan;
   const upgrade = wanted && (await makeOffer(deps, wanted, platform));
   const notice = protocolNotice(protocol, version);
   return {
     start: plan.start.length === 0 ? [] : await makeTickets(deps, plan.start),
+    ...(held === undefined ? {} : { held }),
     lost: await describeLost(deps, plan.lost),
     cancel,
     forget,
     watched,
+    ...(plan.consoles ? { consoles: await describeConsoles(deps, plan.consoles) } : {}),
     seen,
     ...(upgrade === undefined ? {} : { upgrade }),
     ...(rotate === undefined ? {} : { rotate }),
@@ -323,6 +328,9 @@ async function describeLost(deps: Deps, jobs: readonly JobRecord[]): Promise<Syn
     return { job_id: job.id, token: jobToken(deps, job), ...(ticket ? { ticket } : {}) };
   });
 }
+
+const describeConsoles = async (deps: Deps, ids: readonly string[]) =>
+  (await import("./console-relay.ts")).consoleTickets(deps, ids);
 
 /** Loaded when there is one: a function that starts for an idle worker's sync never renders a device. */
 async function makeTickets(deps: Deps, jobs: readonly JobRecord[]): Promise<Ticket[]> {

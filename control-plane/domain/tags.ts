@@ -1,6 +1,6 @@
 import { namedKey } from "./keys.ts";
 import { editChange } from "./changes.ts";
-import type { TagView } from "#protocol/api.ts";
+import type { TagView } from "#protocol/lab-lists.ts";
 import { tagName } from "#protocol/lab.ts";
 import type { Deps } from "./deps.ts";
 import { listNamed, namedItem, removeNamed } from "./named-items.ts";

@@ -5,7 +5,7 @@ import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
-import { doDue, settleLoaded } from "./due.ts";
+import { doDue, orLater, settleLoaded } from "./due.ts";
 import type { GroupRecord } from "./group-record.ts";
 import { findJobItem } from "./job-record.ts";
 import { textKey, workerKey } from "./keys.ts";
@@ -47,10 +47,11 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
   if (deps.settings.archive || (await findClosed(deps))) return;
   const now = deps.system.now();
   const due = { to: `${new Date(now).toISOString()}~` };
-  for await (const { data } of queryAll<WorkerRecord>(deps, "i2", "attention", due)) {
-    await attend(deps, data.name, { now, upSince });
-  }
   await doDue(deps);
+  for await (const { data } of queryAll<WorkerRecord>(deps, "i2", "attention", due)) {
+    const { name } = data;
+    await orLater(deps, `worker ${name}`, () => attend(deps, name, { now, upSince }));
+  }
   const hasLost = !rests(deps, rounds, "notices");
   if (await hasDueNotices(deps, hasLost)) await deps.signals.requestPass(NOTICES_PASS);
   if (hasLost) rest(deps, rounds, "notices");
@@ -104,7 +105,9 @@ async function goRound<T>(
   });
   if (page.cursor === undefined) delete rounds[list];
   else rounds[list] = page.cursor;
-  for (const { data } of page.items) await look(data);
+  for (const { data, key } of page.items) {
+    await orLater(deps, `${key.partition} ${key.sort}`, () => look(data));
+  }
   if (page.cursor === undefined) rest(deps, rounds, list);
 }
 
@@ -171,6 +174,8 @@ async function takeBackJobs(deps: Deps, worker: string): Promise<void> {
     await retrying(async () => {
       const item = await findJobItem(deps, id);
       if (!item || item.data.state === "Finished" || item.data.left?.worker === worker) return;
+      // What its group reserves is given back in a minute.
+      if (item.data.state === "Scheduling") return;
       const canceled = item.data.state === "Canceling";
       const health: JobHealth = canceled ? "Canceled" : "Incomplete";
       const minutes = Math.round(deps.settings.jobLeaseSeconds / 60);

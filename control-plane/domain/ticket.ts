@@ -6,7 +6,7 @@ import { renderStored } from "./device-texts.ts";
 import { guestConfiguration } from "./guest-configuration.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
-import { definitionBlob } from "./keys.ts";
+import { definitionBlob } from "./blob-names.ts";
 import { faultText } from "./rendered-device.ts";
 import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";

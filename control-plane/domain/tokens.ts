@@ -1,4 +1,4 @@
-import type { TokenView } from "#protocol/api.ts";
+import type { TokenView } from "#protocol/tokens.ts";
 import { isReservedName } from "#protocol/people.ts";
 import type { Scope } from "#protocol/sign-in.ts";
 import { TableConflict, type Item, type NewItem } from "../ports/table.ts";
@@ -8,7 +8,7 @@ import { findClosed } from "./closed-lab.ts";
 import type { Deps } from "./deps.ts";
 import { attemptOf, findJobItem } from "./job-record.ts";
 import { isTokenOf, jobOfToken } from "./job-token.ts";
-import { tokenKey } from "./keys.ts";
+import { tokenKey } from "./people-keys.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { findUser, groupsNaming } from "./users.ts";
@@ -31,6 +31,8 @@ export interface TokenRecord {
   provider?: string;
   /** Of a link: its session ends then, as does the token that it comes of. */
   session_until?: string;
+  /** Of a session or link that was begun with a token: its id. It is good as long as that is there. */
+  made_of?: string;
   /** A session that nobody used for so long is over. */
   idle_seconds?: number;
   hash: string;
@@ -38,7 +40,14 @@ export interface TokenRecord {
 
 export type NewToken = Pick<
   TokenRecord,
-  "kind" | "subject" | "admin" | "description" | "idle_seconds" | "provider" | "session_until"
+  | "kind"
+  | "subject"
+  | "admin"
+  | "description"
+  | "idle_seconds"
+  | "provider"
+  | "session_until"
+  | "made_of"
 > & {
   scopes?: readonly Scope[] | undefined;
   expiresInSeconds?: number | undefined;
@@ -69,6 +78,7 @@ export async function authenticate(deps: Deps, bearer: string): Promise<Principa
   const item = await findTokenItem(deps, bearer);
   if (!item || isIdle(deps, item.data)) return undefined;
   const { id: tokenId, kind, subject: name, scopes } = item.data;
+  if (!(await isRooted(deps, item.data))) return undefined;
   if (kind === "sign-in" || kind === "password") return undefined;
   if (kind === "worker") return { kind, name, tokenId };
   const user = await ownerOf(deps, item.data);
@@ -77,6 +87,10 @@ export async function authenticate(deps: Deps, bearer: string): Promise<Principa
   const narrow = scopes ? { scopes } : {};
   return { kind, name, admin: user.admin, groups: user.groups, tokenId, ...narrow };
 }
+
+/** Whether the token is still there with which it was begun, if it was with one. */
+export const isRooted = async ({ table }: Deps, { made_of }: TokenRecord): Promise<boolean> =>
+  made_of === undefined || (await table.get(tokenKey(made_of))) !== undefined;
 
 /**
  * Whom a person's token speaks for: no longer anybody who is not active. Of an administrator, a token that is none of an
@@ -149,7 +163,7 @@ export async function listOwnTokens(deps: Deps, { name }: User): Promise<TokenVi
 
 /** None of what is no token of anybody's, or is over. */
 function viewsOf(deps: Deps, record: TokenRecord): TokenView[] {
-  const shown = without(without(without(record, "hash"), "idle_seconds"), "provider");
+  const shown = without(record, "hash", "idle_seconds", "provider", "made_of");
   const { kind, scopes, ...rest } = shown;
   if (kind === "sign-in" || kind === "password" || isIdle(deps, record)) return [];
   return [{ ...rest, kind, ...(scopes ? { scopes: [...scopes] } : {}) }];
@@ -166,7 +180,19 @@ export async function revokeToken(deps: Deps, principal: Principal, id: string):
   const changed = { [item.data.kind]: [item.data.subject, null] } as Record<string, [string, null]>;
   const change = changeItem(deps, { who: user.name, kind: "token", name: id, changed });
   await deps.table.transact([{ delete: tokenKey(id) }, { put: change, when: "absent" }]);
+  await forgetSessionsOf(deps, item.data);
   if (item.data.kind === "worker") await deps.signals.ring(`worker/${item.data.subject}`);
+}
+
+/** Sessions that were begun with a token which is gone: they are good no more, and need not be listed. */
+export async function forgetSessionsOf(
+  deps: Deps,
+  { kind, id, subject }: TokenRecord,
+): Promise<void> {
+  if (kind === "worker") return;
+  for await (const { data } of queryAll<TokenRecord>(deps, "i2", `user-tokens#${subject}`)) {
+    if (data.made_of === id) await deps.table.transact([{ delete: tokenKey(data.id) }]);
+  }
 }
 
 /** Keys of all tokens of a worker. */

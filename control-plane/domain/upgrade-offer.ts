@@ -1,7 +1,8 @@
 import { compareVersions } from "#protocol/compare-versions.ts";
 import type { SyncRequest, UpgradeOffer } from "#protocol/worker-api.ts";
 import type { Deps } from "./deps.ts";
-import { releaseBlob, releaseKey } from "./keys.ts";
+import { releaseKey } from "./keys.ts";
+import { releaseBlob } from "./blob-names.ts";
 import { isServed } from "./protocol-window.ts";
 import type { ReleaseRecord } from "./releases.ts";
 import { findRollout, isChosen } from "./rollout-record.ts";

@@ -8,7 +8,7 @@ import { endJob } from "./end-job.ts";
 import { getJobItem, jobItem, jobView, type JobRecord } from "./job-record.ts";
 import { requireAdmin, requireUser, type Principal } from "./principal.ts";
 import { retrying } from "./retrying.ts";
-import { getChangeableJob } from "./visible.ts";
+import { getChangeableJob, viewFor } from "./visible.ts";
 import { getWorkerItem } from "./worker-record.ts";
 
 /**
@@ -40,7 +40,7 @@ export async function setPriority(
       ...editChange(deps, "job", String(id), change, { who: user.name }),
     ]);
     await deps.signals.requestPass(job.device_type);
-    return jobView(job);
+    return viewFor(deps, user, job);
   });
 }
 

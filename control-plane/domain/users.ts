@@ -1,9 +1,10 @@
 import type { UserView } from "#protocol/people.ts";
-import type { GroupView } from "#protocol/api.ts";
+import type { GroupView } from "#protocol/lab-lists.ts";
 import type { NewItem } from "../ports/table.ts";
 import type { Item } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
-import { namedKey, userKey } from "./keys.ts";
+import { namedKey } from "./keys.ts";
+import { userKey } from "./people-keys.ts";
 import { queryAll } from "./query-all.ts";
 
 /** A person of the lab. How they sign in stands elsewhere: tokens, and a credential of their own. */

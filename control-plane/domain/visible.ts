@@ -1,3 +1,4 @@
+import type { JobView } from "#protocol/api.ts";
 import type { Grants, Permission } from "#protocol/people.ts";
 import {
   accessOf,
@@ -15,11 +16,13 @@ import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { getDeviceItem, type DeviceRecord } from "./device-record.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
+import { findSubJob } from "./group-record.ts";
 import {
   attemptOf,
   findJobItem,
   getAttempt,
   getJobItem,
+  jobView,
   noJob,
   type JobRecord,
 } from "./job-record.ts";
@@ -133,6 +136,38 @@ export async function getChangeableJob(
   );
 }
 
+/**
+ * A job that somebody has changed, as they may see it: who may change its device may cancel a private one, and is told nothing
+ * that they did not know of it.
+ */
+export async function viewFor(deps: Deps, user: User, job: JobRecord): Promise<JobView> {
+  if (await (await sightOf(deps, user)).job(job)) return jobView(job);
+  const { id, state, health, device_type, device, worker, priority, submit_time } = job;
+  const known = { id, state, health, device_type, priority, submit_time };
+  const where = {
+    ...(device === undefined ? {} : { device }),
+    ...(worker === undefined ? {} : { worker }),
+  };
+  return { ...known, ...where, description: "", submitter: "", tags: [], log_lines: 0 };
+}
+
+/**
+ * The id of the job that a sub id (`4212.1`) names; undefined when it is none, nobody's, or that of one which whoever asks may
+ * not know of.
+ */
+export async function findVisibleSubJob(
+  deps: Deps,
+  principal: Principal,
+  subId: string,
+): Promise<number | undefined> {
+  const id = await findSubJob(deps, subId);
+  if (id === undefined || principal.kind === "worker" || principal.kind === "job") return id;
+  const job = (await findJobItem(deps, id))?.data;
+  if (!job) return undefined;
+  const sight = await sightOf(deps, principal);
+  return (await sight.job(job)) || (await sight.changesJob(job)) ? id : undefined;
+}
+
 /** The same as `getVisibleJob` for a device. */
 export async function getVisibleDevice(
   deps: Deps,
@@ -176,6 +211,12 @@ export async function nextPermissions(
   const old = thing?.permissions;
   const next = wanted ?? old;
   if (JSON.stringify(next ?? {}) !== JSON.stringify(old ?? {})) {
+    if (user.scopes && !user.scopes.includes("admin")) {
+      throw new AppError(
+        "forbidden",
+        `permissions: to change them a token needs the scope admin; this one has: ${user.scopes.join(", ")}`,
+      );
+    }
     if (!mayDoTo(await accessOf(deps, user), thing ?? {}, "admin")) {
       throw refusal("this, as its permissions would change", "admin");
     }

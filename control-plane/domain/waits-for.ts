@@ -3,6 +3,7 @@ import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
 import { durationsOf, type Durations } from "./durations.ts";
 import { expectStart } from "./expect-start.ts";
+import { findGroup } from "./group-record.ts";
 import { whyGroupWaits } from "./group-waits.ts";
 import type { JobRecord } from "./job-record.ts";
 import { passFacts, withWorker, type PassFacts } from "./pass-facts.ts";
@@ -65,6 +66,8 @@ export interface Around {
   /** There are devices that were not looked at. */
   readonly isPart: boolean;
   readonly durations: Durations;
+  /** The quota that has not enough left for all jobs of a job's group. */
+  readonly barsGroup: (job: JobRecord) => Promise<Obstacle | undefined>;
   /** What is known of a device's worker beside the facts of a job. */
   readonly workerFacts: (device: DeviceRecord) => Promise<Pick<Facts, "worker" | "jobsOfWorker">>;
 }
@@ -80,6 +83,11 @@ export async function lookAround(deps: Deps, deviceType: string): Promise<Around
     devices: page.items.map(({ data }) => data),
     isPart: page.cursor !== undefined,
     durations: await durationsOf(deps, deviceType),
+    async barsGroup({ group, submitter }) {
+      if (group === undefined || !(await passed.claims.hasQuotas())) return undefined;
+      const jobs = (await findGroup(deps, group))?.data.members.length ?? 1;
+      return passed.claims.barsTogether(submitter, jobs);
+    },
     async workerFacts(device) {
       const known = workers.get(device.worker) ?? withWorker(deps, { now: 0 }, device);
       workers.set(device.worker, known);
@@ -97,7 +105,7 @@ export interface Choice {
 
 /** Why a job does not begin: of the devices that could take it, how many are kept from it by what. */
 export async function reasonsOf(
-  { passed, devices, isPart, workerFacts }: Around,
+  { passed, devices, isPart, barsGroup, workerFacts }: Around,
   job: JobRecord,
 ): Promise<{ text: string; reasons: Waits["reasons"]; choices: Choice[] }> {
   const more = isPart ? ` among the first ${devices.length}` : "";
@@ -105,6 +113,11 @@ export async function reasonsOf(
   if (fitting.length === 0) {
     const text = `no device of type ${job.device_type} fits any more${more}`;
     return { text, reasons: [{ code: whyNone(job, devices), devices: 0, text }], choices: [] };
+  }
+  const barred = await barsGroup(job);
+  if (barred) {
+    const { code, text } = barred;
+    return { text, reasons: [{ code, devices: 0, text }], choices: [] };
   }
   const facts = await passed.forJob(job);
   const choices: Choice[] = [];

@@ -16,6 +16,8 @@ export interface WorkerRecord {
   health: WorkerHealth;
   description: string;
   job_limit: number;
+  /** Absent: a worker of ours. `stock`: LAVA's own, which asks under `/scheduler/internal/v1` (stock-worker.ts). */
+  kind?: "stock";
   version?: string;
   /** Of the worker API, as it said last. */
   protocol?: number;

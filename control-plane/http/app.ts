@@ -1,12 +1,14 @@
-import { Hono } from "hono";
+import { Hono, type Context } from "hono";
 import type { Problem } from "#protocol/api.ts";
 import { VERSION } from "#protocol/version.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
-import { findSubJob } from "../domain/group-record.ts";
+import { findVisibleSubJob } from "../domain/visible.ts";
 import { readsOnly } from "./archive.ts";
 import { backupRoutes } from "./backup.ts";
 import { clientAddress } from "./client-address.ts";
+import { consoleRoutes } from "./consoles.ts";
+import { devicePhotoRoutes } from "./device-photos.ts";
 import { deviceTextRoutes } from "./device-texts.ts";
 import { deviceTypeRoutes } from "./device-types.ts";
 import { deviceRoutes } from "./devices.ts";
@@ -35,6 +37,7 @@ import { queueRoutes } from "./queue.ts";
 import { retentionRoutes } from "./retention.ts";
 import { schemaRoutes } from "./schemas.ts";
 import { settingsRoutes } from "./settings.ts";
+import { terminalSignInRoutes } from "./terminal-sign-in.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { windowRoutes } from "./windows.ts";
 import { workerTextRoutes } from "./worker-texts.ts";
@@ -42,10 +45,20 @@ import { workerRoutes } from "./workers.ts";
 
 const API = "/api/v1";
 
-/** The HTTP API. Everything else, pages with sign-in and the engine's blobs, is mounted beside it. */
-export function createApp(deps: Deps): Hono<Env> {
+/** Answers an error as whoever asks wants it: browsers get a page. */
+export type ShowError = (error: unknown, c: Context<Env>) => Promise<Response>;
+
+/**
+ * The HTTP API. Everything else, pages with sign-in and the engine's blobs, is mounted beside it. `showError` answers browsers
+ * what was refused on the way to a page.
+ */
+export function createApp(deps: Deps, showError?: ShowError): Hono<Env> {
   const app = new Hono<Env>();
-  app.onError((error, c) => problemResponse(deps, error, c));
+  app.onError((error, c) =>
+    showError && !c.req.path.startsWith(`${API}/`)
+      ? showError(error, c)
+      : problemResponse(deps, error, c),
+  );
   app.use(`${API}/*`, async (c, next) => {
     c.header("cache-control", "no-store");
     c.header("x-content-type-options", "nosniff");
@@ -57,6 +70,7 @@ export function createApp(deps: Deps): Hono<Env> {
   );
   const failures = makeFailureLimit(() => deps.system.now());
   app.route(API, enrolRoutes(deps, failures));
+  app.route(API, terminalSignInRoutes(deps, failures));
   app.use(`${API}/*`, async (c, next) => {
     const isBackup = c.req.path.startsWith(`${API}/backup/`);
     const find = isBackup ? principalOf : openPrincipal;
@@ -67,7 +81,7 @@ export function createApp(deps: Deps): Hono<Env> {
     await next();
   });
   app.use(`${API}/jobs/:id/*`, async (c, next) => {
-    const id = await findSubJob(deps, c.req.param("id"));
+    const id = await findVisibleSubJob(deps, c.var.principal, c.req.param("id"));
     if (id !== undefined) c.set("subJob", id);
     await next();
   });
@@ -83,6 +97,7 @@ export function createApp(deps: Deps): Hono<Env> {
     noticeRoutes,
     deviceRoutes,
     deviceTextRoutes,
+    devicePhotoRoutes,
     deviceTypeRoutes,
     templateRoutes,
     healthCheckRoutes,
@@ -90,6 +105,7 @@ export function createApp(deps: Deps): Hono<Env> {
     labRoutes,
     settingsRoutes,
     reservationRoutes,
+    consoleRoutes,
     windowRoutes,
     queueRoutes,
     workerRoutes,

@@ -6,13 +6,13 @@ import type { Env } from "./route.ts";
 export const ARCHIVE =
   "this lab is an archive: all of it can be read, and it takes no jobs, no workers and no changes";
 
-/** To sign in and out changes nothing of the lab. */
-const SESSION_PATHS = new Set(["/sign-in", "/sign-out", "/account/sign-out"]);
+/** To sign in and out changes nothing of the lab; XML-RPC reads by POST, and asks itself what a call would change. */
+const READING_PATHS = new Set(["/sign-in", "/sign-out", "/account/sign-out", "/RPC2", "/RPC2/"]);
 
 /** Lets through what reads. Throws `forbidden` for all else, and for workers. */
 export async function readsOnly(c: Context<Env>, next: () => Promise<void>): Promise<void> {
   const { method, path } = c.req;
-  const reads = method === "GET" || method === "HEAD" || SESSION_PATHS.has(path);
+  const reads = method === "GET" || method === "HEAD" || READING_PATHS.has(path);
   if (!reads || path.startsWith("/api/v1/worker/")) throw new AppError("forbidden", ARCHIVE);
   await next();
 }

@@ -1,4 +1,4 @@
-import { putAliasSchema, putTagSchema } from "#protocol/api.ts";
+import { putAliasSchema, putTagSchema } from "#protocol/lab-lists.ts";
 import { labGroupSchema } from "#protocol/lab.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireAdmin } from "../domain/principal.ts";

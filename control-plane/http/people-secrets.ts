@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { putPasswordSchema, putSecretSchema } from "#protocol/sign-in.ts";
+import { linkAccountSchema, putPasswordSchema, putSecretSchema } from "#protocol/sign-in.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireUser } from "../domain/principal.ts";
 import { clientAddress } from "./client-address.ts";
@@ -7,6 +7,7 @@ import { readJson } from "./read-body.ts";
 import { routes } from "./route.ts";
 
 /** Loaded when it is asked for: most requests are others. */
+const accounts = () => import("../domain/accounts.ts");
 const credentials = () => import("../domain/credentials.ts");
 const secrets = () => import("../domain/secrets.ts");
 const sessions = () => import("../domain/sessions.ts");
@@ -17,7 +18,7 @@ export const PASSWORD_PATH = "/password";
 
 const signOutSchema = v.strictObject({ tokens: v.optional(v.boolean(), false) });
 
-/** `/api/v1/users/NAME/password` and its links, `/secrets`, `/sign-in-secrets` */
+/** `/api/v1/users/NAME/password` and its links, `/users/NAME/accounts`, `/secrets`, `/sign-in-secrets` */
 export function peopleSecretRoutes(deps: Deps) {
   const app = routes();
   app.put("/users/:name/password", async (c) => {
@@ -40,6 +41,20 @@ export function peopleSecretRoutes(deps: Deps) {
     return c.json(
       await (await sessions()).signOutEverywhere(deps, principal, c.req.param("name"), request),
     );
+  });
+  app.get("/users/:name/accounts", async (c) =>
+    c.json(await (await accounts()).listAccounts(deps, c.var.principal, c.req.param("name"))),
+  );
+  app.post("/users/:name/accounts", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const request = await readJson(c.req.raw, linkAccountSchema);
+    await (await accounts()).linkAccount(deps, principal, c.req.param("name"), request);
+    return c.body(null, 204);
+  });
+  app.delete("/users/:name/accounts/:id", async (c) => {
+    const { name, id } = c.req.param();
+    await (await accounts()).unlinkAccount(deps, c.var.principal, name, id);
+    return c.body(null, 204);
   });
   app.get("/secrets", async (c) =>
     c.json(await (await secrets()).listSecrets(deps, c.var.principal)),

@@ -24,7 +24,7 @@ export async function principalOf(deps: Deps, request: Request): Promise<Princip
 async function anyPrincipalOf(deps: Deps, request: Request): Promise<Principal> {
   const header = request.headers.get("authorization");
   if (header !== null) {
-    const bearer = /^(?:bearer|token) +(\S+)\s*$/i.exec(header)?.[1];
+    const bearer = bearerIn(header);
     const principal = bearer === undefined ? undefined : await authenticate(deps, bearer);
     if (principal && principal.kind !== "session") return principal;
     throw new AppError("unauthenticated", "the token is not valid (any more)");
@@ -43,8 +43,12 @@ async function anyPrincipalOf(deps: Deps, request: Request): Promise<Principal> 
   return principal;
 }
 
+/** The token of a header `Authorization: Bearer TOKEN`, or `Token TOKEN` as LAVA's clients write it. */
+export const bearerIn = (header: string): string | undefined =>
+  /^(?:bearer|token) +(\S+)\s*$/i.exec(header)?.[1];
+
 /** Whether the lab lets people see something of it who are not signed in. */
-async function seesAnonymously(deps: Deps): Promise<boolean> {
+export async function seesAnonymously(deps: Deps): Promise<boolean> {
   const { access } = await labSettings(deps);
   return isGranted({ name: "", groups: [] }, access.permissions, "view");
 }

@@ -30,6 +30,11 @@ const idList = v.pipe(
   v.regex(/^[1-9]\d{0,11}(,[1-9]\d{0,11})*$/, "expected a job, or several with commas"),
   v.transform((text) => text.split(",").map(Number)),
 );
+/** How a chart is drawn, whatever it shows. */
+const chartQuery = v.object({
+  omit: v.optional(v.pipe(idList, v.maxLength(200, "expected at most 200 jobs"))),
+  group_by: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(100))),
+});
 const compareQuery = v.object({ before: idList, after: idList });
 
 /** `/api/v1/queries`, `/charts`, `/flaky`, `/compare` */
@@ -51,7 +56,7 @@ export function queryRoutes(deps: Deps) {
   app.get("/queries/:owner/:name", async (c) => c.json(await saved(deps, c)));
   app.get("/queries/:owner/:name/run", async (c) => run(c, await saved(deps, c)));
   app.put("/queries/:owner/:name", async (c) => {
-    const { putQuerySchema } = await import("#protocol/queries.ts");
+    const { putQuerySchema } = await import("#protocol/saved-query.ts");
     const request = await readJson(c.req.raw, putQuerySchema);
     const which = [c.req.param("owner"), c.req.param("name")] as const;
     return c.json(await (await savedQueries()).putQuery(deps, c.var.principal, which, request));
@@ -64,12 +69,15 @@ export function queryRoutes(deps: Deps) {
   });
   app.get("/charts/pass-rate", async (c) => {
     const { chartPassRate } = await import("../domain/queries/charts.ts");
-    return c.json(await chartPassRate(deps, c.var.principal, await questionOf(deps, c)));
+    const drawn = parse(chartQuery, c.req.query(), "query");
+    const question = { ...(await questionOf(deps, c)), ...drawn };
+    return c.json(await chartPassRate(deps, c.var.principal, question));
   });
   app.get("/charts/measurement", async (c) => {
     const { chartMeasurement } = await import("../domain/queries/charts.ts");
     const { case: name, suite } = parse(measurementQuery, c.req.query(), "query");
-    const question = await questionOf(deps, c);
+    const drawn = parse(chartQuery, c.req.query(), "query");
+    const question = { ...(await questionOf(deps, c)), ...drawn };
     return c.json(await chartMeasurement(deps, c.var.principal, question, { suite, name }));
   });
   app.get("/flaky", async (c) => {

@@ -5,6 +5,16 @@ const JSON_LIMIT = 1024 * 1024;
 
 /** The body as UTF-8 text, kept byte for byte. Throws `too_large` or, when it is not UTF-8, `invalid`. */
 export async function readText(request: Request, limitBytes: number): Promise<string> {
+  const bytes = await readBytes(request, limitBytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new AppError("invalid", "the body is not UTF-8 text", { cause });
+  }
+}
+
+/** The body. Throws `too_large`. */
+export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const announced = Number(request.headers.get("content-length") ?? 0);
@@ -20,11 +30,7 @@ export async function readText(request: Request, limitBytes: number): Promise<st
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new AppError("invalid", "the body is not UTF-8 text", { cause });
-  }
+  return bytes;
 }
 
 /** The body as JSON of this shape. Throws `invalid` with the place of the first mistake. */

@@ -1,4 +1,4 @@
-import { addTokenSchema, rotateTokenSchema } from "#protocol/api.ts";
+import { addTokenSchema, rotateTokenSchema } from "#protocol/tokens.ts";
 import type { Deps } from "../domain/deps.ts";
 import { requireUser } from "../domain/principal.ts";
 import { listTokens, revokeToken } from "../domain/tokens.ts";

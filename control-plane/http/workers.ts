@@ -1,4 +1,5 @@
-import { addWorkerSchema, rotateTokenSchema } from "#protocol/api.ts";
+import { addWorkerSchema } from "#protocol/api.ts";
+import { rotateTokenSchema } from "#protocol/tokens.ts";
 import { editWorkerSchema } from "#protocol/edit-device.ts";
 import { newEnrolmentSchema } from "#protocol/enrol.ts";
 import { workerHealthRequestSchema } from "#protocol/history.ts";

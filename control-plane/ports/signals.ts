@@ -1,8 +1,13 @@
 /**
  * What can be listened for: a worker has something to do; a job has more log or ended; a multinode group has
- * said something; something has changed.
+ * said something; a console session has; something has changed.
  */
-export type Bell = `worker/${string}` | `job/${number}` | `multinode/${string}` | "changes";
+export type Bell =
+  | `worker/${string}`
+  | `job/${number}`
+  | `multinode/${string}`
+  | `console/${string}`
+  | "changes";
 
 /**
  * Doorbells: each only says "look at the table again". A ring may be lost, doubled or late, so every

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { endingEntries, errorTypeSchema, evidenceSchema } from "./failure.ts";
-import { hasOneText, labDeviceEntries, labDeviceTypeSchema, labName, ONE_TEXT } from "./lab.ts";
-import { scopesSchema } from "./sign-in.ts";
+import { hasOneText, labDeviceEntries, labDeviceTypeSchema, ONE_TEXT } from "./lab.ts";
+import { plainRecord } from "./plain-record.ts";
 import { waitsSchema } from "./queue.ts";
 import { deviceReservationSchema } from "./reservations.ts";
 import {
@@ -13,7 +13,6 @@ import {
   workerHealthSchema,
   workerStateSchema,
 } from "./states.ts";
-import { userName } from "./people.ts";
 import { upgradeReportSchema } from "./worker-api.ts";
 
 /** Shapes of the HTTP API under `/api/v1`. Times are ISO 8601 in UTC, ids integers, lists paged by cursor. */
@@ -98,6 +97,8 @@ export const jobViewSchema = v.object({
   log_removed: v.optional(v.literal(true)),
   /** Why a Submitted job waits, one sentence. */
   waits_for: v.optional(v.string()),
+  /** A step of its interactive test only waits: a person may take the console meanwhile (docs/remote-console.md). */
+  waits_for_person: v.optional(v.literal(true)),
   /** The same for programs, where it stands and when it may begin; of a single job only. */
   waits: v.optional(waitsSchema),
   /** What went wrong beside the job, such as result records that could not be read. */
@@ -130,7 +131,7 @@ export const logPageSchema = v.object({
   /** The attempt whose log this is; absent where the lab knows of none. */
   attempt: v.optional(v.number()),
   /** One log record each (see log-record.ts). */
-  records: v.array(v.record(v.string(), v.unknown())),
+  records: v.array(plainRecord(v.string(), v.unknown())),
 });
 export type LogPage = v.InferOutput<typeof logPageSchema>;
 
@@ -157,7 +158,7 @@ export const logChunkListSchema = v.object({
       url: v.string(),
       method: v.literal("GET"),
       /** Must be sent as they are. */
-      headers: v.record(v.string(), v.string()),
+      headers: plainRecord(v.string(), v.string()),
     }),
   ),
 });
@@ -184,7 +185,7 @@ export const resultViewSchema = v.object({
   log_start_line: v.optional(v.number()),
   log_end_line: v.optional(v.number()),
   /** The record as it was in the log. */
-  metadata: v.record(v.string(), v.unknown()),
+  metadata: plainRecord(v.string(), v.unknown()),
 });
 export type ResultView = v.InferOutput<typeof resultViewSchema>;
 
@@ -243,6 +244,8 @@ export const workerViewSchema = v.object({
   name: v.string(),
   state: workerStateSchema,
   health: workerHealthSchema,
+  /** `stock`: LAVA's own worker program; absent: ours. */
+  kind: v.optional(v.string()),
   version: v.optional(v.string()),
   last_sync: v.optional(time),
   description: v.string(),
@@ -280,96 +283,6 @@ export const addWorkerSchema = v.object({
 });
 export const addedWorkerSchema = v.object({ name: v.string(), token: v.string() });
 export type AddedWorker = v.InferOutput<typeof addedWorkerSchema>;
-
-/** A template or a health check that the lab has of its own. */
-export const labTextViewSchema = v.object({
-  name: v.string(),
-  version: v.number(),
-  time,
-  user: v.string(),
-  /** Of a template: Pumice has one of this name too, which it hides. */
-  hides_stock: v.optional(v.boolean()),
-});
-export type LabTextView = v.InferOutput<typeof labTextViewSchema>;
-export const templateListSchema = v.object({ templates: v.array(labTextViewSchema) });
-export const healthCheckListSchema = v.object({ health_checks: v.array(labTextViewSchema) });
-
-export const aliasViewSchema = v.object({ name: v.string(), device_type: v.string() });
-export type AliasView = v.InferOutput<typeof aliasViewSchema>;
-export const aliasListSchema = v.object({ aliases: v.array(aliasViewSchema) });
-/** `PUT /api/v1/aliases/NAME` */
-export const putAliasSchema = v.object({ device_type: labName });
-
-export const tagViewSchema = v.object({ name: v.string(), description: v.string() });
-export type TagView = v.InferOutput<typeof tagViewSchema>;
-export const tagListSchema = v.object({ tags: v.array(tagViewSchema) });
-/** `PUT /api/v1/tags/NAME` */
-export const putTagSchema = v.object({ description: v.optional(v.string(), "") });
-
-export const groupViewSchema = v.object({
-  name: v.string(),
-  description: v.string(),
-  members: v.array(v.string()),
-});
-export type GroupView = v.InferOutput<typeof groupViewSchema>;
-export const groupListSchema = v.object({ groups: v.array(groupViewSchema) });
-
-export const tokenViewSchema = v.object({
-  id: v.string(),
-  kind: v.picklist(["user", "worker", "session"]),
-  /** User or worker that the token speaks for. */
-  subject: v.string(),
-  admin: v.boolean(),
-  description: v.string(),
-  created: time,
-  expires: v.optional(time),
-  /** All that its person may when absent. */
-  scopes: v.optional(scopesSchema),
-  /** To the hour; absent of what nobody has used. */
-  last_used: v.optional(time),
-});
-export type TokenView = v.InferOutput<typeof tokenViewSchema>;
-export const tokenListSchema = v.object({ tokens: v.array(tokenViewSchema) });
-
-/** `POST /api/v1/tokens` answers 201 with the token; it is shown this once. */
-export const addTokenSchema = v.object({
-  subject: userName,
-  description: v.optional(v.pipe(v.string(), v.maxLength(200)), ""),
-  /** False: it is no administrator's, even when its person is one. */
-  admin: v.optional(v.boolean()),
-  scopes: v.optional(scopesSchema),
-  expires_seconds: v.optional(
-    v.pipe(
-      v.number(),
-      v.integer(),
-      v.minValue(60, "expected at least a minute"),
-      v.maxValue(10 * 366 * 86_400, "expected at most ten years"),
-    ),
-  ),
-});
-export type AddToken = v.InferOutput<typeof addTokenSchema>;
-export const addedTokenSchema = v.object({
-  id: v.string(),
-  token: v.string(),
-  expires: v.optional(time),
-});
-export type AddedToken = v.InferOutput<typeof addedTokenSchema>;
-
-/** `POST /api/v1/tokens/ID/rotate` answers as that: a token like it, which ends after the overlap. */
-export const rotateTokenSchema = v.object({
-  overlap_seconds: v.optional(
-    v.pipe(
-      v.number(),
-      v.integer(),
-      v.minValue(0),
-      v.maxValue(7 * 86_400, "expected at most 7 days"),
-    ),
-    0,
-  ),
-});
-
-/** `POST /api/v1/sign-in-links`: a link that signs a browser in once, within ten minutes. */
-export const signInLinkSchema = v.object({ url: v.string(), expires: time });
 
 export const healthSchema = v.object({
   status: v.literal("ok"),

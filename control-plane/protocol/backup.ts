@@ -33,13 +33,13 @@ export const backupItemSchema = v.object({
 });
 export type BackupItem = v.InferOutput<typeof backupItemSchema>;
 
-/** Keys of blobs that belong to jobs: a path on a disk may be made of them. */
+/** Keys of blobs that belong to jobs and devices: a path on a disk may be made of them. */
 export const blobKeySchema = v.pipe(
   text,
-  v.maxLength(200),
+  v.maxLength(300),
   v.regex(
-    /^jobs\/[1-9]\d{0,14}\/(definition\.yaml|log\/\d{12}-[0-9a-f]{16}\.jsonl\.gz)$/,
-    "expected the key of a job's blob",
+    /^(jobs\/[1-9]\d{0,14}\/(definition\.yaml|log\/\d{12}-[0-9a-f]{16}\.jsonl\.gz)|device-photos\/[A-Za-z0-9][\w.-]{0,199}\/[0-9a-f]{64})$/,
+    "expected the key of a job's blob or a device's photo",
   ),
 );
 

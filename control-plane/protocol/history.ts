@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { plainRecord } from "./plain-record.ts";
 import { workerHealthSchema } from "./states.ts";
 
 /** Histories of devices, workers and jobs, and what changes them by name. */
@@ -8,7 +9,7 @@ export const changeViewSchema = v.object({
   id: v.string(),
   time: v.string(),
   who: v.string(),
-  changed: v.record(v.string(), v.tuple([v.nullable(v.string()), v.nullable(v.string())])),
+  changed: plainRecord(v.string(), v.tuple([v.nullable(v.string()), v.nullable(v.string())])),
   reason: v.optional(v.string()),
 });
 export type ChangeView = v.InferOutput<typeof changeViewSchema>;

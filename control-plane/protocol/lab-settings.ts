@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { grantsSchema } from "./people.ts";
+import { plainRecord } from "./plain-record.ts";
 import { oneOf } from "./schema-parts.ts";
 import { signInSettingsSchema } from "./sign-in.ts";
 
@@ -33,7 +34,7 @@ const accountName = v.pipe(
 );
 const quotasByName = v.optional(
   v.pipe(
-    v.record(accountName, quotaSchema),
+    plainRecord(accountName, quotaSchema),
     v.check((named) => Object.keys(named).length <= 1000, "expected at most 1000 names"),
   ),
   {},
@@ -44,6 +45,25 @@ const hostPattern = v.pipe(
   v.regex(/^[\w.*:-]{1,253}$/, "expected a host, perhaps with *"),
 );
 const hostPatterns = v.pipe(v.array(hostPattern), v.maxLength(200, "expected at most 200 hosts"));
+
+const networks = v.pipe(
+  v.array(
+    v.pipe(
+      v.string("expected a network"),
+      v.regex(/^[\da-fA-F.:]{2,45}\/\d{1,3}$/, "expected a network as 192.168.0.0/16"),
+    ),
+  ),
+  v.maxLength(100, "expected at most 100 networks"),
+);
+const versionRules = v.pipe(
+  v.array(
+    v.pipe(
+      v.string("expected a version"),
+      v.regex(/^([\w.+~-]{1,100}\*?|\*)$/, "expected a version, or its beginning and *"),
+    ),
+  ),
+  v.maxLength(100, "expected at most 100 versions"),
+);
 
 const retentionRuleSchema = v.strictObject({
   /** Since the job's end. */
@@ -83,6 +103,18 @@ export const SETTINGS_SECTIONS = {
     longest_hours: v.optional(hours, 12),
     /** How many a person may have at a time; 0: only administrators may reserve. */
     at_once: v.optional(fromTo(0, 1000), 2),
+  }),
+  consoles: v.strictObject({
+    /** A remote console in which nobody types for so long is closed. */
+    idle_minutes: v.optional(fromTo(1, 24 * 60), 10),
+  }),
+  stock_workers: v.strictObject({
+    /** Networks from which an unknown `lava-worker` may register itself without a person's password; none: nobody may. */
+    allowed: v.optional(networks, ["127.0.0.0/8", "::1/128"]),
+    /** Versions of `lava-worker` that get jobs: `2023.01`, `2023.*`, `*`. */
+    versions: v.optional(versionRules, ["2023.01"]),
+    /** How often they ask (their `--ping-interval`); one that has not asked three times is Offline. */
+    ping_seconds: v.optional(fromTo(1, 3600), 20),
   }),
   access: v.strictObject({
     /** What an object that grants a right to nobody means: everybody has it (LAVA), or only administrators. */

@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import { labSettingsSchema } from "./lab-settings.ts";
 import { grantsSchema, groupName, labUserSchema, userName } from "./people.ts";
+import { plainRecord } from "./plain-record.ts";
 import { flag, listOf, oneOf } from "./schema-parts.ts";
+import { putQuerySchema, queryPath } from "./saved-query.ts";
 import { windowSchema } from "./windows.ts";
 import { DEVICE_HEALTHS, WORKER_HEALTHS } from "./states.ts";
 
@@ -32,10 +34,9 @@ const longText = v.pipe(
   v.string("expected text"),
   v.maxLength(MAX_LAB_TEXT_CHARS, `expected at most ${MAX_LAB_TEXT_CHARS} characters`),
 );
-const description = v.optional(
-  v.pipe(v.string("expected text"), v.maxLength(10_000, "expected at most 10000 characters")),
-  "",
-);
+const shortText = (most: number) =>
+  v.pipe(v.string("expected text"), v.maxLength(most, `expected at most ${most} characters`));
+const description = v.optional(shortText(10_000), "");
 const wholeNumber = v.pipe(
   v.number("expected a whole number"),
   v.integer("expected a whole number"),
@@ -67,6 +68,11 @@ export const labDeviceEntries = {
   health: v.optional(oneOf(...DEVICE_HEALTHS)),
   /** Who may what with it; as they are when absent. */
   permissions: v.optional(grantsSchema),
+  /** Who has it on their desk, and which group it belongs to: for people. As they are when absent; none when empty. */
+  physical_owner: v.optional(shortText(200)),
+  physical_group: v.optional(shortText(200)),
+  /** For whoever stands before it. As they are when absent; none when empty. */
+  notes: v.optional(shortText(10_000)),
   /** Device dictionary, Jinja2 (DEVICE.md). */
   dictionary: v.optional(longText),
   /** In place of a dictionary: the configuration itself, YAML. */
@@ -114,21 +120,23 @@ export const labSchema = v.strictObject({
   /** What is set for the lab as a whole, by section. */
   settings: v.optional(labSettingsSchema),
   /** Own templates by file name; they win over Pumice's of the same name. */
-  templates: v.optional(v.record(templateName, longText)),
+  templates: v.optional(plainRecord(templateName, longText)),
   /** Health-check jobs, by the name of the template that a dictionary extends, without `.jinja2`. */
-  health_checks: v.optional(v.record(labName, longText)),
-  device_types: v.optional(v.record(labName, labDeviceTypeSchema)),
+  health_checks: v.optional(plainRecord(labName, longText)),
+  device_types: v.optional(plainRecord(labName, labDeviceTypeSchema)),
   /** Other names of device types: alias to type. */
-  aliases: v.optional(v.record(labName, labName)),
+  aliases: v.optional(plainRecord(labName, labName)),
   /** Tags and what they mean. A tag that a device has is there without being named here. */
-  tags: v.optional(v.record(tagName, v.strictObject({ description }))),
+  tags: v.optional(plainRecord(tagName, v.strictObject({ description }))),
   /** People, without what they sign in with. Nobody is removed: who is no longer named stays as they are. */
-  users: v.optional(v.record(userName, labUserSchema)),
-  groups: v.optional(v.record(groupName, labGroupSchema)),
-  workers: v.optional(v.record(labName, labWorkerSchema)),
-  devices: v.optional(v.record(labName, labDeviceSchema)),
+  users: v.optional(plainRecord(userName, labUserSchema)),
+  groups: v.optional(plainRecord(groupName, labGroupSchema)),
+  workers: v.optional(plainRecord(labName, labWorkerSchema)),
+  devices: v.optional(plainRecord(labName, labDeviceSchema)),
   /** Maintenance windows. */
-  windows: v.optional(v.record(labName, windowSchema)),
+  windows: v.optional(plainRecord(labName, windowSchema)),
+  /** Saved queries: OWNER/NAME to what it asks. */
+  queries: v.optional(plainRecord(queryPath, putQuerySchema)),
 });
 export type Lab = v.InferOutput<typeof labSchema>;
 /** In the order in which a lab is built up; it is taken down in the opposite one. */
@@ -144,6 +152,7 @@ export const LAB_SECTIONS = [
   "workers",
   "devices",
   "windows",
+  "queries",
 ] as const;
 export type LabSection = (typeof LAB_SECTIONS)[number];
 /** A section that is there. */
@@ -170,7 +179,10 @@ export const labChangeSchema = v.object({
    * field is `text`, of an alias `device_type`.
    */
   fields: v.optional(
-    v.record(v.string(), v.object({ from: v.optional(v.unknown()), to: v.optional(v.unknown()) })),
+    plainRecord(
+      v.string(),
+      v.object({ from: v.optional(v.unknown()), to: v.optional(v.unknown()) }),
+    ),
   ),
 });
 export type LabChange = v.InferOutput<typeof labChangeSchema>;
@@ -199,7 +211,7 @@ export type LabPlan = v.InferOutput<typeof labPlanSchema>;
 export const labAppliedSchema = v.object({
   changes: v.array(labChangeSchema),
   warnings: v.array(labRemarkSchema),
-  worker_tokens: v.record(v.string(), v.string()),
+  worker_tokens: plainRecord(v.string(), v.string()),
 });
 export type LabApplied = v.InferOutput<typeof labAppliedSchema>;
 
@@ -255,7 +267,7 @@ export const deviceConfigSchema = v.object({
   /** The YAML text that the templates gave. */
   text: v.string(),
   /** By the path of each value: `commands.hard_reset`, `actions.boot.methods.u-boot.ramdisk.commands[0]`. */
-  origins: v.record(v.string(), originSchema),
+  origins: plainRecord(v.string(), originSchema),
   warnings: v.array(v.object({ template: v.string(), line: v.number(), message: v.string() })),
 });
 export type DeviceConfig = v.InferOutput<typeof deviceConfigSchema>;

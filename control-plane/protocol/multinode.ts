@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { plainRecord } from "./plain-record.ts";
 
 /*
  * What a member of a multinode group asks the control plane, with its job's token (MULTINODE.md 2 and 5):
@@ -13,8 +14,8 @@ export const MAX_MESSAGE_BYTES = 64 * 1024;
 export const MAX_MESSAGES = 256;
 /** Different ids to sync at that one member is the first to name, at most. */
 export const MAX_SYNC_POINTS = 1024;
-/** Jobs of a group: all of them begin in one transaction. */
-export const MAX_MEMBERS = 10;
+/** Jobs of a group: one transaction looks at all of them when they begin. */
+export const MAX_MEMBERS = 90;
 /** Longest time that an answer is held back. */
 export const MAX_HOLD_SECONDS = 20;
 
@@ -97,7 +98,7 @@ const nackReply = v.object({ response: v.literal("nack"), message: v.string() })
 
 /** Role by job id, of all members. */
 export const groupReplySchema = v.variant("response", [
-  v.object({ response: v.literal("group_data"), roles: v.record(v.string(), v.string()) }),
+  v.object({ response: v.literal("group_data"), roles: plainRecord(v.string(), v.string()) }),
   waitReply,
 ]);
 export type GroupReply = v.InferOutput<typeof groupReplySchema>;
@@ -110,7 +111,7 @@ export type AckReply = v.InferOutput<typeof ackReplySchema>;
 export const messageReplySchema = v.variant("response", [
   v.object({
     response: v.literal("ack"),
-    data: v.record(v.string(), pairs),
+    data: plainRecord(v.string(), pairs),
   }),
   waitReply,
   nackReply,

@@ -36,6 +36,8 @@ export const addWebhookSchema = v.strictObject({
   ),
   format: v.optional(oneOf(...WEBHOOK_FORMATS), "pumice"),
   description: v.optional(line(200), ""),
+  /** Of which jobs it is told: those that are public, or also personal ones and those for groups. */
+  visibility: v.optional(oneOf("public", "all"), "public"),
   /** Signs what is sent; made when it is not given. Only of the format `pumice`. */
   secret: v.optional(v.pipe(line(200), v.minLength(16, "expected at least 16 characters"))),
 });
@@ -51,6 +53,8 @@ export const webhookViewSchema = v.object({
   events: v.array(v.string()),
   format: v.string(),
   description: v.string(),
+  /** `public` where it is absent. */
+  visibility: v.optional(v.picklist(["public", "all"])),
   created: v.string(),
   by: v.string(),
   /** False: switched off, as `why` says. */

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { plainRecord } from "./plain-record.ts";
 import { listOf, oneOf } from "./schema-parts.ts";
 
 /** Users, groups and what they may: `/api/v1/users`, `/groups`, `/permissions`, `/audit`, and their parts of a lab as code. */
@@ -132,7 +133,7 @@ export const auditEntrySchema = v.object({
   who: v.string(),
   kind: v.string(),
   name: v.string(),
-  changed: v.record(v.string(), v.tuple([v.nullable(v.string()), v.nullable(v.string())])),
+  changed: plainRecord(v.string(), v.tuple([v.nullable(v.string()), v.nullable(v.string())])),
   reason: v.optional(v.string()),
 });
 export type AuditEntry = v.InferOutput<typeof auditEntrySchema>;

@@ -24,6 +24,8 @@ export function* pythonTokens(text: string): Generator<string, void> {
   };
   let indentAround: number | undefined;
   for (const token of lexer.lex(text)) {
+    // Nobody reads so many levels, and parsing them all takes seconds.
+    if (inside.flowLevel > MAX_BRACKETS) throw new RangeError("too many open brackets");
     if (inside.flowLevel > 0) {
       indentAround ??= inside.indentNext;
       inside.indentNext = 0;
@@ -34,5 +36,8 @@ export function* pythonTokens(text: string): Generator<string, void> {
     yield token;
   }
 }
+
+/** Brackets that may be open at a time; far more than the levels that are read (yaml-values.ts). */
+const MAX_BRACKETS = 1000;
 
 const DOCUMENT_MARK = /^(?:---|\.\.\.)(?:\s|$)/;

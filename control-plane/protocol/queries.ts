@@ -1,60 +1,10 @@
 import * as v from "valibot";
 import { jobHealthSchema, jobStateSchema, testResultSchema } from "./states.ts";
-import { groupName, userName } from "./people.ts";
+import { userName } from "./people.ts";
 import { suiteViewSchema } from "./results.ts";
-import { oneOf } from "./schema-parts.ts";
+import { ENTITIES, conditionSchema, queryName } from "./saved-query.ts";
 
 /** Saved searches of jobs, suites and test cases (SCHEDULER.md 10): `/api/v1/queries`. */
-
-export const ENTITIES = ["testjob", "testsuite", "testcase"] as const;
-export type Entity = (typeof ENTITIES)[number];
-export const TABLES = [...ENTITIES, "metadata"] as const;
-export type ConditionTable = (typeof TABLES)[number];
-export const OPERATORS = ["exact", "ne", "iexact", "icontains", "gt", "lt"] as const;
-export type Operator = (typeof OPERATORS)[number];
-
-export const conditionSchema = v.strictObject({
-  table: oneOf(...TABLES),
-  /** Of `metadata`: the name of an attribute of the job. */
-  field: v.pipe(v.string("expected a field"), v.minLength(1), v.maxLength(100)),
-  operator: v.optional(oneOf(...OPERATORS), "exact"),
-  value: v.pipe(v.string("expected text"), v.maxLength(1000, "expected at most 1000 characters")),
-});
-export type Condition = v.InferOutput<typeof conditionSchema>;
-
-/** LAVA's text form, `[table__]field__[operator__]value` joined by commas, or a list, whose values may have commas. */
-const conditions = v.union(
-  [
-    v.pipe(v.string(), v.maxLength(10_000)),
-    v.pipe(v.array(conditionSchema), v.maxLength(20, "expected at most 20 conditions")),
-  ],
-  "expected conditions: field__operator__value, or a list of {table, field, operator, value}",
-);
-
-export const queryName = v.pipe(
-  v.string("expected a name"),
-  v.regex(/^[A-Za-z0-9][\w.-]{0,99}$/, "expected a name of letters, digits, `.`, `_` and `-`"),
-);
-export const rowLimit = v.pipe(
-  v.number("expected a number"),
-  v.integer("expected a whole number"),
-  v.minValue(1, "expected 1 or more"),
-  v.maxValue(1000, "expected at most 1000"),
-);
-
-/** `PUT /api/v1/queries/OWNER/NAME` */
-export const putQuerySchema = v.strictObject({
-  description: v.optional(v.pipe(v.string(), v.maxLength(1000)), ""),
-  entity: v.optional(oneOf(...ENTITIES), "testjob"),
-  conditions: v.optional(conditions, ""),
-  /** Rows of an answer. */
-  limit: v.optional(rowLimit, 200),
-  /** Everybody who is signed in may use it; each sees the jobs that they may see. */
-  published: v.optional(v.boolean("expected true or false"), false),
-  /** Whose members may use and change it. */
-  group: v.optional(groupName),
-});
-export type PutQuery = v.InferOutput<typeof putQuerySchema>;
 
 export const queryViewSchema = v.object({
   owner: userName,
@@ -125,7 +75,7 @@ export const queryAnswerSchema = v.object({
 });
 export type QueryAnswer = v.InferOutput<typeof queryAnswerSchema>;
 
-/** `GET /api/v1/charts/{pass-rate,measurement}`: oldest job first. */
+/** `GET /api/v1/charts/{pass-rate,measurement}?omit=ID,ID&group_by=ATTRIBUTE`: oldest job first. */
 export const chartSchema = v.object({
   points: v.array(
     v.object({
@@ -133,6 +83,8 @@ export const chartSchema = v.object({
       time: v.string(),
       /** Percent of the cases that passed or failed, or the measurement. */
       value: v.number(),
+      /** With `group_by`: what the job has of that attribute; absent where it has none. */
+      group: v.optional(v.string()),
       /** The same as exact text, of a measurement. */
       exact: v.optional(v.string()),
       pass: v.optional(v.number()),

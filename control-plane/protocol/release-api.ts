@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { labName } from "./lab.ts";
+import { plainRecord } from "./plain-record.ts";
 import { MAX_MANIFEST_CHARS, PLATFORMS, versionSchema } from "./release.ts";
 
 /** Releases, their keys and the roll-out, as `/api/v1` takes and tells them (docs/upgrades.md). */
@@ -56,7 +57,7 @@ export const putReleaseAnswerSchema = v.object({
     v.object({
       platform: v.picklist(PLATFORMS),
       url: v.string(),
-      headers: v.record(v.string(), v.string()),
+      headers: plainRecord(v.string(), v.string()),
     }),
   ),
 });

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { resultViewSchema } from "./api.ts";
+import { plainRecord } from "./plain-record.ts";
 
 /** What a job's tests found: `/api/v1/jobs/ID/suites`, `/metadata`, `/results.FORMAT`. */
 
@@ -36,7 +37,7 @@ export const caseListSchema = v.object({
 export type CaseList = v.InferOutput<typeof caseListSchema>;
 
 /** `GET /api/v1/jobs/ID/metadata`: attributes of the definition, as text. */
-export const jobMetadataSchema = v.object({ metadata: v.record(v.string(), v.string()) });
+export const jobMetadataSchema = v.object({ metadata: plainRecord(v.string(), v.string()) });
 export type JobMetadata = v.InferOutput<typeof jobMetadataSchema>;
 
 /** How results are exported, and what each is called: SCHEDULER.md 9. */

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { nearestWord } from "./nearest-word.ts";
+import { plainRecord } from "./plain-record.ts";
 
 /** Pieces from which the schemas of LAVA's files are made; their messages say what was expected. */
 
@@ -27,7 +28,7 @@ export const mapOf = <
 >(
   value: V,
   key: K = v.string() as unknown as K,
-) => v.pipe(mapping, v.record(key, value));
+) => v.pipe(mapping, plainRecord(key, value));
 
 export const anyMapping = mapOf(v.unknown());
 

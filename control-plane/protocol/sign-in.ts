@@ -198,3 +198,16 @@ export const scopesSchema = v.pipe(
   v.minLength(1, "expected at least one scope"),
   v.maxLength(SCOPES.length),
 );
+
+/** `POST /api/v1/users/NAME/accounts` */
+export const linkAccountSchema = v.strictObject({ provider: providerName, subject: text(500) });
+export type LinkAccount = v.InferOutput<typeof linkAccountSchema>;
+/** An account of a provider that signs somebody in. */
+export const accountViewSchema = v.object({
+  id: v.string(),
+  provider: v.string(),
+  issuer: v.string(),
+  subject: v.string(),
+  created: v.string(),
+});
+export type AccountView = v.InferOutput<typeof accountViewSchema>;

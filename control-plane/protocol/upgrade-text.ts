@@ -1,5 +1,9 @@
 import type { WorkerView } from "./api.ts";
 
+/** Its version, and which program's when it is not ours. */
+export const versionText = ({ version = "", kind }: WorkerView): string =>
+  kind === "stock" ? `lava-worker ${version}`.trim() : version;
+
 /** What a worker is doing about its version, in a few words for a list; empty when there is nothing to say. */
 export function upgradeText({ version, upgrade, pin }: WorkerView): string {
   const pinned = pin ? `pinned to ${pin.version}` : "";

@@ -1,6 +1,8 @@
 import * as v from "valibot";
+import { consoleTicketSchema } from "./consoles.ts";
 import { endingEntries, errorTypeSchema } from "./failure.ts";
 import { MAX_CHUNK_BYTES, MAX_CHUNK_RECORDS } from "./log-chunk.ts";
+import { plainRecord } from "./plain-record.ts";
 
 export { MAX_CHUNK_BYTES, MAX_CHUNK_RECORDS };
 
@@ -16,6 +18,8 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const runnerReportSchema = v.object({
   job_id: jobId,
   state: v.picklist(["running", "finished"]),
+  /** The job waits, and a person may take its console meanwhile. */
+  waits_for_person: v.optional(v.literal(true)),
 });
 export type RunnerReport = v.InferOutput<typeof runnerReportSchema>;
 
@@ -126,10 +130,14 @@ export const syncResponseSchema = v.object({
   lost: v.array(v.object({ job_id: jobId, token: v.string(), ticket: v.optional(ticketSchema) })),
   /** Jobs whose runner must be stopped; repeated until it is gone. */
   cancel: v.array(jobId),
+  /** Jobs that would be started but for `no_jobs`; absent without it, and from older servers. */
+  held: v.optional(v.array(jobId)),
   /** Jobs of which the control plane wants nothing more: delete their files. */
   forget: v.array(jobId),
   /** Jobs that somebody is watching: ship their log at once instead of in large chunks. */
   watched: v.array(jobId),
+  /** Consoles to relay, and no others; none when absent. */
+  consoles: v.optional(v.array(consoleTicketSchema)),
   /** Digest of this answer, for the next request's `seen`. */
   seen: v.string(),
   /** Where to wait before the next sync, when the agent said that it can. */
@@ -152,6 +160,9 @@ export type RotationRequest = v.InferOutput<typeof rotationRequestSchema>;
 
 /** Beside those of log-chunk.ts: results of one chunk, as JSON. */
 export const MAX_CHUNK_RESULT_BYTES = 200 * 1024;
+/** Events of a chunk, and characters of each: a DUT may say as many as it likes. */
+export const MAX_CHUNK_EVENTS = 20;
+export const MAX_EVENT_CHARS = 1000;
 
 /** `POST /api/v1/jobs/ID/log-uploads` (job token): asks where to PUT a chunk. */
 export const logUploadRequestSchema = v.object({
@@ -166,7 +177,7 @@ export type LogUploadRequest = v.InferOutput<typeof logUploadRequestSchema>;
 export const logUploadResponseSchema = v.object({
   url: v.string(),
   method: v.literal("PUT"),
-  headers: v.record(v.string(), v.string()),
+  headers: plainRecord(v.string(), v.string()),
 });
 export type LogUploadResponse = v.InferOutput<typeof logUploadResponseSchema>;
 
@@ -182,7 +193,14 @@ export const logCommitRequestSchema = v.object({
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
   /** Every record of level `results` in the chunk, with its line in the log. */
   results: v.array(
-    v.object({ line: count, dt: v.string(), msg: v.record(v.string(), v.unknown()) }),
+    v.object({ line: count, dt: v.string(), msg: plainRecord(v.string(), v.unknown()) }),
+  ),
+  /** What the DUT has said by `lava-test-event`, of the records of level `event`; beyond these it is in the log only. */
+  events: v.optional(
+    v.pipe(
+      v.array(v.pipe(v.string(), v.maxLength(MAX_EVENT_CHARS))),
+      v.maxLength(MAX_CHUNK_EVENTS),
+    ),
   ),
 });
 export type LogCommitRequest = v.InferOutput<typeof logCommitRequestSchema>;

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { plainRecord } from "./plain-record.ts";
 
 /** `GET /api/v1/worker/devices`: what a worker may look at on its own machine, before a job finds it out. */
 export const workerDevicesSchema = v.object({
@@ -13,7 +14,7 @@ export const workerDevicesSchema = v.object({
       /** A job has it: what is open is the job's. */
       is_busy: v.boolean(),
       /** As rendered for a job without a context; not when it can't be. */
-      configuration: v.optional(v.record(v.string(), v.unknown())),
+      configuration: v.optional(plainRecord(v.string(), v.unknown())),
       /** Why it can't. */
       problem: v.optional(v.string()),
     }),

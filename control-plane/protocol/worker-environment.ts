@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { SourceProblem } from "./api.ts";
+import { plainRecord } from "./plain-record.ts";
 import { readYaml } from "./read-yaml.ts";
 
 const name = v.pipe(
@@ -16,7 +17,9 @@ const isMapping = (found: unknown): boolean => typeof found === "object" && !Arr
 const fields = v.object({
   purge: v.optional(v.nullable(v.boolean("expected true or false"))),
   removes: v.optional(v.nullable(v.array(name, "expected a list of names"))),
-  overrides: v.optional(v.nullable(v.record(name, value, "expected a mapping of names to values"))),
+  overrides: v.optional(
+    v.nullable(plainRecord(name, value, "expected a mapping of names to values")),
+  ),
 });
 const schema = v.pipe(v.unknown(), v.check(isMapping, "expected a mapping"), fields);
 

@@ -1,4 +1,4 @@
-import type { TokenView } from "#protocol/api.ts";
+import type { TokenView } from "#protocol/tokens.ts";
 import { SCOPES, type SecretView } from "#protocol/sign-in.ts";
 import { Page } from "./page.tsx";
 import { NewPasswordFields } from "./password-page.tsx";
@@ -60,6 +60,11 @@ function Tokens({ tokens, now }: { tokens: readonly TokenView[]; now: number }) 
   return (
     <section>
       <h2>API tokens</h2>
+      <p>
+        <a href="/account/terminal">Sign a terminal in</a>
+        {" with the code that "}
+        <code>pumice sign-in --browser</code> shows.
+      </p>
       {tokens.length > 0 && (
         <table>
           <thead>

@@ -1,5 +1,5 @@
 import type { Context, Hono } from "hono";
-import { addTokenSchema } from "#protocol/api.ts";
+import { addTokenSchema } from "#protocol/tokens.ts";
 import { putSecretSchema } from "#protocol/sign-in.ts";
 import { AppError } from "../domain/app-error.ts";
 import { hasPassword, requireWhole, setPassword } from "../domain/credentials.ts";

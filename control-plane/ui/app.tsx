@@ -5,9 +5,8 @@ import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { listDeviceTypes, someDeviceTypeNames } from "../domain/device-types.ts";
-import { getDevice, listDevices } from "../domain/devices.ts";
+import { listDevices } from "../domain/devices.ts";
 import { readLog } from "../domain/job-log.ts";
-import { findSubJob } from "../domain/group-record.ts";
 import {
   cancelJob,
   getJob,
@@ -16,10 +15,11 @@ import {
   readDefinition,
   readSubmitted,
 } from "../domain/jobs.ts";
-import { requireReader, requireUser, type Principal } from "../domain/principal.ts";
+import { requireReader, requireUser } from "../domain/principal.ts";
 import { readQueue } from "../domain/queue.ts";
 import { listResults } from "../domain/results.ts";
 import { findRollout } from "../domain/rollout-record.ts";
+import { findVisibleSubJob } from "../domain/visible.ts";
 import { listWorkers } from "../domain/workers.ts";
 import { openPrincipal } from "../http/open-principal.ts";
 import { parse, readText } from "../http/read-body.ts";
@@ -27,7 +27,7 @@ import { jobIdOf, queryNumber, type Env } from "../http/route.ts";
 import { accountPages } from "./account-routes.tsx";
 import { loadAssets } from "./assets.ts";
 import { DefinitionPage } from "./definition-page.tsx";
-import { DevicePage } from "./device-page.tsx";
+import { devicePages } from "./device-routes.tsx";
 import { DevicesPage } from "./devices-page.tsx";
 import { errorResponse } from "./error-response.tsx";
 import { JobPage, JobParts, KEPT_LINES, SERVED_LINES } from "./job-page.tsx";
@@ -38,6 +38,7 @@ import { createTimelineReader, type TimelineReader } from "./read-timeline.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { signInRoutes } from "./sign-in-routes.tsx";
 import { SubmitPage } from "./submit-page.tsx";
+import { terminalPages } from "./terminal-routes.tsx";
 import type { View } from "./view.ts";
 import { WorkersPage } from "./workers-page.tsx";
 
@@ -58,14 +59,16 @@ export function uiApp(deps: Deps): Hono<Env> {
     await next();
   });
   app.use("/jobs/:id/*", async (c, next) => {
-    const id = await findSubJob(deps, c.req.param("id"));
+    const id = await findVisibleSubJob(deps, c.var.principal, c.req.param("id"));
     if (id !== undefined) c.set("subJob", id);
     await next();
   });
   jobPages(app, deps);
   submitPages(app, deps);
   labPages(app, deps);
+  devicePages(app, deps, (c) => viewOf(deps, c));
   accountPages(app, deps);
+  terminalPages(app, deps);
   queryPages(app, deps, (c) => viewOf(deps, c));
   app.all("*", (c) => {
     throw new AppError("not_found", `there is nothing at ${c.req.path}`);
@@ -193,7 +196,6 @@ function submitPages(app: Hono<Env>, deps: Deps): void {
   });
 }
 
-const JOBS_OF_DEVICE = 20;
 const auditQuery = v.object({
   ...{ kind: optionalText, name: optionalText, who: optionalText },
   ...{ from: optionalText, to: optionalText, cursor: optionalText },
@@ -217,23 +219,6 @@ function labPages(app: Hono<Env>, deps: Deps): void {
       <DevicesPage view={await viewOf(deps, c)} devices={devices} nextCursor={next_cursor} />,
     );
   });
-  app.get("/devices/:hostname", async (c) => {
-    const { principal } = c.var;
-    const device = await getDevice(deps, principal, c.req.param("hostname"));
-    const configuration = await configurationOrWhyNot(deps, principal, device.hostname);
-    const { jobs } = await listJobs(deps, principal, {
-      device: device.hostname,
-      limit: JOBS_OF_DEVICE,
-    });
-    return c.html(
-      <DevicePage
-        view={await viewOf(deps, c)}
-        device={device}
-        configuration={configuration}
-        jobs={jobs}
-      />,
-    );
-  });
   app.get("/audit", async (c) => {
     const query = parse(auditQuery, c.req.query(), "query");
     const { readAudit } = await import("../domain/audit.ts");
@@ -249,17 +234,24 @@ function labPages(app: Hono<Env>, deps: Deps): void {
     const page = { view: await viewOf(deps, c), workers, rollout, nextCursor: next_cursor };
     return c.html(<WorkersPage {...page} />);
   });
+  workerPages(app, deps);
 }
 
-/** A page is shown of a device that does not render, too. */
-async function configurationOrWhyNot(deps: Deps, principal: Principal, hostname: string) {
-  try {
-    const { deviceConfiguration } = await import("../domain/device-texts.ts");
-    return await deviceConfiguration(deps, principal, hostname);
-  } catch (error) {
-    if (error instanceof AppError) return `# ${error.message}`;
-    throw error;
-  }
+/** `/workers/NAME`, its texts and its forms; what they need is loaded when they are asked for. */
+function workerPages(app: Hono<Env>, deps: Deps): void {
+  const rules = () => import("./worker-routes.tsx");
+  app.get("/workers/:name", async (c) =>
+    (await rules()).showWorker(deps, c, c.req.param("name"), await viewOf(deps, c)),
+  );
+  app.post("/workers/:name/health", async (c) =>
+    (await rules()).setHealthByForm(deps, c, c.req.param("name")),
+  );
+  app.get("/workers/:name/texts/:text", async (c) =>
+    (await rules()).showWorkerText(deps, c, c.req.param("name"), await viewOf(deps, c)),
+  );
+  app.post("/workers/:name/texts/:text", async (c) =>
+    (await rules()).putTextByForm(deps, c, c.req.param("name"), await viewOf(deps, c)),
+  );
 }
 
 async function viewOf(deps: Deps, c: Context<Env>): Promise<View> {

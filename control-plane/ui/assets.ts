@@ -4,7 +4,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 
 /** The files that pages ask for; scripts/build-client.mjs makes them. */
-const NAMES = ["style.css", "icon.svg", "job-page.js", "list-page.js"] as const;
+const NAMES = [
+  ...(["style.css", "icon.svg", "job-page.js", "list-page.js"] as const),
+  ...(["device-page.js", "console-page.js", "terminal.css"] as const),
+] as const;
 export type AssetName = (typeof NAMES)[number];
 
 const MEDIA_TYPES: Record<string, string> = {

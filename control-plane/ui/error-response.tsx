@@ -6,6 +6,7 @@ import type { Principal } from "../domain/principal.ts";
 import { problemResponse } from "../http/problem.ts";
 import { loadAssets } from "./assets.ts";
 import { ErrorPage } from "./error-page.tsx";
+import { setSecurityHeaders } from "./security-headers.ts";
 
 const TITLES: Partial<Record<Problem["code"], string>> = {
   not_found: "Not found",
@@ -28,9 +29,12 @@ export async function errorResponse(deps: Deps, error: unknown, c: Context): Pro
   const { code, message, request_id } = (await response.json()) as Problem;
   const principal = c.get("principal") as Principal | undefined;
   const user = principal && "admin" in principal ? { user: principal } : {};
-  const view = { assets: await loadAssets(), now: deps.system.now(), ...user };
+  const archive = deps.settings.archive ?? false;
+  const view = { assets: await loadAssets(), now: deps.system.now(), archive, ...user };
   const title = TITLES[code] ?? "Something went wrong";
   c.status(response.status as 500);
+  // What is refused on the way to a page has not come to where pages get theirs.
+  setSecurityHeaders(c, deps.settings.blobOrigin);
   return c.html(
     <ErrorPage
       view={view}

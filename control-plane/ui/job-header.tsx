@@ -55,6 +55,14 @@ export function JobHeader({ view, job, timeline, results }: HeaderProps) {
           )}
         </p>
       )}
+      {job.waits_for_person && job.device !== undefined && (
+        <p class="notice">
+          <b>Waits for a person:</b> a step of its interactive test.{" "}
+          <a class="button" href={`/devices/${encodeURIComponent(job.device)}/console`}>
+            Open its console
+          </a>
+        </p>
+      )}
       <AttemptNotices job={job} />
       <FailureNotice job={job} timeline={timeline} />
       {job.notes?.map((note) => (
@@ -85,7 +93,11 @@ function Facts({ job, now, results }: { job: JobView; now: number; results: Resu
       <Fact name="Type">
         <a href={`/?device_type=${encodeURIComponent(job.device_type)}`}>{job.device_type}</a>
       </Fact>
-      {worker !== undefined && <Fact name="Worker">{worker}</Fact>}
+      {worker !== undefined && (
+        <Fact name="Worker">
+          <a href={`/workers/${encodeURIComponent(worker)}`}>{worker}</a>
+        </Fact>
+      )}
       {job.role !== undefined && <Fact name="Role">{`${job.role} (${job.sub_id})`}</Fact>}
       <Fact name="Submitter">{job.submitter}</Fact>
       <Fact name="Priority">{job.priority}</Fact>

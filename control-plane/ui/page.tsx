@@ -21,13 +21,15 @@ interface PageProps {
   /** Path of the section that is open. */
   section?: Section;
   script?: AssetName;
+  /** A style sheet of this page's own. */
+  style?: AssetName;
   /** Class of `main`. */
   layout?: "wide" | "narrow";
   children?: Child;
 }
 
 /** A whole page: head, header with the sections, `main`. */
-export function Page({ view, title, section, script, layout, children }: PageProps) {
+export function Page({ view, title, section, script, style, layout, children }: PageProps) {
   return (
     <>
       {raw("<!doctype html>")}
@@ -39,6 +41,7 @@ export function Page({ view, title, section, script, layout, children }: PagePro
           <title>{`${title} · Pumice`}</title>
           <link rel="icon" href={view.assets.url("icon.svg")} />
           <link rel="stylesheet" href={view.assets.url("style.css")} />
+          {style && <link rel="stylesheet" href={view.assets.url(style)} />}
           {script && <script type="module" src={view.assets.url(script)}></script>}
         </head>
         <body>

@@ -1,5 +1,5 @@
 import type { WorkerView } from "#protocol/api.ts";
-import { upgradeText, workerNotices } from "#protocol/upgrade-text.ts";
+import { upgradeText, versionText, workerNotices } from "#protocol/upgrade-text.ts";
 import type { RolloutRecord } from "../domain/rollout-record.ts";
 import { Page } from "./page.tsx";
 import { Status } from "./status.tsx";
@@ -65,7 +65,7 @@ const WorkersTable = ({ workers, now }: { workers: WorkerView[]; now: number }) 
       {workers.map((worker) => (
         <tr>
           <td class="name">
-            {worker.name}
+            <a href={`/workers/${encodeURIComponent(worker.name)}`}>{worker.name}</a>
             {worker.description && <small>{worker.description}</small>}
           </td>
           <td>
@@ -79,7 +79,7 @@ const WorkersTable = ({ workers, now }: { workers: WorkerView[]; now: number }) 
             {worker.enrolment_expires !== undefined && <small>waits for a board to enrol</small>}
           </td>
           <td>
-            {worker.version ?? ""}
+            {versionText(worker)}
             {[upgradeText(worker), ...workerNotices(worker)].filter(Boolean).map((text) => (
               <small>{text}</small>
             ))}

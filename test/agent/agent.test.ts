@@ -119,6 +119,23 @@ describe("an agent", () => {
     ]);
   });
 
+  test("begins a job that was put off as soon as its device is free, be the control plane's answer the one it knows", async () => {
+    const first = submit(1, { log: 1 }, { wait: "on" });
+    const agent = bench.start(plane.url);
+    await plane.until(() => first.lines.length === 1);
+    const second = submit(2, { log: 1 });
+    second.device = "qemu-01";
+    for (const job of [first, second]) job.isWatched = false;
+    await until(() => agent.log.includes("job 2: waits until qemu-01 is free"));
+    // So that nothing but the device changes.
+    plane.fault = ({ what, jobId }) =>
+      what === "finish" && jobId === 1 && second.state === "Scheduled" ? "drop" : undefined;
+    bench.go(1, "on");
+    await plane.until(() => second.state !== "Scheduled");
+    await plane.finished(1);
+    await plane.finished(2);
+  });
+
   test("begins jobs without a device, guests of other jobs, however many there are", async () => {
     const jobs = [submit(1, { log: 1 }, { wait: "on" }), submit(2, { log: 1 }, { wait: "on" })];
     for (const job of jobs) job.device = "";

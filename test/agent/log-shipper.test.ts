@@ -3,7 +3,12 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { MAX_CHUNK_RESULT_BYTES, type LogCommitRequest } from "#protocol/worker-api.ts";
+import {
+  MAX_CHUNK_EVENTS,
+  MAX_CHUNK_RESULT_BYTES,
+  MAX_EVENT_CHARS,
+  type LogCommitRequest,
+} from "#protocol/worker-api.ts";
 import type { AgentDeps } from "../../worker/agent/agent-deps.ts";
 import { Bell } from "../../worker/agent/bell.ts";
 import { systemClock, type Clock } from "../../worker/agent/clock.ts";
@@ -182,6 +187,31 @@ test("results are never more than one chunk may have, and a huge one is shortene
     expect(Buffer.byteLength(JSON.stringify(results))).toBeLessThanOrEqual(MAX_CHUNK_RESULT_BYTES);
   }
   expect(job.results[3]?.msg["error_msg"]).toMatch(/too long/);
+});
+
+test("what the DUT says by lava-test-event goes with its chunk: so many, and of each so much", async () => {
+  const file = path.join(dir, "log");
+  const lines = [
+    record('quotes "event" only'),
+    record("first", "event"),
+    record("é".repeat(MAX_EVENT_CHARS + 1), "event"),
+    record({ no: "text" }, "event"),
+    ...Array.from({ length: MAX_CHUNK_EVENTS }, (_, n) => record(`more-${n}`, "event")),
+  ];
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  const commits: LogCommitRequest[] = [];
+  plane.fault = ({ what, body }) => {
+    if (what === "log-chunks") commits.push(JSON.parse(body.toString()) as LogCommitRequest);
+    return undefined;
+  };
+  const job = plane.submit(1, []);
+  const { shipper: one } = shipper(file);
+  one.end();
+  await one.run(new AbortController().signal);
+  expect(job.lines).toEqual(lines);
+  const [first, second, ...others] = commits.flatMap(({ events = [] }) => events);
+  expect([first, second]).toEqual(["first", "é".repeat(MAX_EVENT_CHARS)]);
+  expect(others).toEqual(Array.from({ length: MAX_CHUNK_EVENTS - 2 }, (_, n) => `more-${n}`));
 });
 
 test("a log that the disk forgot in part goes on at the control plane's line", async () => {

@@ -44,7 +44,8 @@ function buildContext(folder: string): string {
   // As a person would: whatever has changed since is bundled again.
   execFileSync(path.join(root, "scripts/pumice"), ["--version"], { stdio: "ignore" });
   execFileSync(path.join(root, "scripts/build"), ["x64", "--out", context], { stdio: "ignore" });
-  for (const name of ["pumice.mjs", "job.schema.json", "device-templates", "ui"]) {
+  const texts = ["LICENSE", "THIRD-PARTY-NOTICES"];
+  for (const name of [...texts, "pumice.mjs", "job.schema.json", "device-templates", "ui"]) {
     cpSync(path.join(root, "dist", name), path.join(context, name), { recursive: true });
   }
   return context;

@@ -32,7 +32,7 @@ afterEach(async () => {
 
 test("writes a lab that apply finds unchanged, and again the same bytes", async () => {
   const { code, said } = await pumice("export", dir);
-  expect([code, said]).toEqual([0, `${dir}: files written: 11, removed: 0\n`]);
+  expect([code, said]).toEqual([0, `${dir}: files written: 12, removed: 0\n`]);
   expect(await tree()).toEqual([
     "aliases.yaml",
     "device-types.yaml",
@@ -41,6 +41,7 @@ test("writes a lab that apply finds unchanged, and again the same bytes", async 
     "devices/qemu-01.yaml",
     "devices/qemu-02.jinja2",
     "groups.yaml",
+    "queries.yaml",
     "settings.yaml",
     "tags.yaml",
     "users.yaml",
@@ -119,6 +120,38 @@ scheduling:
   expect((await pumice("apply", "-f", dir, "--dry-run")).out).toContain("~ change settings quotas");
   const odd = await pumice("settings", "set", "quota.default", "{}");
   expect([odd.code, odd.said]).toEqual([2, expect.stringContaining("did you mean quotas?")]);
+});
+
+test("people, permissions, owners, notes and queries are written, and make the same lab elsewhere", async () => {
+  await pumice("users", "add", "ada", "--admin", "--email", "ada@lab.test");
+  await pumice("permissions", "add", "device-type", "qemu", "everyone", "submit");
+  await pumice("devices", "set", "qemu-01", "--owner", "ada", "--group", "kernel");
+  await lab.api("/devices/qemu-01", { method: "PATCH", body: { notes: "left shelf\n\n- 5 V\n" } });
+  await pumice("queries", "add", "ada/red", "--where", "health__Incomplete", "--published");
+  await pumice("export", dir);
+  const text = (file: string) => readFileSync(path.join(dir, file), "utf8");
+  expect(text("users.yaml")).toContain("ada:\n  admin: true\n  email: ada@lab.test\n");
+  expect(text("device-types.yaml")).toBe("qemu:\n  permissions:\n    submit: [everyone]\n");
+  expect(text("devices.yaml")).toContain("  physical_owner: ada\n  physical_group: kernel\n");
+  expect(text("devices/qemu-01.notes.md")).toBe("left shelf\n\n- 5 V\n");
+  expect(text("queries.yaml")).toBe(
+    "ada/red:\n  conditions: testjob__health__exact__Incomplete\n  published: true\n",
+  );
+  expect((await pumice("apply", "-f", dir, "--prune")).out).toContain("nothing to do");
+  const other = await listeningLab();
+  try {
+    const there = { PUMICE_URL: other.url, PUMICE_TOKEN: other.adminToken };
+    expect((await cli(["apply", "-f", dir, "--yes"], there)).code).toBe(0);
+    const copy = path.join(base, "copy");
+    await cli(["export", copy], there);
+    const files = (where: string) => readdir(where, { recursive: true });
+    expect((await files(copy)).toSorted()).toEqual((await files(dir)).toSorted());
+    for (const file of ["users.yaml", "device-types.yaml", "devices.yaml", "queries.yaml"]) {
+      expect(readFileSync(path.join(copy, file), "utf8")).toBe(text(file));
+    }
+  } finally {
+    await other.close();
+  }
 });
 
 test("maintenance windows are written, and read back the same", async () => {

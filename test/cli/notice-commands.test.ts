@@ -51,7 +51,7 @@ describe("pumice webhooks", () => {
     expect(added.code).toBe(0);
     expect(added.out.trim()).toMatch(/^[\w-]{43}$/);
     const { out } = await pumice("webhooks", "list");
-    expect(out).toMatch(/device\.health,job\.\* +pumice +on +CI/);
+    expect(out).toMatch(/device\.health,job\.\* +public +pumice +on +CI/);
     expect(out).not.toContain(added.out.trim());
     await health("Bad");
     expect(receiver.received).toHaveLength(1);

@@ -36,6 +36,15 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
       expect((await table.get(key("a")))?.version).toBe(1);
     });
 
+    test("are absent under keys that are longer than any can be", async () => {
+      const table = await fresh();
+      for (const long of [key("a".repeat(5000)), key("a", "ä".repeat(5000))]) {
+        expect(await table.get(long)).toBeUndefined();
+      }
+      expect(await table.query("main", "p".repeat(5000))).toEqual({ items: [] });
+      expect(await table.query("i1", "p".repeat(5000))).toEqual({ items: [] });
+    });
+
     test("are absent for everybody once they have expired", async () => {
       let now = 1000;
       const table = await makeTable(() => now);

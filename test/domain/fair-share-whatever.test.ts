@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { writeDevice } from "../../control-plane/domain/devices.ts";
 import { finishJob } from "../../control-plane/domain/finish-job.ts";
 import { findJobItem, jobItem, type JobRecord } from "../../control-plane/domain/job-record.ts";
-import { definitionBlob } from "../../control-plane/domain/keys.ts";
+import { definitionBlob } from "../../control-plane/domain/blob-names.ts";
 import { writeSettings } from "../../control-plane/domain/lab-settings.ts";
 import type { User } from "../../control-plane/domain/principal.ts";
 import { submitJob } from "../../control-plane/domain/submit-job.ts";

@@ -110,6 +110,27 @@ describe("with fair share", () => {
     expect(await order()).toEqual([...ids, later]);
   });
 
+  test("of very many submitters each is among the first in some pass, and each job has its turn in each", async () => {
+    await fair("user");
+    const names = Array.from({ length: 1100 }, (_, n) => `u${String(n).padStart(4, "0")}`);
+    const [id = 0] = await submit("alice", 1);
+    const { data } = (await findJobItem(lab.deps, id))!;
+    const jobs = names.map((submitter, n) => ({ ...data, id: 1000 + n, submitter }));
+    for (let n = 0; n < jobs.length; n += 100) {
+      const some = jobs.slice(n, n + 100);
+      await lab.deps.table.transact(some.map((job) => ({ put: jobItem(job) })));
+    }
+    const first = new Set<string>();
+    for (let passes = 0; passes < 4; passes++) {
+      const seen: string[] = [];
+      const facts = passFacts(lab.deps, { notesHeld: true });
+      for await (const job of waitingJobs(lab.deps, "qemu", facts)) seen.push(job.submitter);
+      expect(seen.toSorted()).toEqual(["alice", ...names]);
+      for (const name of seen.slice(0, 500)) first.add(name);
+    }
+    expect(first.size).toBe(1101);
+  }, 60_000);
+
   test("a pass that serves one job reads a few, however many wait", async () => {
     await fair("user");
     await submit("alice", 30);

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Problem } from "#protocol/api.ts";
 import { MAX_MESSAGES, MAX_SYNC_POINTS, messageReplySchema } from "#protocol/multinode.ts";
-import { memberKey } from "../../control-plane/domain/keys.ts";
+import { memberKey } from "../../control-plane/domain/multinode-keys.ts";
 import { isOnAws } from "../support/test-engine.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import {

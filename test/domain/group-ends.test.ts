@@ -2,9 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DeviceView } from "#protocol/api.ts";
 import type { FinishRequest } from "#protocol/worker-api.ts";
 import { groupDue, groupItem, type GroupRecord } from "../../control-plane/domain/group-record.ts";
+import { callerOf, sendMessage } from "../../control-plane/domain/group-calls.ts";
 import { findJobItem, jobItem } from "../../control-plane/domain/job-record.ts";
-import { multinodeKey } from "../../control-plane/domain/keys.ts";
+import { multinodeKey } from "../../control-plane/domain/multinode-keys.ts";
+import { syncAt } from "../../control-plane/domain/sync-point.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
+import { authenticate } from "../../control-plane/domain/tokens.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import {
   aGroupJob,
@@ -179,6 +182,19 @@ test("when all jobs have ended, what they said is forgotten; who they were is no
     { id: 1, sub_id: "1.0", role: "server", health: "Complete" },
     { id: 2, sub_id: "1.1", role: "client", health: "Complete" },
   ]);
+});
+
+test("what is said just as the last job ends does not stay for ever", async () => {
+  const members = await start({ server: aRole(), client: aRole() });
+  const { group } = await lab.job(members[0]!.id);
+  const caller = await callerOf(lab.deps, (await authenticate(lab.deps, members[0]!.token))!, 1);
+  for (const { id, token } of members) await lab.finish(id, token, PASSED);
+  // They were on their way when the group ended.
+  await sendMessage(lab.deps, caller, { message_id: "m", data: {}, call: 1 });
+  await syncAt(lab.deps, caller, { message_id: "s", call: 2 });
+  expect((await itemsOf(group)).length).toBe(4);
+  lab.pass(401 * 24 * 3600);
+  expect(await itemsOf(group)).toEqual(["group"]);
 });
 
 test("a job of a group is not tried again where its device type's jobs are", async () => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { BackupItem, BackupPage } from "#protocol/backup.ts";
 import type { JobRecord } from "../../control-plane/domain/job-record.ts";
-import { jobKey, multinodeBlob } from "../../control-plane/domain/keys.ts";
+import { jobKey } from "../../control-plane/domain/keys.ts";
+import { multinodeBlob } from "../../control-plane/domain/blob-names.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import {

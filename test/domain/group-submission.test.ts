@@ -5,7 +5,7 @@ import type { JobView, Problem } from "#protocol/api.ts";
 import { readRunnerJob } from "#protocol/job-definition.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
 import { asMapping } from "#protocol/schema-parts.ts";
-import { definitionBlob } from "../../control-plane/domain/keys.ts";
+import { definitionBlob } from "../../control-plane/domain/blob-names.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { aGroupJob, aGuestRole, aRole } from "../support/group-job.ts";
 
@@ -155,6 +155,15 @@ test("a sub id is good wherever a job's id is", async () => {
   }
 });
 
+test("a sub id of a job that is hidden from somebody is answered as one that is not there", async () => {
+  await submit(aGroupJob().replace("visibility: public", "visibility: personal"));
+  const { token } = await lab.addStranger("eve");
+  const told = async (id: string) => (await lab.request(`/jobs/${id}`, { token })).text();
+  const hidden = await told("1.1");
+  expect(hidden).toBe((await told("1.7")).replace("1.7", "1.1"));
+  expect(hidden).toContain("there is no job");
+});
+
 test("the same submission again, with its key, makes no second group", async () => {
   const headers = { "idempotency-key": "once-and-for-all" };
   const { job_ids } = await submit(aGroupJob(), headers);
@@ -195,9 +204,9 @@ describe("a multinode job is refused, with the place, when", () => {
       "actions[1].boot.method",
     ],
     [
-      "the group is larger than one transaction",
-      aGroupJob({ a: aRole(11) }),
-      "the group has 11 jobs: expected 1 to 10",
+      "the group is larger than one transaction can look at",
+      aGroupJob({ a: aRole(91) }),
+      "the group has 91 jobs: expected 1 to 90",
       "protocols.lava-multinode.roles",
     ],
     [

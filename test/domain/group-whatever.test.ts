@@ -12,12 +12,13 @@ test("whatever happens, and wherever the process dies: no group begins by halves
   const lab = fc.record({
     limits: fc.tuple(fc.constantFrom(0, 0, 2, 3), fc.constantFrom(0, 0, 2)),
     workers: fc.array(fc.nat(1), { minLength: 5, maxLength: 5 }),
+    seed: fc.nat(1_000_000),
   });
   const property = fc.asyncProperty(
     lab,
     fc.array(groupEvent, { minLength: 10, maxLength: 50 }),
     async (plan, events) => {
-      const world = await memoryWorld(isRefusal);
+      const world = await memoryWorld(isRefusal, plan.seed);
       try {
         const play = await groupPlay(world, plan);
         for (const step of events) {

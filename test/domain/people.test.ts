@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { DeviceView, GroupView, JobList, JobView, Problem } from "#protocol/api.ts";
+import type { DeviceView, JobList, JobView, Problem } from "#protocol/api.ts";
+import type { GroupView } from "#protocol/lab-lists.ts";
 import type { UserView } from "#protocol/people.ts";
 import { setGroupsOf } from "../../control-plane/domain/groups.ts";
 import { namedItem } from "../../control-plane/domain/named-items.ts";
-import { userKey } from "../../control-plane/domain/keys.ts";
+import { userKey } from "../../control-plane/domain/people-keys.ts";
 import { findUser, userAccess } from "../../control-plane/domain/users.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
@@ -94,6 +95,26 @@ describe("permissions", () => {
     });
   });
 
+  test("are changed by a token with the scope admin or none, not with the device", async () => {
+    const { token } = await lab.api<{ token: string }>("/tokens", {
+      body: { subject: "admin", description: "for workers", scopes: ["workers"] },
+    });
+    const { text } = await lab.api<{ text: string }>("/devices/qemu-01/config");
+    const body = { device_type: "qemu", worker: "bench", configuration: text };
+    const permissions = { admin: ["user:alice"] };
+    const put = (where: string, more: object) =>
+      lab.request(where, { method: "PUT", token, body: more });
+    expect((await put("/devices/qemu-01", body)).status).toBe(200);
+    expect((await put("/devices/qemu-01", { ...body, permissions })).status).toBe(403);
+    expect((await put("/device-types/qemu", { permissions })).status).toBe(403);
+    expect((await put("/workers/bench", { permissions })).status).toBe(403);
+    expect(
+      (await as(token, "/permissions/device/qemu-01", { to: "user:alice", permission: "admin" }))
+        .status,
+    ).toBe(403);
+    expect(await lab.api("/permissions/device/qemu-01")).toMatchObject({ permissions: {} });
+  });
+
   test("to move a device to another worker need the permission to change that", async () => {
     await lab.addWorker("far");
     await grant("device/qemu-01", "user:alice", "change");
@@ -171,6 +192,29 @@ describe("a job's visibility", () => {
     expect(await lab.api<JobView>("/jobs/3", { token: bob })).toMatchObject({
       ...{ visibility: "group", viewing_groups: ["team"] },
     });
+  });
+
+  test("holds for the answer to who cancels it because they may change its device", async () => {
+    await grant("lab/lab", "everyone", "submit");
+    const { token: bob } = await lab.addStranger("bob");
+    await grant("device-type/qemu", "user:bob", "change");
+    const text = aJob()
+      .replace("visibility: public", "visibility: personal")
+      .replace(/job_name: .*/, "job_name: secret plan");
+    for (const where of ["", ""]) await lab.api(`/jobs${where}`, { token: alice, body: text });
+    const urged = await lab.request("/jobs/2", {
+      method: "PATCH",
+      token: bob,
+      body: { priority: 90 },
+    });
+    const canceled = await lab.request("/jobs/2/cancel", { method: "POST", token: bob });
+    for (const answer of [urged, canceled]) {
+      expect(answer.status).toBe(200);
+      const told = await answer.text();
+      expect(told).toContain('"id":2');
+      expect(told).not.toMatch(/secret plan|alice/);
+    }
+    expect(await lab.job(2)).toMatchObject({ health: "Canceled", description: "secret plan" });
   });
 
   test("names groups that there are", async () => {

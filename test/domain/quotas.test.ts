@@ -86,6 +86,17 @@ test("a submission beyond the quota of waiting jobs is refused with its name, an
   expect((await ask(alice)).status).toBe(429);
 });
 
+test("a job that a quota can never have place for is refused with the quota's name", async () => {
+  await quotas({ users: { alice: { running: 0 } } });
+  await lab.addDevice("qemu-01");
+  const refused = await ask(alice);
+  expect([refused.status, ((await refused.json()) as Problem).message]).toEqual([
+    409,
+    "the quota of user alice: 0 running jobs is too small for a job: ask an administrator for a larger one",
+  ]);
+  expect((await ask(bob)).status).toBe(201);
+});
+
 test("a job that is canceled while it waits gives its place back", async () => {
   await quotas({ default: { waiting: 1 } });
   await lab.addDevice("qemu-01");
@@ -204,5 +215,5 @@ test("a slot that is given back just before anybody has noted that a job is held
   const claim = await claims.claim([(await findJobItem(lab.deps, second))!.data]);
   spy.mockRestore();
   expect(isEnded).toBe(true);
-  expect(claim).toHaveProperty("operations");
+  expect(claim).toHaveProperty("operationsOf");
 });

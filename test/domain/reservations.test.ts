@@ -101,6 +101,18 @@ test("its end by time gives the device to whoever waits, also before the tick ha
   expect((await lab.api<DeviceView>("/devices/qemu-01")).reservation).toBeUndefined();
 });
 
+test("one whose time is over counts for nothing, also before the tick has noted it", async () => {
+  await settings({ longest_hours: 2, at_once: 1 });
+  await lab.addDevice("qemu-02");
+  const made = await reserve(alice);
+  lab.pass(HOUR);
+  expect(await list()).toEqual([]);
+  expect((await lab.api<DeviceView>("/devices/qemu-01")).reservation).toBeUndefined();
+  expect((await extend(alice, made.id, 60)).status).toBe(404);
+  expect((await end(alice, made.id)).status).toBe(404);
+  expect((await reserve(alice, { device: "qemu-02", seconds: HOUR })).state).toBe("active");
+});
+
 test("its holder ends it before its time; an administrator any; nobody else", async () => {
   await lab.sync(bench);
   const first = await reserve(alice);

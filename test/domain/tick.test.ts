@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DeviceView, WorkerView } from "#protocol/api.ts";
+import { groupItem } from "../../control-plane/domain/group-record.ts";
+import { dueKey } from "../../control-plane/domain/keys.ts";
+import { multinodeDueKey } from "../../control-plane/domain/multinode-keys.ts";
 import { cloudRounds, tick } from "../../control-plane/domain/tick.ts";
 import { without } from "../../control-plane/domain/without.ts";
 import { getWorkerItem, workerItem } from "../../control-plane/domain/worker-record.ts";
@@ -60,6 +63,25 @@ test("a job that waits longer than its queue time-out is canceled", async () => 
     error_msg: expect.stringMatching(/queue time-out/),
   });
   expect((await lab.job(patient)).state).toBe("Submitted");
+});
+
+test("what goes wrong with one thing that is due holds up nothing else, and is tried again", async () => {
+  await lab.api("/devices/qemu-01/health", { body: { health: "Maintenance" } });
+  const queue = aJob().replace("timeouts:\n", "timeouts:\n  queue: {minutes: 5}\n");
+  const impatient = await lab.submit(queue);
+  // A group that nobody can settle comes first in the list of what is due.
+  const broken = { ...{ id: "broken", submitter: "a", submit_time: "" }, members: null };
+  const key = multinodeDueKey("broken", "1");
+  const due = { put: { key, data: { group: "broken" }, keys: { i2: dueKey("0", key.sort) } } };
+  await lab.deps.table.transact([{ put: groupItem(broken as never) }, due]);
+  await sweep(300);
+  expect((await lab.job(impatient)).health).toBe("Canceled");
+  expect((await bench()).state).toBe("Offline");
+  const failures = () => lab.messages.filter((line) => line.startsWith("due work failed"));
+  expect(failures().join("\n")).toContain("multinode-due");
+  const before = failures().length;
+  await sweep(60);
+  expect(failures().length).toBeGreaterThan(before);
 });
 
 test("a queue time-out does not touch a job that found its device in time", async () => {

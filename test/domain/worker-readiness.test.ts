@@ -33,11 +33,20 @@ describe("a worker that says why it can't begin another job", () => {
   test("is not told to start one that it was assigned before, until it can", async () => {
     await lab.sync(worker);
     const id = await lab.submit();
-    expect((await lab.sync(worker, [], full)).start).toEqual([]);
+    expect(await lab.sync(worker, [], full)).toMatchObject({ start: [], held: [id] });
     expect((await lab.job(id)).state).toBe("Scheduled");
     const answer = await lab.sync(worker);
+    expect(answer.held).toBeUndefined();
     expect(answer.start.map(({ job_id }) => job_id)).toEqual([id]);
     expect((await view()).notice).toBeUndefined();
+  });
+
+  test("hears when the job that it keeps waiting is gone", async () => {
+    await lab.sync(worker);
+    const id = await lab.submit();
+    expect((await lab.sync(worker, [], full)).held).toEqual([id]);
+    await lab.api(`/jobs/${id}/cancel`, { method: "POST" });
+    expect((await lab.sync(worker, [], full)).held).toEqual([]);
   });
 
   test("goes on with what it runs, and is given what waits as soon as it can begin again", async () => {

@@ -185,6 +185,9 @@ export const ROWS: readonly Row[] = [
   api("everybody", "GET", "/health", 200),
   // No code: what it answers is not about who asks.
   api("everybody", "POST", "/enrol", [400, 429], {}),
+  // Nor here: no token comes of it before a person has said yes.
+  api("everybody", "POST", "/terminal-sign-ins", [201, 429], {}),
+  api("everybody", "POST", "/terminal-sign-ins/redeem", [401, 429], { secret: "none" }),
   row("everybody", "GET", "/schemas/job.json", 200),
   row("everybody", "GET", "/assets/none", 404),
 
@@ -219,6 +222,11 @@ export const ROWS: readonly Row[] = [
   api("people", "GET", "/devices", 200),
   api("sees it", "GET", "/devices/qemu-01", 200),
   api("sees it", "GET", "/devices/qemu-01/history", 200),
+  api("sees it", "GET", "/devices/qemu-01/photos", 200),
+  api("sees it", "GET", "/devices/qemu-01/photos/none", 404),
+  // What is sent is no image.
+  api("changes it", "POST", "/devices/qemu-01/photos", 400, "none"),
+  api("changes it", "DELETE", "/devices/qemu-01/photos/none", 404),
   api("sees it", "GET", "/devices/qemu-01/configuration", 200),
   api("sees it", "GET", "/devices/qemu-01/config", 200),
   api("sees it", "GET", "/devices/qemu-01/dictionary", 200),
@@ -283,6 +291,12 @@ export const ROWS: readonly Row[] = [
   }),
   api("administrators", "POST", "/users/somebody/password-links", 201, {}),
   api("administrators", "POST", "/users/somebody/sign-out", 200, {}),
+  api("themself", "GET", "/users/owner/accounts", 200),
+  api("administrators", "POST", "/users/somebody/accounts", 400, {
+    provider: "none",
+    subject: "1",
+  }),
+  api("removes their own", "DELETE", "/users/owner/accounts/none", 404),
   api("people", "GET", "/groups", 200),
   api("administrators", "PUT", "/groups/new", 200, { members: ["somebody"] }),
   api("administrators", "PUT", "/groups/new/members/somebody", 200),
@@ -316,6 +330,20 @@ export const ROWS: readonly Row[] = [
   api("people who change", "POST", "/reservations", 404, { device: "none", seconds: 60 }),
   api("people who change", "POST", "/reservations/none/extend", 404, { seconds: 60 }),
   api("people who change", "DELETE", "/reservations/none", 404),
+  api("people who change", "POST", "/consoles", 404, { device: "none" }),
+  api("uses it", "POST", "/consoles", 409, { device: "qemu-01" }),
+  api("people", "GET", "/consoles/none", 404),
+  api("people", "GET", "/consoles/none/output", 404),
+  api("people", "GET", "/consoles/none/input", 404),
+  api("people who change", "POST", "/consoles/none/input", 404, {
+    ...{ writer: "none", call: "1", data: "" },
+  }),
+  api("people who change", "POST", "/consoles/none/power", 404, { power: "on" }),
+  api("people who change", "POST", "/consoles/none/continue", 404),
+  api("people who change", "DELETE", "/consoles/none", 404),
+  api("sees it", "GET", "/devices/qemu-01/consoles", 200),
+  api("workers", "POST", "/worker/consoles/none/output", 404, { from: 0, data: "" }),
+  api("workers", "POST", "/worker/consoles/none/input", 404, {}),
   api("sees job 1", "GET", "/jobs/1/keep", 200),
   api("keeps job 1", "PUT", "/jobs/1/keep", 200),
   api("keeps job 1", "DELETE", "/jobs/1/keep", 200),
@@ -434,9 +462,18 @@ export const ROWS: readonly Row[] = [
   row("people who change", "POST", "/account/secrets/remove", 404, "name=none"),
   row("people who change", "POST", "/account/password", 400, "password=x&again=x"),
   row("people who change", "POST", "/account/link/none", 404),
+  row("people", "GET", "/account/terminal", 200),
+  row("people who change", "POST", "/account/terminal", [404, 429], "code=none"),
+  row("people who change", "POST", "/account/terminal/answer", [404, 429], "code=none&answer=yes"),
   row("people", "GET", "/devices", 200),
   row("sees it", "GET", "/devices/qemu-01", 200),
+  row("sees it", "GET", "/devices/qemu-01/console", 200),
   row("people", "GET", "/workers", 200),
+  row("sees it", "GET", "/workers/bench", 200),
+  row("changes it", "POST", "/workers/bench/health", 303, "health=Active"),
+  row("changes and reads it", "GET", "/workers/bench/texts/env", 200),
+  // Of a version that there is not: refused with a page that says so.
+  row("changes it", "POST", "/workers/bench/texts/env", 409, "text=&version=99"),
   row("reads as administrator", "GET", "/audit", 200),
 
   api("job 1", "POST", "/jobs/1/multinode/group", 409),
@@ -453,6 +490,8 @@ export const ROWS: readonly Row[] = [
   api("changes job 1", "POST", "/jobs/1/cancel", 200),
   api("job 1", "POST", "/jobs/1/finish", 200, { result: "pass", lines: 0 }),
   api("submits", "POST", "/jobs", 201, aJob()),
+  // The first has it for an hour.
+  row("uses it", "POST", "/devices/qemu-01/console", [303, 409]),
 ];
 
 /** Routes that are about signing in itself: sign-in.test.ts and oidc.test.ts have them. */

@@ -72,6 +72,21 @@ describe("an archive", () => {
     expect(job.state).toBe("Submitted");
   });
 
+  test("refuses a page's form with a page, and everybody else with a problem", async () => {
+    const form = (accept: string) =>
+      archive.app.request("/account/tokens", {
+        method: "POST",
+        headers: { accept, "sec-fetch-site": "same-origin" },
+        body: "description=ci",
+      });
+    const page = await form("text/html");
+    expect(page.status).toBe(403);
+    expect(page.headers.get("content-type")).toContain("text/html");
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(await page.text()).toContain("<h1>Not allowed</h1>");
+    expect(await (await form("*/*")).json()).toMatchObject({ code: "forbidden" });
+  });
+
   test("lets people sign in, and says on its pages what it is", async () => {
     const page = await archive.app.request("/sign-in", {
       method: "POST",

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { TokenView, WorkerView } from "#protocol/api.ts";
+import type { WorkerView } from "#protocol/api.ts";
+import type { TokenView } from "#protocol/tokens.ts";
 import { readCode, type Enrolment, type EnrolRequest } from "#protocol/enrol.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 

@@ -251,6 +251,23 @@ describe("the stream of events", () => {
     expect(namesOf(await ask(second.position()))).toEqual(["b"]);
   });
 
+  test("is refused to a person who has 64 of them, until one is closed; not to others", async () => {
+    const { token } = await lab.addUser("eve");
+    const open = Array.from({ length: 64 }, () => new AbortController());
+    const ask = (signal?: AbortSignal) =>
+      lab.request("/events", { token, ...(signal ? { signal } : {}) });
+    const answers = await Promise.all(open.map(({ signal }) => ask(signal)));
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    const refused = await ask();
+    expect(refused.status).toBe(429);
+    expect(await refused.text()).toContain("64 streams of events of yours are open");
+    await follow();
+    await answers[0]!.body!.cancel();
+    const again = await ask();
+    expect(again.status).toBe(200);
+    await Promise.all([again, ...answers.slice(1)].map(({ body }) => body!.cancel()));
+  });
+
   test("does not hold up a control plane that stops", async () => {
     const dir = mkdtempSync(path.join(tmpdir(), "pumice-events-"));
     try {

@@ -56,6 +56,15 @@ const aLab = (): Wanted => ({
       reason: "",
     },
   },
+  queries: {
+    "alice/usb-red": {
+      description: "",
+      entity: "testcase",
+      conditions: "testcase__name__icontains__usb,testcase__result__exact__fail",
+      limit: 200,
+      published: true,
+    },
+  },
 });
 const ALL = [
   "create settings/scheduling",
@@ -70,6 +79,7 @@ const ALL = [
   "create devices/board-1",
   "create devices/qemu-1",
   "create windows/cables",
+  "create queries/alice/usb-red",
 ];
 
 /** The first administrator, and whom the group names. */
@@ -233,6 +243,52 @@ describe("a lab that is applied", () => {
     expect(
       (await lab.api<{ permissions: object }>("/permissions/device-type/qemu")).permissions,
     ).toEqual({});
+  });
+
+  test("sets a device's owner, group and notes, leaves alone what it says nothing of, and takes away what is empty", async () => {
+    const wanted = aLab();
+    const board = wanted["devices"]!["board-1"] as Record<string, unknown>;
+    Object.assign(board, {
+      physical_owner: "ada",
+      physical_group: "kernel",
+      notes: "# left shelf\n",
+    });
+    await apply(wanted);
+    const device = () => lab.api<Record<string, unknown>>("/devices/board-1");
+    expect(await device()).toMatchObject({
+      physical_owner: "ada",
+      physical_group: "kernel",
+      notes: "# left shelf\n",
+    });
+    expect(shortly(await apply(wanted))).toEqual([]);
+    for (const field of ["physical_owner", "physical_group", "notes"]) delete board[field];
+    expect(shortly(await apply(wanted))).toEqual([]);
+    Object.assign(board, { physical_owner: "", notes: "" });
+    expect(shortly(await apply(wanted))).toEqual(["change devices/board-1"]);
+    expect(await device()).toMatchObject({ physical_group: "kernel" });
+    expect(Object.keys(await device())).not.toContain("physical_owner");
+    expect(Object.keys(await device())).not.toContain("notes");
+  });
+
+  test("takes a query's conditions in either form, and says what can't be asked", async () => {
+    const query = (conditions: unknown, more: object = {}) => ({
+      queries: { "alice/red": { conditions, ...more } },
+    });
+    const condition = { table: "testjob", field: "health", operator: "exact", value: "Incomplete" };
+    await apply(query("health__Incomplete"));
+    expect(shortly(await apply(query([condition])))).toEqual([]);
+    expect(shortly(await apply(query([{ ...condition, value: "a,b" }])))).toEqual([
+      "change queries/alice/red",
+    ]);
+    expect((await whole()).queries!["alice/red"]!.conditions).toEqual([
+      { ...condition, value: "a,b" },
+    ]);
+    expect(await errorsOf(query("weight__7"))).toEqual([
+      expect.stringContaining("queries/alice/red/conditions: testjob has no field weight"),
+    ]);
+    const { warnings } = await plan(query("", { group: "nobody" }));
+    expect(warnings.map(({ message }) => message)).toEqual(["there is no group nobody"]);
+    expect((await refused({ queries: { alice: { conditions: "" } } }))[0]).toBe(400);
   });
 
   test("makes and changes people, and removes nobody", async () => {

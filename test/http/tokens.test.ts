@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { TokenView } from "#protocol/api.ts";
+import type { TokenView } from "#protocol/tokens.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
@@ -130,6 +130,39 @@ describe("signing in", () => {
       const answer = await lab.request("/sign-in", { token: null, headers: own, body });
       expect(answer.status).toBe(303);
       expect(answer.headers.get("set-cookie")).toContain("Max-Age=3600;");
+    }
+  });
+
+  test("with a token gives a session that ends when the token is revoked, also by a link", async () => {
+    const begun = async (token: string) => {
+      const link = await lab.api<{ url: string }>("/sign-in-links", { method: "POST", token });
+      const code = new URL(link.url).searchParams.get("code")!;
+      const cookies: string[] = [];
+      for (const fields of [{ token }, { code }]) {
+        const body = new URLSearchParams(fields as Record<string, string>).toString();
+        const answer = await lab.request("/sign-in", { token: null, headers: own, body });
+        cookies.push((answer.headers.get("set-cookie") ?? "").split(";")[0]!);
+      }
+      const late = await lab.api<{ url: string }>("/sign-in-links", { method: "POST", token });
+      return { cookies, late: new URL(late.url).searchParams.get("code")! };
+    };
+    const sessions = async () => (await tokens()).filter(({ kind }) => kind === "session").length;
+    for (const end of ["revoke", "rotate"]) {
+      const { id, token } = await lab.api<{ id: string; token: string }>("/tokens", {
+        body: { subject: "admin", description: "begins sessions" },
+      });
+      const { cookies, late } = await begun(token);
+      for (const cookie of cookies) {
+        expect((await lab.request("/jobs", asBrowser(cookie))).status).toBe(200);
+      }
+      expect(await sessions()).toBe(2);
+      if (end === "revoke") await lab.request(`/tokens/${id}`, { method: "DELETE" });
+      else await lab.api(`/tokens/${id}/rotate`, { body: { overlap_seconds: 0 } });
+      for (const cookie of cookies) {
+        expect((await lab.request("/jobs", asBrowser(cookie))).status).toBe(401);
+      }
+      expect((await redeem(late)).headers.get("set-cookie")).toBeNull();
+      expect(await sessions()).toBe(0);
     }
   });
 

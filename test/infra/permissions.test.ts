@@ -60,6 +60,9 @@ describe("what each function may do", () => {
       allow("Releases", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], {
         "Fn::Sub": "${Blobs.Arn}/releases/*",
       }),
+      allow("DevicePhotos", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], {
+        "Fn::Sub": "${Blobs.Arn}/device-photos/*",
+      }),
       allow("KnowAbsentBlobs", ["s3:ListBucket"], arnOf("Blobs")),
       allow("AskForPasses", ["sqs:SendMessage"], arnOf("Passes")),
       allow(
@@ -127,6 +130,7 @@ describe("what each function may do", () => {
     expect(new Set(wild)).toEqual(
       new Set([
         ...[JOBS["Fn::Sub"], ARCHIVE["Fn::Sub"], "${Blobs.Arn}/releases/*"],
+        "${Blobs.Arn}/device-photos/*",
         WORKERS_QUEUES["Fn::Sub"],
       ]),
     );

@@ -191,6 +191,10 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
   await sync(spare.token);
   await api("/workers/spare", { method: "DELETE" });
   await bringAndRemoveRelease();
+  const photos = "/devices/qemu-01/photos";
+  const { id: photo } = await api<{ id: string }>(photos, { body: "RIFF0000WEBP" });
+  await api(`${photos}/${photo}`);
+  await api(`${photos}/${photo}`, { method: "DELETE" });
   await api(`/jobs/${finished.id}/suites`);
   await removeOldJobs();
   await expect(api(`/jobs/${finished.id}`)).rejects.toThrow("404");

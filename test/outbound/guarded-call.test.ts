@@ -160,6 +160,32 @@ describe("a call is refused", () => {
   });
 });
 
+test("a pattern of a host is all of it, in any case, and many * take no time", async () => {
+  const isAllowed = async (pattern: string, host: string) => {
+    const guard = { ...closed, onlyHosts: [pattern] };
+    const text = await guardedCall(
+      call(`http://${host}/`, { guard }),
+      resolvingTo("10.0.0.1"),
+    ).catch(String);
+    return !String(text).includes("only_hosts");
+  };
+  for (const [pattern, host, is] of [
+    ["ci.example.org", "ci.example.org", true],
+    ["CI.example.org", "ci.Example.ORG", true],
+    ["ci.example.org", "ci-example.org", false],
+    ["ci.example.org", "xci.example.org", false],
+    ["*.example.org", "example.org", false],
+    ["ci*.example.org", "ci.example.org", true],
+    ["a*b*b", "ab", false],
+    ["a*b*b", "axbxb", true],
+    ["*a*b*c", "cba", false],
+    ["*", "anything.test", true],
+    ["*a".repeat(30), `${"a".repeat(60)}b`, false],
+  ] as const) {
+    expect([pattern, host, await isAllowed(pattern, host)]).toEqual([pattern, host, is]);
+  }
+});
+
 describe("a call that is allowed", () => {
   test("goes to the address that was checked; the name is asked for once", async () => {
     const port = await listening(({ headers }) => [200, String(headers.host)]);

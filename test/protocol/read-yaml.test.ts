@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readYaml } from "#protocol/read-yaml.ts";
+import { pythonTokens } from "../../control-plane/protocol/python-lexer.ts";
 
 const places = (text: string): string[] =>
   readYaml(text).problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
@@ -126,4 +127,13 @@ test("merge keys that copy a large mapping again and again are refused", () => {
   const keys = Array.from({ length: 5000 }, (_, n) => `k${n}: 1`).join(", ");
   const text = `a: &a {${keys}}\nb:\n${"- {<<: *a}\n".repeat(500)}`;
   expect(places(text)[0]).toMatch(/aliases .* stand for too much/);
+});
+
+test("a text that opens bracket upon bracket is given up after few of them", () => {
+  let read = 0;
+  const readAll = () => {
+    for (const _ of pythonTokens("[".repeat(1_000_000))) read++;
+  };
+  expect(readAll).toThrow(RangeError);
+  expect(read).toBeLessThan(2000);
 });

@@ -16,9 +16,12 @@ export interface CrashingTable {
 
 /**
  * A table whose process can die between any two writes: what is dead neither reads nor writes. `turns` says how many turns each
- * call gives to others before it begins.
+ * read or write gives to others before it begins.
  */
-export function crashingTable(inner: Table, turns: () => number = () => 0): CrashingTable {
+export function crashingTable(
+  inner: Table,
+  turns: (what: "read" | "write") => number = () => 0,
+): CrashingTable {
   let left = Infinity;
   let when: "before" | "after" = "before";
   let isDead = false;
@@ -27,8 +30,8 @@ export function crashingTable(inner: Table, turns: () => number = () => 0): Cras
   const requireLife = (ofLife: number) => {
     if (isDead || ofLife !== life) throw new Crash("the process is dead");
   };
-  const others = async () => {
-    for (let left = turns(); left > 0; left--) {
+  const others = async (what: "read" | "write") => {
+    for (let left = turns(what); left > 0; left--) {
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
   };
@@ -38,7 +41,7 @@ export function crashingTable(inner: Table, turns: () => number = () => 0): Cras
   };
   async function read<T>(doRead: () => Promise<T>): Promise<T> {
     const mine = life;
-    await others();
+    await others("read");
     requireLife(mine);
     const answer = await doRead();
     requireLife(mine);
@@ -46,7 +49,7 @@ export function crashingTable(inner: Table, turns: () => number = () => 0): Cras
   }
   async function write<T>(doWrite: () => Promise<T>): Promise<T> {
     const mine = life;
-    await others();
+    await others("write");
     requireLife(mine);
     left -= 1;
     const isLast = left === 0;

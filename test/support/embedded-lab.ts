@@ -60,7 +60,13 @@ export interface EmbeddedLab {
   /** One sync of a worker, answered at once unless it asks to wait. */
   sync(token: string, runners?: RunnerReport[], rest?: Partial<SyncRequest>): Promise<SyncResponse>;
   /** Uploads and commits records as the next chunk of a job's log; answers its end. */
-  ship(jobId: number, token: string, firstLine: number, records: object[]): Promise<number>;
+  ship(
+    jobId: number,
+    token: string,
+    firstLine: number,
+    records: object[],
+    events?: string[],
+  ): Promise<number>;
   finish(jobId: number, token: string, request: FinishRequest): Promise<Response>;
   /** Resolves when scheduling is at rest. */
   settled(): Promise<void>;
@@ -177,8 +183,8 @@ export async function embeddedLab(
       await settled();
       return answer;
     },
-    async ship(jobId, token, firstLine, records) {
-      const chunk = aChunk(firstLine, records);
+    async ship(jobId, token, firstLine, records, events) {
+      const chunk = aChunk(firstLine, records, events);
       const { first_line, bytes, sha256 } = chunk.commit;
       const upload = await api<LogUploadResponse>(`/jobs/${jobId}/log-uploads`, {
         token,
@@ -255,7 +261,7 @@ const withoutLength = (headers: Record<string, string> = {}) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "content-length"));
 
 /** Log records as a chunk: the bytes to upload and the commit that goes with them. */
-export function aChunk(firstLine: number, records: object[]) {
+export function aChunk(firstLine: number, records: object[], events?: string[]) {
   const body = gzipSync(records.map((record) => `${JSON.stringify(record)}\n`).join(""));
   const results = records.flatMap((record, n) => {
     const { lvl, dt, msg } = record as { lvl?: string; dt?: string; msg?: Record<string, unknown> };
@@ -265,7 +271,10 @@ export function aChunk(firstLine: number, records: object[]) {
   const { length: count } = records;
   return {
     body,
-    commit: { first_line: firstLine, count, bytes: body.length, sha256, results },
+    commit: {
+      ...{ first_line: firstLine, count, bytes: body.length, sha256, results },
+      ...(events ? { events } : {}),
+    },
   };
 }
 

@@ -33,6 +33,8 @@ export interface FakeJob {
   isWatched: boolean;
   /** Its own when not given. */
   device?: string;
+  /** Configuration of the device, YAML. */
+  configuration?: string;
 }
 
 /**
@@ -185,12 +187,15 @@ export class FakeControlPlane {
   #plan({ runners, no_jobs }: SyncRequest): SyncResponse {
     const reported = new Map(runners.map(({ job_id, state }) => [job_id, state]));
     const start: SyncResponse["start"] = [];
+    const held: number[] = [];
     const lost: SyncResponse["lost"] = [];
     const [cancel, forget, watched]: [number[], number[], number[]] = [[], [], []];
     for (const [id, job] of this.jobs) {
       const runner = reported.get(id);
-      if (job.state === "Scheduled" && !runner && no_jobs === undefined)
-        start.push(ticketOf(id, job));
+      if (job.state === "Scheduled" && !runner) {
+        if (no_jobs === undefined) start.push(ticketOf(id, job));
+        else held.push(id);
+      }
       if (job.state === "Running" && !runner) lost.push({ job_id: id, token: `token-${id}` });
       if (job.state === "Canceling" && runner === "running") cancel.push(id);
       if (runner && job.isWatched) watched.push(id);
@@ -200,8 +205,10 @@ export class FakeControlPlane {
       if (job && job.state !== "Finished") continue;
       (state === "running" ? cancel : forget).push(id);
     }
-    const seen = JSON.stringify([start.map(({ job_id }) => job_id), lost, cancel, forget, watched]);
-    return { start, lost, cancel, forget, watched, seen: sha256(seen).slice(0, 16) };
+    const starting = start.map(({ job_id }) => job_id);
+    const seen = JSON.stringify([starting, held, lost, cancel, forget, watched]);
+    const kept = no_jobs === undefined ? {} : { held };
+    return { start, ...kept, lost, cancel, forget, watched, seen: sha256(seen).slice(0, 16) };
   }
 
   #commit(
@@ -245,12 +252,15 @@ function readPath(pathname: string): [what: string, jobId: number] {
   return ["sync", 0];
 }
 
-function ticketOf(id: number, { definition, device }: FakeJob): SyncResponse["start"][number] {
+function ticketOf(
+  id: number,
+  { definition, device, configuration = "" }: FakeJob,
+): SyncResponse["start"][number] {
   return {
     job_id: id,
     token: `token-${id}`,
     definition,
-    device: "",
+    device: configuration,
     device_hostname: device ?? `qemu-0${id}`,
     device_type: "qemu",
     dispatcher: "",

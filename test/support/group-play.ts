@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect } from "vitest";
+import { AppError } from "../../control-plane/domain/app-error.ts";
 import type { DeviceRecord } from "../../control-plane/domain/device-record.ts";
 import { writeDevice, setDeviceHealth } from "../../control-plane/domain/devices.ts";
 import { finishJob } from "../../control-plane/domain/finish-job.ts";
@@ -14,6 +15,7 @@ import type { JobRecord } from "../../control-plane/domain/job-record.ts";
 import { cancelJob } from "../../control-plane/domain/jobs.ts";
 import { matchDevices } from "../../control-plane/domain/match-devices.ts";
 import { passFacts, withWorker } from "../../control-plane/domain/pass-facts.ts";
+import { schedulePass } from "../../control-plane/domain/schedule.ts";
 import { submitJob } from "../../control-plane/domain/submit-job.ts";
 import { obstacle } from "../../control-plane/domain/suits.ts";
 import { sync } from "../../control-plane/domain/sync.ts";
@@ -23,13 +25,13 @@ import { authenticate } from "../../control-plane/domain/tokens.ts";
 import { addWorker } from "../../control-plane/domain/workers.ts";
 import { aJob } from "./builders.ts";
 import { aGroupJob, aGuestRole, aRole } from "./group-job.ts";
-import type { MemoryWorld } from "./memory-world.ts";
+import { turns, type MemoryWorld } from "./memory-world.ts";
 
 export const AGENTS = [0, 1];
 const who = { agent: fc.nat(1), nth: fc.nat(3) };
 const TALK = ["group", "send", "wait", "wait-all", "sync"] as const;
-/** What may happen. */
-export const groupEvent = fc.oneof(
+/** What may happen by itself. */
+const alone = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
@@ -80,7 +82,21 @@ export const groupEvent = fc.oneof(
     }),
   },
 );
-export type GroupEvent = typeof groupEvent extends fc.Arbitrary<infer E> ? E : never;
+type Alone = typeof alone extends fc.Arbitrary<infer E> ? E : never;
+/** What members say to each other has an order that is checked, so it is said alone. */
+const atOnce = alone.filter((step) => !["talk", "crash", "end"].includes(step.do));
+/** What may happen: something, or some of it at the same time, with a pass of each type. */
+export const groupEvent: fc.Arbitrary<GroupEvent> = fc.oneof(
+  { weight: 5, arbitrary: alone },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("together" as const),
+      steps: fc.array(atOnce, { minLength: 1, maxLength: 4 }),
+    }),
+  },
+);
+export type GroupEvent = Alone | { do: "together"; steps: Alone[] };
 
 interface Runner {
   id: number;
@@ -201,6 +217,26 @@ export async function groupPlay(
     }
   }
 
+  /** At the same time, but for what one agent does, which does one thing after the other. */
+  async function together(steps: readonly Alone[]): Promise<void> {
+    const lines = new Map<unknown, Promise<unknown>>();
+    for (const [n, step] of steps.entries()) {
+      const line = "agent" in step ? `agent ${step.agent}` : n;
+      const before = lines.get(line) ?? turns((n * 29) % 90);
+      lines.set(
+        line,
+        before.then(() => play.do(step)),
+      );
+    }
+    const passes = ["t0", "t1"].map((type) => schedulePass(world.deps, type));
+    const ends = await Promise.allSettled([...lines.values(), ...passes]);
+    const errors = ends.flatMap((one) =>
+      one.status === "rejected" ? [one.reason as unknown] : [],
+    );
+    const worst = errors.find((error) => !(error instanceof AppError)) ?? errors[0];
+    if (worst !== undefined) throw worst;
+  }
+
   const play = {
     end,
     async do(step: GroupEvent): Promise<void> {
@@ -228,6 +264,8 @@ export async function groupPlay(
           }));
         case "tick":
           return tick(world.deps);
+        case "together":
+          return together(step.steps);
         case "crash":
           return world.crashes.plan(step.at, step.when);
       }

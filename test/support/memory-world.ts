@@ -48,7 +48,7 @@ export interface MemoryWorld {
 
 /**
  * A lab that has been set up, and nothing else. `isRefusal` says which errors of a step are answers; by `seed` it is drawn who
- * of those that are at work at the same time comes first.
+ * of those that are at work at the same time comes first; with an even one each write follows at once on what it relies on.
  */
 export async function memoryWorld(
   isRefusal: (error: unknown) => boolean,
@@ -68,7 +68,13 @@ export async function memoryWorld(
   const stored = openTable(":memory:", system.now);
   let dice = seed;
   // Numerical Recipes' generator; its upper bits are the random ones.
-  const given = () => ((dice = (Math.imul(dice, 1664525) + 1013904223) >>> 0) >>> 30) * (seed % 2);
+  const given = (what: "read" | "write"): number => {
+    if (seed % 2 === 0) return 0;
+    dice = (Math.imul(dice, 1664525) + 1013904223) >>> 0;
+    // Now and then somebody else does all they have to do between what was read and the write that relies on it.
+    const isLong = what === "write" && (dice >>> 26) % 6 === 0;
+    return isLong ? 30 + ((dice >>> 16) % 128) : dice >>> 30;
+  };
   const witnessed = witnessedTable(stored, (what) => complaints.push(what));
   const crashes = crashingTable(witnessed, given);
   const blobs = memoryBlobs();
@@ -120,6 +126,8 @@ export async function memoryWorld(
       signals.close();
       await settled();
       crashes.revive();
+      // It takes a second to start.
+      now += 1000;
       begin();
       await tick(deps);
       await settled();

@@ -1,8 +1,8 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { endProcess, serveProcess } from "./serve-process.ts";
 import { isOnAws } from "./test-engine.ts";
 import { startCloudPlane, type CloudPlane } from "./aws/cloud-plane.ts";
 import type { JobView, LogPage, ResultView } from "#protocol/api.ts";
@@ -115,7 +115,11 @@ export async function realLab({
     }
   }
 
-  const plane = given ?? (await (isOnAws ? startCloudPlane() : startServe(dataDir)));
+  const plane =
+    given ??
+    (await (isOnAws
+      ? startCloudPlane()
+      : serveProcess(path.join(root, "dist/pumice.mjs"), dataDir)));
   const { adminToken } = plane;
   const worker = await api<{ token: string }>("POST", "/workers", { name: "bench" });
   writeFileSync(tokenFile, worker.token, { mode: 0o600 });
@@ -159,46 +163,14 @@ export async function realLab({
     },
     killServer: () => plane.kill(),
     startServer: () => plane.start(),
-    killAgent: () => end(agent, "SIGKILL"),
+    killAgent: () => endProcess(agent, "SIGKILL"),
     startAgent,
     close: async () => {
-      await end(agent, "SIGTERM");
+      await endProcess(agent, "SIGTERM");
       await plane.close();
       for (const pid of processesOf(workDir)) process.kill(pid, "SIGKILL");
       rmSync(dir, { recursive: true, force: true });
     },
-  };
-}
-
-interface ServePlane {
-  readonly adminToken: string;
-  readonly cloud?: undefined;
-  url(): string;
-  process?(): ChildProcess;
-  kill(): Promise<void>;
-  start(): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** The embedded control plane as a process, at the same address whenever it is started again. */
-async function startServe(dataDir: string): Promise<ServePlane> {
-  let listen = "127.0.0.1:0";
-  let url = "";
-  let server: ChildProcess;
-  async function startServer(): Promise<void> {
-    const args = ["serve", "--data", dataDir, "--listen", listen];
-    server = start(process.execPath, "pumice.mjs", args);
-    url = await firstUrl(server);
-    listen = new URL(url).host;
-  }
-  await startServer();
-  return {
-    adminToken: readFileSync(path.join(dataDir, "admin-token"), "utf8").trim(),
-    url: () => url,
-    process: () => server,
-    kill: () => end(server, "SIGKILL"),
-    start: startServer,
-    close: () => end(server, "SIGTERM"),
   };
 }
 
@@ -230,23 +202,4 @@ function start(runtime: string, program: string, args: string[]): ChildProcess {
   return spawn(runtime, [...flags, path.join(root, "dist", program), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill(signal);
-  await once(child, "exit");
-}
-
-async function firstUrl(child: ChildProcess): Promise<string> {
-  let seen = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on("data", (data: Buffer) => {
-      if (seen.length < 10_000) seen += String(data);
-    });
-  }
-  await until(() => /http:\/\/\S+\s/.test(seen) || child.exitCode !== null, 10);
-  const found = /http:\/\/[^\s]+/.exec(seen);
-  if (!found) throw new Error(`the control plane ended: ${seen}`);
-  return found[0];
 }

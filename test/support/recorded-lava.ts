@@ -31,6 +31,8 @@ export async function recordedLava(): Promise<RecordedLava> {
   const calls: string[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await textOf(request);
+    const rest = /^\/api\/v0\.2(\/.*)\?/.exec(request.url ?? "")?.[1];
+    if (rest !== undefined) return answerRest(rest, request, response);
     const wanted = `Basic ${Buffer.from(`${LAVA_USER}:${LAVA_TOKEN}`).toString("base64")}`;
     if (request.headers.authorization !== wanted) {
       response.writeHead(401).end("Invalid token");
@@ -45,6 +47,18 @@ export async function recordedLava(): Promise<RecordedLava> {
     response.setHeader("content-type", "application/xml");
     response.end(given ?? aFault(-32601, `No such method: '${call}'`));
   };
+  /** Its REST API, which had no permissions and no owners. */
+  function answerRest(place: string, request: IncomingMessage, response: ServerResponse): void {
+    if (request.headers.authorization !== `Token ${LAVA_TOKEN}`) {
+      response.writeHead(401).end('{"detail":"Invalid token."}');
+      return;
+    }
+    calls.push(`GET ${place}`);
+    const given = answers.get(`GET ${place}`);
+    if (typeof given === "function") return given(response);
+    response.setHeader("content-type", "application/json");
+    response.end(given ?? '{"count":0,"next":null,"previous":null,"results":[]}');
+  }
   const server = createServer((request, response) => void answer(request, response));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -6,8 +6,14 @@ import { obstacle, suits } from "../../control-plane/domain/suits.ts";
 import { readAssignments } from "../../control-plane/domain/worker-record.ts";
 import type { MemoryWorld } from "./memory-world.ts";
 
-/** Jobs, devices and workers agree on who has what, and nobody waits in vain. */
+/** Jobs, devices and workers agree on who has what, and nobody waits in vain; for labs without groups. */
 export async function checkLab(world: MemoryWorld): Promise<void> {
+  await checkHolders(world);
+  await requireNobodyWaitsInVain(world, await world.jobs(), await world.devices());
+}
+
+/** Jobs, devices and workers agree on who has what. */
+export async function checkHolders(world: MemoryWorld): Promise<void> {
   const { deps } = world;
   const [jobs, devices] = [await world.jobs(), await world.devices()];
   const holders = new Map<string, number[]>();
@@ -32,7 +38,6 @@ export async function checkLab(world: MemoryWorld): Promise<void> {
     expect([name, inOrder(jobIds)]).toEqual([name, inOrder(there.map(({ id }) => id))]);
     if (job_limit > 0) expect(there.filter(isActive).length).toBeLessThanOrEqual(job_limit);
   }
-  await requireNobodyWaitsInVain(world, jobs, devices);
 }
 
 /** No job waits while it could have a device, and no device waits to be looked at while it could have its health check. */

@@ -48,6 +48,15 @@ const alone: fc.Arbitrary<Event> = fc.oneof(
   { weight: 2, arbitrary: of("tick", {}) },
   { weight: 4, arbitrary: of("repair", {}) },
   { weight: 2, arbitrary: of("passes", { n: fc.integer({ min: 2, max: 4 }) }) },
+  {
+    weight: 12,
+    arbitrary: of("race", {
+      type: fc.nat(1),
+      turns: fc.nat(160),
+      against: fc.constantFrom("cancel", "health", "worker", "pass"),
+      health,
+    }),
+  },
   { weight: 1, arbitrary: of("lose runners", { agent: fc.nat(1) }) },
   {
     weight: 4,
@@ -85,5 +94,13 @@ export type Event =
   | { do: "tick" | "repair" }
   | { do: "passes"; n: number }
   | { do: "together"; steps: Event[] }
+  | {
+      /** A job comes, and so many turns after the pass has begun that serves it something gets in its way. */
+      do: "race";
+      type: number;
+      turns: number;
+      against: "cancel" | "health" | "worker" | "pass";
+      health: DeviceRecord["health"];
+    }
   | { do: "lose runners"; agent: number }
   | { do: "crash"; nth: number; when: "before" | "after" };

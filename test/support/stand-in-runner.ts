@@ -17,6 +17,8 @@ export type Step =
   | { print: string }
   /** Takes so many megabytes of memory and keeps them. */
   | { eat: number }
+  /** As `eat`, by a process that it starts. */
+  | { feed: number }
   /** A process of its own session that would outlive the runner. */
   | { orphan: true }
   /** From now on no SIGTERM is obeyed. */
@@ -63,12 +65,18 @@ export async function runJobDirectory(root: string): Promise<number> {
     if ("die" in step) process.kill(process.pid, "SIGKILL");
     if ("print" in step) process.stderr.write(`${step.print}\n`);
     if ("eat" in step) eaten.push(Buffer.alloc(step.eat * 1_000_000, 1));
+    if ("feed" in step) feed(step.feed);
     if ("orphan" in step) spawn("sleep", ["1000"], { detached: true, stdio: "ignore" }).unref();
     if ("deaf" in step) isDeaf = true;
   }
   end({ result: "pass" });
   rmSync(dir.scratch, { recursive: true, force: true });
   return 0;
+}
+
+function feed(megabytes: number): void {
+  const text = `const eaten = Buffer.alloc(${megabytes}e6, 1); setInterval(() => eaten, 1e6)`;
+  spawn(process.execPath, ["-e", text], { stdio: "ignore" }).unref();
 }
 
 /** The first of these files that is there. */

@@ -5,7 +5,7 @@ import { bundleWorker, type WorkerBundle } from "../../scripts/bundle-worker.ts"
 
 /** pumice-worker as scripts/bundle.mjs bundles it, but for `options`. Remove it after the tests. */
 export async function workerProgram(
-  options: Pick<WorkerBundle, "plugins"> = {},
+  options: Pick<WorkerBundle, "plugins" | "notices"> = {},
 ): Promise<{ file: string; remove: () => void }> {
   const folder = mkdtempSync(path.join(tmpdir(), "pumice-worker-program-"));
   const file = path.join(folder, "pumice-worker.cjs");

@@ -5,7 +5,8 @@ import { installedLayout } from "../install/layout.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { agentLimits } from "./agent-limits.ts";
 import { systemClock, type Clock } from "./clock.ts";
-import { ControlPlane } from "./control-plane.ts";
+import { consoleRelays, type OpenDevice } from "./console-relays.ts";
+import { ControlPlane, type ControlPlaneCalls } from "./control-plane.ts";
 import { watchServerClock } from "./server-clock.ts";
 import { Supervisor } from "./supervisor.ts";
 import { SyncLoop } from "./sync-loop.ts";
@@ -25,8 +26,26 @@ export interface AgentOptions {
   readonly cleanUpCommand: (jobFolder: string) => [command: string, ...args: string[]];
   /** A device is just being served by this process: an upgrade waits. */
   readonly isBusy?: (() => boolean) | undefined;
+  /** Opens a device's console for a person; without it this worker has no remote consoles. */
+  readonly openDevice?: OpenDevice | undefined;
+  /** Ends what the consoles of an agent that was killed left running: a device's port is free again. */
+  readonly endLeftConsoles?: (() => void) | undefined;
+  /** Another far side than a control plane of ours. */
+  readonly connect?: ((around: Surroundings) => ControlPlaneCalls) | undefined;
   readonly log: (line: string) => void;
   readonly clock?: Clock;
+}
+
+/** What the far side's calls are made of. */
+export interface Surroundings {
+  readonly http: HttpClient;
+  /** The worker's token, as it is now. */
+  readonly token: () => string;
+  readonly workDir: string;
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+  /** Aborted when the agent stops. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -43,24 +62,34 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
   const workDir = realpathSync(options.workDir);
   const lock = lockWorkDir(workDir);
   try {
-    const controlPlane = new ControlPlane(http, token.current);
     const loop = new SyncLoop();
     const { changed } = loop;
     const swapping = new AbortController();
     const signal = AbortSignal.any([stopped, swapping.signal]);
     const restart = (): void => swapping.abort();
+    const around = { http, token: token.current, workDir, clock, log, signal };
+    const controlPlane = options.connect?.(around) ?? new ControlPlane(http, token.current);
     const layout = installedLayout();
-    const { isBusy } = options;
+    const { openDevice } = options;
+    options.endLeftConsoles?.();
+    const closed = (): void => supervisor.freed();
+    const consoles = consoleRelays({ controlPlane, clock, log, openDevice, closed }, signal);
+    const isBusy = (): boolean => consoles.isBusy() || options.isBusy?.() === true;
     const upgrader = new Upgrader({ layout, http, clock, isBusy, log, changed, restart }, signal);
+    const limits = agentLimits();
+    // Reading YAML takes memory itself: not without a reason.
+    const guests = limits.memory && (await import("../host/guest-memory.ts"));
     const deps: AgentDeps = {
       controlPlane,
       // Logs are read beside those of other machines.
       clock: { ...clock, wall: serverClock.wall },
       workDir,
-      limits: agentLimits(),
+      limits,
+      guestMemory: guests?.guestMemory,
       runnerCommand,
       cleanUpCommand,
       jobBegins,
+      hasConsole: consoles.has,
       log,
       changed,
     };
@@ -73,7 +102,12 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
         upgrader,
         reports: () => supervisor.reports(),
         noJobs: () => supervisor.noJobs(),
-        apply: (answer) => supervisor.apply(answer),
+        asksAnew: () => supervisor.asksAnew(),
+        apply: (answer) => {
+          // First: a job may begin on a device whose console was open.
+          consoles.apply(answer.consoles ?? []);
+          supervisor.apply(answer);
+        },
         restored: () => supervisor.retryNow(),
         refreshToken: token.refused,
         accepted: token.accepted,
@@ -82,7 +116,7 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
       },
       signal,
     );
-    await supervisor.done();
+    await Promise.all([supervisor.done(), consoles.done()]);
   } finally {
     lock.release();
     http.close();

@@ -1,4 +1,12 @@
 import {
+  relayInputReplySchema,
+  relayOutputReplySchema,
+  type RelayInput,
+  type RelayInputReply,
+  type RelayOutput,
+  type RelayOutputReply,
+} from "#protocol/console-requests.ts";
+import {
   logCommitResponseSchema,
   logTailResponseSchema,
   logUploadResponseSchema,
@@ -29,6 +37,9 @@ const HOLD_MARGIN_MS = 15_000;
 const MAX_QUEUE_BYTES = 64 * 1024;
 /** A few hundred tickets with long definitions. */
 const MAX_SYNC_BYTES = 32 * 1024 * 1024;
+
+/** 64 pieces of what somebody typed. */
+const MAX_CONSOLE_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** The calls of worker-api.ts. All throw `HttpError` (an answer of another
  * shape: a plain error), all may be repeated. */
@@ -121,6 +132,39 @@ export class ControlPlane {
     await this.#ofJob("POST", job, "finish", json, signal);
   }
 
+  /** Tells what a console said, and that it is open or over; answered with the byte expected next. */
+  async consoleOutput(
+    id: string,
+    json: RelayOutput,
+    signal: AbortSignal,
+  ): Promise<RelayOutputReply> {
+    const answer = await this.#ofConsole(`${id}/output`, json, 0, signal);
+    return check(relayOutputReplySchema, answer, "the answer to a console's output");
+  }
+
+  /** What is to be typed at a console from a number on; held back until there is something. */
+  async consoleInput(id: string, json: RelayInput, signal: AbortSignal): Promise<RelayInputReply> {
+    const answer = await this.#ofConsole(`${id}/input`, json, json.hold_seconds, signal);
+    return check(relayInputReplySchema, answer, "the answer to a console's input");
+  }
+
+  #ofConsole(
+    where: string,
+    json: unknown,
+    holdSeconds: number,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    return this.#http.request({
+      method: "POST",
+      url: `api/v1/worker/consoles/${where}`,
+      token: this.#workerToken(),
+      json,
+      timeoutMs: TIMEOUT_MS + holdSeconds * 1000,
+      maxAnswerBytes: MAX_CONSOLE_ANSWER_BYTES,
+      signal,
+    });
+  }
+
   #ofJob(
     method: "GET" | "POST",
     { id, token }: JobAccess,
@@ -132,6 +176,9 @@ export class ControlPlane {
     return this.#http.request({ method, url, token, json, timeoutMs: TIMEOUT_MS, signal });
   }
 }
+
+/** The calls alone, whoever answers them: a stock LAVA server does too (lava-server/). */
+export type ControlPlaneCalls = Pick<ControlPlane, keyof ControlPlane>;
 
 /** What a 409 of log shipping says is the next line, if the error is one. */
 export function expectedLine(error: unknown): number | undefined {

@@ -1,4 +1,4 @@
-import { rmSync, watch, type FSWatcher } from "node:fs";
+import { existsSync, rmSync, watch, type FSWatcher } from "node:fs";
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { RunnerReport } from "#protocol/worker-api.ts";
@@ -25,6 +25,8 @@ export interface KeptJob {
   /** How to switch its device off; undefined when its ticket was lost. */
   readonly device?: string | undefined;
   readonly hostname?: string | undefined;
+  /** What it was reckoned to take of memory, in bytes. */
+  readonly needBytes: number;
 }
 
 /** Sees one job through: runner, log, finish, and at last nothing of it is left on this machine. */
@@ -42,6 +44,8 @@ export class JobKeeper {
   #cleanedUp: { readonly problem: string | undefined } | undefined;
   #diskError: string | undefined;
   #isForgotten = false;
+  /** Its runner may be started. */
+  mayBegin = false;
   #isDelivered = false;
 
   /** `isNew`: the ticket was written just now. `onFree`: told when the device is not used any more. */
@@ -55,7 +59,9 @@ export class JobKeeper {
   }
 
   get report(): RunnerReport {
-    return { job_id: this.#job.id, state: this.#state };
+    const isPaused = this.#state === "running" && existsSync(this.#job.dir.console);
+    const waits = isPaused ? { waits_for_person: true as const } : {};
+    return { job_id: this.#job.id, state: this.#state, ...waits };
   }
 
   /** Whether the job has a ticket and nothing more: whether it may start is the control plane's to say. */
@@ -63,12 +69,33 @@ export class JobKeeper {
     return this.#state === "running" && !isClaimed(this.#job.dir.runner);
   }
 
-  /** Memory that its runner takes, in bytes. */
-  get memoryBytes(): number {
-    return this.#state === "running" ? this.#runner.memoryBytes : 0;
+  /** Whether it has to be asked if its runner may be started. */
+  get isWaiting(): boolean {
+    const { isCanceled, isKilled } = this.#runner;
+    return this.isUnclaimed && !this.mayBegin && !isCanceled && !isKilled;
   }
 
-  /** Ends the runner at once; the job ends as the lab's fault, for this reason. */
+  /** What it was reckoned to take of memory, in bytes. */
+  get needBytes(): number {
+    return this.#job.needBytes;
+  }
+
+  /** Its runner, while it lives. */
+  get runnerPid(): number | undefined {
+    return this.#state === "running" ? this.#runner.pid : undefined;
+  }
+
+  /** Whether it takes memory, or is about to. */
+  get hasBegun(): boolean {
+    return this.#state === "running" && (this.mayBegin || !this.isUnclaimed);
+  }
+
+  /** Whether `kill` was called. */
+  get isKilled(): boolean {
+    return this.#runner.isKilled;
+  }
+
+  /** Ends the runner at once, or lets none begin; the job ends as the lab's fault, for this reason. */
   kill(reason: string): void {
     this.#deps.log(`job ${this.#job.id}: ${reason}`);
     this.#runner.kill(reason);
@@ -141,7 +168,8 @@ export class JobKeeper {
   async #untilEnded(signal: AbortSignal): Promise<void> {
     const { dir, id } = this.#job;
     if (this.#state === "running") {
-      if (this.isUnclaimed && !this.#runner.isCanceled) this.#runner.start();
+      const { isCanceled, isKilled } = this.#runner;
+      if (this.isUnclaimed && !isCanceled && !isKilled) this.#runner.start();
       await this.#runner.hasResultOrDied(signal);
       if (signal.aborted) return;
     }
@@ -246,6 +274,7 @@ export class JobKeeper {
       const logName = path.basename(this.#job.dir.log);
       const watcher = watch(this.#job.dir.root, (_, name) => {
         if (!name?.startsWith(logName)) this.#runner.poke();
+        if (name === path.basename(this.#job.dir.console)) this.#deps.changed();
         this.#shipper.poke();
       });
       watcher.on("error", () => watcher.close());

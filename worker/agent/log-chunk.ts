@@ -4,8 +4,10 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { LogRecord } from "#protocol/log-record.ts";
 import {
+  MAX_CHUNK_EVENTS,
   MAX_CHUNK_RECORDS,
   MAX_CHUNK_RESULT_BYTES,
+  MAX_EVENT_CHARS,
   type LogCommitRequest,
 } from "#protocol/worker-api.ts";
 import { readLines, type LogLines } from "./log-file.ts";
@@ -69,7 +71,11 @@ async function pack(
 ): Promise<LogChunk> {
   const body = await compress(text);
   const sha256 = createHash("sha256").update(body).digest("hex");
-  const commit = { first_line: from.line, count, bytes: body.length, sha256, results };
+  const events = eventsIn(text);
+  const commit = {
+    ...{ first_line: from.line, count, bytes: body.length, sha256, results },
+    ...(events.length > 0 ? { events } : {}),
+  };
   return { commit, body, next: { line: from.line + count, offset: end } };
 }
 
@@ -78,7 +84,7 @@ function takeWhileResultsFit({ bytes, count }: LogLines, firstLine: number) {
   const results: LogCommitRequest["results"] = [];
   // The brackets of the list; each entry brings its comma.
   let size = 2;
-  for (const { n, begin, end } of candidates(bytes)) {
+  for (const { n, begin, end } of candidates(bytes, '"results"')) {
     const result = readResult(bytes.toString("utf8", begin, end), firstLine + n);
     if (!result) continue;
     size += sizeOf(result) + 1;
@@ -93,11 +99,25 @@ function takeWhileResultsFit({ bytes, count }: LogLines, firstLine: number) {
   return { text: bytes, count, results };
 }
 
-/** Lines that may hold a result: nearly all lines don't, and never become strings. */
-function* candidates(bytes: Buffer): Generator<{ n: number; begin: number; end: number }> {
+/** What the DUT has said by `lava-test-event`. */
+function eventsIn(text: Buffer): string[] {
+  const events: string[] = [];
+  for (const { begin, end } of candidates(text, '"event"')) {
+    const { lvl, msg } = readRecord(text.toString("utf8", begin, end)) ?? {};
+    if (lvl === "event" && typeof msg === "string") events.push(msg.slice(0, MAX_EVENT_CHARS));
+    if (events.length === MAX_CHUNK_EVENTS) break;
+  }
+  return events;
+}
+
+/** Lines that may hold such a record: nearly all lines don't, and never become strings. */
+function* candidates(
+  bytes: Buffer,
+  level: string,
+): Generator<{ n: number; begin: number; end: number }> {
   let n = 0;
   let begin = 0;
-  for (let hit = bytes.indexOf('"results"'); hit !== -1; hit = bytes.indexOf('"results"', begin)) {
+  for (let hit = bytes.indexOf(level); hit !== -1; hit = bytes.indexOf(level, begin)) {
     for (
       let next = bytes.indexOf(NEWLINE, begin);
       next < hit;
@@ -125,10 +145,14 @@ function shortened({ line, dt, msg }: Result): Result {
 }
 
 function readResult(line: string, at: number): Result | undefined {
+  const { dt, lvl, msg } = readRecord(line) ?? {};
+  const isRecord = typeof msg === "object" && !Array.isArray(msg) && msg !== null;
+  return lvl === "results" && isRecord ? { line: at, dt: String(dt), msg } : undefined;
+}
+
+function readRecord(line: string): Partial<LogRecord> | undefined {
   try {
-    const { dt, lvl, msg } = JSON.parse(line) as Partial<LogRecord>;
-    const isRecord = typeof msg === "object" && !Array.isArray(msg) && msg !== null;
-    return lvl === "results" && isRecord ? { line: at, dt: String(dt), msg } : undefined;
+    return (JSON.parse(line) as Partial<LogRecord> | null) ?? undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { isOfThisBoot, type ProcessIdentity } from "../host/process-table.ts";
+import { ANYBODY } from "../host/killer.ts";
 import type { Ending } from "./complete-log.ts";
 
 /** What is known of a runner that left no result. */
@@ -10,6 +11,8 @@ export interface Death {
   /** Of a child of this agent. */
   readonly exitCode?: number | null | undefined;
   readonly signal?: NodeJS.Signals | null | undefined;
+  /** By whom, if it was killed, as far as that is known. */
+  readonly killer?: string | undefined;
   /** Who ran the job, as far as its claim can be read. */
   readonly runner?: ProcessIdentity | undefined;
   /** What it printed last. */
@@ -36,7 +39,7 @@ const OUT_OF_MEMORY = /out of memory|cannot allocate memory/i;
  * killed it, else a bug of ours.
  */
 export function explainDeath(death: Death): Ending {
-  const { startError, stoppedFor, exitCode, signal, runner, printed } = death;
+  const { startError, stoppedFor, exitCode, signal, runner, printed, killer = ANYBODY } = death;
   const lab = (message: string): Ending => ({ errorType: "Infrastructure", message });
   if (startError) {
     return { errorType: "Bug", message: `the runner could not be started: ${startError.message}` };
@@ -57,7 +60,5 @@ export function explainDeath(death: Death): Ending {
   const message = `the runner ended${how} without a result`;
   const isKilled = signal ? !OWN_SIGNALS.has(signal) : typeof exitCode !== "number" && !printed;
   if (!isKilled) return { errorType: "Bug", message: `${message}${said}` };
-  return lab(
-    `${message}: it was killed, by somebody or, when the machine's memory runs out, by the kernel (see its dmesg)${said}`,
-  );
+  return lab(`${message}: it was killed, ${killer}${said}`);
 }

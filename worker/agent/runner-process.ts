@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { watchKiller } from "../host/killer.ts";
 import type { JobDirectory } from "../host/job-directory.ts";
 import {
   findDescendants,
   identityOf,
   isAlive,
   killNow,
-  memoryOf,
   signalProcess,
   type ProcessIdentity,
 } from "../host/process-table.ts";
@@ -39,6 +39,8 @@ export class RunnerProcess {
   #cancelAsked: number | undefined;
   #reminded = false;
   #killedFor: string | undefined;
+  /** Of a runner of an agent before nobody has watched from the beginning. */
+  #killer: (() => string) | undefined;
 
   constructor(deps: AgentDeps, dir: JobDirectory) {
     this.#deps = deps;
@@ -48,10 +50,10 @@ export class RunnerProcess {
   /** Something changed in the job's folder. */
   poke = this.#bell.ring;
 
-  /** Memory that the runner itself takes, in bytes; not what it has started. */
-  get memoryBytes(): number {
+  /** Undefined when it doesn't live. */
+  get pid(): number | undefined {
     const identity = this.#identity();
-    return identity && isAlive(identity) ? memoryOf(identity.pid) : 0;
+    return identity && isAlive(identity) ? identity.pid : undefined;
   }
 
   /** Ends the runner at once, for a reason that its job's end will tell. */
@@ -59,6 +61,10 @@ export class RunnerProcess {
     this.#killedFor ??= reason;
     const identity = this.#identity();
     if (identity) signalProcess(identity, "SIGKILL");
+  }
+
+  get isKilled(): boolean {
+    return this.#killedFor !== undefined;
   }
 
   get isCanceled(): boolean {
@@ -69,6 +75,7 @@ export class RunnerProcess {
   start(): void {
     const [command, ...args] = this.#deps.runnerCommand(this.#dir.root);
     const output = openSync(this.#dir.output, "a", 0o600);
+    this.#killer = watchKiller();
     try {
       const child = spawn(command, args, {
         detached: true,
@@ -129,7 +136,8 @@ export class RunnerProcess {
     const runner = readRunner(this.#dir.runner);
     const stoppedFor = isLost(this.#dir.runner) ? NO_TRACE : this.#killedFor;
     const printed = this.#lastOutput();
-    return explainDeath({ startError, stoppedFor, exitCode, signal, runner, printed });
+    const killer = this.#killer?.();
+    return explainDeath({ startError, stoppedFor, exitCode, signal, runner, printed, killer });
   }
 
   #failed(error: Error): void {

@@ -9,6 +9,7 @@ import { claimForNobody, isClaimed } from "../host/runner-claim.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Backoff } from "./backoff.ts";
 import { JobKeeper } from "./job-keeper.ts";
+import { RUNNER_BYTES } from "./memory-budget.ts";
 import { Readiness } from "./readiness.ts";
 
 /** What the agent itself reads of a ticket. The folder of a lost job has no more than this. */
@@ -19,6 +20,7 @@ interface AgentTicket {
   readonly first_line?: number;
   readonly device?: string;
   readonly device_hostname?: string;
+  readonly definition?: string;
 }
 
 type LostJob = SyncResponse["lost"][number];
@@ -33,6 +35,8 @@ export class Supervisor {
   readonly #withoutTicket = new Set<number>();
   /** Somebody waits for a device that a job of before still has. */
   #isPutOff = false;
+  /** A device is free since somebody was put off. */
+  #hasFreed = false;
 
   readonly #readiness: Readiness;
 
@@ -51,6 +55,11 @@ export class Supervisor {
     return this.#readiness.tell();
   }
 
+  /** Whether the answer is wanted even if it is the one that we know: who was put off may begin now. */
+  asksAnew(): boolean {
+    return this.#hasFreed || this.#readiness.hasRoomAgain;
+  }
+
   reports(): RunnerReport[] {
     return [...this.#keepers.values()].map((keeper) => keeper.report);
   }
@@ -58,6 +67,8 @@ export class Supervisor {
   /** Does what an answer of sync says. Doing it twice changes nothing. */
   apply(answer: SyncResponse): void {
     this.#isPutOff = false;
+    this.#hasFreed = false;
+    this.#readiness.answered(answer.held);
     for (const id of answer.forget) this.#keepers.get(id)?.forget();
     for (const id of answer.cancel) this.#keepers.get(id)?.cancel();
     for (const ticket of answer.start) this.#start(ticket);
@@ -66,9 +77,10 @@ export class Supervisor {
     const watched = new Set(answer.watched);
     for (const [id, keeper] of this.#keepers) {
       keeper.isWatched = watched.has(id);
-      // Adopted tickets whose runner never began wait for a first answer that doesn't object.
-      this.#keep(id, keeper);
+      // Adopted tickets whose runner never began wait for a first answer that doesn't object, and for memory.
+      if (!keeper.isWaiting || this.#admit(id, keeper)) this.#keep(id, keeper);
     }
+    this.#readiness.look();
   }
 
   /** The control plane answers again. */
@@ -124,19 +136,45 @@ export class Supervisor {
     // It is offered again once there is room.
     if (this.#readiness.reason !== undefined) return;
     const { device_hostname: device } = ticket;
-    if ([...this.#keepers.values()].some((keeper) => keeper.holds(device))) {
+    const isHeld = [...this.#keepers.values()].some((keeper) => keeper.holds(device));
+    if (isHeld || this.#deps.hasConsole?.(device)) {
       if (!this.#isPutOff) this.#deps.log(`job ${ticket.job_id}: waits until ${device} is free`);
       this.#isPutOff = true;
       return;
     }
+    const needBytes = this.#needOf(ticket);
+    const refusal = this.#readiness.refusal(needBytes);
+    if (refusal === undefined && !this.#hasMemoryFor(ticket.job_id, needBytes)) return;
     try {
       this.#writeTicket(ticket);
     } catch (error) {
       this.#deps.log(`job ${ticket.job_id}: cannot be started, trying on: ${String(error)}`);
       return;
     }
+    const keeper = this.#add(ticket, true);
+    if (refusal !== undefined) return keeper.kill(refusal);
     this.#deps.log(`job ${ticket.job_id}: starting${device === "" ? "" : ` on ${device}`}`);
-    this.#add(ticket, true);
+    keeper.mayBegin = true;
+  }
+
+  /** Lets a job that was adopted before it had begun begin, if it finds the memory. */
+  #admit(id: number, keeper: JobKeeper): boolean {
+    const { needBytes } = keeper;
+    const refusal = this.#readiness.refusal(needBytes);
+    if (refusal !== undefined) keeper.kill(refusal);
+    const mayBegin = refusal !== undefined || this.#hasMemoryFor(id, needBytes);
+    return (keeper.mayBegin = mayBegin);
+  }
+
+  #hasMemoryFor(id: number, needBytes: number): boolean {
+    if (this.#readiness.hasMemoryFor(id, needBytes)) return true;
+    this.#deps.log(`job ${id}: waits until there is memory for it`);
+    this.#isPutOff = true;
+    return false;
+  }
+
+  #needOf(ticket: AgentTicket): number {
+    return RUNNER_BYTES + (this.#deps.guestMemory?.(ticket) ?? 0);
   }
 
   #writeTicket(ticket: AgentTicket): void {
@@ -151,8 +189,9 @@ export class Supervisor {
     const { device, device_hostname: hostname } = ticket;
     const dir = jobDirectory(this.#deps.workDir, id);
     this.#deps.jobBegins?.(ticket);
-    const job = { id, token, dir, firstLine, device, hostname };
-    const keeper = new JobKeeper(this.#deps, job, isNew, () => this.#freed());
+    const needBytes = this.#needOf(ticket);
+    const job = { id, token, dir, firstLine, device, hostname, needBytes };
+    const keeper = new JobKeeper(this.#deps, job, isNew, () => this.freed());
     this.#keepers.set(id, keeper);
     return keeper;
   }
@@ -167,8 +206,11 @@ export class Supervisor {
     this.#running.set(id, kept);
   }
 
-  #freed(): void {
-    if (this.#isPutOff) this.#deps.changed();
+  /** A device may be free now. */
+  freed(): void {
+    if (!this.#isPutOff) return this.#readiness.look();
+    this.#hasFreed = true;
+    this.#deps.changed();
   }
 
   /** A disk that is full or broken may be mended; what it holds of the job is all there is. */

@@ -31,6 +31,8 @@ export interface SyncLoopDeps {
   readonly reports: () => RunnerReport[];
   /** Why no other job can begin here now; undefined when one can. */
   readonly noJobs?: () => string | undefined;
+  /** Whether to be answered at once, be it what we have heard before. */
+  readonly asksAnew?: () => boolean;
   readonly apply: (answer: SyncResponse) => void;
   /** Called when the control plane answers again after it didn't. */
   readonly restored: () => void;
@@ -122,6 +124,7 @@ export class SyncLoop {
 
   #question(deps: SyncLoopDeps, canWaitAtQueue: boolean): SyncRequest {
     const noJobs = deps.noJobs?.();
+    const isAnew = deps.upgrader?.isUrgent || deps.asksAnew?.();
     return {
       protocol: WORKER_PROTOCOL,
       version: VERSION,
@@ -131,7 +134,7 @@ export class SyncLoop {
       ...(canWaitAtQueue ? { waits: ["queue"] } : {}),
       ...deps.upgrader?.question(),
       ...(noJobs === undefined ? {} : { no_jobs: noJobs.slice(0, 500) }),
-      ...(this.#seen === undefined || deps.upgrader?.isUrgent ? {} : { seen: this.#seen }),
+      ...(this.#seen === undefined || isAnew ? {} : { seen: this.#seen }),
     };
   }
 

@@ -1,8 +1,11 @@
 import path from "node:path";
 import { VERSION } from "#protocol/version.ts";
+import type { OpenDevice } from "../agent/console-relays.ts";
 import { megabytesOf } from "../host/megabytes.ts";
 import { rerunCommand } from "../host/self.ts";
 import { exportSettings, readWorkerSettings, type WorkerSettings } from "../host/settings-file.ts";
+import { endConsolesOf } from "../services/left-consoles.ts";
+import { LAVA_OPTIONS, lavaOf, lavaServerOf, lavaWorkDir, speaksLava } from "./lava-options.ts";
 import { parse, UsageError } from "./command-line.ts";
 import { defaultWorkDir } from "./default-work-dir.ts";
 
@@ -17,14 +20,18 @@ export async function start(args: string[]): Promise<number> {
     "work-dir": { type: "string" },
     name: { type: "string" },
     "max-rss": { type: "string" },
+    ...LAVA_OPTIONS,
   });
   const settings = readWorkerSettings();
   exportSettings(settings);
   setMaxRss(values["max-rss"]);
-  const { url, tokenFile } = controlPlaneOf(values, settings);
+  const isLava = speaksLava(values.protocol);
+  const workDir = path.resolve(values["work-dir"] ?? (isLava ? lavaWorkDir() : defaultWorkDir()));
+  const { url, tokenFile } = isLava
+    ? lavaServerOf(values, workDir)
+    : controlPlaneOf(values, settings);
   // The pin is that of this URL, for the runners too.
   process.env["PUMICE_URL"] = url;
-  const workDir = path.resolve(values["work-dir"] ?? defaultWorkDir());
   const name = values.name ?? settings.values.PUMICE_NAME?.value;
   const prefix = name ? `${name} ` : "";
   const { runAgent } = await import("../agent/agent.ts");
@@ -37,14 +44,30 @@ export async function start(args: string[]): Promise<number> {
   const log = (line: string): void => {
     process.stderr.write(`${new Date().toISOString()} ${prefix}${line}\n`);
   };
-  log(`pumice-worker ${VERSION}, control plane ${url}, work folder ${workDir}`);
+  log(
+    `pumice-worker ${VERSION}, ${isLava ? "LAVA server" : "control plane"} ${url}, work folder ${workDir}`,
+  );
   for (const line of settings.unknown) log(`${line}: no such setting`);
   const runnerCommand = (folder: string) => rerunCommand(["runner", folder]);
   const cleanUpCommand = (folder: string) => rerunCommand(["clean-up", folder]);
   const { tftpForJobs } = await import("../services/agent-tftp.ts");
   const { jobBegins, isBusy } = tftpForJobs(workDir, log);
   const commands = { runnerCommand, cleanUpCommand };
-  const options = { url, tokenFile, workDir, ...commands, jobBegins, isBusy, log };
+  const openDevice: OpenDevice = async (ticket, signal) =>
+    (await import("../services/agent-console.ts")).openDevice(ticket, workDir, signal);
+  const lava = isLava ? await lavaOf(values, url, name) : undefined;
+  const endLeftConsoles = (): void => endConsolesOf(workDir);
+  const options = {
+    url,
+    tokenFile,
+    workDir,
+    ...commands,
+    jobBegins,
+    isBusy,
+    ...(lava ?? { openDevice }),
+    endLeftConsoles,
+    log,
+  };
   await runAgent(options, stop.signal);
   log("stopped; running jobs go on");
   return 0;

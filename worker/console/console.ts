@@ -83,6 +83,7 @@ export class Console {
   readonly #lineWatchers = new Set<(line: string, logLine: number) => void>();
 
   #lentTo: ((bytes: Uint8Array) => void) | undefined;
+  #isLentWhole = false;
 
   constructor(transport: Transport, options: ConsoleOptions) {
     this.#transport = transport;
@@ -93,8 +94,8 @@ export class Console {
       return this.#lastLogLine;
     });
     transport.onData((bytes) => {
-      if (this.#lentTo) this.#lentTo(bytes);
-      else this.#receive(this.#decoder.write(bytesOf(bytes)));
+      this.#lentTo?.(bytes);
+      if (!this.#isLentWhole) this.#receive(this.#decoder.write(Buffer.from(bytes)));
     });
     transport.onEnd((why) => {
       this.#receive(this.#decoder.end());
@@ -244,8 +245,12 @@ export class Console {
     return this.#write(this.lineEnd);
   }
 
-  /** Lends the line to a program that speaks its own protocol over it: until `use` is done, nothing is logged or matched. */
-  async lend<T>(use: (line: Pick<Transport, "onData" | "write">) => Promise<T>): Promise<T> {
+  /** Lends the line to a program with its own protocol: until `use` is done, nothing is logged or matched. Or, `beside` us, to a person. */
+  async lend<T>(
+    use: (line: Pick<Transport, "onData" | "write">) => Promise<T>,
+    { beside = false } = {},
+  ): Promise<T> {
+    this.#isLentWhole = !beside;
     try {
       return await use({
         onData: (listener) => (this.#lentTo = listener),
@@ -253,6 +258,7 @@ export class Console {
       });
     } finally {
       this.#lentTo = undefined;
+      this.#isLentWhole = false;
     }
   }
 
@@ -340,7 +346,3 @@ export class Console {
     });
   }
 }
-
-/** The same bytes, where the decoder wants them. */
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
-  Buffer.from(buffer, byteOffset, byteLength);

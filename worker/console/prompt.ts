@@ -27,6 +27,8 @@ export interface PromptOptions {
   readonly onlyAtEnd?: string;
   /** Leaves what was found to be found again. */
   readonly keepMatch?: boolean;
+  /** Gives the wait up, as when its time is over. */
+  readonly giveUp?: AbortSignal | undefined;
   /**
    * Types an empty line when the last line may be what is left of the prompt before: for shells and logins. `idle`: also when it
    * has ended, as the far side is known to have nothing else to do than to show one: what its kernel says is no sign of work then.
@@ -124,13 +126,13 @@ export class PromptWait {
         if (!keepMatch) this.#console.skip();
         return prompt;
       }
-      if (performance.now() >= deadline) return undefined;
+      if (performance.now() >= deadline || this.#options.giveUp?.aborted) return undefined;
     }
   }
 
   /** Until something comes and is over, or the time is; what is no prompt is returned. */
   async #listen(ms: number): Promise<PromptMatch | undefined> {
-    const { signal, others = {}, keepMatch = false, onlyAtEnd } = this.#options;
+    const { signal, others = {}, keepMatch = false, onlyAtEnd, giveUp } = this.#options;
     const found = await this.#console.tryExpect<string>(
       this.#early ? others : { ...others, ...this.#prompts },
       {
@@ -138,6 +140,7 @@ export class PromptWait {
         signal,
         keepMatch,
         quiet: { ms: this.#quietMs(), since: this.#judged },
+        ...(giveUp ? { giveUp } : {}),
       },
     );
     if (!found || Object.hasOwn(others, found.name)) return found;

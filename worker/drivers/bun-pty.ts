@@ -35,14 +35,17 @@ const runtime = (globalThis as { Bun?: BunRuntime }).Bun;
 export const hasBunPty = (): boolean => runtime?.Terminal !== undefined;
 
 /** As `ptyTransport`, by Bun's own means. The program must exist. */
-export async function bunPty(argv: readonly [string, ...string[]]): Promise<Transport> {
+export async function bunPty(
+  argv: readonly [string, ...string[]],
+  environment: NodeJS.ProcessEnv,
+): Promise<Transport> {
   if (!runtime) throw new Error("this is not Bun");
   let listener: ((bytes: Uint8Array) => void) | undefined;
   const early: Uint8Array[] = [];
   let fallSilent: () => void = () => {};
   const silent = new Promise<void>((resolve) => (fallSilent = resolve));
   const child = runtime.spawn(["/bin/sh", "-c", inRawTerminal(argv)], {
-    env: hostEnvironment({ TERM: process.env["TERM"] ?? "dumb" }),
+    env: hostEnvironment({ TERM: environment["TERM"] ?? "dumb" }, environment),
     terminal: {
       cols: COLUMNS,
       rows: ROWS,

@@ -14,7 +14,7 @@ const SETTLE_BYTES = 4096;
 
 /**
  * Opens a connection and makes sure that it stays open, so that a port that is in use is not taken for a DUT. How the
- * connection ends, and why it can't be opened, is told with its name.
+ * connection ends, and why it can't be opened, is told with its name. `environment`: of a program that is the connection.
  *
  * @throws JobFailure Infrastructure when it can't be opened; the signal's reason when aborted.
  */
@@ -22,11 +22,12 @@ export async function openTransport(
   name: string,
   target: Target,
   signal: AbortSignal,
+  environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Transport> {
   const label = `${name} (${describeTarget(target)})`;
   let transport: Transport;
   try {
-    transport = await open(target, signal);
+    transport = await open(target, signal, environment);
   } catch (cause) {
     signal.throwIfAborted();
     const message = cause instanceof Error ? cause.message : String(cause);
@@ -35,7 +36,11 @@ export async function openTransport(
   return settled(transport, label, target.kind === "program" ? PROGRAM_MS : SETTLE_MS);
 }
 
-function open(target: Target, signal: AbortSignal): Promise<Transport> {
+function open(
+  target: Target,
+  signal: AbortSignal,
+  environment: NodeJS.ProcessEnv,
+): Promise<Transport> {
   switch (target.kind) {
     case "tcp":
     case "telnet":
@@ -43,7 +48,7 @@ function open(target: Target, signal: AbortSignal): Promise<Transport> {
     case "serial":
       return serialTransport(target);
     case "program":
-      return ptyTransport(target.argv);
+      return ptyTransport(target.argv, environment);
   }
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Transport } from "../console/transport.ts";
+import { watchKiller } from "../host/killer.ts";
 import { hostEnvironment } from "../host/spawn.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 
@@ -18,6 +19,8 @@ export async function processTransport(
   options: { cwd?: string } = {},
 ): Promise<Transport & { readonly pid: number }> {
   const [program, ...args] = argv;
+  const killer = watchKiller();
+  let isClosing = false;
   const child = spawn(program, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: hostEnvironment(),
@@ -32,7 +35,8 @@ export async function processTransport(
   });
   const exited = new Promise<string>((resolve) => {
     child.on("close", (code, signal) => {
-      resolve(`${program} ended with ${signal === null ? `exit code ${code}` : signal}`);
+      const killed = signal === "SIGKILL" && !isClosing ? `: it was killed, ${killer()}` : "";
+      resolve(`${program} ended with ${signal === null ? `exit code ${code}` : signal}${killed}`);
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -58,6 +62,7 @@ export async function processTransport(
       if (!child.stdin.write(bytes)) await Promise.race([once(child.stdin, "drain"), exited]);
     },
     close: async () => {
+      isClosing = true;
       if (child.exitCode === null && child.signalCode === null) {
         child.kill("SIGTERM");
         const kill = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);

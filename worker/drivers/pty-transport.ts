@@ -16,17 +16,23 @@ const READY = 1;
  *
  * @throws JobFailure Infrastructure when there is no such program.
  */
-export async function ptyTransport(argv: readonly [string, ...string[]]): Promise<Transport> {
+export async function ptyTransport(
+  argv: readonly [string, ...string[]],
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<Transport> {
   requireTool(argv[0]);
-  return hasBunPty() ? bunPty(argv) : scriptPty(argv);
+  return hasBunPty() ? bunPty(argv, environment) : scriptPty(argv, environment);
 }
 
 /** Node.js has no pseudo-terminals, but every Debian has script(1). */
-async function scriptPty(argv: readonly [string, ...string[]]): Promise<Transport> {
+async function scriptPty(
+  argv: readonly [string, ...string[]],
+  environment: NodeJS.ProcessEnv,
+): Promise<Transport> {
   requireTool("script");
   const command = inRawTerminal(argv, "printf '%s\\001' $$");
   const child = spawn("script", ["-qefc", command, "/dev/null"], {
-    env: hostEnvironment({ SHELL: "/bin/sh", TERM: process.env["TERM"] ?? "dumb" }),
+    env: hostEnvironment({ SHELL: "/bin/sh", TERM: environment["TERM"] ?? "dumb" }, environment),
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = new Promise<string>((resolve) => {

@@ -11,6 +11,10 @@ const GRACE_MS = 1000;
  */
 export async function webSocketTransport(url: string, signal: AbortSignal): Promise<Transport> {
   signal.throwIfAborted();
+  if (typeof WebSocket === "undefined") {
+    const remedy = "give the device a worker on x86-64 or arm64, or a Node.js 22 or later";
+    throw new JobFailure("Infrastructure", `this worker's Node.js has no web sockets: ${remedy}`);
+  }
   const socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
   const early: Uint8Array[] = [];

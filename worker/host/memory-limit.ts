@@ -1,11 +1,13 @@
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { megabytesOf } from "./megabytes.ts";
+import { memoryGroups, textOf } from "./memory-group.ts";
 
 export interface MemoryLimit {
   readonly bytes: number;
   /** Who set it, for people. */
   readonly from: string;
+  /** Folder of the control group whose limit it is; undefined where it is no group's. */
+  readonly group?: string;
 }
 
 /**
@@ -20,11 +22,12 @@ export function memoryLimit(
   const own = asked ? { bytes: asked * 1_000_000, from: "--max-rss (PUMICE_MAX_RSS)" } : undefined;
   const group = groupLimit(root);
   if (group === undefined) return own;
-  const bytes = Math.floor(group * OF_GROUP);
+  const bytes = Math.floor(group.bytes * OF_GROUP);
   if (own && own.bytes <= bytes) return own;
-  const whole = Math.round(group / 1_000_000);
+  const whole = Math.round(group.bytes / 1_000_000);
   return {
     bytes,
+    group: group.folder,
     from: `its control group (memory.max, systemd's MemoryMax, a container's --memory: nine tenths of ${whole} MB)`,
   };
 }
@@ -36,29 +39,17 @@ const OF_GROUP = 0.9;
 const NO_LIMIT = 2 ** 60;
 
 /** A group has its own limit and those of the groups that it is in. Of a container's group only the lowest may be in sight. */
-function groupLimit(root: string): number | undefined {
-  const limits: number[] = [];
-  for (const line of textOf(path.join(root, "proc/self/cgroup")).split("\n")) {
-    const [, controllers, group] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
-    if (group === undefined) continue;
-    const isV1 = controllers?.split(",").includes("memory");
-    if (!isV1 && controllers !== "") continue;
-    const [base, file] = isV1
-      ? ["sys/fs/cgroup/memory", "memory.limit_in_bytes"]
-      : ["sys/fs/cgroup", "memory.max"];
+function groupLimit(root: string): { bytes: number; folder: string } | undefined {
+  const limits: { bytes: number; folder: string }[] = [];
+  for (const { base, group, isV1 } of memoryGroups(root)) {
+    const file = isV1 ? "memory.limit_in_bytes" : "memory.max";
     for (let at = group; ; at = path.dirname(at)) {
-      const text = textOf(path.join(root, base, at, file)).trim();
-      if (/^\d+$/.test(text) && Number(text) < NO_LIMIT) limits.push(Number(text));
+      const folder = path.join(base, at);
+      const text = textOf(path.join(folder, file)).trim();
+      const bytes = Number(text);
+      if (/^\d+$/.test(text) && bytes < NO_LIMIT) limits.push({ bytes, folder });
       if (at === "/") break;
     }
   }
-  return limits.length === 0 ? undefined : Math.min(...limits);
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, "latin1");
-  } catch {
-    return "";
-  }
+  return limits.toSorted((a, b) => a.bytes - b.bytes)[0];
 }

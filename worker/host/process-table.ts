@@ -62,6 +62,41 @@ export function memoryOf(pid: number): number {
   }
 }
 
+/**
+ * Memory of each of these processes with all that it has started, in bytes, as `memoryOf` counts it: its session and its
+ * descendants. What daemonised itself is not counted: to find it, every process's environment would have to be read.
+ */
+export function memoryOfTrees(leaders: readonly number[]): number[] {
+  if (leaders.length === 0) return [];
+  const stats = new Map(
+    readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => [Number(name), readStat(Number(name))]),
+  );
+  const wanted = new Map(leaders.map((pid, index) => [pid, index]));
+  const sums = leaders.map(() => 0);
+  for (const [pid, stat] of stats) {
+    const leader = leaderOf(pid, stats, wanted) ?? (stat && wanted.get(stat.session));
+    if (leader !== undefined) sums[leader] = (sums[leader] ?? 0) + memoryOf(pid);
+  }
+  return sums;
+}
+
+function leaderOf(
+  pid: number,
+  stats: ReadonlyMap<number, Stat | undefined>,
+  wanted: ReadonlyMap<number, number>,
+): number | undefined {
+  // Read one after the other, they may make a circle when a pid is given again.
+  let at = pid;
+  for (let steps = 0; steps < 64 && at > 1; steps++) {
+    const found = wanted.get(at);
+    if (found !== undefined) return found;
+    at = stats.get(at)?.parent ?? 0;
+  }
+  return undefined;
+}
+
 /** Kills with SIGKILL; false when the process is gone or another user's. */
 export const killNow = (pid: number): boolean => kill(pid, "SIGKILL");
 
@@ -81,6 +116,7 @@ function sessionIsOurs(leader: ProcessIdentity): boolean {
 
 interface Stat {
   state: string;
+  parent: number;
   session: number;
   ticks: string;
 }
@@ -94,7 +130,8 @@ function readStat(pid: number): Stat | undefined {
   }
   // The second field, the command, may hold spaces and brackets; counting begins behind the last one.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", session: Number(fields[3]), ticks: fields[19] ?? "" };
+  const [state = "", parent, , session] = fields;
+  return { state, parent: Number(parent), session: Number(session), ticks: fields[19] ?? "" };
 }
 
 /** `entry` with its zero before and behind, as Latin-1 like everything here: bytes are compared. */

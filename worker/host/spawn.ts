@@ -71,12 +71,13 @@ export async function runCommand(
   }
 }
 
-/** The worker's environment for programs of the host: messages in English, system tools on the PATH. */
+/** The worker's environment, or another, for programs of the host: messages in English, system tools on the PATH. */
 export function hostEnvironment(
   more: Readonly<Record<string, string>> = {},
+  environment: NodeJS.ProcessEnv = process.env,
 ): Record<string, string> {
-  const PATH = `${process.env["PATH"] ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
-  return { ...(process.env as Record<string, string>), PATH, LC_ALL: "C", ...more };
+  const PATH = `${environment["PATH"] ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
+  return { ...(environment as Record<string, string>), PATH, LC_ALL: "C", ...more };
 }
 
 function readLines(stream: NodeJS.ReadableStream | null, emit: (line: string) => void): () => void {

@@ -22,6 +22,8 @@ export interface JobContext {
   readonly tftpRoot?: string | undefined;
   /** Folder of the worker's cache of downloads (cache-settings.ts); undefined when the job runs without an agent. */
   readonly cacheFolder?: string | undefined;
+  /** Where a person may come to the console while the job waits (person-desk.ts); undefined when the job runs without an agent. */
+  readonly consoleSocket?: string | undefined;
   /** The other members, when this is a job of a multinode group that has a control plane to talk through. */
   readonly group?: Group | undefined;
 }

@@ -1,7 +1,7 @@
 import { MAX_RECORD_CHARS, type LogLevel, type LogRecord } from "#protocol/log-record.ts";
 import { wallClock } from "../host/server-time.ts";
 import type { ActionLog } from "./action.ts";
-import { makeMasking } from "./mask-secrets.ts";
+import { makeMasking } from "#protocol/mask-secrets.ts";
 
 export interface Recorder extends ActionLog {
   /** Records written so far: the number of the next line. */

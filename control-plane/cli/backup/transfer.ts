@@ -76,7 +76,11 @@ export async function abreast<T, R>(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(ABREAST, list.length) }, runner));
+  // Not before all have: what is on its way would be fetched once more by whoever begins again.
+  const ends = await Promise.allSettled(
+    Array.from({ length: Math.min(ABREAST, list.length) }, runner),
+  );
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
   return results;
 }
 

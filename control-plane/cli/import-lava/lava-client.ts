@@ -38,33 +38,65 @@ const PASSING = new Set([429, 502, 503, 504]);
  * Calls LAVA's XML-RPC. For calls that only read: they are tried again when the connection fails. Throws LavaFault for what LAVA
  * refuses, ClientError when it can't be reached or is none.
  */
-export function lavaClient(connection: LavaConnection): LavaCall {
-  return async (method, ...params) => {
-    const body = encodeCall(method, params);
-    for (let left = TRIES - 1, pauseMs = connection.pauseMs ?? 500; ; left--, pauseMs *= 2) {
-      const text = await attempt(connection, body, left === 0);
-      if (text !== undefined) return valueOf(connection.url, text);
-      await sleep(pauseMs, undefined, { signal: connection.signal });
+export const lavaClient =
+  (connection: LavaConnection): LavaCall =>
+  async (method, ...params) => {
+    const { url, username, token } = connection;
+    const text = await persistently(connection, url, {
+      method: "POST",
+      body: encodeCall(method, params),
+      headers: {
+        "content-type": "text/xml",
+        authorization: `Basic ${Buffer.from(`${username}:${token}`).toString("base64")}`,
+      },
+    });
+    return valueOf(url, text);
+  };
+
+/** Reads from LAVA's REST API, by a path below `/api/v0.2`: the JSON that it answers. Throws ClientError, with the status if there is one. */
+export type LavaRead = (path: string) => Promise<unknown>;
+
+/** The REST API of the LAVA of an XML-RPC connection (API.md 5). */
+export const lavaReader =
+  (connection: LavaConnection): LavaRead =>
+  async (path) => {
+    const url = `${connection.url.replace(/\/RPC2\/?$/, "")}/api/v0.2${path}`;
+    const headers = { authorization: `Token ${connection.token}`, accept: "application/json" };
+    const text = await persistently(connection, url, { headers });
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      throw new ClientError(`what answers at ${url} is no LAVA: it is not JSON`);
     }
   };
+
+type Asked = Pick<RequestInit, "method" | "body"> & { headers: Record<string, string> };
+
+/** Tries again while that may help. */
+async function persistently(
+  connection: LavaConnection,
+  url: string,
+  asked: Asked,
+): Promise<string> {
+  for (let left = TRIES - 1, pauseMs = connection.pauseMs ?? 500; ; left--, pauseMs *= 2) {
+    const text = await attempt(connection, url, asked, left === 0);
+    if (text !== undefined) return text;
+    await sleep(pauseMs, undefined, { signal: connection.signal });
+  }
 }
 
 /** Undefined when trying again may help; on the last try it throws instead. */
 async function attempt(
-  { url, username, token, signal }: LavaConnection,
-  body: string,
+  { signal }: LavaConnection,
+  url: string,
+  asked: Asked,
   isLast: boolean,
 ): Promise<string | undefined> {
   let answer: Response;
   let text: string;
   try {
     answer = await fetch(url, {
-      method: "POST",
-      body,
-      headers: {
-        "content-type": "text/xml",
-        authorization: `Basic ${Buffer.from(`${username}:${token}`).toString("base64")}`,
-      },
+      ...asked,
       // The token goes nowhere but where the person said.
       redirect: "manual",
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),

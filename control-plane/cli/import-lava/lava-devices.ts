@@ -20,8 +20,6 @@ async function readDevice(lava: Asking, name: string) {
   const device = await lava.ask(lavaDevice, about, "scheduler.devices.show", name);
   if (!device) return leaveOut("that LAVA does not show it to this user");
   const { user, group, worker, description, has_device_dict: hasDictionary } = device;
-  const owner = user ?? group;
-  if (owner) lava.warn(section, name, `belongs to ${owner}: who may use it is not brought over`);
   if (!worker) return leaveOut("it has no worker");
   const dictionary = hasDictionary
     ? await lava.askFile(
@@ -51,6 +49,8 @@ async function readDevice(lava: Asking, name: string) {
     tags,
     description,
     ...(isTold ? { health } : {}),
+    ...(user ? { physical_owner: user } : {}),
+    ...(group ? { physical_group: group } : {}),
     dictionary,
   };
   return kept(lava, section, name, labDeviceSchema, wanted);

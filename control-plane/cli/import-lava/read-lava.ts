@@ -3,9 +3,10 @@ import { labName, labWorkerSchema, type Lab, type LabSectionOf } from "#protocol
 import { WORKER_HEALTHS } from "#protocol/states.ts";
 import { asking, type Asking, type ImportWarning } from "./asking.ts";
 import { healthOf, kept } from "./kept.ts";
-import type { LavaCall } from "./lava-client.ts";
+import type { LavaCall, LavaRead } from "./lava-client.ts";
 import { readDeviceTypes, readHealthChecks, withTemplatesInUse } from "./lava-device-types.ts";
 import { readDevices } from "./lava-devices.ts";
+import { addPermissions } from "./lava-permissions.ts";
 import { lavaAlias, lavaNames, lavaTagList, lavaWorker } from "./lava-schemas.ts";
 
 export interface LavaAsLab {
@@ -18,7 +19,7 @@ export interface LavaAsLab {
  * its admin wrote: `stock` gives Pumice's own by file name. Throws ClientError when LAVA can't be reached.
  */
 export async function readLava(
-  call: LavaCall,
+  { call, read }: { call: LavaCall; read: LavaRead },
   stock: (name: string) => string | undefined,
   progress?: (text: string) => void,
 ): Promise<LavaAsLab> {
@@ -36,6 +37,7 @@ export async function readLava(
     workers: await readWorkers(lava),
     devices,
   };
+  await addPermissions(lava, read, lab);
   return { lab, warnings };
 }
 

@@ -42,7 +42,10 @@ function textsOf(section: LabSection, value: string | Fields): [field: string, t
   return section === "workers" ? texts.filter(([, text]) => text !== "") : texts;
 }
 
-const TEXT_FIELDS = new Set(["dictionary", "configuration", "dispatcher", "env", "env_dut"]);
+const TEXT_FIELDS = new Set([
+  ...["dictionary", "configuration", "notes"],
+  ...["dispatcher", "env", "env_dut"],
+]);
 
 /** Fields in this order; a value that is the default is not written. */
 const FIELDS: Readonly<Record<string, unknown>> = {
@@ -56,15 +59,28 @@ const FIELDS: Readonly<Record<string, unknown>> = {
   health_frequency: 24,
   health_denominator: "hours",
   health_disabled: false,
+  health_check: undefined,
   retry_on: undefined,
+  admin: false,
+  active: true,
+  full_name: "",
+  email: "",
+  physical_owner: "",
+  physical_group: "",
+  entity: "testjob",
+  conditions: "",
+  limit: 200,
+  published: false,
+  group: undefined,
   description: "",
+  permissions: {},
 };
 
 function entry(name: string, value: string | Fields): string {
   if (typeof value === "string") return `${scalar(name)}: ${scalar(value)}\n`;
   const lines = Object.entries(FIELDS)
     .filter(([field, usual]) => value[field] !== undefined && !isUsual(value[field], usual))
-    .map(([field]) => `  ${field}: ${yaml(value[field])}\n`);
+    .map(([field]) => fieldLine(field, value[field], "  "));
   return `${scalar(name)}:${lines.length === 0 ? " {}" : ""}\n${lines.join("")}`;
 }
 
@@ -81,13 +97,14 @@ function unusual(name: string, value: string | Fields, usual: Fields): string {
 
 function mapping(name: string, fields: Fields, indent: string): string {
   const sorted = Object.entries(fields).toSorted(([a], [b]) => compare(a, b));
-  const lines = sorted.map(([field, value]) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? mapping(field, value as Fields, `${indent}  `)
-      : `${indent}  ${scalar(field)}: ${yaml(value)}\n`,
-  );
+  const lines = sorted.map(([field, value]) => fieldLine(field, value, `${indent}  `));
   return `${indent}${scalar(name)}:${lines.length === 0 ? " {}" : ""}\n${lines.join("")}`;
 }
+
+const fieldLine = (field: string, value: unknown, indent: string): string =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? mapping(field, value as Fields, indent)
+    : `${indent}${scalar(field)}: ${yaml(value)}\n`;
 
 const isUsual = (value: unknown, usual: unknown): boolean =>
   JSON.stringify(value) === JSON.stringify(usual);
@@ -95,22 +112,26 @@ const isUsual = (value: unknown, usual: unknown): boolean =>
 /** The lists of a lab are sets. */
 const yaml = (value: unknown): string =>
   Array.isArray(value)
-    ? `[${value.map(String).toSorted(compare).map(scalar).join(", ")}]`
+    ? `[${value
+        .map((one) => [String(typeof one === "object" ? JSON.stringify(one) : one), one] as const)
+        .toSorted(([a], [b]) => compare(a, b))
+        .map(([, one]) => scalar(one))
+        .join(", ")}]`
     : scalar(value);
 
 /** As it is when no reader of YAML could take it for anything but text, else quoted as JSON, which YAML includes. */
 function scalar(value: unknown): string {
-  if (typeof value !== "string") return JSON.stringify(value);
+  if (typeof value !== "string") return json(value);
   const isPlain =
     /^[A-Za-z][\w.,;()@/+'-]*( [\w.,;()@/+'-]+)*$/.test(value) && !RESERVED.test(value);
-  return isPlain ? value : quoted(value);
+  return isPlain ? value : json(value);
 }
 
 const RESERVED = /^(y|n|yes|no|on|off|true|false|null)$/i;
 
 /** JSON leaves some characters as they are which YAML does not allow in a file. */
-const quoted = (text: string): string =>
-  JSON.stringify(text).replaceAll(
+const json = (value: unknown): string =>
+  JSON.stringify(value).replaceAll(
     /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

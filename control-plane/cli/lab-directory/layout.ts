@@ -16,6 +16,7 @@ export const SECTION_FILES = {
   workers: "workers.yaml",
   devices: "devices.yaml",
   windows: "windows.yaml",
+  queries: "queries.yaml",
 } as const;
 export type FileSection = keyof typeof SECTION_FILES;
 
@@ -33,7 +34,7 @@ const isWorkerField = (field: string): field is keyof typeof WORKER_FILES =>
 /** A text of a lab: which one, of whom. Of a template and a health check the field is `text`. */
 export type LabText =
   | { section: "templates" | "health_checks"; name: string; field: "text" }
-  | { section: "devices"; name: string; field: "dictionary" | "configuration" }
+  | { section: "devices"; name: string; field: "dictionary" | "configuration" | "notes" }
   | { section: "workers"; name: string; field: keyof typeof WORKER_FILES };
 
 /** The text that a file is, by its path from the lab's directory. */
@@ -44,7 +45,7 @@ export function textAt(file: string): LabText | undefined {
     return field && isWorkerField(field) ? { section: "workers", name: second, field } : undefined;
   }
   if (third !== undefined) return undefined;
-  const [, name = "", ending] = /^(.+)\.(jinja2|yaml)$/.exec(second) ?? [];
+  const [, name = "", ending] = /^(.+)\.(jinja2|yaml|notes\.md)$/.exec(second) ?? [];
   switch (`${folder}/${ending}`) {
     case "device-types/jinja2":
       return { section: "templates", name: second, field: "text" };
@@ -54,6 +55,8 @@ export function textAt(file: string): LabText | undefined {
       return { section: "devices", name, field: "dictionary" };
     case "devices/yaml":
       return { section: "devices", name, field: "configuration" };
+    case "devices/notes.md":
+      return { section: "devices", name, field: "notes" };
     default:
       return undefined;
   }
@@ -68,6 +71,7 @@ export function fileOf(section: LabSection, name: string, field: string): string
       return `health-checks/${name}.yaml`;
     case "devices":
       if (field === "dictionary") return `devices/${name}.jinja2`;
+      if (field === "notes") return `devices/${name}.notes.md`;
       return field === "configuration" ? `devices/${name}.yaml` : SECTION_FILES.devices;
     case "workers":
       return isWorkerField(field)
@@ -80,6 +84,7 @@ export function fileOf(section: LabSection, name: string, field: string): string
     case "tags":
     case "users":
     case "groups":
+    case "queries":
       return SECTION_FILES[section];
   }
 }

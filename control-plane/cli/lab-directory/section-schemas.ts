@@ -10,13 +10,14 @@ import {
 } from "#protocol/lab.ts";
 import { SETTINGS_SECTIONS } from "#protocol/lab-settings.ts";
 import { windowEntries, windowProblem, type MaintenanceWindow } from "#protocol/windows.ts";
+import { putQuerySchema, queryPath } from "#protocol/saved-query.ts";
 import { mapOf, strict } from "#protocol/schema-parts.ts";
 
 /** `qemu:` with nothing after it has every default. */
 const fields = <E extends v.ObjectEntries>(entries: E) => v.nullish(strict(entries), {});
 
 const worker = v.omit(labWorkerSchema, ["dispatcher", "env", "env_dut"]).entries;
-const device = v.omit(v.object(labDeviceEntries), ["dictionary", "configuration"]).entries;
+const device = v.omit(v.object(labDeviceEntries), ["dictionary", "configuration", "notes"]).entries;
 const tag = v.pick(labGroupSchema, ["description"]).entries;
 
 const settings = Object.fromEntries(
@@ -41,5 +42,6 @@ export const SECTION_SCHEMAS = {
   groups: mapOf(fields(labGroupSchema.entries), groupName),
   workers: mapOf(fields(worker), labName),
   devices: mapOf(strict(device), labName),
+  queries: mapOf(fields(putQuerySchema.entries), queryPath),
   windows: mapOf(v.pipe(strict(windowEntries), windowRule), labName),
 };

@@ -3,15 +3,17 @@ import type { ChangeRecord } from "../changes.ts";
 import type { Deps } from "../deps.ts";
 import type { DeviceRecord } from "../device-record.ts";
 import { findJobItem } from "../job-record.ts";
-import { deviceKey, tokenKey, workerKey } from "../keys.ts";
+import { deviceKey, workerKey } from "../keys.ts";
+import { tokenKey } from "../people-keys.ts";
 import { labSettings } from "../lab-settings.ts";
 import { ANONYMOUS, type Principal } from "../principal.ts";
+import { isRooted, type TokenRecord } from "../tokens.ts";
 import { userAccess } from "../users.ts";
 import { sightOf } from "../visible.ts";
 import type { WorkerRecord } from "../worker-record.ts";
 
 /** Kinds of changes that are events; the others are in the audit log. */
-export const EVENT_KINDS = ["job", "device", "worker"] as const;
+export const EVENT_KINDS = ["job", "device", "worker", "event"] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
 /** How long what somebody may see is taken for granted. */
@@ -35,7 +37,7 @@ export async function eventSight(deps: Deps, principal: Principal): Promise<Even
   async function look({ kind, name }: ChangeRecord): Promise<boolean> {
     const { access } = sight;
     if (hasOnLab(access, "admin")) return true;
-    if (kind === "job") {
+    if (kind === "job" || kind === "event") {
       const job = await findJobItem(deps, Number(name));
       return job !== undefined && sight.job(job.data);
     }
@@ -74,7 +76,7 @@ async function principalNow(deps: Deps, principal: Principal): Promise<Principal
   }
   if (principal.kind !== "user" && principal.kind !== "session") return principal;
   const user = await userAccess(deps, principal.name);
-  const token = await deps.table.get(tokenKey(principal.tokenId));
-  if (!user.active || !token) return undefined;
+  const token = await deps.table.get<TokenRecord>(tokenKey(principal.tokenId));
+  if (!user.active || !token || !(await isRooted(deps, token.data))) return undefined;
   return { ...principal, admin: principal.admin && user.admin, groups: user.groups };
 }

@@ -47,15 +47,46 @@ export async function* followEvents(
 ): AsyncGenerator<StreamEntry[]> {
   const sight = await eventSight(deps, principal);
   const isHeld = options.follow && deps.settings.logHoldSeconds > 0;
-  const follower = isHeld ? await changeFeed(deps).join() : undefined;
+  const leave = takePlace(deps, principal);
+  let follower: Follower | undefined;
   try {
+    follower = isHeld ? await changeFeed(deps).join() : undefined;
     const position = { at: makePosition(startOf(deps, options.after)) };
     yield* pick(sight, options, position, backlog(deps, options.after, position));
     yield [{ position: position.at.text() }];
     if (follower) yield* live(sight, options, position, follower);
   } finally {
     follower?.leave();
+    leave();
   }
+}
+
+/** Streams at a time: a browser's tabs and some programs; and what one process can serve. Of all who are not signed in together. */
+const MOST_OF_A_PERSON = 64;
+const MOST_OF_A_PROCESS = 1000;
+const places = new WeakMap<object, Map<string, number>>();
+
+/** Counts a stream of this process until it is let go. Throws `throttled`. */
+function takePlace({ table }: Deps, principal: Principal): () => void {
+  const taken = places.get(table) ?? new Map<string, number>();
+  places.set(table, taken);
+  const who = "name" in principal ? `${principal.kind} ${principal.name}` : principal.kind;
+  const theirs = taken.get(who) ?? 0;
+  const all = [...taken.values()].reduce((sum, count) => sum + count, 0);
+  const most = theirs >= MOST_OF_A_PERSON ? MOST_OF_A_PERSON : MOST_OF_A_PROCESS;
+  if (theirs >= MOST_OF_A_PERSON || all >= MOST_OF_A_PROCESS) {
+    const whose = theirs >= MOST_OF_A_PERSON ? "of yours" : "of this lab";
+    throw new AppError(
+      "throttled",
+      `${most} streams of events ${whose} are open, which is the most: close one`,
+    );
+  }
+  taken.set(who, theirs + 1);
+  return () => {
+    const left = (taken.get(who) ?? 1) - 1;
+    if (left === 0) taken.delete(who);
+    else taken.set(who, left);
+  };
 }
 
 interface Place {

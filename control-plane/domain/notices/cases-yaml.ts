@@ -1,4 +1,4 @@
-import { Document } from "yaml";
+import { Document, visit, type Tags } from "yaml";
 import type { ResultView } from "#protocol/api.ts";
 import { fixedDecimal } from "../results/decimal.ts";
 import { plainCaseYaml } from "./case-yaml.ts";
@@ -27,11 +27,20 @@ export function casesYaml(job: number, results: readonly ResultView[]): string {
 
 /** Any case, by the library. */
 export function caseYaml(one: object): string {
-  const document = new Document([one], { version: "1.1" });
+  const document = new Document([one], { version: "1.1", customTags: withoutMerge });
   const metadata = document.getIn([0, "metadata"]) as { flow?: boolean } | undefined;
   if (metadata) metadata.flow = true;
+  // Plain, these words of YAML 1.1 are no text: a reader would merge what follows into the case, or refuse it.
+  visit(document, {
+    Scalar(_, node) {
+      if (node.value === "<<" || node.value === "=") node.type = "QUOTE_SINGLE";
+    },
+  });
   return document.toString({ singleQuote: true, lineWidth: 0, flowCollectionPadding: false });
 }
+
+const withoutMerge = (tags: Tags): Tags =>
+  tags.filter((tag) => typeof tag === "string" || tag.tag !== "tag:yaml.org,2002:merge");
 
 /** The results of a job by their suites, in the order in which those began. */
 export function bySuite(results: readonly ResultView[]): Map<string, ResultView[]> {

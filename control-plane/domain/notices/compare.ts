@@ -6,6 +6,7 @@ import { sightBy } from "../visible.ts";
 import { bySuite } from "./cases-yaml.ts";
 import type { Notify } from "./criteria.ts";
 import type { NoticedJob } from "./notice-record.ts";
+import { findQueryFor, jobsOfSaved, type QueryName } from "./noticed-query.ts";
 import { resultsOf } from "./noticed-job.ts";
 import { jobsBefore } from "./previous-jobs.ts";
 
@@ -26,12 +27,10 @@ export async function comparisonLines(
   results: readonly ResultView[],
 ): Promise<string[]> {
   if (!query) return [];
-  if ("username" in query) {
-    return [`Comparison: there is no query ${String(query.username)}/${String(query.name)} here`];
-  }
-  const { entity, conditions = {} } = query;
-  if (entity !== "testjob") return [`Comparison: only testjob is compared, not ${entity}`];
-  const jobs = await jobsOfQuery(deps, conditions, job);
+  const jobs = await ("username" in query
+    ? lastOfSaved(deps, [String(query.username), String(query.name)], job)
+    : lastOfConditions(deps, query, job));
+  if (typeof jobs === "string") return [`Comparison: ${jobs}`];
   const newest = jobs.find(({ health }) => health === "Complete");
   const lines = [
     "Comparison with the last jobs:",
@@ -41,6 +40,31 @@ export async function comparisonLines(
   const before = await resultsOf(deps, newest.id, attemptOf(newest));
   return [...lines, `Different from job ${newest.id}:`, ...differences(before, results, blacklist)];
 }
+
+/** Why it can't be said, or the jobs: those that the query finds for the submitter. */
+async function lastOfSaved(
+  deps: Deps,
+  name: QueryName,
+  { id, submitter }: NoticedJob,
+): Promise<JobRecord[] | string> {
+  const found = await findQueryFor(deps, submitter, name);
+  if (!found) return `there is no query ${name.join("/")} that ${submitter} may use`;
+  const jobs: JobRecord[] = [];
+  for await (const job of jobsOfSaved(deps, found, id - 1)) {
+    jobs.push(job);
+    if (jobs.length === MAX_JOBS) break;
+  }
+  return jobs;
+}
+
+const lastOfConditions = async (
+  deps: Deps,
+  { entity, conditions = {} }: { entity: string; conditions?: Record<string, unknown> | undefined },
+  job: NoticedJob,
+): Promise<JobRecord[] | string> =>
+  entity === "testjob"
+    ? await jobsOfQuery(deps, conditions, job)
+    : `only testjob is compared, not ${entity}`;
 
 async function jobsOfQuery(
   deps: Deps,

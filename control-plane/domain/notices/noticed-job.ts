@@ -6,7 +6,7 @@ import { asMapping } from "#protocol/schema-parts.ts";
 import { LAB } from "../changes.ts";
 import type { Deps } from "../deps.ts";
 import { readLog } from "../job-log.ts";
-import { definitionBlob } from "../keys.ts";
+import { definitionBlob } from "../blob-names.ts";
 import type { Principal } from "../principal.ts";
 import { listResults } from "../results.ts";
 import type { Notify } from "./criteria.ts";

@@ -5,6 +5,7 @@ import { findUser } from "../users.ts";
 import { MAX_CALLBACKS, MAX_RECIPIENTS, whyNotWanted, type Notify } from "./criteria.ts";
 import { deliveryItem, type DeliveryRecord } from "./delivery-record.ts";
 import { noticeItem, type NoticeRecord } from "./notice-record.ts";
+import { whyDependent } from "./noticed-query.ts";
 import { readNoticed } from "./noticed-job.ts";
 import { previousJob } from "./previous-jobs.ts";
 import { shownUrl } from "./shown-url.ts";
@@ -19,7 +20,8 @@ export async function openNotice(deps: Deps, item: Item<NoticeRecord>): Promise<
   const { notify } = await readNoticed(deps, notice.job);
   const previous = notify?.criteria.type ? await previousJob(deps, notice.snapshot) : undefined;
   const why = notify
-    ? whyNotWanted(notify.criteria, notice, previous?.health)
+    ? (whyNotWanted(notify.criteria, notice, previous?.health) ??
+      (await whyDependent(deps, notify, notice.snapshot)))
     : "the job's definition says nothing of whom to tell";
   const deliveries = notify && why === undefined ? await deliveriesOf(deps, notice, notify) : [];
   const outcome = why ?? `${deliveries.length} are told`;

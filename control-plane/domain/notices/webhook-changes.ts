@@ -3,6 +3,7 @@ import type { ChangeRecord } from "../changes.ts";
 import type { Deps } from "../deps.ts";
 import { lateFrom, makePosition, readPosition, untold, type Position } from "../events/position.ts";
 import { changesFrom } from "../events/read-changes.ts";
+import { findJobItem } from "../job-record.ts";
 import { deliveryKey, webhooksReadKey } from "../keys.ts";
 import { deliveryItem, type DeliveryRecord } from "./delivery-record.ts";
 import { allWebhooks, type ReadUpTo, type WebhookRecord } from "./webhooks.ts";
@@ -91,8 +92,10 @@ async function newDeliveries(
 ): Promise<DeliveryRecord[]> {
   const created = new Date(deps.system.now()).toISOString();
   const deliveries: DeliveryRecord[] = [];
-  for (const webhook of webhooks) {
-    if (eventFor(webhook, change) === undefined) continue;
+  const wanting = webhooks.filter((webhook) => eventFor(webhook, change) !== undefined);
+  const isPublic = wanting.length > 0 && (await isForAll(deps, change));
+  for (const webhook of wanting) {
+    if (!isPublic && webhook.visibility !== "all") continue;
     // The random part of the change's id, and its time: no two changes have both.
     const id = `${webhook.id}-${change.id.replaceAll(/[^0-9a-f]/g, "")}`;
     // Where several came late, all of that time are looked at again.
@@ -103,6 +106,15 @@ async function newDeliveries(
     });
   }
   return deliveries;
+}
+
+/** A job that is not public is nobody's business by itself; nor is one that is not there any more to say so. */
+async function isForAll(deps: Deps, { kind, name }: ChangeRecord): Promise<boolean> {
+  if (kind !== "job") return true;
+  const job = (await findJobItem(deps, Number(name)))?.data;
+  return (
+    job !== undefined && (job.visibility ?? "public") === "public" && !job.viewing_groups?.length
+  );
 }
 
 async function save(

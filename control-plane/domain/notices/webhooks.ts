@@ -60,7 +60,7 @@ export async function allWebhooks(deps: Deps): Promise<WebhookRecord[]> {
 export async function addWebhook(
   deps: Deps,
   principal: Principal,
-  { url, events, format, description, secret }: AddWebhook,
+  { url, events, format, description, visibility, secret }: AddWebhook,
 ): Promise<AddedWebhook> {
   const { name: by } = requireAdmin(principal);
   if (format !== "pumice" && secret !== undefined) {
@@ -75,7 +75,8 @@ export async function addWebhook(
   const to = format === "pumice" ? shownUrl(url) : `${new URL(url).origin}/...`;
   const change = told(deps, by, { id, to }, { active: [null, "true"] });
   const webhook: WebhookRecord = {
-    ...{ id, to, events, format, description, created, by, active: true, failures: 0 },
+    ...{ id, to, events, format, description, visibility, created, by },
+    ...{ active: true, failures: 0 },
     since: idOf(change),
     sealed_url: seal(deps, id, url),
     ...(key === undefined ? {} : { sealed_secret: seal(deps, id, key) }),

@@ -1,4 +1,5 @@
-import type { Chart, Condition } from "#protocol/queries.ts";
+import type { Chart } from "#protocol/queries.ts";
+import type { Condition } from "#protocol/saved-query.ts";
 import type { Counts } from "#protocol/results.ts";
 import type { Deps } from "../deps.ts";
 import type { PageRequest } from "../named-page.ts";
@@ -8,6 +9,10 @@ import { readCursor, searchJobs, told, type Found, type Look } from "./search-jo
 
 export interface ChartRequest extends PageRequest {
   readonly conditions: readonly Condition[];
+  /** Jobs that are left out: those of which it is known why they are odd. */
+  readonly omit?: readonly number[] | undefined;
+  /** An attribute of jobs (`metadata`): its value is told with each point. */
+  readonly group_by?: string | undefined;
 }
 
 type Point = Chart["points"][number];
@@ -52,8 +57,8 @@ export async function chartMeasurement(
 async function chart(
   deps: Deps,
   principal: Principal,
-  { conditions, limit = 200, cursor }: ChartRequest,
-  valueOf: (found: Found) => Omit<Point, "job" | "time"> | undefined,
+  { conditions, limit = 200, cursor, omit = [], group_by }: ChartRequest,
+  valueOf: (found: Found) => Omit<Point, "job" | "time" | "group"> | undefined,
 ): Promise<Chart> {
   const sight = await sightOf(deps, principal);
   const size = Math.min(Math.max(1, limit), 500);
@@ -63,8 +68,9 @@ async function chart(
   let next: string | undefined;
   for await (const found of searchJobs(deps, sight, conditions, how, look)) {
     const { id, end_time, start_time, submit_time } = found.job;
-    const value = valueOf(found);
-    if (value) points.push({ job: id, time: end_time ?? start_time ?? submit_time, ...value });
+    const value = omit.includes(id) ? undefined : valueOf(found);
+    const time = end_time ?? start_time ?? submit_time;
+    if (value) points.push({ job: id, time, ...groupOf(found, group_by), ...value });
     if (points.length < size) continue;
     next = String(id - 1);
     break;
@@ -72,7 +78,13 @@ async function chart(
   return { points: points.toReversed(), ...told(look, next) };
 }
 
-function passRate({ cases }: Found): Omit<Point, "job" | "time"> | undefined {
+function groupOf({ summary }: Found, attribute: string | undefined): { group?: string } {
+  const attributes = summary?.metadata ?? {};
+  if (attribute === undefined || !Object.hasOwn(attributes, attribute)) return {};
+  return { group: attributes[attribute] ?? "" };
+}
+
+function passRate({ cases }: Found): Omit<Point, "job" | "time" | "group"> | undefined {
   const counts: Counts = { pass: 0, fail: 0, skip: 0, unknown: 0 };
   for (const { suite, result, retried } of cases) {
     if (suite !== "lava" && !retried) counts[result] += 1;

@@ -6,7 +6,7 @@ import {
   type ConditionTable,
   type Entity,
   type Operator,
-} from "#protocol/queries.ts";
+} from "#protocol/saved-query.ts";
 import { AppError } from "../app-error.ts";
 import type { JobRecord } from "../job-record.ts";
 import type { CaseSummary } from "../results/job-summary.ts";

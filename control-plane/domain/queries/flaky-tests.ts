@@ -1,4 +1,5 @@
-import type { Condition, FlakyList } from "#protocol/queries.ts";
+import type { FlakyList } from "#protocol/queries.ts";
+import type { Condition } from "#protocol/saved-query.ts";
 import type { Deps } from "../deps.ts";
 import type { Principal } from "../principal.ts";
 import type { CaseSummary } from "../results/job-summary.ts";

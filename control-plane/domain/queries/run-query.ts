@@ -1,4 +1,5 @@
-import type { Condition, Entity, QueryAnswer } from "#protocol/queries.ts";
+import type { QueryAnswer } from "#protocol/queries.ts";
+import type { Condition, Entity } from "#protocol/saved-query.ts";
 import type { Deps } from "../deps.ts";
 import type { PageRequest } from "../named-page.ts";
 import type { Principal } from "../principal.ts";

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { userName } from "#protocol/people.ts";
-import { queryName, type PutQuery, type QueryList, type QueryView } from "#protocol/queries.ts";
+import { type QueryList, type QueryView } from "#protocol/queries.ts";
+import { queryName, type PutQuery } from "#protocol/saved-query.ts";
 import type { Item } from "../../ports/table.ts";
 import { AppError } from "../app-error.ts";
 import { editChange, removal } from "../changes.ts";
@@ -11,7 +12,7 @@ import { requireUser, type Principal, type User } from "../principal.ts";
 import { queryAll } from "../query-all.ts";
 import { retrying } from "../retrying.ts";
 import { without } from "../without.ts";
-import { checked, parseConditions } from "./conditions.ts";
+import { conditionsOf } from "./query-in-lab.ts";
 
 /** A person has at most so many. */
 const MOST_QUERIES = 200;
@@ -62,9 +63,7 @@ export async function putQuery(
   if (!v.is(userName, owner) || !v.is(queryName, name)) {
     throw new AppError("invalid", `expected OWNER/NAME of a query, not ${owner}/${name}`);
   }
-  const { entity, conditions } = request;
-  const asked =
-    typeof conditions === "string" ? parseConditions(conditions, entity) : conditions.map(checked);
+  const asked = conditionsOf(request);
   return retrying(async () => {
     const item = await deps.table.get<QueryView>(queryKey(owner, name));
     requireChange(user, owner, item?.data);

@@ -1,4 +1,5 @@
-import type { Condition, JobHead } from "#protocol/queries.ts";
+import type { JobHead } from "#protocol/queries.ts";
+import type { Condition } from "#protocol/saved-query.ts";
 import type { Index } from "../../ports/table.ts";
 import { AppError } from "../app-error.ts";
 import type { Deps } from "../deps.ts";

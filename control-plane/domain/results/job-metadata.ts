@@ -1,6 +1,6 @@
 import { readYaml } from "#protocol/read-yaml.ts";
 import type { Deps } from "../deps.ts";
-import { definitionBlob } from "../keys.ts";
+import { definitionBlob } from "../blob-names.ts";
 
 const MOST_ATTRIBUTES = 100;
 const LONGEST_NAME = 100;

@@ -3,7 +3,8 @@ import type { SuiteView } from "#protocol/results.ts";
 import type { TestResult } from "#protocol/states.ts";
 import type { Deps } from "../deps.ts";
 import { attemptOf, type JobRecord } from "../job-record.ts";
-import { summaryBlob, summaryKey } from "../keys.ts";
+import { summaryKey } from "../keys.ts";
+import { summaryBlob } from "../blob-names.ts";
 import { readAttributes } from "./job-metadata.ts";
 import { failedSpan, MAX_RESULTS, readResults, type Span } from "./read-results.ts";
 

@@ -1,7 +1,8 @@
 import { MAX_CHUNK_TEXT_BYTES } from "#protocol/log-chunk.ts";
 import type { Deps } from "../deps.ts";
 import { attemptOf, jobView, type JobRecord } from "../job-record.ts";
-import { archiveBlob, chunkBlob, chunkKey, definitionBlob } from "../keys.ts";
+import { chunkKey } from "../keys.ts";
+import { archiveBlob, chunkBlob, definitionBlob } from "../blob-names.ts";
 import type { ChunkRecord } from "../log-chunks.ts";
 import { queryAll } from "../query-all.ts";
 import { readResults } from "../results/read-results.ts";

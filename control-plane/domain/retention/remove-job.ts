@@ -2,7 +2,8 @@ import type { Item, Operation } from "../../ports/table.ts";
 import { changeItem, type By } from "../changes.ts";
 import type { Deps } from "../deps.ts";
 import { findJobItem, jobItem, type JobRecord } from "../job-record.ts";
-import { chunkBlob, definitionBlob, jobKey, multinodeBlob } from "../keys.ts";
+import { jobKey } from "../keys.ts";
+import { chunkBlob, definitionBlob, multinodeBlob, stockPlanBlob } from "../blob-names.ts";
 import type { ChunkRecord } from "../log-chunks.ts";
 
 /** Parts of a job that one call removes, at most. */
@@ -17,7 +18,9 @@ const AT_ONCE = 50;
 export async function removeJob(deps: Deps, job: JobRecord, by: By): Promise<boolean> {
   const isAll = await removeParts(deps, job, () => true);
   if (!isAll) return false;
-  for (const blob of [definitionBlob(job.id), multinodeBlob(job.id)]) await deps.blobs.remove(blob);
+  for (const nameOf of [definitionBlob, multinodeBlob, stockPlanBlob]) {
+    await deps.blobs.remove(nameOf(job.id));
+  }
   await finish(deps, job, by, ["job", (now) => ({ job: now, expires: deps.system.now() })]);
   return true;
 }

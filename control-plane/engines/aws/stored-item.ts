@@ -26,6 +26,10 @@ export const keyNames = (index: Index): { p: string; s: string } =>
 /** DynamoDB wants three characters at least. */
 export const indexName = (index: Exclude<Index, "main">): string => `by-${index}`;
 
+/** Whether DynamoDB has room for such a key: no item has a longer one. */
+export const canBeKey = (partition: string, sort = ""): boolean =>
+  Buffer.byteLength(partition) <= 2048 && Buffer.byteLength(sort) <= 1024;
+
 export const keyAttributes = ({ partition, sort }: Key): Attributes => ({
   p: { S: partition },
   s: { S: sort },

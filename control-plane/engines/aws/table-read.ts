@@ -10,6 +10,7 @@ import type { Index, Key, Page, Range } from "../../ports/table.ts";
 import { Unavailable } from "../../ports/unavailable.ts";
 import { pause } from "./pause.ts";
 import {
+  canBeKey,
   indexName,
   isExpired,
   isItem,
@@ -37,6 +38,7 @@ export async function query<T>(
   partition: string,
   { from, to, reverse = false, limit = 100, cursor }: Range = {},
 ): Promise<Page<T>> {
+  if (!canBeKey(partition)) return { items: [] };
   const { p, s } = keyNames(index);
   const values: Attributes = { ":p": { S: partition } };
   if (from !== undefined) values[":from"] = { S: from };

@@ -13,7 +13,7 @@ import { Unavailable } from "../../ports/unavailable.ts";
 import { attemptsOf, isThrottling, translated } from "./failures.ts";
 import { pause } from "./pause.ts";
 import { clientOptions, type AwsPlace } from "./place.ts";
-import { isExpired, keyAttributes, toItem, type Attributes } from "./stored-item.ts";
+import { type Attributes, canBeKey, isExpired, keyAttributes, toItem } from "./stored-item.ts";
 import { query, scan, type Context } from "./table-read.ts";
 import { toWrites, type Write } from "./table-write.ts";
 
@@ -61,6 +61,8 @@ async function named<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function getAttributes({ client, name }: Context, key: Key): Promise<Attributes | undefined> {
+  // DynamoDB refuses to look: a name out of a request may be of any length.
+  if (!canBeKey(key.partition, key.sort)) return undefined;
   const { Item } = await client.send(
     new GetItemCommand({ TableName: name, Key: keyAttributes(key), ConsistentRead: true }),
   );

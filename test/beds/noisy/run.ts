@@ -94,7 +94,7 @@ export async function noisyRun(options: NoisyRun): Promise<NoisyRan> {
   try {
     const suite = makeSuite(seed, { raises: kind === "raise" });
     const cut = cutOf(seed, kind);
-    const used = dut ?? hostDut(folder, seed);
+    const used = dut ?? hostDut(folder, seed, !journal);
     const line = cutLine(cut, () => used.reset?.());
     await used.ready?.();
     const ran = await runSuite(folder, suite, used, {
@@ -127,9 +127,10 @@ function cutOf(seed: number, kind: RunKind): Cut | undefined {
   return { how: kind, afterSignal: between(random, 3, 45), more: between(random, 0, 60) };
 }
 
-function hostDut(folder: string, seed: number): NoisyDut {
+/** The matcher that believes its console has its DUT run what arrives damaged, too. */
+function hostDut(folder: string, seed: number, runsDamaged: boolean): NoisyDut {
   const name = DUT_SHELLS[seed % DUT_SHELLS.length] ?? "dash";
-  const { shell, open } = shellDut(folder, name);
+  const { shell, open } = shellDut(folder, name, runsDamaged);
   return {
     shell,
     resultsDir: path.join(folder, "lava-%s"),

@@ -1,5 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Transport } from "../../../worker/console/transport.ts";
 import { ptyTransport } from "../../../worker/drivers/pty-transport.ts";
@@ -22,8 +23,42 @@ export interface ShellDut {
   readonly open: () => Promise<Transport>;
 }
 
-/** Makes one in a folder: `ash` has busybox for all its tools, the others this machine's. */
-export function shellDut(folder: string, name: DutShell): ShellDut {
+/**
+ * In namespaces of its own the rest of the machine can be read only, and its processes are out of reach: for lines that
+ * arrive damaged and are run all the same.
+ */
+const ISOLATE = `mount --make-rprivate / && mount --bind "$1" "$1" && mount -t proc proc /proc && own=$1 && shift || exit
+while read -r _ at _; do
+  case $at in "$own") ;; *) mount -o remount,bind,ro "$at" || exit ;; esac
+done </proc/self/mounts
+exec "$@"`;
+
+const isolated = (folder: string, argv: readonly string[]): [string, ...string[]] => [
+  ...(["/usr/bin/unshare", "--mount", "--pid", "--fork", "--kill-child"] as const),
+  ...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"]),
+  ...["/bin/sh", "-c", ISOLATE, "sh", folder, ...argv],
+];
+
+/** Why no shell can be kept from this machine; undefined when one can. */
+export function lacksIsolation(): string | undefined {
+  const folder = mkdtempSync(path.join(tmpdir(), "pumice-isolated-"));
+  const outside = path.join(tmpdir(), path.basename(folder) + ".outside");
+  const look = `>within || exit; (>${outside}) 2>/dev/null && echo it writes elsewhere; test $$ -lt 9 || echo it sees all`;
+  const [program, ...args] = isolated(folder, ["/bin/sh", "-c", `cd ${folder}; ${look}`]);
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
+  rmSync(folder, { recursive: true });
+  rmSync(outside, { force: true });
+  const said = (stdout + stderr).trim();
+  return status === 0 && said === ""
+    ? undefined
+    : `a shell can't be kept from this machine: ${said}`;
+}
+
+/**
+ * Makes one in a folder: `ash` has busybox for all its tools, the others this machine's. `isIsolated`: it can do nothing to
+ * this machine.
+ */
+export function shellDut(folder: string, name: DutShell, isIsolated = false): ShellDut {
   const bin = path.join(folder, "bin");
   mkdirSync(bin, { recursive: true });
   for (const tool of [...TOOLS, name]) {
@@ -35,12 +70,13 @@ export function shellDut(folder: string, name: DutShell): ShellDut {
   const variables = [`PATH=${bin}`, `HOME=${folder}`, `PS1=${DUT_PROMPT}`, "TERM=vt100", "ENV="];
   // A console as getty leaves it: it echoes, edits lines and knows Ctrl-C.
   const settle = 'stty sane rows 24 cols 500; exec "$@"';
+  const tools = ["/usr/bin/env", "-i", `--chdir=${folder}`] as const;
   return {
     shell,
     open: async () =>
       atPrompt(
         await ptyTransport([
-          ...(["/usr/bin/env", "-i", `--chdir=${folder}`] as const),
+          ...(isIsolated ? isolated(folder, tools) : tools),
           ...[...variables, `${bin}/sh`, "-c", settle, "sh", shell, ...quiet, "-i"],
         ]),
       ),

@@ -101,7 +101,7 @@ w1:
     expect(said).toContain("warning: devices/pumice-bad: is Bad, and each apply makes it so again");
     expect(said).toContain("warning: templates/own-base.jinja2: brought over as");
     expect(said).toContain("warning: tags/odd tag: left out: expected a tag of letters");
-    expect(said).toContain("Not brought over, as LAVA's API does not tell them: users, groups");
+    expect(said).toContain("Not brought over, as LAVA's API does not tell them: users, members");
   });
 
   test("what it writes is applied to a fresh Pumice, renders there, and needs no second apply", async () => {
@@ -120,6 +120,65 @@ w1:
     } finally {
       await lab.close();
     }
+  });
+
+  test("brings permissions of devices and device types with their groups, as its REST API tells a superuser", async () => {
+    const listed = (...results: object[]) =>
+      JSON.stringify({ count: results.length, next: null, previous: null, results });
+    lava.answers.set(
+      "GET /permissions/devices/",
+      listed(
+        { id: 1, group: "kernel", permission: "submit_to_device", device: "qemu-01" },
+        { id: 2, group: "kernel", permission: "change_device", device: "qemu-01" },
+        { id: 3, group: "infra", permission: "submit_to_device", device: "qemu-01" },
+        { id: 4, group: "infra", permission: "delete_device", device: "qemu-01" },
+        { id: 5, group: "two words", permission: "view_device", device: "qemu-01" },
+        { id: 6, group: "kernel", permission: "view_device", device: "not-here" },
+        // What every object has is no device.
+        { id: 7, group: "evil", permission: "view_device", device: "__proto__" },
+      ),
+    );
+    lava.answers.set(
+      "GET /permissions/devicetypes/",
+      listed({ id: 1, group: "kernel", permission: "view_devicetype", devicetype: "qemu" }),
+    );
+    lava.answers.set(
+      "GET /devices/",
+      listed(
+        { hostname: "qemu-01", physical_owner: 7, physical_group: null },
+        { hostname: "pumice-b1", physical_owner: "ada", physical_group: "infra" },
+      ),
+    );
+    const { code, said } = await importLava();
+    expect(code).toBe(0);
+    expect(read("device-types.yaml")).toContain("qemu:\n  permissions:\n    view: [kernel]\n");
+    expect(read("devices.yaml")).toContain(
+      "  permissions:\n    change: [kernel]\n    submit: [infra, kernel]\n",
+    );
+    expect(read("devices.yaml")).toContain("  physical_owner: ada\n  physical_group: infra\n");
+    expect(read("groups.yaml")).toBe("infra: {}\nkernel: {}\n");
+    for (const told of [
+      "groups/infra, kernel: made without members",
+      'devices/qemu-01: left out: permission delete_device of group "infra"',
+      'devices/qemu-01: left out: permission view_device of group "two words"',
+      "devices/qemu-01: its physical_owner is number 7 of that LAVA",
+    ]) {
+      expect(said).toContain(told);
+    }
+  });
+
+  test("says that only a superuser is told permissions, and brings the rest", async () => {
+    lava.answers.set("GET /permissions/devices/", (response) =>
+      response
+        .writeHead(403)
+        .end('{"detail":"You do not have permission to perform this action."}'),
+    );
+    const { code, said } = await importLava();
+    expect(code).toBe(0);
+    expect(said).toContain(
+      "/permissions/devices/ can't be read (HTTP 403): it tells them to superusers only",
+    );
+    expect(await tree()).not.toContain("groups.yaml");
   });
 
   test("what LAVA does not let this user see is a warning, not the end", async () => {

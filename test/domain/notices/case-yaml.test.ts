@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { readYaml } from "#protocol/read-yaml.ts";
 import { plainCaseYaml } from "../../../control-plane/domain/notices/case-yaml.ts";
 import { caseYaml } from "../../../control-plane/domain/notices/cases-yaml.ts";
 
@@ -50,6 +51,17 @@ test("whatever a case says, it is written as the library would, or left to it", 
       },
     ),
     { numRuns: 2000 },
+  );
+});
+
+test("whatever a case is called and says, its YAML is read as that again", () => {
+  fc.assert(
+    fc.property(word, fc.dictionary(word, word, { minKeys: 1 }), (name, metadata) => {
+      const one = { ...aCase, name, metadata: { ...metadata } };
+      const { value, problems } = readYaml(plainCaseYaml(one) ?? caseYaml(one));
+      expect([value, problems]).toEqual([[one], []]);
+    }),
+    { numRuns: 1000, examples: [["<<", { "<<": "x", "=": "=" }]] },
   );
 });
 

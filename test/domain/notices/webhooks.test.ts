@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AddedWebhook, NoticeList, NoticeView, WebhookView } from "#protocol/notices.ts";
 import { deliverNotices } from "../../../control-plane/domain/notices/deliver.ts";
 import { eventNames } from "../../../control-plane/domain/notices/webhook-changes.ts";
+import { findWebhook, webhookItem } from "../../../control-plane/domain/notices/webhooks.ts";
+import { without } from "../../../control-plane/domain/without.ts";
 import { tick } from "../../../control-plane/domain/tick.ts";
 import { aJob } from "../../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../../support/embedded-lab.ts";
@@ -64,6 +66,32 @@ describe("a webhook", () => {
       data: { job: id, state: "Submitted", description: "boot" },
     });
     expect(receiver.received[0]).toMatchObject({ method: "POST", path: "/hook?key=k3y" });
+  });
+
+  test("is told of public jobs, of others only when it was added for them", async () => {
+    await add({ events: ["job.submitted"] });
+    await add({ events: ["job.submitted"], visibility: "all" });
+    await lab.api("/groups/team", { method: "PUT", body: { members: [] } });
+    for (const visibility of ["public", "personal", "{group: [team]}"]) {
+      await lab.submit(aJob().replace("visibility: public", `visibility: ${visibility}`));
+    }
+    await soon(1);
+    const told = receiver.received.map(({ body }) => (JSON.parse(body) as { name: string }).name);
+    expect(told.toSorted()).toEqual(["1", "1", "2", "3"]);
+    const shown = (await webhooks()).map(({ visibility }) => String(visibility));
+    expect(shown.toSorted()).toEqual(["all", "public"]);
+  });
+
+  test("of an earlier version, which says nothing of it, is told of public jobs", async () => {
+    const { id } = await add({ events: ["job.submitted"] });
+    const item = await findWebhook(lab.deps, id);
+    await lab.deps.table.transact([{ put: webhookItem(without(item!.data, "visibility")) }]);
+    await lab.submit(aJob().replace("visibility: public", "visibility: personal"));
+    await lab.submit();
+    await soon(1);
+    expect(
+      receiver.received.map(({ body }) => (JSON.parse(body) as { name: string }).name),
+    ).toEqual(["2"]);
   });
 
   test("is signed with a secret that is shown once, and its time is part of what is signed", async () => {

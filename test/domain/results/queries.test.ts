@@ -144,6 +144,19 @@ describe("charts", () => {
     ]);
   });
 
+  test("leave out jobs that are omitted, and tell an attribute of each job to group by", async () => {
+    await job([boots("pass")], "7");
+    await job([boots("fail")], "8");
+    await job([boots("pass")]);
+    const { points } = await lab.api<Chart>("/charts/pass-rate?omit=2,99&group_by=build");
+    expect(points).toMatchObject([{ job: 1, group: "7" }, { job: 3 }]);
+    expect(points).toHaveLength(2);
+    expect(points[1]).not.toHaveProperty("group");
+    expect((await lab.request("/charts/pass-rate?omit=x")).status).toBe(400);
+    const other = await lab.api<Chart>("/charts/pass-rate?group_by=constructor");
+    expect(other.points.some((point) => "group" in point)).toBe(false);
+  });
+
   test("measurement: the last one of each job, exact, with its units", async () => {
     await job([boots("pass", { measurement: "1.10", units: "s" })]);
     await job([boots("pass", { measurement: "3" }), boots("pass", { measurement: "2.5" })]);

@@ -8,6 +8,7 @@ import { openAwsEngine, type AwsPlace } from "../../../control-plane/engines/aws
 import { outbound } from "../../../control-plane/node-outbound.ts";
 import { createApp } from "../../../control-plane/http/app.ts";
 import type { Env } from "../../../control-plane/http/route.ts";
+import { lavaApp } from "../../../control-plane/lava/lava-app.ts";
 import type { System } from "../../../control-plane/ports/system.ts";
 import { stockTemplates } from "../../../control-plane/stock-templates.ts";
 import { uiApp } from "../../../control-plane/ui/app.tsx";
@@ -45,6 +46,7 @@ export async function openCloudLab(
   const adminToken = firstAdminToken(deps);
   await setUpLab(deps, adminToken);
   const app = createApp(deps);
+  app.route("/", lavaApp(deps));
   app.route("/", uiApp(deps));
   return {
     deps,

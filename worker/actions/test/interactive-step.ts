@@ -7,6 +7,7 @@ import type { RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import { callFromScript, interactiveCall } from "./interactive-call.ts";
 import type { Script, Step } from "./interactive.ts";
+import { waitWithPerson } from "./person-wait.ts";
 import type { SuiteRecords } from "./suite-records.ts";
 
 /** Names in braces and what they stand for; successes add their named groups. */
@@ -82,7 +83,8 @@ interface Judgement {
 
 async function judge(run: ScriptRun, step: Step): Promise<Judgement> {
   const { context, script, substitutions } = run;
-  const { failures = [], successes = [], wait_for_prompt = true } = step;
+  const { failures = [], successes = [], wait_for_prompt = true, command } = step;
+  const { signal } = context;
   const prompts = patterns("prompt", script.prompts);
   const failing = patterns(
     "failure",
@@ -92,7 +94,17 @@ async function judge(run: ScriptRun, step: Step): Promise<Judgement> {
     "success",
     successes.map(({ message }) => message),
   );
-  const found = await awaited(run, prompts, { ...failing, ...passing });
+  const others = { ...failing, ...passing };
+  const wait = (giveUp?: AbortSignal) => awaited(run, prompts, others, giveUp);
+  const isPause = command === null;
+  const came = isPause ? await waitWithPerson(context, run.console, wait) : await wait();
+  // A person who lets the job go on is its prompt: what came while they had the console counts.
+  const found = came ?? (await run.console.tryExpect(others, { timeoutSeconds: 0, signal }));
+  if (!came) run.console.skip();
+  if (!found) {
+    const { lastLogLine: logLine } = run.console;
+    return { verdict: successes.length === 0 ? "pass" : "fail", logLine };
+  }
   const [kind, index = ""] = found.name.split(" ");
   const { logLine } = found;
   if (kind === "prompt") return { verdict: successes.length === 0 ? "pass" : "fail", logLine };
@@ -102,22 +114,23 @@ async function judge(run: ScriptRun, step: Step): Promise<Judgement> {
   const matched = kind === "failure" ? failures[Number(index)] : undefined;
   const failure = matched?.exception && raised(matched.exception, matched.error ?? matched.message);
   if (failure) return { verdict: "fail", logLine, failure };
-  if (wait_for_prompt) await awaited(run, prompts);
+  if (wait_for_prompt && came) await awaited(run, prompts);
   context.log.debug(`matched a ${kind} message: ${found.match[0].trim()}`);
   return { verdict: kind === "success" ? "pass" : "fail", logLine };
 }
 
-/** Only the action's own time-out, through its signal, ends a wait. */
+/** Only the action's own time-out, through its signal, ends a wait; or a person who comes: undefined. */
 async function awaited(
   { console, context }: ScriptRun,
   prompts: Record<string, RegExp>,
   others: Record<string, RegExp> = {},
-): Promise<PromptMatch> {
+  giveUp?: AbortSignal,
+): Promise<PromptMatch | undefined> {
   const { timeoutSeconds, signal, log } = context;
-  const wait = new PromptWait(console, prompts, { signal, log, others });
+  const wait = new PromptWait(console, prompts, { signal, log, others, giveUp });
   for (;;) {
     const found = await wait.within(timeoutSeconds);
-    if (found) return found;
+    if (found || giveUp?.aborted) return found;
   }
 }
 

@@ -30,6 +30,13 @@ export function secretForms(secret: string): Set<string> {
   return forms;
 }
 
+/** Values of a job's `secrets`, however deep (`rclone_env` is a mapping). */
+export function secretTexts(value: unknown): string[] {
+  if (typeof value === "string" || typeof value === "number") return [String(value)];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(secretTexts);
+}
+
 function quoted(text: string): string[] {
   const json = JSON.stringify(text).slice(1, -1);
   return [

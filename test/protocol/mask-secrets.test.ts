@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { makeMasking } from "../../worker/pipeline/mask-secrets.ts";
+import { makeMasking } from "../../control-plane/protocol/mask-secrets.ts";
 import { makeRecorder } from "../../worker/pipeline/recorder.ts";
 
 const SECRET = `p@ss 'w"rd/$x+ä\\!`;

@@ -1,0 +1,86 @@
+import type { Deps } from "./deps.ts";
+import { findJobItem, type JobRecord } from "./job-record.ts";
+import { padded } from "./keys.ts";
+import type { Principal } from "./principal.ts";
+import { queryAll } from "./query-all.ts";
+import { sightOf } from "./visible.ts";
+
+/** How many jobs one walk looks at, at most; also those that whoever asks may not see. */
+export const MOST_WALKED = 1000;
+
+export interface Walk {
+  readonly order: "newest" | "oldest";
+  /** Of this device, or else of this submitter, only. */
+  readonly device?: string | undefined;
+  readonly submitter?: string | undefined;
+  /** Ids, both inclusive. */
+  readonly least?: number | undefined;
+  readonly most?: number | undefined;
+  /** How many are looked at; `MOST_WALKED` when not given. */
+  readonly steps?: number | undefined;
+}
+
+/**
+ * The jobs that fit, of those that whoever asks may see, newest or oldest first. `next` is the id from which another walk goes on,
+ * where there are more to look at. Attempts that another one followed are none of them.
+ */
+export async function walkJobs(
+  deps: Deps,
+  principal: Principal,
+  { order, device, submitter, least = 0, most = MOST_ID, steps = MOST_WALKED }: Walk,
+  fits: (job: JobRecord) => boolean | Promise<boolean>,
+): Promise<{ jobs: JobRecord[]; next?: number }> {
+  const sight = await sightOf(deps, principal);
+  const jobs: JobRecord[] = [];
+  if (least > most) return { jobs };
+  const range = {
+    reverse: order === "newest",
+    limit: Math.min(200, steps),
+    from: padded(Math.max(0, least)),
+    to: `${padded(Math.min(most, MOST_ID))}~`,
+  };
+  let seen = 0;
+  for await (const { data: job } of queryAll<JobRecord>(
+    deps,
+    ...listOf(device, submitter),
+    range,
+  )) {
+    if (seen === steps) return { jobs, next: job.id };
+    seen += 1;
+    if (!job.retried && (await fits(job)) && (await sight.job(job))) jobs.push(job);
+  }
+  return { jobs };
+}
+
+const MOST_ID = 10 ** 12 - 1;
+
+function listOf(device?: string, submitter?: string): ["i1" | "i3" | "i4", string] {
+  if (device !== undefined) return ["i3", `device-jobs#${device}`];
+  return submitter === undefined ? ["i1", "jobs"] : ["i4", `submitter-jobs#${submitter}`];
+}
+
+/** Those of these jobs that are there and that whoever asks may see, in the order in which they are named. */
+export async function jobsNamed(
+  deps: Deps,
+  principal: Principal,
+  ids: readonly number[],
+): Promise<JobRecord[]> {
+  const sight = await sightOf(deps, principal);
+  const jobs: JobRecord[] = [];
+  for (const id of ids) {
+    const job = (await findJobItem(deps, id))?.data;
+    if (job && (await sight.job(job))) jobs.push(job);
+  }
+  return jobs;
+}
+
+/** The ids of the oldest and of the newest job that the lab has; undefined where it has none. */
+export async function jobIds(deps: Deps): Promise<{ oldest: number; newest: number } | undefined> {
+  const [first, last] = await Promise.all(
+    [false, true].map((reverse) =>
+      deps.table.query<JobRecord>("i1", "jobs", { limit: 1, reverse }),
+    ),
+  );
+  const [oldest, newest] = [first?.items[0]?.data.id, last?.items[0]?.data.id];
+  return oldest === undefined || newest === undefined ? undefined : { oldest, newest };
+}

@@ -1,0 +1,151 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketServer, type WebSocket } from "ws";
+import type { ChangeRecord } from "../../domain/changes.ts";
+import type { Deps } from "../../domain/deps.ts";
+import { followEvents } from "../../domain/events/follow-events.ts";
+import { jobsOfWorker } from "../../domain/events/worker-events.ts";
+import { ANONYMOUS, type Principal } from "../../domain/principal.ts";
+import { authenticate } from "../../domain/tokens.ts";
+import { makeFailureLimit } from "../../http/failure-limit.ts";
+import { bearerIn, seesAnonymously } from "../../http/principal-of.ts";
+import { lavaEvent } from "./lava-event.ts";
+
+const LIMITS = {
+  heartbeatMs: 30_000,
+  /** Of one that reads too slowly so much waits at most; then it is gone, and may come again. */
+  waitingBytes: 1024 * 1024,
+  listeners: 500,
+};
+
+/** For `createServer`, as `shouldUpgradeCallback`: any other upgrade that a client offers is a request like others. */
+export const isWebSocket = ({ headers }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === "websocket";
+
+/**
+ * LAVA's event stream at `/ws/` (API.md 1.8), where a process of ours keeps connections. Who has a token, as `Authorization:
+ * Token ...` or as `?token=`, hears what they may see; a worker, of its own jobs; anybody else what the lab shows to people who are
+ * not signed in.
+ */
+export function serveEventSockets(server: Server, deps: Deps, limits = LIMITS): { close(): void } {
+  if (!("shouldUpgradeCallback" in server)) {
+    // An older one would bring us the requests of every client that offers another protocol beside its own.
+    deps.system.log("no event stream at /ws/: it needs Node.js 24.9 or later");
+    return { close() {} };
+  }
+  const sockets = new WebSocketServer({
+    noServer: true,
+    // Nobody has anything to say.
+    maxPayload: 4096,
+    perMessageDeflate: false,
+  });
+  const failures = makeFailureLimit(() => deps.system.now());
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://lab");
+    if (!/^\/ws\/?$/.test(url.pathname)) return refuse(socket, "404 Not Found", "LAVA's is /ws/");
+    if (sockets.clients.size >= limits.listeners) {
+      return refuse(socket, "503 Service Unavailable", "too many listen");
+    }
+    const principal = await listenerOf(deps, request, url);
+    if (!principal) {
+      const address = request.socket.remoteAddress ?? "unknown";
+      failures.check(address);
+      failures.note(address);
+      return refuse(socket, "401 Unauthorized", "a token is needed: /ws/?token=TOKEN");
+    }
+    if (socket.destroyed) return;
+    const ending = new AbortController();
+    const changes = changesFor(deps, principal, ending.signal);
+    // Also of one whose handshake fails, whom nobody tells anything.
+    socket.on("close", () => {
+      ending.abort();
+      changes.return(undefined).catch(() => {});
+    });
+    // Before the answer: whoever has it hears all that happens from then on.
+    await changes.next();
+    sockets.handleUpgrade(
+      request,
+      socket,
+      head,
+      (listener) => void tell(deps, changes, listener, limits),
+    );
+  }
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    upgrade(request, socket, head).catch(() => refuse(socket, "503 Service Unavailable", "later"));
+  });
+  return {
+    close() {
+      for (const listener of sockets.clients) listener.terminate();
+      sockets.close();
+    },
+  };
+}
+
+/** Who listens; undefined for nobody who may. No cookie counts: other sites' pages could listen with it. */
+async function listenerOf(
+  deps: Deps,
+  { headers }: IncomingMessage,
+  url: URL,
+): Promise<Principal | undefined> {
+  const { authorization, "lava-token": lavaToken } = headers;
+  const token = bearerIn(authorization ?? "") ?? url.searchParams.get("token") ?? lavaToken;
+  if (typeof token !== "string") {
+    return (await seesAnonymously(deps)) ? { kind: ANONYMOUS } : undefined;
+  }
+  const principal = await authenticate(deps, token);
+  if (principal?.kind === "worker") return principal;
+  if (principal?.kind !== "user") return undefined;
+  const { scopes } = principal;
+  return !scopes || scopes.includes("read") || scopes.includes("admin") ? principal : undefined;
+}
+
+async function tell(
+  deps: Deps,
+  news: AsyncIterable<ChangeRecord[]>,
+  listener: WebSocket,
+  { heartbeatMs, waitingBytes }: typeof LIMITS,
+): Promise<void> {
+  let isAlive = true;
+  listener.on("pong", () => (isAlive = true));
+  listener.on("error", () => listener.terminate());
+  const beating = setInterval(() => {
+    if (!isAlive) return listener.terminate();
+    isAlive = false;
+    listener.ping();
+  }, heartbeatMs);
+  listener.on("close", () => clearInterval(beating));
+  try {
+    for await (const changes of news) {
+      for (const change of changes) {
+        const text = lavaEvent(change, (id) => deps.system.hash(id));
+        if (text !== undefined) listener.send(text);
+      }
+      // What waits for it goes with it at once; a farewell would wait behind all that.
+      if (listener.bufferedAmount > waitingBytes) return listener.terminate();
+    }
+  } catch (error) {
+    deps.system.log("a listener's events failed", { error: String(error) });
+  }
+  // Whoever it was comes again, if they want to.
+  listener.close(1012);
+}
+
+/** Some at a time, perhaps none; from the first answer on nothing is missed. */
+async function* changesFor(
+  deps: Deps,
+  principal: Principal,
+  signal: AbortSignal,
+): AsyncGenerator<ChangeRecord[]> {
+  if (principal.kind === "worker") return yield* jobsOfWorker(deps, principal, signal);
+  for await (const entries of followEvents(deps, principal, { follow: true, signal })) {
+    yield entries.flatMap(({ event }) => (event ? [event] : []));
+  }
+}
+
+function refuse(socket: Duplex, status: string, why: string): void {
+  const body = JSON.stringify({ error: why });
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\nconnection: close\r\n`;
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}

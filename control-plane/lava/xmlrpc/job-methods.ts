@@ -1,0 +1,256 @@
+import * as v from "valibot";
+import type { JobView } from "#protocol/api.ts";
+import { JOB_HEALTHS, JOB_STATES } from "#protocol/states.ts";
+import { AppError } from "../../domain/app-error.ts";
+import { cancelJob, getJob, listJobs, readDefinition, type JobFilter } from "../../domain/jobs.ts";
+import { requireUser } from "../../domain/principal.ts";
+import { jobDetails, jobEntry, lavaJobId } from "../shapes/job-details.ts";
+import { Fault, named } from "./fault.ts";
+import { findJob } from "./find-job.ts";
+import { logPage } from "./log-page.ts";
+import {
+  flag,
+  fromZero,
+  jobId,
+  maybe,
+  method,
+  name,
+  names,
+  text,
+  whole,
+  type Call,
+} from "./method.ts";
+import type { XmlRpcValue } from "./xml-value.ts";
+
+const J = "scheduler.jobs.";
+/** LAVA gives no more in one answer. */
+const MOST_LISTED = 100;
+/** How far a list may begin behind the newest job: each one before is read. */
+const DEEPEST = 10_000;
+const start = v.nullish(fromZero, 0);
+const limit = v.nullish(fromZero, 25);
+
+/** A job by its id, in LAVA's words when there is none. */
+export async function jobNamed({ deps, principal }: Call, text: string): Promise<JobView> {
+  return named("Job", text, getJob(deps, principal, await findJob(deps, text)));
+}
+
+/** What a submission answers: the id, or of a multinode job the sub ids of all its jobs. */
+export async function submitted(
+  call: Call,
+  submitting: Promise<{ job_ids: number[] }>,
+): Promise<XmlRpcValue> {
+  const { job_ids } = await refusedInItsWords(submitting);
+  const [first = 0] = job_ids;
+  const { sub_id } = await getJob(call.deps, call.principal, first);
+  if (sub_id === undefined) return first;
+  const jobs = job_ids.map((id) => getJob(call.deps, call.principal, id));
+  return (await Promise.all(jobs)).map(lavaJobId);
+}
+
+/** As LAVA's clients know it. */
+async function refusedInItsWords<T>(submitting: Promise<T>): Promise<T> {
+  try {
+    return await submitting;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "invalid") throw error;
+    throw new Fault(400, `Problem with submitted job data: ${error.message}`);
+  }
+}
+
+export async function submit(call: Call, definition: string): Promise<XmlRpcValue> {
+  const { submitJob } = await import("../../domain/submit-job.ts");
+  return submitted(call, submitJob(call.deps, call.principal, definition));
+}
+
+export async function resubmit(call: Call, id: string): Promise<XmlRpcValue> {
+  const { resubmitJob } = await import("../../domain/resubmit-job.ts");
+  const number = await findJob(call.deps, id);
+  return submitted(call, named("Job", id, resubmitJob(call.deps, call.principal, number)));
+}
+
+export async function cancel({ deps, principal }: Call, id: string): Promise<true> {
+  await named("Job", id, cancelJob(deps, principal, await findJob(deps, id)));
+  return true;
+}
+
+/** The newest jobs that fit, from the `start`th on. Those that wait are found in their queues. */
+async function jobsFrom(
+  { deps, principal }: Call,
+  filter: Pick<JobFilter, "state" | "health">,
+  { start, limit, endedAfter }: { start: number; limit: number; endedAfter?: number | undefined },
+): Promise<JobView[]> {
+  if (start > DEEPEST) {
+    throw new Fault(400, `start: expected at most ${DEEPEST}; saved queries find older jobs`);
+  }
+  const size = Math.min(limit, MOST_LISTED);
+  if (filter.state === "Submitted" && endedAfter === undefined) {
+    const { queuedJobs } = await import("../../domain/queued-jobs.ts");
+    const waiting = await queuedJobs(deps, principal);
+    const fit = waiting.filter(({ health }) => (filter.health ?? health) === health);
+    return fit.slice(start, start + size);
+  }
+  const found: JobView[] = [];
+  let cursor: string | undefined;
+  // Each page looks at a thousand jobs at the most; what is rarer than this is asked of queries.
+  for (let pages = 0; pages < 100 && found.length < start + size; pages++) {
+    const page = await listJobs(deps, principal, { ...filter, limit: 200, cursor });
+    found.push(
+      ...page.jobs.filter(
+        ({ end_time }) =>
+          endedAfter === undefined || (end_time !== undefined && Date.parse(end_time) > endedAfter),
+      ),
+    );
+    cursor = page.next_cursor;
+    if (cursor === undefined) break;
+  }
+  return found.slice(start, start + size);
+}
+
+function wordOf<T extends string>(words: readonly T[], what: string, given: string | undefined) {
+  if (given === undefined) return {};
+  const found = words.find((word) => word.toLowerCase() === given.toLowerCase());
+  if (found === undefined) throw new Fault(400, `Invalid ${what} '${given}'`);
+  return { [what]: found };
+}
+
+async function configurationOf(call: Call, id: string): Promise<XmlRpcValue> {
+  const { deps, principal } = call;
+  const job = await jobNamed(call, id);
+  const definition = await readDefinition(deps, principal, job.id);
+  const { jobConfiguration } = await import("../../domain/job-configuration.ts");
+  const { device, dispatcher, env, env_dut } = await jobConfiguration(deps, principal, job.id);
+  const encoder = new TextEncoder();
+  return [definition, device, dispatcher, env, env_dut].map((one) => encoder.encode(one));
+}
+
+/** What the schema finds first, as `{path, msg}`; `{}` for a job that it takes. Throws the fault for what is no YAML. */
+async function validate(definition: string, strict: boolean): Promise<XmlRpcValue> {
+  const { checkJob, validateJob } = await import("#protocol/check-job.ts");
+  const { problems } = strict ? validateJob(definition, "strict") : checkJob(definition);
+  const [first] = problems;
+  if (!first) return {};
+  const { path, line, column, message } = first;
+  return { path: path === "" ? `line ${line}, column ${column}` : path, msg: message };
+}
+
+/** `scheduler.jobs` */
+export const jobMethods = [
+  method(
+    J + "submit",
+    "submit",
+    { definition: text },
+    "Submits a job definition (YAML). Answers the job's id, or for a multinode job the ids of all its jobs.",
+    (call, { definition }) => submit(call, definition),
+  ),
+  method(
+    J + "resubmit",
+    "submit",
+    { job_id: jobId },
+    "Submits the definition of a job once more. Answers as submit does.",
+    (call, { job_id }) => resubmit(call, job_id),
+  ),
+  method(
+    J + "cancel",
+    "submit",
+    { job_id: jobId },
+    "Cancels a job. Answers true, also for one that has ended.",
+    (call, { job_id }) => cancel(call, job_id),
+  ),
+  method(
+    J + "show",
+    "read",
+    { job_id: jobId },
+    "What there is to know of a job.",
+    async (call, { job_id }) => jobDetails(await jobNamed(call, job_id)),
+  ),
+  method(
+    J + "list",
+    "read",
+    {
+      state: maybe(name),
+      health: maybe(name),
+      start,
+      limit,
+      since: maybe(whole),
+      verbose: v.nullish(flag, false),
+    },
+    "Jobs, newest first: at most 100. since: only those that ended in the last so many minutes. verbose adds device, times and error.",
+    async (call, { state, health, start, limit, since = 0, verbose }) => {
+      const filter = {
+        ...wordOf(JOB_STATES, "state", state),
+        ...wordOf(JOB_HEALTHS, "health", health),
+      };
+      const endedAfter = since > 0 ? call.deps.system.now() - since * 60_000 : undefined;
+      const jobs = await jobsFrom(call, filter, { start, limit, endedAfter });
+      return jobs.map((job) => jobEntry(job, verbose));
+    },
+  ),
+  method(
+    J + "queue",
+    "read",
+    {
+      device_types: maybe(
+        v.union(
+          [
+            names,
+            v.pipe(
+              name,
+              v.transform((one) => [one]),
+            ),
+          ],
+          "expected names of device types",
+        ),
+      ),
+      start,
+      limit,
+    },
+    "Jobs that wait for a device, newest first: at most 100; of all device types when none are named.",
+    async ({ deps, principal }, { device_types, start, limit }) => {
+      const { queuedJobs } = await import("../../domain/queued-jobs.ts");
+      const waiting = await queuedJobs(deps, principal, device_types);
+      return waiting.slice(start, start + Math.min(limit, MOST_LISTED)).map((job) => ({
+        id: lavaJobId(job),
+        description: job.description,
+        requested_device_type: job.device_type,
+        submitter: job.submitter,
+      }));
+    },
+  ),
+  method(
+    J + "logs",
+    "read",
+    { job_id: jobId, start, end: maybe(whole) },
+    "Lines of a job's log as YAML, from start up to end. Answers [whether the job has ended and this is the end of its log, text].",
+    async (call, { job_id, start, end }) => {
+      const number = await findJob(call.deps, job_id);
+      return named("Job", job_id, logPage(call, number, { start, end }));
+    },
+  ),
+  method(
+    J + "definition",
+    "read",
+    { job_id: jobId },
+    "The definition of a job as it was submitted.",
+    async ({ deps, principal }, { job_id }) =>
+      named("Job", job_id, readDefinition(deps, principal, await findJob(deps, job_id))),
+  ),
+  method(
+    J + "configuration",
+    "read",
+    { job_id: jobId },
+    "What a job runs with: [definition, device, dispatcher, env, env-dut]. The texts of the worker are for those who may change it.",
+    (call, { job_id }) => configurationOf(call, job_id),
+  ),
+  method(
+    J + "validate",
+    "read",
+    { definition: text, strict: v.nullish(flag, false) },
+    "Checks a definition without submitting it. Answers {} or the first mistake: {path, msg}.",
+    ({ principal }, { definition, strict }) => {
+      // It costs more than all that is for who is not signed in.
+      requireUser(principal);
+      return validate(definition, strict);
+    },
+  ),
+];
