@@ -1,3 +1,5 @@
+import type { Context } from "hono";
+import type { Env } from "../http/route.ts";
 import type { Assets } from "./assets.ts";
 
 /** What every page knows: the style sheet's address, who looks at it and when. */
@@ -10,3 +12,6 @@ export interface View {
   /** Milliseconds since 1970. */
   now: number;
 }
+
+/** The view of a request. */
+export type ViewOf = (c: Context<Env>) => Promise<View>;

@@ -90,15 +90,16 @@ export function readPosition(text: string): ToldUpTo | undefined {
 
 /**
  * Which of the changes that may have come late were not told to whoever is at this position. `window`: all of them up to
- * `latest`. Where several have come since, that can't be known, and all are told again: their ids say that they are the same.
+ * `latest`. Where several have come since, or
+ * two have the same random part, that can't be known, and all are told again: their ids say that they are the same.
  */
 export function untold({ latest, count, sum }: ToldUpTo, window: readonly string[]): string[] {
   const ids = window.filter((id) => id >= lateFrom(latest) && id <= latest);
   const total = ids.reduce((all, id) => all ^ valueOf(id), 0n);
   const rest = total ^ BigInt(`0x${sum}`);
   if (ids.length === count && rest === 0n) return [];
-  const one = ids.find((id) => valueOf(id) === rest);
-  return ids.length === count + 1 && one !== undefined ? [one] : ids;
+  const ones = ids.filter((id) => valueOf(id) === rest);
+  return ids.length === count + 1 && ones.length === 1 ? ones : ids;
 }
 
 /** The random part of an id. */
