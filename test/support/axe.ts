@@ -1,0 +1,21 @@
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+
+/** What WCAG 2.2 A and AA find wrong in the page as it is now: a line for each, empty when all is well. */
+export async function axeProblems(page: Page): Promise<string[]> {
+  // The page's policy forbids inline scripts; what is evaluated by the debugger is not under it.
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
+    const { violations } = await axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      resultTypes: ["violations"],
+    });
+    return violations.flatMap(({ id, help, nodes }) =>
+      nodes.map(({ target, failureSummary = "" }) => {
+        const why = failureSummary.split("\n")[1]?.trim() ?? "";
+        return `${id}: ${help}: ${target.join(" ")}: ${why}`;
+      }),
+    );
+  });
+}
