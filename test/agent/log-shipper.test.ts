@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -18,6 +17,7 @@ import { HttpClient } from "../../worker/host/http-client.ts";
 import { listSegments, segmentFile } from "../../worker/host/log-segments.ts";
 import { FakeControlPlane, type FakeJob, type Fault } from "../support/fake-control-plane.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { fc } from "../support/property.ts";
 
 let plane: FakeControlPlane;
 let http: HttpClient;

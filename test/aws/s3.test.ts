@@ -9,10 +9,10 @@ import {
   type PutObjectCommandInput,
   S3Client,
 } from "@aws-sdk/client-s3";
-import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type S3AndSqs, startS3AndSqs } from "../support/aws/s3-and-sqs.ts";
 import { signedUrl } from "../support/aws/signed-url.ts";
+import { fc } from "../support/property.ts";
 
 const START = Date.parse("2026-03-04T05:06:07Z");
 let now = START;

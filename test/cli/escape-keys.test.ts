@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { escapeKeys } from "../../control-plane/cli/escape-keys.ts";
+import { fc } from "../support/property.ts";
 
 const read = (...pieces: string[]) => {
   const keys = escapeKeys();

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { lineDiff } from "../../control-plane/cli/line-diff.ts";
+import { fc } from "../support/property.ts";
 
 const text = (...lines: string[]) => lines.map((line) => `${line}\n`).join("");
 

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Console } from "../../worker/console/console.ts";
 import type { Transport } from "../../worker/console/transport.ts";
+import { fc } from "../support/property.ts";
 
 /** A DUT that says what it is told to, and the log of it. */
 function scriptedDut(): { console: Console; say: (bytes: Uint8Array) => void; log: string[] } {

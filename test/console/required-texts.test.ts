@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { requiredTexts } from "../../worker/console/required-texts.ts";
 import { hasAll } from "../../worker/console/sought.ts";
+import { fc } from "../support/property.ts";
 
 test.each([
   [/BUG: KASAN:/g, [["BUG: KASAN:"]]],

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { SeenText } from "../../worker/console/seen-text.ts";
+import { fc } from "../support/property.ts";
 
 interface Seen {
   readonly start: number;

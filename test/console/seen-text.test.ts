@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SeenText } from "../../worker/console/seen-text.ts";
+import { fc } from "../support/property.ts";
 
 describe("what was seen of a DUT", () => {
   test("is found once, and what stood in its line before it is known", () => {

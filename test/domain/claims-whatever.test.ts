@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { AppError } from "../../control-plane/domain/app-error.ts";
 import { writeDevice } from "../../control-plane/domain/devices.ts";
@@ -26,6 +25,7 @@ import { addWorker } from "../../control-plane/domain/workers.ts";
 import { TableConflict } from "../../control-plane/ports/table.ts";
 import { aJob } from "../support/builders.ts";
 import { memoryWorld, type MemoryWorld } from "../support/memory-world.ts";
+import { fc } from "../support/property.ts";
 import { checkLab } from "../support/scheduler-checks.ts";
 
 /** More for a longer look: PUMICE_RUNS=2000. */

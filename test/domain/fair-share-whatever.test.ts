@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { writeDevice } from "../../control-plane/domain/devices.ts";
 import { finishJob } from "../../control-plane/domain/finish-job.ts";
@@ -13,6 +12,7 @@ import { without } from "../../control-plane/domain/without.ts";
 import { addWorker } from "../../control-plane/domain/workers.ts";
 import { aJob } from "../support/builders.ts";
 import { memoryWorld, type MemoryWorld } from "../support/memory-world.ts";
+import { fc } from "../support/property.ts";
 
 /** More for a longer look: PUMICE_RUNS=500. */
 const RUNS = Number(process.env["PUMICE_RUNS"] ?? 5);

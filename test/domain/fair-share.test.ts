@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SubmitResponse } from "#protocol/api.ts";
 import { usedAt, type UseRecord } from "../../control-plane/domain/fair-share.ts";
@@ -8,6 +7,7 @@ import { passFacts } from "../../control-plane/domain/pass-facts.ts";
 import { waitingJobs } from "../../control-plane/domain/queue-order.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { fc } from "../support/property.ts";
 
 let lab: EmbeddedLab;
 let bench: string;

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { AppError } from "../../control-plane/domain/app-error.ts";
 import { TableConflict } from "../../control-plane/ports/table.ts";
 import { groupEvent, groupPlay } from "../support/group-play.ts";
 import { memoryWorld } from "../support/memory-world.ts";
+import { fc } from "../support/property.ts";
 
 /** More for a longer look: PUMICE_RUNS=2000. */
 const RUNS = Number(process.env["PUMICE_RUNS"] ?? 25);

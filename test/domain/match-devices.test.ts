@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { DeviceRecord } from "../../control-plane/domain/device-record.ts";
 import { matchDevices } from "../../control-plane/domain/match-devices.ts";
+import { fc } from "../support/property.ts";
 
 const WORKERS = ["w0", "w1", "w2"];
 const devices = Array.from(

@@ -1,9 +1,9 @@
-import * as fc from "fast-check";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { LAB_SECTIONS, labSchema, type Lab } from "#protocol/lab.ts";
 import { planLab } from "../../control-plane/domain/plan-lab.ts";
 import type { WholeLab } from "../../control-plane/domain/read-lab.ts";
+import { fc } from "../support/property.ts";
 
 /** Few names, so that labs meet; some are names that every object of JavaScript knows. */
 const name = fc.constantFrom("a", "b", "constructor", "toString", "7");

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { BackupItem, BackupPage } from "#protocol/backup.ts";
 import type { DeviceView, JobView } from "#protocol/api.ts";
@@ -8,6 +7,7 @@ import { kindOf } from "../../control-plane/domain/item-kinds.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
 import { aJob, aResult } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { fc } from "../support/property.ts";
 import { isOnAws } from "../support/test-engine.ts";
 
 const labs: EmbeddedLab[] = [];

@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { DeviceView, JobList } from "#protocol/api.ts";
 import type { RunnerReport } from "#protocol/worker-api.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { fc } from "../support/property.ts";
 import { isOnAws } from "../support/test-engine.ts";
 
 const RETRIED = aJob({ lines: ["retry_on: infrastructure"] });

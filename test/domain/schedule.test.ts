@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DeviceView, JobView } from "#protocol/api.ts";
 import { schedulePass } from "../../control-plane/domain/schedule.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { fc } from "../support/property.ts";
 
 let lab: EmbeddedLab;
 beforeEach(async () => {

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { AppError } from "../../control-plane/domain/app-error.ts";
 import { setDeviceHealth, writeDevice } from "../../control-plane/domain/devices.ts";
@@ -18,6 +17,7 @@ import { addWorker } from "../../control-plane/domain/workers.ts";
 import { TableConflict } from "../../control-plane/ports/table.ts";
 import { aJob } from "../support/builders.ts";
 import { memoryWorld, turns, type MemoryWorld } from "../support/memory-world.ts";
+import { fc } from "../support/property.ts";
 import { checkLab, requireOrder } from "../support/scheduler-checks.ts";
 import { event, type Event } from "../support/scheduler-events.ts";
 

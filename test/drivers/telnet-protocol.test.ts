@@ -1,6 +1,6 @@
-import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { TelnetProtocol } from "../../worker/drivers/telnet-protocol.ts";
+import { fc } from "../support/property.ts";
 
 const [IAC, SE, SB, WILL, WONT, DO, DONT] = [255, 240, 250, 251, 252, 253, 254] as const;
 const [BINARY, ECHO, SGA, TIMING_MARK, WINDOW_SIZE, COM_PORT] = [0, 1, 3, 6, 31, 44] as const;

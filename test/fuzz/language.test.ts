@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
 import { readJobDefinition } from "#protocol/job-definition.ts";
@@ -8,6 +7,7 @@ import { readYaml, type ReadYaml } from "#protocol/read-yaml.ts";
 import { readTestDefinition } from "#protocol/test-definition.ts";
 import { stockTemplates, stockTemplatesFolder } from "../../control-plane/stock-templates.ts";
 import { renderDevice } from "../../control-plane/templates/render-device.ts";
+import { fc } from "../support/property.ts";
 import { root } from "../support/real-lab.ts";
 
 /** 100,000 in all: `PUMICE_FUZZ_RUNS=100000`; another sequence: `PUMICE_FUZZ_SEED=...`. */

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { jobItem, type JobRecord } from "../../control-plane/domain/job-record.ts";
 import { MOST_WALKED, walkJobs } from "../../control-plane/domain/walk-jobs.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { fc } from "../support/property.ts";
 import { restClient } from "../support/rest-client.ts";
 
 /** More jobs than one walk looks at, of which retention has removed some in the middle; every tenth is ann's. */

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readYaml } from "#protocol/read-yaml.ts";
 import type { ResultView } from "#protocol/api.ts";
@@ -7,6 +6,7 @@ import { caseIdOf, readCaseId } from "../../control-plane/lava/shapes/lava-ids.t
 import { logLine } from "../../control-plane/lava/shapes/log-yaml.ts";
 import { pythonText } from "../../control-plane/lava/shapes/python-text.ts";
 import { casesYaml, csvRow, lavaCase } from "../../control-plane/lava/shapes/results-yaml.ts";
+import { fc } from "../support/property.ts";
 
 const VIEW: ResultView = {
   suite: "lava",

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DeviceView, LogPage, ResultView, WorkerView } from "#protocol/api.ts";
 import type { ChangeRecord } from "../../control-plane/domain/changes.ts";
@@ -7,6 +6,7 @@ import { tick } from "../../control-plane/domain/tick.ts";
 import { aJob } from "../support/builders.ts";
 import { aGroupJob } from "../support/group-job.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { fc } from "../support/property.ts";
 
 const BASE = "/scheduler/internal/v1";
 const RETRIED = aJob({ lines: ["retry_on: infrastructure"] });

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readCall } from "../../control-plane/lava/xmlrpc/read-call.ts";
 import { faultXml, responseXml } from "../../control-plane/lava/xmlrpc/write-response.ts";
 import type { XmlRpcValue } from "../../control-plane/lava/xmlrpc/xml-value.ts";
+import { fc } from "../support/property.ts";
 import { callXml, readAnswer } from "../support/xmlrpc-client.ts";
 
 /** Text that XML can carry. */

@@ -1,5 +1,4 @@
 import { spawnSync } from "node:child_process";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readTestDefinition } from "#protocol/test-definition.ts";
 import { environmentFile } from "../../worker/overlay/environment.ts";
@@ -7,6 +6,7 @@ import { installScript, runScript } from "../../worker/overlay/run-script.ts";
 import { shellQuote } from "../../worker/overlay/shell-quote.ts";
 import { testShell } from "../../worker/overlay/test-shell.ts";
 import { aJobContext } from "../support/plan-of.ts";
+import { fc } from "../support/property.ts";
 
 const shell = (script: string): string =>
   spawnSync("/bin/sh", { input: script, encoding: "utf8" }).stdout;

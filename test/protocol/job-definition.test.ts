@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readJobDefinition } from "#protocol/job-definition.ts";
+import { fc } from "../support/property.ts";
 
 const minimal = `job_name: a job
 device_type: qemu

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { makeMasking } from "../../control-plane/protocol/mask-secrets.ts";
 import { makeRecorder } from "../../worker/pipeline/recorder.ts";
+import { fc } from "../support/property.ts";
 
 const SECRET = `p@ss 'w"rd/$x+ä\\!`;
 

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { plainRecord } from "#protocol/plain-record.ts";
+import { fc } from "../support/property.ts";
 
 const ODD = ["__proto__", "prototype", "constructor", "toString", "hasOwnProperty", "<<", ""];
 const name = fc.oneof(fc.constantFrom(...ODD), fc.string({ unit: "grapheme" }));

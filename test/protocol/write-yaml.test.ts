@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readYaml } from "#protocol/read-yaml.ts";
 import { writeYaml } from "#protocol/write-yaml.ts";
+import { fc } from "../support/property.ts";
 
 const word = fc.oneof(
   fc.constantFrom("yes", "no", "y", "012", "1:30", "1_000", "2020-01-01", "=", "<<", "~", "null"),

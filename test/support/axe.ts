@@ -1,4 +1,4 @@
-import axe from "axe-core";
+import axe, { type AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
 
 /** What WCAG 2.2 A and AA find wrong in the page as it is now: a line for each, empty when all is well. */
@@ -6,8 +6,8 @@ export async function axeProblems(page: Page): Promise<string[]> {
   // The page's policy forbids inline scripts; what is evaluated by the debugger is not under it.
   await page.evaluate(axe.source);
   return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
-    const { violations } = await axe.run(document, {
+    const { axe: check } = globalThis as unknown as { axe: typeof axe };
+    const { violations }: AxeResults = await check.run(document, {
       runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
       resultTypes: ["violations"],
     });

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
 import { ansiHtml, plainHtml } from "../../control-plane/ui/ansi.ts";
 import { BLOCK_LINES, lineHtml, logHtml } from "../../control-plane/ui/log-html.ts";
+import { fc } from "../support/property.ts";
 
 const ESC = "\u001b";
 const textOf = (html: string): string => html.replace(/<[^>]*>/g, "");

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { journalSum } from "../../../worker/actions/test/journal-lines.ts";
 import {
@@ -8,6 +7,7 @@ import {
   PLAIN_CALL,
   readPairs,
 } from "../../../worker/actions/test/multinode-words.ts";
+import { fc } from "../../support/property.ts";
 import { acked } from "../../support/stand-in-group.ts";
 
 describe("a question of the DUT to its group", () => {

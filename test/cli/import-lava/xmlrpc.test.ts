@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decodeAnswer, encodeCall } from "../../../control-plane/cli/import-lava/xmlrpc.ts";
+import { fc } from "../../support/property.ts";
 import { aFault, anAnswer } from "../../support/recorded-lava.ts";
 
 const read = (value: string) => {

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,6 +9,7 @@ import { userName } from "#protocol/people.ts";
 import { DEVICE_HEALTHS } from "#protocol/states.ts";
 import { readLabDirectory } from "../../../control-plane/cli/lab-directory/read-lab-directory.ts";
 import { writeLabDirectory } from "../../../control-plane/cli/lab-directory/write-lab-directory.ts";
+import { fc } from "../../support/property.ts";
 
 let base: string;
 let dir: string;

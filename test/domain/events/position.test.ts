@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   lateFrom,
@@ -6,6 +5,7 @@ import {
   readPosition,
   untold,
 } from "../../../control-plane/domain/events/position.ts";
+import { fc } from "../../support/property.ts";
 
 const idAt = (ms: number, n: number) =>
   `${new Date(Date.UTC(2026, 0, 1) + ms).toISOString()}#${n.toString(16).padStart(16, "0")}`;

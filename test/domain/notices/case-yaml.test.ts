@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readYaml } from "#protocol/read-yaml.ts";
 import { plainCaseYaml } from "../../../control-plane/domain/notices/case-yaml.ts";
 import { caseYaml } from "../../../control-plane/domain/notices/cases-yaml.ts";
+import { fc } from "../../support/property.ts";
 
 const aCase = {
   ...{ name: "disk-speed", job: "4711", suite: "0_storage", result: "pass" },

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { exactDecimal, fixedDecimal } from "../../../control-plane/domain/results/decimal.ts";
+import { fc } from "../../support/property.ts";
 
 test.each([
   ["93.25", "93.25"],
