@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   TableConflict,
@@ -8,6 +7,7 @@ import {
   type StoredItem,
   type Table,
 } from "../../control-plane/ports/table.ts";
+import { fc } from "../support/property.ts";
 
 /** What every engine's table must do. `makeTable` gives an empty table whose clock is `now`. */
 export function tableConformance(makeTable: (now: () => number) => Promise<Table>): void {

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { expect } from "vitest";
 import { AppError } from "../../control-plane/domain/app-error.ts";
 import type { DeviceRecord } from "../../control-plane/domain/device-record.ts";
@@ -26,6 +25,7 @@ import { addWorker } from "../../control-plane/domain/workers.ts";
 import { aJob } from "./builders.ts";
 import { aGroupJob, aGuestRole, aRole } from "./group-job.ts";
 import { turns, type MemoryWorld } from "./memory-world.ts";
+import { fc } from "./property.ts";
 
 export const AGENTS = [0, 1];
 const who = { agent: fc.nat(1), nth: fc.nat(3) };

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import type { DeviceRecord } from "../../control-plane/domain/device-record.ts";
+import { fc } from "./property.ts";
 
 const of = <T extends Record<string, fc.Arbitrary<unknown>>>(name: string, fields: T) =>
   fc.record({ do: fc.constant(name), ...fields }) as fc.Arbitrary<never>;
