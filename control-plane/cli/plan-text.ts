@@ -1,5 +1,5 @@
 import type { LabChange, LabSection } from "#protocol/lab.ts";
-import { lineDiff } from "./line-diff.ts";
+import { lineDiff } from "#protocol/line-diff.ts";
 import { printable } from "./printable.ts";
 import { coloured, type Colour, type Terminal } from "./terminal.ts";
 

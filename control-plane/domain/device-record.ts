@@ -38,6 +38,8 @@ export interface DeviceRecord {
   check_due?: "due" | "asked";
   /** The last health check that said something about it. */
   last_health_report_job?: number;
+  /** The jobs that it had last (recent-jobs.ts). */
+  recent?: string;
   /** Since when it is Idle: the longest idle device gets the next job. */
   idle_since: string;
 }
@@ -59,7 +61,7 @@ export async function getDeviceItem(deps: Deps, hostname: string): Promise<Item<
 export function deviceView({ system }: Deps, device: DeviceRecord): DeviceView {
   const isHeld = holderOf(device, system.now()) !== undefined;
   const known = isHeld ? device : without(device, "reservation");
-  const view = without(known, "idle_since", "permissions", "checked", "check_due");
+  const view = without(known, "idle_since", "permissions", "checked", "check_due", "recent");
   return device.check_due === undefined ? view : { ...view, health_check_due: true };
 }
 

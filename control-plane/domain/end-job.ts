@@ -11,6 +11,7 @@ import { healthAfter, withMark } from "./health-rules.ts";
 import { jobItem, type JobRecord } from "./job-record.ts";
 import { deviceKey, workerKey } from "./keys.ts";
 import { announceSlots } from "./quotas.ts";
+import { withRecent } from "./recent-jobs.ts";
 import { withBegunReservation } from "./reservation-record.ts";
 import { deviceTypesOfWorker, readAssignments, type WorkerRecord } from "./worker-record.ts";
 import { without } from "./without.ts";
@@ -129,6 +130,13 @@ export async function returnDevice(deps: Deps, item: Item<JobRecord>): Promise<v
   await announceFree(deps, freed.device);
 }
 
+/** What is told of a job whose device is set free. */
+type Freeing = Pick<JobRecord, "id" | "health"> &
+  Partial<
+    Pick<JobRecord, "device" | "worker" | "health_check" | "error_type"> &
+      Pick<JobRecord, "attempt" | "retried" | "visibility" | "viewing_groups">
+  >;
+
 /**
  * What must be written so that the job's device is Idle, with the health that it has after the job
  * (SCHEDULER.md 1.2), and that the worker has the job no more, unless it is to keep it. Nothing when the job has no
@@ -136,7 +144,7 @@ export async function returnDevice(deps: Deps, item: Item<JobRecord>): Promise<v
  */
 export async function freeDevice(
   deps: Deps,
-  job: Pick<JobRecord, "id" | "device" | "worker" | "health" | "health_check" | "error_type">,
+  job: Freeing,
   {
     keepAssigned = false,
     isAssumed,
@@ -153,8 +161,10 @@ export async function freeDevice(
   if (item?.data.current_job !== job.id) return { operations };
   const now = deps.system.now();
   const rest = without(item.data, "current_job");
+  const recent = withRecent(rest.recent, job);
   const freed: DeviceRecord = {
     ...rest,
+    ...(recent === undefined ? {} : { recent }),
     state: "Idle",
     health: healthAfter(rest.health, { ...job, isAssumed }),
     idle_since: new Date(now).toISOString(),

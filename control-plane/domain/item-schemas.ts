@@ -34,6 +34,7 @@ export const deviceSchema = v.looseObject({
   state: deviceStateSchema,
   health: deviceHealthSchema,
   tags: v.array(tagName),
+  recent: v.optional(v.pipe(v.string(), v.maxLength(1000))),
   idle_since: v.string(),
 });
 export const workerSchema = v.looseObject({

@@ -35,6 +35,7 @@ export async function endAttempt(
       without(job, "token_nonce", "token_hash", "device", "worker", "start_time", "notes"),
       "quota_slots",
       "charged",
+      "result_counts",
     ),
     state: "Submitted",
     health: "Unknown",
@@ -68,7 +69,10 @@ export async function leaveWorker(deps: Deps, { data, version }: Item<JobRecord>
   const { id, left, device_type } = data;
   if (!left) return;
   const end = { health: "Incomplete", error_type: "Infrastructure" } as const;
-  const freed = await freeDevice(deps, { id, ...left, ...end });
+  const { visibility = "public", viewing_groups = [] } = data;
+  // What had the device was the attempt before.
+  const was = { attempt: attemptOf(data) - 1, retried: true, visibility, viewing_groups } as const;
+  const freed = await freeDevice(deps, { id, ...left, ...end, ...was });
   await deps.table.transact([
     { put: jobItem(without(data, "left")), when: { version } },
     ...freed.operations,

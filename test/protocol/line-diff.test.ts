@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { lineDiff } from "../../control-plane/cli/line-diff.ts";
+import { lineDiff } from "#protocol/line-diff.ts";
 import { fc } from "../support/property.ts";
 
 const text = (...lines: string[]) => lines.map((line) => `${line}\n`).join("");
