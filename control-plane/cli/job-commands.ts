@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { text as readStream } from "node:stream/consumers";
+import { CAUSES } from "#protocol/annotations.ts";
 import type { JobList, JobView, LogPage, ResultList, SubmitResponse } from "#protocol/api.ts";
 import { placeText } from "#protocol/waits-text.ts";
 import { EXPORT_FORMATS } from "#protocol/results.ts";
@@ -15,7 +16,7 @@ import {
   type Command,
   type Context,
 } from "./command.ts";
-import { attemptText, evidenceText, passedText } from "./job-end.ts";
+import { annotationText, attemptText, evidenceText, passedText } from "./job-end.ts";
 import { logText } from "./log-text.ts";
 import { printable } from "./printable.ts";
 import { resultTable } from "./results-table.ts";
@@ -126,7 +127,24 @@ export const jobCommands: readonly Command[] = [
       return 0;
     },
   },
+  {
+    usage: "annotate ID TEXT",
+    about: "write down what you found out about a job, for whoever looks at it",
+    options: { cause: { type: "string" } },
+    help: [`--cause CAUSE       what was at fault: ${CAUSES.join(", ")}`],
+    run: annotate,
+  },
 ];
+
+async function annotate(context: Context): Promise<number> {
+  const [id = "", text = ""] = argumentsOf(context, "ID", "TEXT");
+  const cause = textOf(context.values, "cause");
+  const body = { text, ...(cause === undefined ? {} : { cause }) };
+  if (!/^[1-9]\d*$/.test(id)) throw new UsageError(`${id}: expected the number of a job`);
+  await context.client().json("POST", `/jobs/${id}/annotations`, body);
+  context.terminal.say(`Annotated job ${id}`);
+  return 0;
+}
 
 async function submit(context: Context): Promise<number> {
   const { terminal, values } = context;
@@ -197,6 +215,7 @@ async function showJob(context: Context): Promise<number> {
       ...(job.passed_on_retry ? { passed_on_retry: job.passed_on_retry.map(passedText) } : {}),
       ...(job.earlier_attempts ? { earlier_attempts: job.earlier_attempts.map(attemptText) } : {}),
       ...(job.members ? { members: job.members.map((member) => member.id) } : {}),
+      ...(job.annotations ? { annotations: job.annotations.map(annotationText) } : {}),
     };
     const rows = Object.entries(told).map(([key, value]) => [
       key,

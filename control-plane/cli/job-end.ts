@@ -1,4 +1,4 @@
-import type { AttemptView, JobView } from "#protocol/api.ts";
+import type { AnnotationView, AttemptView, JobView } from "#protocol/api.ts";
 import type { Evidence, PassedOnRetry } from "#protocol/failure.ts";
 import { printable } from "./printable.ts";
 
@@ -30,4 +30,10 @@ export function attemptText({ attempt, device, error_type, error_msg }: AttemptV
   const why = [error_type, error_msg].filter(Boolean).join(": ");
   const where = device === undefined ? "" : `, on ${device},`;
   return printable(`attempt ${attempt}${where} failed: ${why} (--attempt ${attempt} shows it)`);
+}
+
+/** `alice: the cable was loose (lab)` */
+export function annotationText({ who, text, cause }: AnnotationView): string {
+  const found = cause === undefined ? "" : ` (${cause})`;
+  return printable(`${who}: ${text.replaceAll("\n", " ")}${found}`);
 }

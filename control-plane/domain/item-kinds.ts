@@ -27,6 +27,7 @@ import {
 } from "./item-schemas.ts";
 import { attemptItem, jobItem, type JobRecord } from "./job-record.ts";
 import {
+  annotationKey,
   assignmentsKey,
   chunkKey,
   devicePhotosKey,
@@ -119,6 +120,16 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     /^kept$/,
     v.looseObject({ by: v.array(v.string()) }),
     (data: object, { partition }) => ({ key: keptKey(Number(after(partition))), data }),
+  ),
+  kind(
+    "annotation",
+    /^job#\d+$/,
+    /^annotation#/,
+    v.looseObject({ id: v.string(), time: v.string(), who: v.string(), text: v.string() }),
+    (data: { id: string; time: string }, key) => ({
+      key: annotationKey(jobOfPart(key), data.time, data.id),
+      data,
+    }),
   ),
   kind(
     "query",

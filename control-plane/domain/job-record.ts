@@ -1,5 +1,6 @@
 import type { JobView } from "#protocol/api.ts";
 import type { ErrorType, Evidence, PassedOnRetry } from "#protocol/failure.ts";
+import type { Counts } from "#protocol/results.ts";
 import type { JobHealth, JobState } from "#protocol/states.ts";
 import type { Item, NewItem } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
@@ -66,6 +67,8 @@ export interface JobRecord {
   host_job?: number;
   /** Lines of the log that are committed: the next chunk's first line. */
   log_lines: number;
+  /** Results of its tests so far, without suite `lava` and without what failed attempts left; absent: none has come. */
+  result_counts?: Counts;
   /** Makes the job's token together with the lab's secret; set when it is assigned. */
   token_nonce?: string;
   token_hash?: string;
@@ -83,6 +86,8 @@ export interface JobRecord {
   /** When it is forgotten; set at its end, where the lab keeps jobs for a limited time. */
   expires?: string;
   notes?: string[];
+  /** How many annotations people made of it; absent: none. */
+  annotation_count?: number;
 }
 
 const MAX_NOTES = 20;

@@ -32,8 +32,13 @@ export async function getJob(
     ...(waiting ? { waits: waiting.waits } : {}),
     ...(earlier_attempts.length > 0 ? { earlier_attempts } : {}),
     ...(members.length > 0 ? { members } : {}),
+    ...(job.annotation_count ? { annotations: await readAnnotations(deps, id) } : {}),
   };
 }
+
+/** Loaded where there are any. */
+const readAnnotations = async (deps: Deps, id: number) =>
+  (await import("./annotations.ts")).readAnnotations(deps, id);
 
 /** Loaded when a job waits: what a pass knows of a queue is much. */
 const howItWaits = async (deps: Deps, job: JobRecord) =>
@@ -87,6 +92,11 @@ export interface JobFilter {
   device?: string | undefined;
   device_type?: string | undefined;
   submitter?: string | undefined;
+  /** Words of the description, whatever their case. */
+  text?: string | undefined;
+  /** Submitted from then on, and before then; ISO 8601. */
+  since?: string | undefined;
+  until?: string | undefined;
   /** At most this many, 1 to 200; 50 when not given. */
   limit?: number | undefined;
   /** `next_cursor` of the page before. */
@@ -109,19 +119,31 @@ export async function listJobs(
   const limit = Math.min(Math.max(1, filter.limit ?? 50), 200);
   const jobs: JobView[] = [];
   let seen = 0;
+  const fits = matcher(filter);
   const range = {
     reverse: true,
     limit: hasFilter(filter) ? 200 : limit,
-    ...(filter.cursor === undefined ? {} : { to: lastBefore(filter.cursor) }),
+    ...(await newestOf(deps, filter)),
   };
+  const oldest = filter.since === undefined ? -Infinity : Date.parse(filter.since);
   for await (const { data: job } of queryAll<JobRecord>(deps, ...startOf(filter), range)) {
     seen += 1;
-    if (matches(job, filter) && (await sight.job(job))) jobs.push(jobView(job));
+    if (Date.parse(job.submit_time) < oldest) break;
+    if (fits(job) && (await sight.job(job))) jobs.push(jobView(job));
     if (job.id > 1 && (jobs.length === limit || seen === MAX_JOBS_SEEN)) {
       return { jobs, next_cursor: job.retried ? `${job.id}-${attemptOf(job)}` : String(job.id) };
     }
   }
   return { jobs };
+}
+
+/** Where a list begins: after the page before, or with the last job before a time, which is looked for once. */
+async function newestOf(deps: Deps, filter: JobFilter): Promise<{ to?: string }> {
+  if (filter.cursor !== undefined) return { to: lastBefore(filter.cursor) };
+  if (filter.until === undefined) return {};
+  const { lastIdBefore } = await import("./submitted-before.ts");
+  const id = await lastIdBefore(deps, startOf(filter), Date.parse(filter.until));
+  return { to: `${padded(id)}~` };
 }
 
 /** The greatest name that may follow a page which ended with job `7`, or, in a device's list, with attempt `7-1` of it. */
@@ -151,14 +173,19 @@ function startOf({ device, submitter }: JobFilter): ["i1" | "i3" | "i4", string]
   return submitter === undefined ? ["i1", "jobs"] : ["i4", `submitter-jobs#${submitter}`];
 }
 
-const hasFilter = ({ state, health, device_type, device, submitter }: JobFilter): boolean =>
-  state !== undefined ||
-  health !== undefined ||
-  device_type !== undefined ||
-  (device !== undefined && submitter !== undefined);
+const hasFilter = (filter: JobFilter): boolean =>
+  filter.state !== undefined ||
+  filter.health !== undefined ||
+  filter.device_type !== undefined ||
+  filter.text !== undefined ||
+  (filter.device !== undefined && filter.submitter !== undefined);
 
-const matches = (job: JobRecord, filter: JobFilter): boolean =>
-  (filter.state ?? job.state) === job.state &&
-  (filter.health ?? job.health) === job.health &&
-  (filter.device_type ?? job.device_type) === job.device_type &&
-  (filter.submitter ?? job.submitter) === job.submitter;
+function matcher(filter: JobFilter): (job: JobRecord) => boolean {
+  const words = (filter.text ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+  return (job) =>
+    (filter.state ?? job.state) === job.state &&
+    (filter.health ?? job.health) === job.health &&
+    (filter.device_type ?? job.device_type) === job.device_type &&
+    (filter.submitter ?? job.submitter) === job.submitter &&
+    words.every((word) => job.description.toLowerCase().includes(word));
+}

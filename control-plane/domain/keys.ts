@@ -16,6 +16,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | an attempt that another one followed       | main  | job#ID              | attempt#N                  |
  * | what the results of an attempt come to     | main  | job#ID              | summary#N                  |
  * | queries of a person; all of them           | main  | queries             | OWNER/NAME                 |
+ * | what people wrote down about a job         | main  | job#ID              | annotation#TIME#ID         |
  * | jobs that somebody wants to be kept        | main  | job#ID              | kept                       |
  * | how far retention has looked at old jobs   | main  | lab                 | retention                  |
  * | whether somebody watches a job             | main  | job#ID              | watch                      |
@@ -140,6 +141,10 @@ export const resultsKey = (id: number, firstLine: number, attempt = 1): Key => (
 export const summaryKey = (id: number, attempt: number): Key => ({
   partition: `job#${id}`,
   sort: `summary#${padded(attempt)}`,
+});
+export const annotationKey = (id: number, time: string, name: string): Key => ({
+  partition: `job#${id}`,
+  sort: `annotation#${time}#${name}`,
 });
 export const keptKey = (id: number): Key => ({ partition: `job#${id}`, sort: "kept" });
 export const queryKey = (owner: string, name: string): Key => ({

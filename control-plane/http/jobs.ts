@@ -18,6 +18,7 @@ import { jobIdOf, pageQuery, queryNumber, routes } from "./route.ts";
 
 /** Loaded when it is asked for: most requests are others. */
 const junit = () => import("../domain/junit.ts");
+const annotations = () => import("../domain/annotations.ts");
 
 const listQuery = v.object({
   state: v.optional(jobStateSchema),
@@ -71,6 +72,18 @@ export function jobRoutes(deps: Deps) {
     const request = await readJson(c.req.raw, failJobSchema);
     const { failJob } = await import("../domain/urge-job.ts");
     return c.json(await failJob(deps, principal, jobIdOf(c), request));
+  });
+  app.post("/jobs/:id/annotations", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const { annotateSchema } = await import("#protocol/annotations.ts");
+    const request = await readJson(c.req.raw, annotateSchema);
+    const { annotateJob } = await annotations();
+    return c.json(await annotateJob(deps, principal, jobIdOf(c), request), 201);
+  });
+  app.delete("/jobs/:id/annotations/:annotation", async (c) => {
+    const { removeAnnotation } = await annotations();
+    await removeAnnotation(deps, c.var.principal, jobIdOf(c), c.req.param("annotation"));
+    return c.body(null, 204);
   });
   app.get("/jobs/:id/history", async (c) => {
     const page = parse(pageQuery, c.req.query(), "query");

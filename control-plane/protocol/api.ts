@@ -48,6 +48,17 @@ export const memberViewSchema = v.object({
 });
 export type MemberView = v.InferOutput<typeof memberViewSchema>;
 
+/** What a person wrote down about a job, plain text. */
+export const annotationViewSchema = v.object({
+  id: v.string(),
+  time,
+  who: v.string(),
+  text: v.string(),
+  /** What they found to be at fault: `product`, `test`, `job`, `lab`, `unclear`. */
+  cause: v.optional(v.string()),
+});
+export type AnnotationView = v.InferOutput<typeof annotationViewSchema>;
+
 export const jobViewSchema = v.object({
   id: v.number(),
   state: jobStateSchema,
@@ -93,6 +104,10 @@ export const jobViewSchema = v.object({
   members: v.optional(v.array(memberViewSchema)),
   /** Lines of the log that have arrived. */
   log_lines: v.number(),
+  /** Results of its tests so far, without its own actions and without what failed attempts left; absent: none has come. */
+  result_counts: v.optional(
+    v.object({ pass: v.number(), fail: v.number(), skip: v.number(), unknown: v.number() }),
+  ),
   /** The log was removed by a rule of retention. */
   log_removed: v.optional(v.literal(true)),
   /** Why a Submitted job waits, one sentence. */
@@ -103,6 +118,10 @@ export const jobViewSchema = v.object({
   waits: v.optional(waitsSchema),
   /** What went wrong beside the job, such as result records that could not be read. */
   notes: v.optional(v.array(v.string())),
+  /** How many annotations people made. */
+  annotation_count: v.optional(v.number()),
+  /** They, oldest first; of a single job only. */
+  annotations: v.optional(v.array(annotationViewSchema)),
 });
 export type JobView = v.InferOutput<typeof jobViewSchema>;
 

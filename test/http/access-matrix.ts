@@ -217,6 +217,9 @@ export const ROWS: readonly Row[] = [
   api("people", "GET", "/queue?device_type=none", [200, 404]),
   // It runs: no priority any more.
   api("changes job 1", "PATCH", "/jobs/1", 409, { priority: "high" }),
+  api("changes job 1", "POST", "/jobs/1/annotations", 201, { text: "it is the cable" }),
+  // The 404 of those who may: there is no such annotation.
+  api("changes job 1", "DELETE", "/jobs/1/annotations/none", 404),
   api("administrators", "POST", "/jobs/1/fail", 409, {}),
 
   api("people", "GET", "/devices", 200),
