@@ -6,6 +6,7 @@ import { openAwsEngine, type AwsPlace } from "./engines/aws/engine.ts";
 import { log } from "./lambda-log.ts";
 import { outbound } from "./node-outbound.ts";
 import { system as nodeSystem } from "./node-system.ts";
+import { planner } from "./planner.ts";
 import { stockTemplates } from "./stock-templates.ts";
 
 let opened: Promise<Deps> | undefined;
@@ -44,7 +45,7 @@ async function open(env: Environment): Promise<Deps> {
     blobOrigin: new URL(bucketUrl(place)).origin,
   };
   const templates = stockTemplates();
-  const rest = { table, blobs, signals, system, outbound, templates };
+  const rest = { table, blobs, signals, system, outbound, planner, templates };
   const firstAdmin = firstAdminOf(env);
   const [secret] = await Promise.all([
     engine.secret(),

@@ -16,6 +16,7 @@ import { openEngine, type EmbeddedEngine } from "./engines/embedded/engine.ts";
 import { readPrivateFile, writePrivateFile } from "./engines/embedded/private-file.ts";
 import { outbound as realOutbound } from "./node-outbound.ts";
 import { system as realSystem } from "./node-system.ts";
+import { planner } from "./planner.ts";
 import { signInSecretIn } from "./sign-in-secret.ts";
 import { createApp } from "./http/app.ts";
 import type { Env } from "./http/route.ts";
@@ -152,6 +153,7 @@ export async function openLab({
     signals,
     system,
     outbound: realOutbound,
+    planner,
     templates: stockTemplates(),
     settings: { ...DEFAULT_SETTINGS, secret, engine: "embedded", ...settings },
   };

@@ -4,6 +4,7 @@ import { build } from "esbuild";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildClient } from "./build-client.mjs";
+import { bundlePlanner } from "./bundle-planner.ts";
 import { thirdPartyNotices } from "./third-party-notices.ts";
 import { zip } from "./zip.mjs";
 
@@ -13,15 +14,16 @@ const FUNCTIONS = ["http", "schedule", "tick"];
 /** `outDir` must be new; the zip is written beside it, as `outDir`.zip. Gives what went into the code. */
 export async function bundleLambda(outDir) {
   await mkdir(outDir, { recursive: true });
-  const [{ metafile }, client] = await Promise.all([
+  const [{ metafile }, client, planner] = await Promise.all([
     buildCode(outDir),
     buildClient(path.join(outDir, "ui")),
+    bundlePlanner(path.join(outDir, "planner.mjs")),
     cp(path.join(root, "device-templates"), path.join(outDir, "device-templates"), {
       recursive: true,
     }),
     cp(path.join(root, "docs/job.schema.json"), path.join(outDir, "job.schema.json")),
   ]);
-  const notices = await thirdPartyNotices([metafile, client]);
+  const notices = await thirdPartyNotices([metafile, client, planner]);
   await writeFile(path.join(outDir, "THIRD-PARTY-NOTICES"), notices);
   const found = await readdir(outDir, { recursive: true, withFileTypes: true });
   const files = found

@@ -6,6 +6,7 @@ import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildClient } from "./build-client.mjs";
 import { bundleLambda } from "./bundle-lambda.mjs";
+import { bundlePlanner } from "./bundle-planner.ts";
 import { bundleWorker } from "./bundle-worker.ts";
 import { thirdPartyNotices } from "./third-party-notices.ts";
 
@@ -16,7 +17,7 @@ const fresh = path.join(root, `dist.${process.pid}`);
 
 await mkdir(fresh, { recursive: true });
 try {
-  const [client, lambda, pumice, worker] = await Promise.all([
+  const [client, lambda, pumice, worker, planner] = await Promise.all([
     buildClient(path.join(fresh, "ui")),
     bundleLambda(path.join(fresh, "lambda")),
     build({
@@ -34,13 +35,14 @@ try {
       outfile: path.join(fresh, "pumice-worker.cjs"),
       banner: "#!/usr/bin/env node",
     }),
+    bundlePlanner(path.join(fresh, "planner.mjs")),
     cp(path.join(root, "device-templates"), path.join(fresh, "device-templates"), {
       recursive: true,
     }),
     cp(path.join(root, "docs/job.schema.json"), path.join(fresh, "job.schema.json")),
     cp(path.join(root, "LICENSE"), path.join(fresh, "LICENSE")),
   ]);
-  const notices = await thirdPartyNotices([client, lambda, pumice.metafile, worker]);
+  const notices = await thirdPartyNotices([client, lambda, pumice.metafile, worker, planner]);
   await writeFile(path.join(fresh, "THIRD-PARTY-NOTICES"), notices);
   await writeFile(path.join(fresh, ".stamp"), "");
   await replaceFolder(path.join(fresh, "lambda"), path.join(dist, "lambda"));

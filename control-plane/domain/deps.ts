@@ -1,5 +1,6 @@
 import type { Blobs } from "../ports/blobs.ts";
 import type { Outbound } from "../ports/outbound.ts";
+import type { Planner } from "../ports/planner.ts";
 import type { Signals } from "../ports/signals.ts";
 import type { System } from "../ports/system.ts";
 import type { Table } from "../ports/table.ts";
@@ -13,6 +14,8 @@ export interface Deps {
   readonly system: System;
   /** Webhooks, callbacks and mails. */
   readonly outbound: Outbound;
+  /** What a worker would do for a job. */
+  readonly planner: Planner;
   /** Device types and families that Pumice brings. */
   readonly templates: Loader;
   readonly settings: Settings;

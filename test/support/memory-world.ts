@@ -14,6 +14,7 @@ import {
 } from "../../control-plane/engines/embedded/signals.ts";
 import { openTable } from "../../control-plane/engines/embedded/table.ts";
 import { system as nodeSystem } from "../../control-plane/node-system.ts";
+import { planner } from "../../control-plane/planner.ts";
 import type { Blobs } from "../../control-plane/ports/blobs.ts";
 import { stockTemplates } from "../../control-plane/stock-templates.ts";
 import { Crash, crashingTable, type CrashingTable } from "./crashing-table.ts";
@@ -88,7 +89,7 @@ export async function memoryWorld(
   let deps: Deps;
   const begin = () => {
     signals = createSignals();
-    deps = { table: crashes.table, blobs, signals, system, templates, settings, outbound };
+    deps = { table: crashes.table, blobs, signals, system, templates, settings, outbound, planner };
     signals.servePasses(
       (deviceType) => schedulePass(deps, deviceType),
       (error) => void (crashes.isDead || error instanceof Crash || failures.push(error)),

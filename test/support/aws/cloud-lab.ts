@@ -9,6 +9,7 @@ import { outbound } from "../../../control-plane/node-outbound.ts";
 import { createApp } from "../../../control-plane/http/app.ts";
 import type { Env } from "../../../control-plane/http/route.ts";
 import { lavaApp } from "../../../control-plane/lava/lava-app.ts";
+import { planner } from "../../../control-plane/planner.ts";
 import type { System } from "../../../control-plane/ports/system.ts";
 import { stockTemplates } from "../../../control-plane/stock-templates.ts";
 import { uiApp } from "../../../control-plane/ui/app.tsx";
@@ -40,6 +41,7 @@ export async function openCloudLab(
     signals,
     system,
     outbound,
+    planner,
     templates: stockTemplates(),
     settings: { ...DEFAULT_SETTINGS, secret, engine: "aws", ...settings },
   };

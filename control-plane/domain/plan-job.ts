@@ -1,0 +1,39 @@
+import { readRunnerJob } from "#protocol/job-definition.ts";
+import type { PlanAnswer } from "#protocol/plan.ts";
+import type { Deps } from "./deps.ts";
+import type { DeviceRecord } from "./device-record.ts";
+import { renderStored } from "./device-texts.ts";
+import { guestConfiguration } from "./guest-configuration.ts";
+import { faultText } from "./rendered-device.ts";
+
+/**
+ * What a worker would do for a job on a device as it is today: its actions as a tree, with time-outs; or why it could not begin.
+ * `definition` is the text of a single job, or of one member of a group as `readDefinition` gives it; its secrets are not put in. A
+ * guest runs beside the device's own job. Nothing is stored or sent. Asks nobody's permission: callers make sure that whoever asks
+ * may see the job and the device.
+ */
+export async function planJob(
+  deps: Deps,
+  {
+    definition,
+    device,
+    isGuest = false,
+  }: {
+    definition: string;
+    device: Pick<DeviceRecord, "hostname" | "device_type">;
+    isGuest?: boolean;
+  },
+): Promise<PlanAnswer> {
+  const { hostname, device_type } = device;
+  const { context = {} } = readRunnerJob(definition).definition ?? {};
+  const rendered = await renderStored(deps, device, context);
+  const [fault] = rendered?.faults ?? [];
+  if (!rendered) return { problem: `device ${hostname} has no configuration` };
+  if (fault) return { problem: `device ${hostname} does not render: ${faultText(fault)}` };
+  return deps.planner.plan({
+    definition,
+    device: isGuest ? guestConfiguration(rendered.value) : rendered.text,
+    device_hostname: isGuest ? "" : hostname,
+    device_type,
+  });
+}
