@@ -12,10 +12,13 @@ export async function buildClient(outDir) {
     absWorkingDir: path.resolve(ui, "../.."),
     metafile: true,
     entryPoints: {
+      shell: path.join(ui, "client/shell.ts"),
       "job-page": path.join(ui, "client/job-page.ts"),
       "list-page": path.join(ui, "client/list-page.ts"),
       "device-page": path.join(ui, "client/device-page.ts"),
       "console-page": path.join(ui, "client/console-page.ts"),
+      "docs-page": path.join(ui, "client/docs-page.ts"),
+      docs: path.join(ui, "style/docs.css"),
       terminal: path.join(ui, "terminal.css"),
       style: path.join(ui, "style.css"),
     },

@@ -17,9 +17,9 @@ import { parse, readText } from "../http/read-body.ts";
 import type { Env } from "../http/route.ts";
 import { SIGN_IN_PATH } from "../http/session.ts";
 import { AccountPage, type AccountProps } from "./account-page.tsx";
-import { loadAssets } from "./assets.ts";
 import { beginFlow } from "./oidc-routes.ts";
 import { newPasswordIn } from "./sign-in-routes.tsx";
+import { makeView } from "./view.ts";
 
 const MAX_FORM_BYTES = 32 * 1024;
 type Shown = Pick<AccountProps, "made" | "goOn" | "message">;
@@ -29,7 +29,7 @@ const DAY_SECONDS = 86_400;
 export function accountPages(app: Hono<Env>, deps: Deps): void {
   const show = async (c: Context<Env>, shown: Shown, status: 200 | 400 | 403 | 429 = 200) =>
     c.html(
-      <AccountPage {...await accountOf(deps, requireUser(c.var.principal))} {...shown} />,
+      <AccountPage {...await accountOf(deps, c, requireUser(c.var.principal))} {...shown} />,
       status,
     );
   app.get("/account", (c) => show(c, {}));
@@ -104,13 +104,13 @@ const REFUSED: Partial<Record<AppError["code"], 400 | 403 | 429>> = {
   throttled: 429,
 };
 
-async function accountOf(deps: Deps, user: User): Promise<AccountProps> {
+async function accountOf(deps: Deps, c: Context<Env>, user: User): Promise<AccountProps> {
   const { passwords, oidc } = (await labSettings(deps)).sign_in;
   const linked = new Set<string>();
   const accounts = queryAll<IdentityRecord>(deps, "i1", `identities#${user.name}`);
   for await (const { data } of accounts) linked.add(data.provider);
   return {
-    view: { assets: await loadAssets(), now: deps.system.now(), user },
+    view: await makeView(deps, c, user),
     tokens: await listOwnTokens(deps, user),
     secrets: (await listSecrets(deps, user)).secrets,
     providers: oidc.map(({ name, label = name }) => ({ name, label, isLinked: linked.has(name) })),

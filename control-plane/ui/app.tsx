@@ -1,4 +1,4 @@
-import { Hono, type Context } from "hono";
+import { Hono } from "hono";
 import { compress } from "hono/compress";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
@@ -8,15 +8,17 @@ import type { Env } from "../http/route.ts";
 import { accountPages } from "./account-routes.tsx";
 import { loadAssets } from "./assets.ts";
 import { devicePages } from "./device-routes.tsx";
+import { docsPages } from "./docs-routes.tsx";
 import { errorResponse } from "./error-response.tsx";
 import { jobPages } from "./job-routes.tsx";
 import { labPages } from "./lab-routes.tsx";
-import { queryPages } from "./query-routes.tsx";
+import { resultPages } from "./results-routes.tsx";
 import { securityHeaders } from "./security-headers.ts";
 import { signInRoutes } from "./sign-in-routes.tsx";
 import { submitPages } from "./submit-routes.tsx";
 import { terminalPages } from "./terminal-routes.tsx";
-import type { View, ViewOf } from "./view.ts";
+import { themeRoutes } from "./theme-routes.ts";
+import { makeView, type ViewOf } from "./view.ts";
 
 /** The pages, for browsers with a session. Mounted last: it answers every path that nothing else has. */
 export function uiApp(deps: Deps): Hono<Env> {
@@ -30,6 +32,8 @@ export function uiApp(deps: Deps): Hono<Env> {
     return c.body(asset.body, 200, { "content-type": asset.mediaType });
   });
   app.route("/", signInRoutes(deps));
+  themeRoutes(app);
+  docsPages(app, deps);
   app.use(async (c, next) => {
     c.set("principal", await openPrincipal(deps, c.req.raw));
     await next();
@@ -39,24 +43,16 @@ export function uiApp(deps: Deps): Hono<Env> {
     if (id !== undefined) c.set("subJob", id);
     await next();
   });
-  const view: ViewOf = (c) => viewOf(deps, c);
+  const view: ViewOf = (c) => makeView(deps, c, c.var.principal);
   jobPages(app, deps, view);
   submitPages(app, deps, view);
   labPages(app, deps, view);
   devicePages(app, deps, view);
   accountPages(app, deps);
   terminalPages(app, deps);
-  queryPages(app, deps, view);
+  resultPages(app, deps, view);
   app.all("*", (c) => {
     throw new AppError("not_found", `there is nothing at ${c.req.path}`);
   });
   return app;
-}
-
-async function viewOf(deps: Deps, c: Context<Env>): Promise<View> {
-  const { principal } = c.var;
-  const archive = deps.settings.archive ?? false;
-  const view = { assets: await loadAssets(), now: deps.system.now(), archive };
-  if (principal.kind !== "user" && principal.kind !== "session") return view;
-  return { ...view, user: { name: principal.name, admin: principal.admin } };
 }

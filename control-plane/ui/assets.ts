@@ -5,8 +5,9 @@ import path from "node:path";
 
 /** The files that pages ask for; scripts/build-client.mjs makes them. */
 const NAMES = [
-  ...(["style.css", "icon.svg", "job-page.js", "list-page.js"] as const),
+  ...(["style.css", "icon.svg", "shell.js", "job-page.js", "list-page.js"] as const),
   ...(["device-page.js", "console-page.js", "terminal.css"] as const),
+  ...(["docs-page.js", "docs.css"] as const),
 ] as const;
 export type AssetName = (typeof NAMES)[number];
 

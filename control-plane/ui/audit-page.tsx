@@ -30,7 +30,7 @@ const FIELDS = [
 /** `/audit`: what people did and which healths changed, newest first, for administrators. */
 export function AuditPage({ view, page, query }: AuditProps) {
   return (
-    <Page view={view} title="Audit" section="/audit">
+    <Page view={view} title="Audit" section="/admin">
       <h1>Audit</h1>
       <form class="filters" role="search" aria-label="Filter entries">
         {FIELDS.map(([name, label, hint]) => (

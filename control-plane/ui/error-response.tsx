@@ -4,9 +4,9 @@ import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { Principal } from "../domain/principal.ts";
 import { problemResponse } from "../http/problem.ts";
-import { loadAssets } from "./assets.ts";
 import { ErrorPage } from "./error-page.tsx";
 import { setSecurityHeaders } from "./security-headers.ts";
+import { makeView } from "./view.ts";
 
 const TITLES: Partial<Record<Problem["code"], string>> = {
   not_found: "Not found",
@@ -27,10 +27,7 @@ export async function errorResponse(deps: Deps, error: unknown, c: Context): Pro
   }
   const response = problemResponse(deps, error, c);
   const { code, message, request_id } = (await response.json()) as Problem;
-  const principal = c.get("principal") as Principal | undefined;
-  const user = principal && "admin" in principal ? { user: principal } : {};
-  const archive = deps.settings.archive ?? false;
-  const view = { assets: await loadAssets(), now: deps.system.now(), archive, ...user };
+  const view = await makeView(deps, c, c.get("principal") as Principal | undefined);
   const title = TITLES[code] ?? "Something went wrong";
   c.status(response.status as 500);
   // What is refused on the way to a page has not come to where pages get theirs.

@@ -19,11 +19,11 @@ import { requireOwnPage } from "../http/principal-of.ts";
 import { readText } from "../http/read-body.ts";
 import { endSession, giveSession, SIGN_IN_PATH } from "../http/session.ts";
 import { askDirectories } from "../identity/ask-directories.ts";
-import { loadAssets } from "./assets.ts";
 import { oidcRoutes } from "./oidc-routes.ts";
 import { ownPath } from "./own-path.ts";
 import { PasswordPage } from "./password-page.tsx";
 import { SignInPage } from "./sign-in-page.tsx";
+import { makeView } from "./view.ts";
 
 const MAX_FORM_BYTES = 4096;
 
@@ -35,7 +35,7 @@ export function signInRoutes(deps: Deps) {
   const app = new Hono();
   app.get(SIGN_IN_PATH, async (c) => {
     const { code, next, left } = c.req.query();
-    const page = await pageOf(deps);
+    const page = await pageOf(deps, c);
     const from = page.providers.find(({ name }) => name === left);
     return c.html(<SignInPage {...page} code={code} next={ownPath(next)} left={from} />);
   });
@@ -84,7 +84,7 @@ function signIn(
 /** Where a password is chosen by a link. */
 function passwordPages(app: Hono, deps: Deps): void {
   app.get(PASSWORD_PATH, async (c) =>
-    c.html(<PasswordPage view={await viewOf(deps)} code={c.req.query("code") ?? ""} />),
+    c.html(<PasswordPage view={await makeView(deps, c)} code={c.req.query("code") ?? ""} />),
   );
   app.post(PASSWORD_PATH, async (c) => {
     requireOwnPage(c.req.raw);
@@ -100,7 +100,7 @@ function passwordPages(app: Hono, deps: Deps): void {
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       const status = error.code === "unauthenticated" ? 401 : 400;
-      const page = { view: await viewOf(deps), code, message: sentence(error.message) };
+      const page = { view: await makeView(deps, c), code, message: sentence(error.message) };
       return c.html(<PasswordPage {...page} />, status);
     }
   });
@@ -125,16 +125,14 @@ async function refused(deps: Deps, c: Context, error: unknown, next: string): Pr
   const { code, message, context, retryAfterSeconds } = error;
   if (context) deps.system.log(message, { path: c.req.path, ...context });
   if (retryAfterSeconds !== undefined) c.header("retry-after", String(retryAfterSeconds));
-  const page = { ...(await pageOf(deps)), next, message: sentence(message) };
+  const page = { ...(await pageOf(deps, c)), next, message: sentence(message) };
   return c.html(<SignInPage {...page} />, SHOWN[code as keyof typeof SHOWN]);
 }
 
 const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}`;
 
-async function pageOf(deps: Deps) {
+async function pageOf(deps: Deps, c: Context) {
   const { passwords, oidc, ldap } = (await labSettings(deps)).sign_in;
   const providers = oidc.map(({ name, label = name }) => ({ name, label }));
-  return { view: await viewOf(deps), providers, takesPasswords: passwords || ldap.length > 0 };
+  return { view: await makeView(deps, c), providers, takesPasswords: passwords || ldap.length > 0 };
 }
-
-const viewOf = async (deps: Deps) => ({ assets: await loadAssets(), now: deps.system.now() });

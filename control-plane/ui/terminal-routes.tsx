@@ -7,8 +7,8 @@ import { answerTerminal, findTerminal, TERMINAL_PAGE } from "../domain/terminal-
 import { clientAddress } from "../http/client-address.ts";
 import { readText } from "../http/read-body.ts";
 import type { Env } from "../http/route.ts";
-import { loadAssets } from "./assets.ts";
 import { TerminalPage, type TerminalProps } from "./terminal-page.tsx";
+import { makeView } from "./view.ts";
 
 const MAX_FORM_BYTES = 4096;
 const SHOWN = { not_found: 404, throttled: 429, forbidden: 403 } as const;
@@ -16,8 +16,7 @@ const SHOWN = { not_found: 404, throttled: 429, forbidden: 403 } as const;
 /** `/account/terminal` and what its forms do. The principal is known, and that the form is one of our own pages. */
 export function terminalPages(app: Hono<Env>, deps: Deps): void {
   const show = async (c: Context<Env>, shown: Omit<TerminalProps, "view"> = {}, status = 200) => {
-    const user = requireUser(c.var.principal);
-    const view = { assets: await loadAssets(), now: deps.system.now(), user };
+    const view = await makeView(deps, c, requireUser(c.var.principal));
     return c.html(<TerminalPage view={view} {...shown} />, status as 200);
   };
   const form = (

@@ -356,6 +356,8 @@ export const ROWS: readonly Row[] = [
   api("people", "GET", "/queries/run", 200),
   api("themself", "GET", "/queries/owner/mine", 200),
   api("themself", "GET", "/queries/owner/mine/run", 200),
+  row("people who change", "POST", "/views", 400, {}),
+  row("people who change", "POST", "/views/remove", 400, {}),
   row("people", "GET", "/queries", 200),
   row("themself", "GET", "/queries/owner/mine", 200),
   api("removes their own", "DELETE", "/queries/owner/mine", [204, 404]),
@@ -497,11 +499,12 @@ export const ROWS: readonly Row[] = [
   row("uses it", "POST", "/devices/qemu-01/console", [303, 409]),
 ];
 
-/** Routes that are about signing in itself: sign-in.test.ts and oidc.test.ts have them. */
+/** Routes that are about signing in itself, or the browser alone: sign-in.test.ts, oidc.test.ts and theme.test.ts have them. */
 export const ELSEWHERE: readonly string[] = [
   "GET /sign-in",
   "POST /sign-in",
   "POST /sign-out",
+  "POST /theme",
   "POST /account/sign-out",
   "GET /sign-in/oidc/:provider",
   "GET /sign-in/oidc/:provider/callback",

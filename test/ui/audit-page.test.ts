@@ -23,10 +23,10 @@ test("the audit page shows what was changed, hostile text as text, and narrows b
 });
 
 test("only administrators are led to it", async () => {
-  expect(await (await (await browserSession(lab)).get("/")).text()).toContain('href="/audit"');
+  expect(await (await (await browserSession(lab)).get("/")).text()).toContain('href="/admin"');
   const { token } = await lab.addUser("alice");
   const browser = await browserSession(lab, token);
-  expect(await (await browser.get("/")).text()).not.toContain('href="/audit"');
+  expect(await (await browser.get("/")).text()).not.toContain('href="/admin"');
   expect((await browser.get("/audit")).status).toBe(403);
 });
 
