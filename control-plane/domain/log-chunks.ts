@@ -17,6 +17,7 @@ import { getReportedItem } from "./job-token.ts";
 import { chunkKey, resultsKey } from "./keys.ts";
 import { chunkBlob } from "./blob-names.ts";
 import type { Principal } from "./principal.ts";
+import { countsAfter } from "./results/count-results.ts";
 import { retrying } from "./retrying.ts";
 import { without } from "./without.ts";
 
@@ -91,9 +92,10 @@ export async function commitChunk(
     await requireUploaded(deps, id, chunk);
     const { good, notes } = sortResults(request);
     const lines = chunk.first_line + chunk.count;
+    const counts = good.length === 0 ? {} : await countsAfter(deps, job, good);
     const operations: Operation[] = [
       {
-        put: jobItem(withNotes({ ...job, log_lines: lines }, notes)),
+        put: jobItem(withNotes({ ...job, log_lines: lines, ...counts }, notes)),
         when: { version: item.version },
       },
       {

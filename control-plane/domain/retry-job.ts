@@ -60,7 +60,7 @@ export async function endAttempt(
   await deps.signals.ring(`job/${id}`);
   // It has a runner to forget.
   await deps.signals.ring(`worker/${worker}`);
-  await announceFree(deps, freed.device);
+  await announceFree(deps, freed);
   await deps.signals.requestPass(job.device_type);
 }
 
@@ -77,7 +77,7 @@ export async function leaveWorker(deps: Deps, { data, version }: Item<JobRecord>
     { put: jobItem(without(data, "left")), when: { version } },
     ...freed.operations,
   ]);
-  await announceFree(deps, freed.device);
+  await announceFree(deps, freed);
   await deps.signals.requestPass(device_type);
 }
 

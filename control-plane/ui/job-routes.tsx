@@ -1,65 +1,23 @@
 import type { Context, Hono } from "hono";
 import * as v from "valibot";
-import { jobHealthSchema, jobStateSchema } from "#protocol/states.ts";
 import type { Deps } from "../domain/deps.ts";
-import { someDeviceTypeNames } from "../domain/device-types.ts";
 import { readLog } from "../domain/job-log.ts";
-import { cancelJob, getJob, listJobs, readDefinition } from "../domain/jobs.ts";
-import { requireReader } from "../domain/principal.ts";
+import { cancelJob, getJob, readDefinition } from "../domain/jobs.ts";
 import { listResults } from "../domain/results.ts";
 import { parse } from "../http/read-body.ts";
 import { jobIdOf, queryNumber, type Env } from "../http/route.ts";
 import { DefinitionPage } from "./definition-page.tsx";
 import { JobPage, JobParts } from "./job-page.tsx";
-import { JobsPage } from "./jobs-page.tsx";
 import { KEPT_LINES, SERVED_LINES } from "./log-panel.tsx";
-import { optionalText } from "./page-query.ts";
 import { createTimelineReader, type TimelineReader } from "./read-timeline.ts";
 import type { ViewOf } from "./view.ts";
 
-const jobsQuery = v.object({
-  state: v.optional(
-    v.union([
-      v.pipe(
-        v.literal(""),
-        v.transform(() => undefined),
-      ),
-      jobStateSchema,
-    ]),
-  ),
-  health: v.optional(
-    v.union([
-      v.pipe(
-        v.literal(""),
-        v.transform(() => undefined),
-      ),
-      jobHealthSchema,
-    ]),
-  ),
-  device: optionalText,
-  device_type: optionalText,
-  submitter: optionalText,
-  cursor: optionalText,
-  trail: v.optional(v.pipe(v.string(), v.regex(/^[\w.-]*$/))),
-});
 const partsQuery = v.object({ attempt: v.optional(queryNumber) });
 const jobQuery = v.object({ ...partsQuery.entries, start: v.optional(queryNumber) });
 
-/** `/`, `/jobs/ID` and what belongs to a job. */
+/** `/jobs/ID` and what belongs to a job. */
 export function jobPages(app: Hono<Env>, deps: Deps, viewOf: ViewOf): void {
   const readTimeline = createTimelineReader(deps);
-  app.get("/", async (c) => {
-    const query = parse(jobsQuery, c.req.query(), "query");
-    const list = await listJobs(deps, c.var.principal, query);
-    const deviceTypes = await someDeviceTypeNames(deps, c.var.principal);
-    return c.html(
-      <JobsPage view={await viewOf(c)} list={list} query={query} deviceTypes={deviceTypes} />,
-    );
-  });
-  app.get("/jobs", (c) => {
-    requireReader(c.var.principal);
-    return c.redirect("/");
-  });
   app.get("/jobs/:id", async (c) => {
     const { start, attempt } = parse(jobQuery, c.req.query(), "query");
     const live = await readLive(deps, readTimeline, viewOf, c, attempt);

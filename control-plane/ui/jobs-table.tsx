@@ -11,6 +11,7 @@ export function JobsTable({ jobs, now }: { jobs: JobView[]; now: number }) {
           <th scope="col">Job</th>
           <th scope="col">Status</th>
           <th scope="col">Description</th>
+          <th scope="col">Tests</th>
           <th scope="col">Device</th>
           <th scope="col">Submitter</th>
           <th scope="col">Submitted</th>
@@ -27,6 +28,37 @@ export function JobsTable({ jobs, now }: { jobs: JobView[]; now: number }) {
     </table>
   );
 }
+
+/** Passed and failed in short; what else there is, on hover. */
+export function Counts({ counts }: { counts: JobView["result_counts"] }) {
+  if (!counts) return <></>;
+  const { pass, fail, skip, unknown } = counts;
+  return (
+    <span
+      class="counts"
+      title={`${pass} passed, ${fail} failed, ${skip} skipped, ${unknown} unknown`}
+    >
+      {pass > 0 && <Count tone="good" count={pass} word="passed" mark="✓" />}
+      {fail > 0 && <Count tone="bad" count={fail} word="failed" mark="✕" />}
+      {pass + fail === 0 && <Count tone="idle" count={skip + unknown} word="skipped" mark="·" />}
+    </span>
+  );
+}
+
+interface CountProps {
+  tone: "good" | "bad" | "idle";
+  count: number;
+  word: string;
+  mark: string;
+}
+
+const Count = ({ tone, count, word, mark }: CountProps) => (
+  <span class={tone}>
+    <i aria-hidden="true">{mark}</i>
+    {count}
+    <span class="hidden">{` ${word} `}</span>
+  </span>
+);
 
 function JobRow({ job, now }: { job: JobView; now: number }) {
   const device = job.device ?? job.requested_device;
@@ -45,6 +77,9 @@ function JobRow({ job, now }: { job: JobView; now: number }) {
         {job.state === "Finished" && job.health === "Incomplete" && job.error_msg && (
           <small>{job.error_msg}</small>
         )}
+      </td>
+      <td class="tests">
+        <Counts counts={job.result_counts} />
       </td>
       <td class="device">
         {device === undefined ? (
