@@ -66,7 +66,7 @@ export async function endJob(
   // The alarms of infra/template.yaml count these.
   deps.system.log("job finished", { job: id, health, error_type, device });
   await deps.signals.ring(`job/${job.id}`);
-  await announceFree(deps, freed.device);
+  await announceFree(deps, freed);
   if (!alone) await settleItsGroup(deps, job);
   return job;
 }
@@ -127,7 +127,7 @@ export async function returnDevice(deps: Deps, item: Item<JobRecord>): Promise<v
     { put: jobItem(job), when: { version: item.version } },
     ...freed.operations,
   ]);
-  await announceFree(deps, freed.device);
+  await announceFree(deps, freed);
 }
 
 /** What is told of a job whose device is set free. */
@@ -149,16 +149,17 @@ export async function freeDevice(
     keepAssigned = false,
     isAssumed,
   }: { keepAssigned?: boolean; isAssumed?: boolean | undefined } = {},
-): Promise<{ operations: Operation[]; device?: DeviceRecord }> {
-  if (job.worker === undefined) return { operations: [] };
+): Promise<Freed & { operations: Operation[] }> {
+  const { worker } = job;
+  if (worker === undefined) return { operations: [] };
   const operations: Operation[] = [];
-  const { jobIds, replace } = await readAssignments(deps, job.worker);
+  const { jobIds, replace } = await readAssignments(deps, worker);
   if (jobIds.includes(job.id) && !keepAssigned) {
     operations.push(replace(jobIds.filter((id) => id !== job.id)));
   }
-  if (job.device === undefined) return { operations };
+  if (job.device === undefined) return { operations, worker };
   const item = await deps.table.get<DeviceRecord>(deviceKey(job.device));
-  if (item?.data.current_job !== job.id) return { operations };
+  if (item?.data.current_job !== job.id) return { operations, worker };
   const now = deps.system.now();
   const rest = without(item.data, "current_job");
   const recent = withRecent(rest.recent, job);
@@ -179,16 +180,22 @@ export async function freeDevice(
     ...deviceChange(deps, item.data, device, { who: LAB, reason }),
     ...begun.operations,
   );
-  return { operations, device };
+  return { operations, device, worker: device.worker };
+}
+
+/** What a job leaves free: its device, and a place on its worker, which a guest without a device had as well. */
+export interface Freed {
+  device?: DeviceRecord;
+  worker?: string;
 }
 
 /** Where the worker's job limit counts, a free place is one for its devices of every type. */
-export async function announceFree(deps: Deps, device: DeviceRecord | undefined): Promise<void> {
-  if (!device) return;
-  await deps.signals.requestPass(device.device_type);
-  const worker = await deps.table.get<WorkerRecord>(workerKey(device.worker));
+export async function announceFree(deps: Deps, { device, worker: name }: Freed): Promise<void> {
+  if (device) await deps.signals.requestPass(device.device_type);
+  const worker =
+    name === undefined ? undefined : await deps.table.get<WorkerRecord>(workerKey(name));
   if (!worker || worker.data.job_limit === 0) return;
-  for (const type of await deviceTypesOfWorker(deps, device.worker)) {
+  for (const type of await deviceTypesOfWorker(deps, worker.data.name)) {
     await deps.signals.requestPass(type);
   }
 }

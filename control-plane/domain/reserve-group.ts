@@ -122,7 +122,7 @@ async function releaseGroup(deps: Deps, id: string): Promise<void> {
   });
   await endPhase(deps, id, "releasing");
   for (const type of types) await deps.signals.requestPass(type);
-  for (const device of freed.values()) await announceFree(deps, device);
+  for (const [worker, device] of freed) await announceFree(deps, { device, worker });
 }
 
 /** A job that was being given a device, as it was in the queue. */

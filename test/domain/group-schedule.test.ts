@@ -104,6 +104,26 @@ describe("a group whose devices are all idle", () => {
     await submitGroup(aGroupJob({ host: aRole(), guest: aGuestRole(2) }));
     expect(await states(3, 4, 5)).toEqual(["Scheduled", "Scheduled", "Scheduled"]);
   });
+
+  test("leaves a place on its worker free when a guest ends, and the next job has it at once", async () => {
+    const narrow = await lab.addWorker("narrow", 2);
+    await lab.addDevice("n1", { worker: "narrow" });
+    await lab.addDevice("n2", { worker: "narrow" });
+    await lab.sync(narrow);
+    await submitGroup(aGroupJob({ host: aRole(), guest: aGuestRole(1) }));
+    const { start } = await lab.sync(narrow);
+    const guest = start.find(({ job_id }) => job_id === 2)!;
+    await lab.sync(
+      narrow,
+      [1, 2].map((job_id) => ({ job_id, state: "running" as const })),
+    );
+    const next = await lab.submit(aJob());
+    await lab.settled();
+    expect(await states(next)).toEqual(["Submitted"]);
+    await lab.finish(2, guest.token, { result: "pass", lines: 0 });
+    await lab.settled();
+    expect(await states(next)).toEqual(["Scheduled"]);
+  });
 });
 
 describe("a group that lacks a device", () => {
