@@ -3,6 +3,7 @@
 import { build } from "esbuild";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { buildDocs } from "./build-docs.mjs";
 import { buildClient } from "./build-client.mjs";
 import { bundlePlanner } from "./bundle-planner.ts";
 import { thirdPartyNotices } from "./third-party-notices.ts";
@@ -22,6 +23,8 @@ export async function bundleLambda(outDir) {
       recursive: true,
     }),
     cp(path.join(root, "docs/job.schema.json"), path.join(outDir, "job.schema.json")),
+    cp(path.join(root, "docs/openapi.json"), path.join(outDir, "openapi.json")),
+    buildDocs(path.join(outDir, "docs-site")),
   ]);
   const notices = await thirdPartyNotices([metafile, client, planner]);
   await writeFile(path.join(outDir, "THIRD-PARTY-NOTICES"), notices);

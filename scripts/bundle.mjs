@@ -4,6 +4,7 @@
 import { build } from "esbuild";
 import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { buildDocs } from "./build-docs.mjs";
 import { buildClient } from "./build-client.mjs";
 import { bundleLambda } from "./bundle-lambda.mjs";
 import { bundlePlanner } from "./bundle-planner.ts";
@@ -40,12 +41,15 @@ try {
       recursive: true,
     }),
     cp(path.join(root, "docs/job.schema.json"), path.join(fresh, "job.schema.json")),
+    cp(path.join(root, "docs/openapi.json"), path.join(fresh, "openapi.json")),
+    buildDocs(path.join(fresh, "docs-site")),
     cp(path.join(root, "LICENSE"), path.join(fresh, "LICENSE")),
   ]);
   const notices = await thirdPartyNotices([client, lambda, pumice.metafile, worker, planner]);
   await writeFile(path.join(fresh, "THIRD-PARTY-NOTICES"), notices);
   await writeFile(path.join(fresh, ".stamp"), "");
   await replaceFolder(path.join(fresh, "lambda"), path.join(dist, "lambda"));
+  await replaceFolder(path.join(fresh, "docs-site"), path.join(dist, "docs-site"));
   await moveInto(fresh, dist);
 } finally {
   await rm(fresh, { recursive: true, force: true });

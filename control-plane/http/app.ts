@@ -35,7 +35,7 @@ import { reservationRoutes } from "./reservations.ts";
 import { queryRoutes } from "./queries.ts";
 import { queueRoutes } from "./queue.ts";
 import { retentionRoutes } from "./retention.ts";
-import { schemaRoutes } from "./schemas.ts";
+import { openapiRoutes, schemaRoutes } from "./schemas.ts";
 import { settingsRoutes } from "./settings.ts";
 import { terminalSignInRoutes } from "./terminal-sign-in.ts";
 import { tokenRoutes } from "./tokens.ts";
@@ -68,6 +68,7 @@ export function createApp(deps: Deps, showError?: ShowError): Hono<Env> {
   app.get(`${API}/health`, (c) =>
     c.json({ status: "ok", version: VERSION, engine: deps.settings.engine }),
   );
+  app.route(API, openapiRoutes());
   const failures = makeFailureLimit(() => deps.system.now());
   app.route(API, enrolRoutes(deps, failures));
   app.route(API, terminalSignInRoutes(deps, failures));

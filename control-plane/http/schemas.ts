@@ -5,21 +5,30 @@ import { Hono } from "hono";
 import type { Env } from "./route.ts";
 
 /** What editors fetch, without a token: the file in docs, byte for byte. */
-export function schemaRoutes(): Hono<Env> {
-  let job: Promise<string> | undefined;
-  return new Hono<Env>().get("/job.json", async (c) => {
-    job ??= readFile(jobSchemaFile(), "utf8");
-    return c.body(await job, 200, {
-      "content-type": "application/schema+json",
-      "cache-control": "public, max-age=3600",
-      "x-content-type-options": "nosniff",
+export const schemaRoutes = () =>
+  new Hono<Env>().get("/job.json", servesDocument("job.schema.json", "application/schema+json"));
+
+/** The description of the API in OpenAPI, for programs and their makers; without a token, as the documentation. */
+export const openapiRoutes = () =>
+  new Hono<Env>().get("/openapi.json", servesDocument("openapi.json", "application/json"));
+
+function servesDocument(name: string, mediaType: string) {
+  let text: Promise<string> | undefined;
+  return async () => {
+    text ??= readFile(fileOf(name), "utf8");
+    return new Response(await text, {
+      headers: {
+        "content-type": mediaType,
+        "cache-control": "public, max-age=3600",
+        "x-content-type-options": "nosniff",
+      },
     });
-  });
+  };
 }
 
 /** Beside the bundled program, or in the documentation of the sources. */
-function jobSchemaFile(): string {
+function fileOf(name: string): string {
   const here = import.meta.dirname;
-  const bundled = path.join(here, "job.schema.json");
-  return existsSync(bundled) ? bundled : path.resolve(here, "../../docs/job.schema.json");
+  const bundled = path.join(here, name);
+  return existsSync(bundled) ? bundled : path.resolve(here, "../../docs", name);
 }

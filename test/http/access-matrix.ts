@@ -190,6 +190,9 @@ export const ROWS: readonly Row[] = [
   api("everybody", "POST", "/terminal-sign-ins/redeem", [401, 429], { secret: "none" }),
   row("everybody", "GET", "/schemas/job.json", 200),
   row("everybody", "GET", "/assets/none", 404),
+  row("everybody", "GET", "/docs", 200),
+  row("everybody", "GET", "/docs/no-such-page", 404),
+  row("everybody", "GET", "/api/v1/openapi.json", 200),
 
   api("people", "GET", "/jobs", 200),
   api("sees job 1", "GET", "/jobs/1", 200),

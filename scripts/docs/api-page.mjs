@@ -1,0 +1,1 @@
+export const apiPage = () => "<h1>API reference</h1>";
