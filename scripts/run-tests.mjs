@@ -1,8 +1,9 @@
 // Runs the checks and the tests one after the other, all of them whatever fails, and ends with one
 // line `N passed, N failed` over everything. A file of tests that failed is tried once more, alone, and said to be unsteady when it
 // passes then: the beds share their machine with others, and one guest that got no time must not hide what the rest has shown.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
@@ -22,8 +23,8 @@ const projects = { "--fast": ["fast"], compat: ["compat"], "--config": named }[o
   "cloud",
   "slow",
   "beds",
-  "compat",
-  "cloud-slow",
+  // Both wait most of their time: for LAVA's intervals, and for messages that come again.
+  ["compat", "cloud-slow"],
 ];
 /** Files of tests that failed and are tried again: more are no bad luck. */
 const MOST_AGAIN = 12;
@@ -33,14 +34,20 @@ const failures = [];
 const scratch = mkdtempSync(path.join(tmpdir(), "pumice-tests-"));
 
 for (const [name, command, ...args] of only === "compat" || only === "--config" ? [] : checks) {
-  const { status } = run(command, args);
+  const { status } = await run(command, args);
   total[status === 0 ? "passed" : "failed"] += 1;
   if (status !== 0) failures.push(name);
   console.log(`${status === 0 ? "ok" : "FAILED"}: ${name}`);
 }
-const files = projects.flatMap((project) => runProject(project));
+const files = [];
+for (const lane of projects) {
+  const together = [lane].flat().map((project, n) => runProject(project, { isQuiet: n > 0 }));
+  files.push(...(await Promise.all(together)).flat());
+}
 const failed = files.filter(({ why }) => why.length > 0);
-const unsteady = failed.length > MOST_AGAIN ? [] : failed.flatMap(tryAgain);
+const unsteady = [];
+for (const file of failed.length > MOST_AGAIN ? [] : failed)
+  unsteady.push(...(await tryAgain(file)));
 rmSync(scratch, { recursive: true });
 
 for (const file of files) {
@@ -54,12 +61,11 @@ console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = total.failed ? 1 : 0;
 
 /** What came of each file of a project: counts, and why what failed did. */
-function runProject(project, onlyFiles = []) {
+async function runProject(project, { onlyFiles = [], isQuiet = false } = {}) {
   const report = path.join(scratch, `${project}.json`);
   const outside = path.join(scratch, `${project}.outside.json`);
   for (const file of [report, outside]) rmSync(file, { force: true });
-  process.env["PUMICE_OUTSIDE_ERRORS"] = outside;
-  const { status } = run("vitest", [
+  const args = [
     "run",
     `--config=${config}`,
     `--project=${project}`,
@@ -68,7 +74,11 @@ function runProject(project, onlyFiles = []) {
     `--reporter=${path.join(import.meta.dirname, "outside-errors.mjs")}`,
     `--outputFile.json=${report}`,
     ...onlyFiles,
-  ]);
+  ];
+  const { status } = await run("vitest", args, {
+    env: { ...process.env, PUMICE_OUTSIDE_ERRORS: outside },
+    into: isQuiet ? path.join(scratch, `${project}.txt`) : undefined,
+  });
   const broken = (why) => ({
     project,
     passed: 0,
@@ -104,9 +114,9 @@ function ofFile(project, { name, status, message, assertionResults }) {
 }
 
 /** A file that failed, once more and alone, in place of its first run; gives what was wrong with it then, when it passes. */
-function tryAgain(first) {
+async function tryAgain(first) {
   if (first.file === undefined) return [];
-  const again = runProject(first.project, [first.file]);
+  const again = await runProject(first.project, { onlyFiles: [first.file] });
   if (again.length !== 1 || again[0].failed > 0) return [];
   const { why } = first;
   Object.assign(first, again[0]);
@@ -117,7 +127,17 @@ function shortened(text) {
   return stripVTControlCharacters(text).slice(0, 2000);
 }
 
-function run(command, args) {
-  console.log(`\n# ${[command, ...args].join(" ")}`);
-  return spawnSync(command, args, { stdio: "inherit" });
+/** `into`: a file that has its output meanwhile; it is shown at the end. */
+async function run(command, args, { env = process.env, into } = {}) {
+  const title = `\n# ${[command, ...args].join(" ")}`;
+  if (into === undefined) console.log(title);
+  const out = into === undefined ? "inherit" : openSync(into, "w");
+  const child = spawn(command, args, { stdio: ["ignore", out, out], env });
+  const [status] = await once(child, "close");
+  if (into !== undefined) {
+    closeSync(out);
+    console.log(title);
+    process.stdout.write(readFileSync(into));
+  }
+  return { status };
 }
