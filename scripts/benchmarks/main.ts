@@ -7,6 +7,7 @@ import { measureLanguage } from "./language.ts";
 import { measureMemory } from "./memory.ts";
 import { measureTftp } from "./tftp.ts";
 import { measureUboot } from "./uboot.ts";
+import { measureWeb } from "./web.ts";
 
 /** One figure: what it is and one value a run. */
 export interface Row {
@@ -49,6 +50,10 @@ const parts: Record<string, Part> = {
   "console-engine": {
     about: "how fast a console is read with twenty patterns armed, and what the log costs",
     run: measureConsoleEngine,
+  },
+  web: {
+    about: "what pages cost the server, and how soon a line of the DUT is seen in a browser",
+    run: measureWeb,
   },
   memory: {
     about: "memory of the control plane idle, the agent idle, a runner during a job",
