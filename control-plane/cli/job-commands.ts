@@ -17,6 +17,7 @@ import {
   type Context,
 } from "./command.ts";
 import { annotationText, attemptText, evidenceText, passedText } from "./job-end.ts";
+import { dryRun } from "./dry-run.ts";
 import { logText } from "./log-text.ts";
 import { printable } from "./printable.ts";
 import { resultTable } from "./results-table.ts";
@@ -32,8 +33,10 @@ export const jobCommands: readonly Command[] = [
   {
     usage: "submit JOB.yaml",
     about: "put a job into the queue; - reads it from standard input",
-    options: { ...JSON_OPTION, watch: { type: "boolean" } },
+    options: { ...JSON_OPTION, watch: { type: "boolean" }, "dry-run": { type: "boolean" } },
     help: [
+      "--dry-run           store nothing: say what is wrong, which devices match and what a worker would do;",
+      "                    exit 0 when a submission would be accepted, 2 when not",
       "--watch             follow the log; exit 0 Complete, 1 Incomplete, 3 Canceled",
       JSON_HELP,
     ],
@@ -151,6 +154,7 @@ async function submit(context: Context): Promise<number> {
   const [file = ""] = argumentsOf(context, "JOB.yaml");
   const definition = file === "-" ? await readStream(process.stdin) : readNamedFile(file);
   const client = context.client();
+  if (values["dry-run"]) return dryRun(context, file, definition);
   const answer = await tellingProblems(context, file, () =>
     client.send<SubmitResponse>("POST", "/jobs", definition, randomUUID()),
   );

@@ -4,6 +4,7 @@ import type { Durations } from "./durations.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { suits, type Obstacle } from "./suits.ts";
 import type { Choice } from "./waits-for.ts";
+import type { Item } from "../ports/table.ts";
 
 /** Of that many busy devices it is asked how long their jobs run already. */
 const MOST_ASKED = 20;
@@ -18,12 +19,18 @@ const PASSING: ReadonlySet<Obstacle["code"]> = new Set([
   "window",
 ]);
 
+/** Whether what keeps a job from a device passes without anybody's doing. */
+export const isPassing = ({ code }: Obstacle): boolean => PASSING.has(code);
+
 interface Line {
   readonly choices: readonly Choice[];
   /** The jobs before it that want the same devices, in their order. */
   readonly rivals: readonly JobRecord[];
   readonly isBeyond: boolean;
 }
+
+/** Reads a job; whoever asks about many waiting jobs remembers what it has read. */
+export type FindJob = (id: number) => Promise<Item<JobRecord> | undefined>;
 
 /**
  * When a job may begin: each job before it takes the first device that becomes free and suits it, for as long as jobs of the type
@@ -33,11 +40,12 @@ export async function expectStart(
   deps: Deps,
   { choices, rivals, isBeyond }: Line,
   durations: Durations,
+  findJob: FindJob = (id) => findJobItem(deps, id),
 ): Promise<Pick<Waits, "expected_start" | "expected_late" | "sure">> {
-  const open = choices.filter(({ found }) => !found || PASSING.has(found.code));
+  const open = choices.filter(({ found }) => !found || isPassing(found));
   if (open.length === 0) return {};
   const now = deps.system.now();
-  const ages = await agesOf(deps, open, now);
+  const ages = await agesOf(findJob, open, now);
   const at = (seconds: number): string => {
     const free = open.map((choice) => freeAt(choice, seconds, now, ages));
     for (const rival of rivals) {
@@ -75,14 +83,14 @@ function freeAt(
 
 /** For how many seconds the devices' jobs have run. */
 async function agesOf(
-  deps: Deps,
+  findJob: FindJob,
   choices: readonly Choice[],
   now: number,
 ): Promise<Map<string, number>> {
   const busy = choices.filter(({ device }) => device.current_job !== undefined);
   const ages = new Map<string, number>();
   for (const { device } of busy.slice(0, MOST_ASKED)) {
-    const job = await findJobItem(deps, device.current_job ?? 0);
+    const job = await findJob(device.current_job ?? 0);
     const start = job?.data.start_time;
     if (start !== undefined) ages.set(device.hostname, (now - Date.parse(start)) / 1000);
   }

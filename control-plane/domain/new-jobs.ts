@@ -116,6 +116,18 @@ function newJob(
   };
 }
 
+/** A job as it would be if it were submitted now, for whoever wants to know how it would fare; it has no id. */
+export function wouldBe(
+  deps: Deps,
+  submitter: string,
+  definition: JobDefinition,
+  scheduling: Scheduling,
+  isMember: boolean,
+): JobRecord {
+  const job = newJob(deps, 0, submitter, definition, scheduling);
+  return isMember ? { ...job, group: "0" } : job;
+}
+
 /** What the job says of its retry, else what its device type does. */
 async function retryOn(
   deps: Deps,

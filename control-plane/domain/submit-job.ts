@@ -1,20 +1,12 @@
 import type { SourceProblem, SubmitResponse } from "#protocol/api.ts";
-import { checkJob } from "#protocol/check-job.ts";
-import type { JobDefinition, ReadJobDefinition } from "#protocol/job-definition.ts";
-import { resolveDeviceType } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
-import { checkGroup } from "./check-group.ts";
-import { checkSubmission } from "./check-submission.ts";
+import { checkText } from "./check-text.ts";
 import type { Deps } from "./deps.ts";
 import { enqueue } from "./enqueue.ts";
-import { isMultinode, type Role } from "./group-roles.ts";
 import { findJobItem } from "./job-record.ts";
-import { MAX_DEFINITION_BYTES } from "./jobs.ts";
 import { submissionKey } from "./keys.ts";
 import { newJobs } from "./new-jobs.ts";
-import { notifyWarnings, queryWarnings } from "./notices/check-notify.ts";
-import { requireUser, type Principal, type User } from "./principal.ts";
-import { sightOf } from "./visible.ts";
+import { requireUser, type Principal } from "./principal.ts";
 import { TableConflict, type Key } from "../ports/table.ts";
 
 /** A submission that was answered, or whose answer got lost. */
@@ -40,28 +32,24 @@ export async function submitJob(
 ): Promise<SubmitResponse> {
   const user = requireUser(principal);
   const submitter = user.name;
-  if (encoder.encode(text).length > MAX_DEFINITION_BYTES) {
-    throw new AppError("too_large", `a job definition has at most ${MAX_DEFINITION_BYTES} bytes`);
-  }
-  const read = checkJob(text);
-  const { problems, warnings } = read;
-  if (!read.definition || problems.length > 0) throw refusal(problems);
-  const definition = await withRealType(deps, read.definition);
-  const { problems: unknowns, ...rest } = await checkHere(deps, user, definition, read.locate);
-  if (unknowns.length > 0) throw refusal(unknowns);
-
-  const said = [
-    ...warnings.map(asLine),
-    ...(rest.roles ? groupWarnings(definition) : []),
-    ...notifyWarnings(definition.notify),
-    ...(await queryWarnings(deps, definition.notify, submitter)),
-  ];
+  const {
+    problems,
+    warnings,
+    said: remarks,
+    definition,
+    roles,
+  } = await checkText(deps, user, text);
+  if (!definition || problems.length > 0) throw refusal(problems);
+  const said = [...warnings.map(asLine), ...remarks];
   const mark = key === undefined ? undefined : submissionKey(submitter, deps.system.hash(key));
   const sha256 = deps.system.hash(text);
   const earlier = mark && (await findSubmission(deps, mark, sha256));
   if (earlier) return { job_ids: earlier, warnings: said };
 
-  const { jobs, blobs, operations } = await newJobs(deps, { submitter, text, definition, ...rest });
+  const { jobs, blobs, operations } = await newJobs(deps, {
+    ...{ submitter, text, definition },
+    ...(roles ? { roles } : {}),
+  });
   const job_ids = jobs.map(({ id }) => id);
   const data: Submission = { job_ids, sha256 };
   const expires = deps.system.now() + SUBMISSION_MS;
@@ -82,24 +70,6 @@ export async function submitJob(
   return { job_ids, warnings: said };
 }
 
-/** What only this lab can know about it; with its roles, if it is a multinode job. */
-async function checkHere(
-  deps: Deps,
-  user: User,
-  definition: JobDefinition,
-  locate: ReadJobDefinition["locate"],
-): Promise<{ problems: SourceProblem[]; roles?: Role[] }> {
-  const sight = await sightOf(deps, user);
-  if (isMultinode(definition)) return checkGroup(deps, sight, definition, locate);
-  return { problems: await checkSubmission(deps, sight, definition, locate) };
-}
-
-/** What a multinode job says that has no effect. */
-function groupWarnings({ retry_on }: JobDefinition): string[] {
-  if (retry_on === undefined) return [];
-  return ["retry_on: a job of a multinode group is not tried again, as the others have gone on"];
-}
-
 /** The jobs of an earlier submission with this key. Its pass is asked for once more: that may have been what was lost. */
 async function findSubmission(deps: Deps, key: Key, sha256: string): Promise<number[] | undefined> {
   const found = (await deps.table.get<Submission>(key))?.data;
@@ -112,13 +82,6 @@ async function findSubmission(deps: Deps, key: Key, sha256: string): Promise<num
     if (job?.data.state === "Submitted") await deps.signals.requestPass(job.data.device_type);
   }
   return found.job_ids;
-}
-
-/** With the device type that an alias stands for; the text that was submitted stays as it is. */
-async function withRealType(deps: Deps, definition: JobDefinition): Promise<JobDefinition> {
-  const { device_type } = definition;
-  if (device_type === undefined) return definition;
-  return { ...definition, device_type: await resolveDeviceType(deps, device_type) };
 }
 
 function refusal(problems: SourceProblem[]): AppError {

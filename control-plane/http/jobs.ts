@@ -18,6 +18,7 @@ import { jobIdOf, pageQuery, queryNumber, routes } from "./route.ts";
 
 /** Loaded when it is asked for: most requests are others. */
 const junit = () => import("../domain/junit.ts");
+const dryRuns = () => import("../domain/dry-run.ts");
 const annotations = () => import("../domain/annotations.ts");
 
 const listQuery = v.object({
@@ -50,6 +51,16 @@ export function jobRoutes(deps: Deps) {
     const { submitJob } = await import("../domain/submit-job.ts");
     const { "idempotency-key": key } = parse(submitHeaders, c.req.header(), "headers");
     return c.json(await submitJob(deps, principal, text, key), 201);
+  });
+  app.post("/jobs/check", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const text = await readText(c.req.raw, MAX_DEFINITION_BYTES);
+    return c.json(await (await dryRuns()).checkOnly(deps, principal, text));
+  });
+  app.post("/jobs/dry-run", async (c) => {
+    const principal = requireUser(c.var.principal);
+    const text = await readText(c.req.raw, MAX_DEFINITION_BYTES);
+    return c.json(await (await dryRuns()).dryRun(deps, principal, text));
   });
   app.get("/jobs", async (c) =>
     c.json(await listJobs(deps, c.var.principal, parse(listQuery, c.req.query(), "query"))),

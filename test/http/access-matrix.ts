@@ -497,6 +497,9 @@ export const ROWS: readonly Row[] = [
   api("changes job 2", "POST", "/jobs/2/cancel", 200),
   api("changes job 1", "POST", "/jobs/1/cancel", 200),
   api("job 1", "POST", "/jobs/1/finish", 200, { result: "pass", lines: 0 }),
+  // A refusal is part of the answer, also for who may not submit anywhere.
+  api("people who change", "POST", "/jobs/check", 200, aJob()),
+  api("people who change", "POST", "/jobs/dry-run", 200, aJob()),
   api("submits", "POST", "/jobs", 201, aJob()),
   // The first has it for an hour.
   row("uses it", "POST", "/devices/qemu-01/console", [303, 409]),
