@@ -9,7 +9,7 @@ import type { Deps } from "./deps.ts";
 import { attemptOf, findJobItem } from "./job-record.ts";
 import { isTokenOf, jobOfToken } from "./job-token.ts";
 import { tokenKey } from "./people-keys.ts";
-import { requireUser, type Principal, type User } from "./principal.ts";
+import { requireAdmin, requireUser, type Principal, type User } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { findUser, groupsNaming } from "./users.ts";
 import { without } from "./without.ts";
@@ -150,6 +150,21 @@ export async function listTokens(
     tokens.push(...viewsOf(deps, data));
   }
   return { tokens };
+}
+
+/** A page of all tokens of the lab, newest first, for an administrator; what is no token of anybody's is left out of it. */
+export async function listTokensPage(
+  deps: Deps,
+  principal: Principal,
+  cursor?: string,
+): Promise<{ tokens: TokenView[]; next_cursor?: string }> {
+  requireAdmin(principal);
+  const page = await deps.table.query<TokenRecord>("i1", "tokens", {
+    ...{ reverse: true, limit: 100 },
+    ...(cursor === undefined ? {} : { cursor }),
+  });
+  const tokens = page.items.flatMap(({ data }) => viewsOf(deps, data));
+  return { tokens, ...(page.cursor === undefined ? {} : { next_cursor: page.cursor }) };
 }
 
 /** A person's own tokens and sessions, oldest first. */

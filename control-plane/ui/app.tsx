@@ -6,6 +6,7 @@ import { findVisibleSubJob } from "../domain/visible.ts";
 import { openPrincipal } from "../http/open-principal.ts";
 import type { Env } from "../http/route.ts";
 import { accountPages } from "./account-routes.tsx";
+import { adminPages } from "./admin-routes.tsx";
 import { loadAssets } from "./assets.ts";
 import { devicePages } from "./device-routes.tsx";
 import { docsPages } from "./docs-routes.tsx";
@@ -49,6 +50,7 @@ export function uiApp(deps: Deps): Hono<Env> {
   labPages(app, deps, view);
   devicePages(app, deps, view);
   accountPages(app, deps);
+  adminPages(app, deps, view);
   terminalPages(app, deps);
   resultPages(app, deps, view);
   app.all("*", (c) => {

@@ -1,5 +1,5 @@
 import type { AuditEntry, AuditPage as Entries } from "#protocol/people.ts";
-import { Page } from "./page.tsx";
+import { AdminFrame } from "./admin-frame.tsx";
 import { Ago } from "./time.tsx";
 import type { View } from "./view.ts";
 
@@ -30,8 +30,7 @@ const FIELDS = [
 /** `/audit`: what people did and which healths changed, newest first, for administrators. */
 export function AuditPage({ view, page, query }: AuditProps) {
   return (
-    <Page view={view} title="Audit" section="/admin">
-      <h1>Audit</h1>
+    <AdminFrame view={view} title="Audit" tab="/audit">
       <form class="filters" role="search" aria-label="Filter entries">
         {FIELDS.map(([name, label, hint]) => (
           <label>
@@ -65,7 +64,7 @@ export function AuditPage({ view, page, query }: AuditProps) {
           </a>
         )}
       </nav>
-    </Page>
+    </AdminFrame>
   );
 }
 
