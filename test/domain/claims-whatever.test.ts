@@ -297,9 +297,10 @@ async function checkReservations(
     const holder = holderOf(one, system.now())?.holder;
     const job = jobs.find(({ id }) => id === one.current_job);
     if (holder === undefined || !job || job.submitter === holder) continue;
-    // Somebody else's job on a reserved device was there before.
+    // Somebody else's job on a reserved device was there before, or has left it to a worker that may still be using it.
     const earlier = before.find(({ id }) => id === job.id);
-    expect([job.id, earlier?.device]).toEqual([job.id, one.hostname]);
+    const had = earlier?.device ?? earlier?.left?.device;
+    expect([job.id, had]).toEqual([job.id, one.hostname]);
     expect(mine[0]!.state).toBe("waiting");
   }
   for (const name of PEOPLE) {
