@@ -36,6 +36,10 @@ export const queuedJobSchema = v.object({
   tags: v.array(v.string()),
   /** One sentence. */
   waits_for: v.string(),
+  /** Of the first jobs: as in `waits`. */
+  expected_start: v.optional(v.string()),
+  expected_late: v.optional(v.string()),
+  sure: v.optional(v.picklist(["good", "rough", "guess"])),
 });
 export type QueuedJob = v.InferOutput<typeof queuedJobSchema>;
 

@@ -12,7 +12,8 @@ export function placeText({ position, ahead = 0, more, ...expected }: Waits, now
   return when === "" ? place : `${place}; ${when}`;
 }
 
-function expectedText(
+/** `expected to begin in 5 min to 2 h, roughly`; empty while nothing can be said. */
+export function expectedText(
   { expected_start, expected_late, sure }: Pick<Waits, "expected_start" | "expected_late" | "sure">,
   now: number,
 ): string {

@@ -1,23 +1,23 @@
-import type { DeviceView, JobView } from "#protocol/api.ts";
+import type { JobView } from "#protocol/api.ts";
 import type { ChangeView } from "#protocol/history.ts";
 import type { PhotoView } from "#protocol/device-photos.ts";
 import type { Grants } from "#protocol/people.ts";
-import type { NextCheck } from "../domain/next-check.ts";
+import type { BoardDevice } from "../domain/device-board.ts";
 import type { DevicePowers } from "../domain/device-powers.ts";
+import type { NextCheck } from "../domain/next-check.ts";
 import { ChangesTable } from "./changes-table.tsx";
-import { Source } from "./definition-page.tsx";
-import { formatUtc } from "./format-time.ts";
+import { DeviceForms } from "./device-forms.tsx";
+import { DeviceFrame } from "./device-frame.tsx";
 import { DevicePhotos } from "./device-photos.tsx";
+import { DeviceStrip } from "./device-strip.tsx";
+import { formatUtc } from "./format-time.ts";
 import { GrantsTable } from "./grants-table.tsx";
 import { JobsTable } from "./jobs-table.tsx";
-import { Page } from "./page.tsx";
-import { Status } from "./status.tsx";
 import type { View } from "./view.ts";
 
 interface DeviceProps {
   view: View;
-  device: DeviceView;
-  configuration: string;
+  device: BoardDevice;
   jobs: JobView[];
   /** The newest first. */
   changes: ChangeView[];
@@ -28,108 +28,42 @@ interface DeviceProps {
   grants: Grants | undefined;
 }
 
-/** `/devices/HOSTNAME`: what it is, what it does, what it did. */
+/** `/devices/HOSTNAME`: what it is, what it does, what it did last; what somebody may do with it. */
 export function DevicePage(props: DeviceProps) {
-  const { view, device, configuration, jobs, changes, check, grants } = props;
+  const { view, device, jobs, changes, powers, grants } = props;
+  const here = `/devices/${encodeURIComponent(device.hostname)}`;
   return (
-    <Page view={view} title={device.hostname} section="/devices" script="device-page.js">
+    <DeviceFrame view={view} device={device} tab="" script="device-page.js">
+      {device.description && <p>{device.description}</p>}
+      {device.notes && <pre class="notes">{device.notes}</pre>}
       <div id="live">
-        <div class="job-title">
-          <h1>{device.hostname}</h1>
-          <Status value={device.state} />
-          <Status value={device.health} />
-          <ConsoleActions {...props} />
-        </div>
-        {device.description && <p>{device.description}</p>}
-        {device.notes && <pre class="notes">{device.notes}</pre>}
-        <dl class="facts">
-          <div>
-            <dt>Current job</dt>
-            <dd>
-              {device.current_job === undefined ? (
-                "none"
-              ) : (
-                <a href={`/jobs/${device.current_job}`}>#{device.current_job}</a>
-              )}
-            </dd>
+        <Facts {...props} />
+      </div>
+      <DeviceForms view={view} device={device} powers={powers} />
+      <div id="live-jobs" data-live="">
+        <section>
+          <div class="toolbar">
+            <h2>Recent jobs</h2>
+            <a href={`${here}/jobs`}>All its jobs</a>
           </div>
-          {device.physical_owner && (
-            <div>
-              <dt>Owner</dt>
-              <dd>{device.physical_owner}</dd>
-            </div>
+          {jobs.length === 0 ? (
+            <p class="nothing">No job has run on it yet.</p>
+          ) : (
+            <JobsTable jobs={jobs} now={view.now} />
           )}
-          {device.physical_group && (
-            <div>
-              <dt>Group</dt>
-              <dd>{device.physical_group}</dd>
-            </div>
-          )}
-          {device.reservation && (
-            <div>
-              <dt>Reserved</dt>
-              <dd>
-                by {device.reservation.holder}
-                {device.reservation.until === undefined
-                  ? ", from the end of the job that it runs"
-                  : ` until ${device.reservation.until.slice(0, 16).replace("T", " ")} UTC`}
-              </dd>
-            </div>
-          )}
-          <div>
-            <dt>Type</dt>
-            <dd>
-              <a href={`/?device_type=${encodeURIComponent(device.device_type)}`}>
-                {device.device_type}
-              </a>
-            </dd>
+        </section>
+        <section>
+          <div class="toolbar">
+            <h2>What happened to it</h2>
+            <a href={`${here}/history`}>Its whole history</a>
           </div>
-          <div>
-            <dt>Worker</dt>
-            <dd>
-              <a href={`/workers/${encodeURIComponent(device.worker)}`}>{device.worker}</a>
-            </dd>
-          </div>
-          <div>
-            <dt>Tags</dt>
-            <dd>{device.tags.join(", ") || "none"}</dd>
-          </div>
-          <div>
-            <dt>Next health check</dt>
-            <dd>
-              {check.isDue && "due: "}
-              {check.at === undefined ? check.text : formatUtc(check.at)}
-            </dd>
-          </div>
-          {device.last_health_report_job !== undefined && (
-            <div>
-              <dt>Last health check</dt>
-              <dd>
-                <a href={`/jobs/${device.last_health_report_job}`}>
-                  #{device.last_health_report_job}
-                </a>
-              </dd>
-            </div>
-          )}
-        </dl>
-        <h2>Recent jobs</h2>
-        {jobs.length === 0 ? (
-          <p class="nothing">No job has run on it yet.</p>
-        ) : (
-          <JobsTable jobs={jobs} now={view.now} />
-        )}
-        {jobs.length > 0 && (
-          <nav class="pages" aria-label="More jobs">
-            <a href={`/?device=${encodeURIComponent(device.hostname)}`}>All its jobs</a>
-          </nav>
-        )}
-        <h2>History</h2>
-        <ChangesTable changes={changes} now={view.now} />
+          <ChangesTable changes={changes} now={view.now} />
+        </section>
       </div>
       <DevicePhotos
         hostname={device.hostname}
         photos={props.photos}
-        isEditable={props.powers.changes && view.user !== undefined && !view.archive}
+        isEditable={powers.changes && view.user !== undefined && !view.archive}
       />
       {grants && (
         <section>
@@ -137,27 +71,56 @@ export function DevicePage(props: DeviceProps) {
           <GrantsTable grants={grants} others="its device type and the lab" />
         </section>
       )}
-      <section>
-        <h2>Configuration</h2>
-        <Source text={configuration} label="Configuration" />
-      </section>
-    </Page>
+    </DeviceFrame>
   );
 }
 
-/** To its console, and in one step to one's own: the reservation that it needs is made for an hour. */
-function ConsoleActions({ view, device, powers }: DeviceProps) {
-  const where = `/devices/${encodeURIComponent(device.hostname)}/console`;
-  const mayUse = powers.submits || powers.changes;
-  const isFree = device.reservation === undefined && device.health !== "Retired";
+function Facts({ device, check }: DeviceProps) {
+  const { reservation, current_job: job, last_health_report_job: lastCheck } = device;
+  const facts: [string, unknown][] = [
+    ["Current job", job === undefined ? "none" : <a href={`/jobs/${job}`}>#{job}</a>],
+    ["Last jobs", <DeviceStrip hostname={device.hostname} jobs={device.recent} />],
+    ["Reserved", reservation && reservedText(reservation)],
+    ["Worker", <a href={`/workers/${encodeURIComponent(device.worker)}`}>{device.worker}</a>],
+    ["Tags", device.tags.length === 0 ? "none" : <Tags tags={device.tags} />],
+    ["Owner", device.physical_owner],
+    ["Group", device.physical_group],
+    [
+      "Next health check",
+      `${check.isDue ? "due: " : ""}${check.at === undefined ? check.text : formatUtc(check.at)}`,
+    ],
+    [
+      "Last health check",
+      lastCheck === undefined ? undefined : <a href={`/jobs/${lastCheck}`}>#{lastCheck}</a>,
+    ],
+  ];
   return (
-    <div class="actions">
-      {view.user && !view.archive && mayUse && isFree && (
-        <form method="post" action={where}>
-          <button>Reserve for 1 h and open its console</button>
-        </form>
+    <dl class="facts">
+      {facts.map(([name, value]) =>
+        value === undefined ? null : (
+          <div>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ),
       )}
-      <a href={where}>Console</a>
-    </div>
+    </dl>
   );
 }
+
+const reservedText = ({ holder, until }: NonNullable<BoardDevice["reservation"]>): string =>
+  until === undefined
+    ? `by ${holder}, from the end of the job that it runs`
+    : `by ${holder} until ${until.slice(0, 16).replace("T", " ")} UTC`;
+
+const Tags = ({ tags }: { tags: readonly string[] }) => (
+  <>
+    {tags.map((tag) => (
+      <>
+        <a class="chip" href={`/devices?tag=${encodeURIComponent(tag)}`}>
+          {tag}
+        </a>{" "}
+      </>
+    ))}
+  </>
+);

@@ -3,13 +3,17 @@ import type { ChangeView } from "#protocol/history.ts";
 import type { WorkerTextName } from "#protocol/lab.ts";
 import type { Grants } from "#protocol/people.ts";
 import { upgradeText, versionText, workerNotices } from "#protocol/upgrade-text.ts";
+import type { BoardDevice } from "../domain/device-board.ts";
 import { ChangesTable } from "./changes-table.tsx";
+import { DeviceTable } from "./device-table.tsx";
+import { Counts } from "./devices-page.tsx";
 import { GrantsTable } from "./grants-table.tsx";
 import { JobsTable } from "./jobs-table.tsx";
 import { Page } from "./page.tsx";
 import { Status } from "./status.tsx";
 import { Ago } from "./time.tsx";
 import type { View } from "./view.ts";
+import { Load } from "./workers-page.tsx";
 
 export interface WorkerText {
   field: WorkerTextName;
@@ -22,8 +26,14 @@ interface WorkerProps {
   view: View;
   worker: WorkerView;
   powers: { changes: boolean; administers: boolean };
-  /** That run now. */
+  /** That run now, of those that whoever looks may see. */
   jobs: JobView[];
+  /** How many there are. */
+  load: number;
+  /** The first of them. */
+  devices: readonly BoardDevice[];
+  /** What the roll-out does with it; empty when there is none. */
+  rollout: string;
   changes: ChangeView[];
   /** For who may change it. */
   texts: WorkerText[] | undefined;
@@ -33,7 +43,7 @@ interface WorkerProps {
 
 /** `/workers/NAME`: how it is, what it runs, what goes with its jobs, what happened to it. */
 export function WorkerPage(props: WorkerProps) {
-  const { view, worker, powers, jobs, changes, texts, grants } = props;
+  const { view, worker, powers, jobs, devices, changes, texts, grants } = props;
   const notices = [upgradeText(worker), ...workerNotices(worker)].filter(Boolean);
   return (
     <Page view={view} title={worker.name} section="/workers" script="list-page.js">
@@ -48,16 +58,36 @@ export function WorkerPage(props: WorkerProps) {
         {notices.map((text) => (
           <p class="notice">{text}</p>
         ))}
-        <Facts worker={worker} now={view.now} />
-        <h2>Jobs that have its devices</h2>
-        {jobs.length === 0 ? (
-          <p class="nothing">None.</p>
-        ) : (
-          <JobsTable jobs={jobs} now={view.now} />
-        )}
+        <Facts {...props} />
+        <section>
+          <h2>Jobs that have its devices</h2>
+          {jobs.length === 0 ? (
+            <p class="muted">None.</p>
+          ) : (
+            <JobsTable jobs={jobs} now={view.now} />
+          )}
+        </section>
+        <section>
+          <div class="toolbar">
+            <h2>Devices</h2>
+            <a href={`/devices?worker=${encodeURIComponent(worker.name)}`}>On the board</a>
+          </div>
+          {devices.length === 0 ? (
+            <p class="muted">None that you may see.</p>
+          ) : (
+            <>
+              <p class="board-sum">
+                <Counts devices={devices} />
+              </p>
+              <DeviceTable devices={devices} label="Its devices" belongs="type" />
+            </>
+          )}
+        </section>
         {texts && <Texts worker={worker.name} texts={texts} />}
-        <h2>History</h2>
-        <ChangesTable changes={changes} now={view.now} />
+        <section>
+          <h2>History</h2>
+          <ChangesTable changes={changes} now={view.now} />
+        </section>
       </div>
       {grants && (
         <section>
@@ -81,18 +111,19 @@ function HealthForms({ worker: { name, health } }: { worker: WorkerView }) {
   );
 }
 
-function Facts({ worker, now }: { worker: WorkerView; now: number }) {
+function Facts({ worker, load, rollout, view: { now } }: WorkerProps) {
   const facts: [string, unknown][] = [
     ["Last sync", worker.last_sync ? <Ago iso={worker.last_sync} now={now} /> : "never"],
+    ["Load", <Load jobs={load} limit={worker.job_limit} />],
+    ["Job limit", worker.job_limit === 0 ? "none" : worker.job_limit],
     ["Version", versionText(worker) || "unknown"],
+    ["Roll-out", rollout || undefined],
+    ["Pinned to", worker.pin?.version],
     ["Platform", worker.platform],
     ["Protocol", worker.protocol],
-    ["Job limit", worker.job_limit === 0 ? "none" : worker.job_limit],
-    ["Pinned to", worker.pin?.version],
     ["Enrolled", worker.enrolled && <Ago iso={worker.enrolled} now={now} />],
     ["Enrolment code good until", worker.enrolment_expires?.slice(0, 16).replace("T", " ")],
     ["Token", tokenFact(worker, now)],
-    ["Devices", <Devices names={worker.devices} />],
   ];
   return (
     <dl class="facts">
@@ -115,20 +146,6 @@ const tokenFact = ({ token_rotation_asked: asked }: WorkerView, now: number) =>
     </>
   );
 
-const Devices = ({ names }: { names: readonly string[] }) =>
-  names.length === 0 ? (
-    <>none</>
-  ) : (
-    <>
-      {names.map((name, n) => (
-        <>
-          {n > 0 && ", "}
-          <a href={`/devices/${encodeURIComponent(name)}`}>{name}</a>
-        </>
-      ))}
-    </>
-  );
-
 const ABOUT: Record<WorkerTextName, string> = {
   dispatcher: "how its jobs run (LAVA’s dispatcher.yaml)",
   env: "environment of what runs on the worker",
@@ -136,9 +153,16 @@ const ABOUT: Record<WorkerTextName, string> = {
 };
 
 const Texts = ({ worker, texts }: { worker: string; texts: readonly WorkerText[] }) => (
-  <>
+  <section>
     <h2>Texts that go with its jobs</h2>
     <table>
+      <thead class="hidden">
+        <tr>
+          <th scope="col">Text</th>
+          <th scope="col">Version</th>
+          <th scope="col">Length</th>
+        </tr>
+      </thead>
       <tbody>
         {texts.map(({ field, version, lines }) => (
           <tr>
@@ -152,5 +176,5 @@ const Texts = ({ worker, texts }: { worker: string; texts: readonly WorkerText[]
         ))}
       </tbody>
     </table>
-  </>
+  </section>
 );

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { JobView } from "#protocol/api.ts";
+import type { JobView, WorkerView } from "#protocol/api.ts";
 import { workerTextName, type WorkerTextName } from "#protocol/lab.ts";
 import { WORKER_HEALTHS } from "#protocol/states.ts";
 import * as v from "valibot";
@@ -7,8 +7,10 @@ import { mayDoTo, accessOf } from "../domain/access.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { workerHistory } from "../domain/histories.ts";
+import { readBoard } from "../domain/device-board.ts";
 import { getJob } from "../domain/jobs.ts";
 import { requireReader, requireUser, type Principal } from "../domain/principal.ts";
+import { findRollout, isChosen, type RolloutRecord } from "../domain/rollout-record.ts";
 import { setWorkerHealth } from "../domain/worker-health.ts";
 import { getWorkerItem, readAssignments } from "../domain/worker-record.ts";
 import {
@@ -16,11 +18,13 @@ import {
   putWorkerText,
   workerTextVersions,
 } from "../domain/worker-text-versions.ts";
-import { getWorker } from "../domain/workers.ts";
+import { getWorker, listWorkers } from "../domain/workers.ts";
 import { parse, readText } from "../http/read-body.ts";
 import { queryNumber, type Env } from "../http/route.ts";
+import { optionalText } from "./page-query.ts";
 import { WorkerPage, type WorkerText } from "./worker-page.tsx";
 import { WorkerTextPage } from "./worker-text-page.tsx";
+import { WorkersPage } from "./workers-page.tsx";
 import type { View } from "./view.ts";
 
 const CHANGES = 30;
@@ -34,12 +38,28 @@ const healthForm = v.object({
   health: v.picklist(WORKER_HEALTHS),
   reason: v.optional(v.pipe(v.string(), v.maxLength(1000))),
 });
+const listQuery = v.object({ cursor: optionalText });
 const versionQuery = v.object({ version: v.optional(queryNumber) });
 const textForm = v.object({
   text: v.string(),
   comment: v.optional(v.pipe(v.string(), v.maxLength(1000)), ""),
   version: queryNumber,
 });
+
+/** `/workers`: a page of them, with what each runs and what the roll-out gives it. */
+export async function showWorkers(deps: Deps, c: Context<Env>, view: View): Promise<Response> {
+  const { cursor } = parse(listQuery, c.req.query(), "query");
+  const page = await listWorkers(deps, c.var.principal, { cursor });
+  const rollout = (await findRollout(deps))?.data;
+  const workers = await Promise.all(
+    page.workers.map(async (worker) => {
+      const { jobIds } = await readAssignments(deps, worker.name);
+      return { worker, jobs: jobIds.length, next: nextVersion(deps, worker, rollout) };
+    }),
+  );
+  const shown = { view, workers, rollout, nextCursor: page.next_cursor };
+  return c.html(<WorkersPage {...shown} isFirstPage={cursor === undefined} />) as Response;
+}
 
 /** `/workers/NAME`, and what its forms do. */
 export async function showWorker(
@@ -51,13 +71,17 @@ export async function showWorker(
   const { principal } = c.var;
   const worker = await getWorker(deps, principal, name);
   const powers = await powersOf(deps, principal, name);
-  const jobs = await jobsOn(deps, principal, name);
+  const { jobIds } = await readAssignments(deps, name);
+  const jobs = await jobsOn(deps, principal, jobIds);
+  const { devices } = await readBoard(deps, principal, { worker: name });
+  const rollout = rolloutText(deps, worker, (await findRollout(deps))?.data);
   const { changes } = await workerHistory(deps, principal, name, { limit: CHANGES });
   const texts = powers.changes ? await textsOf(deps, principal, name) : undefined;
   const grants = powers.administers
     ? ((await getWorkerItem(deps, name)).data.permissions ?? {})
     : undefined;
-  const shown = { view, worker, powers, jobs, changes, texts, grants };
+  const load = jobIds.length;
+  const shown = { view, worker, powers, jobs, load, devices, rollout, changes, texts, grants };
   return c.html(<WorkerPage {...shown} />) as Response;
 }
 
@@ -135,8 +159,11 @@ async function textPage(
 }
 
 /** Those that have a device of the worker and that the person may see. */
-async function jobsOn(deps: Deps, principal: Principal, worker: string): Promise<JobView[]> {
-  const { jobIds } = await readAssignments(deps, worker);
+async function jobsOn(
+  deps: Deps,
+  principal: Principal,
+  jobIds: readonly number[],
+): Promise<JobView[]> {
   const jobs = jobIds.slice(0, SHOWN_JOBS).map((id) =>
     getJob(deps, principal, id).catch((error: unknown) => {
       if (error instanceof AppError && error.code === "not_found") return undefined;
@@ -144,6 +171,25 @@ async function jobsOn(deps: Deps, principal: Principal, worker: string): Promise
     }),
   );
   return (await Promise.all(jobs)).filter((job) => job !== undefined);
+}
+
+/** What the roll-out gives a worker that has another version; one that has told of an upgrade says itself how that goes. */
+function nextVersion(
+  deps: Deps,
+  worker: WorkerView,
+  rollout: RolloutRecord | undefined,
+): string | undefined {
+  if (!rollout?.active || worker.pin || worker.upgrade || worker.kind === "stock") return undefined;
+  if (worker.version === undefined || worker.version === rollout.version) return undefined;
+  return isChosen(deps, rollout, worker) ? rollout.version : undefined;
+}
+
+function rolloutText(deps: Deps, worker: WorkerView, rollout: RolloutRecord | undefined): string {
+  if (!rollout || worker.version === rollout.version || worker.kind === "stock") return "";
+  const { version, active } = rollout;
+  if (worker.pin) return `${version} passes it by: it is pinned`;
+  if (!active) return `${version} is stopped`;
+  return isChosen(deps, rollout, worker) ? `gets ${version} next` : `${version} at a later stage`;
 }
 
 async function powersOf(deps: Deps, principal: Principal, name: string) {

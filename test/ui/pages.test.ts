@@ -293,7 +293,7 @@ describe("the lab's pages", () => {
     expect(await show("/devices")).toContain("qemu-02");
     const device = await show("/devices/qemu-01");
     expect(device).toContain(`/jobs/${id}`);
-    expect(device).toContain("available_architectures");
+    expect(await show("/devices/qemu-01/configuration")).toContain("available_architectures");
     expect(await show("/workers")).toMatch(/bench.*Online/s);
     expect(await show("/workers")).not.toContain("rolled out");
     const signer = aSigner();
@@ -405,7 +405,7 @@ describe("the queue page", () => {
     await lab.submit(aJob({ name: quoted(HOSTILE) }));
     const html = await show("/queue?device_type=qemu");
     expect(html).toContain("&lt;script&gt;alert(1)");
-    expect(html).toMatch(/<a href="\/queue\?device_type=qemu" aria-current="page">qemu<\/a>/);
+    expect(html).toMatch(/<a href="\/queue\?device_type=qemu" aria-current="page">qemu /);
     expect(html).toContain("on worker bench, which is Offline");
     expect(await show("/queue?device_type=none", 404)).toContain("There is no device type");
   });

@@ -1,20 +1,29 @@
+import { settle } from "./settle.ts";
+
 /** Pages of lists keep themselves fresh; the submit page takes its reader to the line of a problem. */
 
 const REFRESH_MS = 5000;
+/** The parts of a page that are kept fresh. */
+const LIVE = "#live, [data-live][id]";
 
-const live = document.querySelector("#live");
-if (live) setInterval(() => void refresh(live), REFRESH_MS);
-addEventListener("focus", () => live && void refresh(live));
+if (document.querySelector(LIVE)) setInterval(() => void refresh(), REFRESH_MS);
+addEventListener("focus", () => void refresh());
 document.addEventListener("click", goToProblem);
 
-/** Takes over what the server shows now; waits while the page is hidden or the reader is within the list. */
-async function refresh(element: Element): Promise<void> {
-  if (document.hidden || element.contains(document.activeElement) || hasSelection(element)) return;
+/**
+ * Takes over what the server shows now, but not while the page is hidden or words of it are marked. What is the same stays as it is,
+ * with the focus that it has, what was typed into it, and what was folded.
+ */
+async function refresh(): Promise<void> {
+  const parts = [...document.querySelectorAll(LIVE)];
+  if (parts.length === 0 || document.hidden || parts.some(hasSelection)) return;
   const answer = await fetch(location.href).catch(() => undefined);
   if (!answer?.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.querySelector("#live");
-  if (fresh && fresh.innerHTML !== element.innerHTML) element.replaceChildren(...fresh.childNodes);
+  for (const part of parts) {
+    const fresh = page.getElementById(part.id);
+    if (fresh && !hasSelection(part)) settle(part, fresh);
+  }
 }
 
 function hasSelection(element: Element): boolean {
