@@ -79,6 +79,49 @@ export const CHAPTERS = [
   },
 ];
 
+/** What a page is called in the list of chapters, where its heading is long. */
+export const SHORT_NAMES = {
+  README: "Overview",
+  "job-language": "The job language",
+  multinode: "Several devices",
+  failures: "Whose fault it is",
+  queue: "The queue",
+  "remote-console": "Remote console",
+  notices: "Notices and webhooks",
+  kernelci: "KernelCI",
+  services: "TFTP, NFS, HTTP, NBD",
+  "add-a-qemu-device": "Add a QEMU device",
+  "add-a-uboot-device": "Add a U-Boot device",
+  "add-a-fastboot-device": "Add a fastboot device",
+  "workers-and-devices": "Administering them",
+  cloud: "In AWS",
+  containers: "In containers",
+  settings: "Settings",
+  "lab-as-code": "A lab as files",
+  people: "People and permissions",
+  scheduling: "Scheduling",
+  install: "Install a worker",
+  "single-file": "The single file",
+  network: "Proxies, certificates",
+  "small-boards": "Small boards",
+  "artefact-cache": "Download cache",
+  "worker-faults": "When things break",
+  backup: "Backup and restore",
+  differences: "What differs",
+  "lava-clients": "LAVA's clients",
+  "stock-workers": "LAVA's workers",
+  "lava-server": "Our worker, LAVA's server",
+  compatibility: "Compatibility, by call",
+  "http-api": "Using the API",
+  cli: "Command line",
+  "methods/README": "Methods",
+  access: "Who may what",
+  console: "The console",
+  journal: "The journal",
+  "kernel-messages": "Kernel messages",
+  roadmap: "Roadmap",
+};
+
 /** Where a page stands in the site: `/docs`, `/docs/power`, `/docs/methods/boot-qemu`. */
 export const addressOf = (page) =>
   `/docs/${page}`.replace(/(^|\/)README$/, "").replace(/\/$/, "") || "/docs";

@@ -12,6 +12,8 @@ const OUTSIDE = /^(?:[a-z]+:|\/\/)/;
  */
 export function amendMarkdown(md, docs) {
   md.set({ html: false, linkify: false, typographer: false });
+  // Eleventy switches blocks of indented code off.
+  md.enable("code");
   md.core.ruler.push("anchors", (state) => addAnchors(md, state));
   const { rules } = md.renderer;
   rules.heading_close = (tokens, n) => `${anchorOf(tokens[n])}</${tokens[n].tag}>\n`;

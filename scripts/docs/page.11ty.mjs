@@ -1,6 +1,6 @@
 // The layout of every page of the documentation site: what stands in `main`. The lab puts its own header around it as it does for
 // its other pages (control-plane/ui/docs-page.tsx). No inline script or style: the lab's policy forbids both.
-import { addressOf, CHAPTERS, neighboursOf } from "./chapters.mjs";
+import { addressOf, CHAPTERS, neighboursOf, SHORT_NAMES } from "./chapters.mjs";
 
 const escape = (text) =>
   text.replace(
@@ -35,7 +35,7 @@ function chapterList({ title, pages }, path, names) {
       page === path || (page === "methods/README" && path.startsWith("methods/"))
         ? ' aria-current="page"'
         : "";
-    return `<li><a href="${addressOf(page)}"${current}>${escape(names[page])}</a></li>`;
+    return `<li><a href="${addressOf(page)}"${current}>${escape(SHORT_NAMES[page] ?? names[page])}</a></li>`;
   });
   return `<h2>${escape(title)}</h2>\n<ul>${items.join("")}</ul>`;
 }

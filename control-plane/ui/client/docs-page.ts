@@ -8,6 +8,12 @@ const EXCERPT = 110;
 /** As scripts/build-docs.mjs writes them: address, id of the heading, title of the page, heading, text. */
 type Section = readonly [string, string, string, string, string];
 
+/** A section and those of its words that fit. */
+interface Hit {
+  readonly section: Section;
+  readonly words: readonly string[];
+}
+
 const search = document.querySelector<HTMLElement>(".docs-search");
 const input = search?.querySelector("input");
 const found = search?.querySelector<HTMLElement>("#found");
@@ -46,7 +52,7 @@ function begin(box: HTMLElement, field: HTMLInputElement, list: HTMLElement): vo
   });
 }
 
-async function load(address: string): Promise<(asked: string) => Section[]> {
+async function load(address: string): Promise<(asked: string) => Hit[]> {
   const sections = (await (await fetch(address)).json()) as Section[];
   const searched = new MiniSearch<{ n: number }>({
     idField: "n",
@@ -68,10 +74,11 @@ async function load(address: string): Promise<(asked: string) => Section[]> {
     searched
       .search(asked)
       .slice(0, MOST)
-      .map(({ id }) => sections[id as number] as Section);
+      .map(({ id, terms }) => ({ section: sections[id as number] as Section, words: terms }));
 }
 
-function option([address, id, title, heading, text]: Section, n: number): HTMLElement {
+function option({ section, words }: Hit, n: number): HTMLElement {
+  const [address, id, title, heading, text] = section;
   const link = document.createElement("a");
   link.href = id === "" ? address : `${address}#${id}`;
   link.id = `found-${n}`;
@@ -81,9 +88,28 @@ function option([address, id, title, heading, text]: Section, n: number): HTMLEl
   const name = document.createElement("strong");
   name.textContent = heading === "" ? title : `${title}: ${heading}`;
   const excerpt = document.createElement("small");
-  excerpt.textContent = text.length > EXCERPT ? `${text.slice(0, EXCERPT)} …` : text;
+  excerpt.append(...excerptOf(text, words));
   link.append(name, excerpt);
   return link;
+}
+
+/** The text about the first of the words, which is marked. */
+function excerptOf(text: string, words: readonly string[]): (string | HTMLElement)[] {
+  const lower = text.toLowerCase();
+  const places = words.map((word) => [lower.indexOf(word), word.length] as const);
+  const [at, length] = places.filter(([from]) => from >= 0).toSorted(([a], [b]) => a - b)[0] ?? [
+    0, 0,
+  ];
+  const from = at < EXCERPT ? 0 : text.lastIndexOf(" ", at - EXCERPT / 2) + 1;
+  const end = text.length <= from + EXCERPT ? text.length : text.lastIndexOf(" ", from + EXCERPT);
+  const mark = document.createElement("mark");
+  mark.textContent = text.slice(at, at + length);
+  const after = text.slice(at + length, Math.max(end, at + length));
+  return [
+    (from > 0 ? "… " : "") + text.slice(from, at),
+    ...(length > 0 ? [mark] : []),
+    after + (end < text.length ? " …" : ""),
+  ];
 }
 
 function nothing(asked: string): HTMLElement {
