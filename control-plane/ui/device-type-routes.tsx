@@ -66,8 +66,8 @@ export async function showTypeText(
   c: Context<Env>,
   { name, which, view }: { name: string; which: "template" | "health-check"; view: View },
 ): Promise<Response> {
-  await getDeviceType(deps, c.var.principal, name);
   await requireOnLab(deps, c.var.principal, "view");
+  await getDeviceType(deps, c.var.principal, name);
   const query = parse(versionsQuery, c.req.query(), "query");
   const text = which === "template" ? `${name}.jinja2` : name;
   const own = await readVersions(deps, which, text, query).catch((error: unknown) => {

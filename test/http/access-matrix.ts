@@ -475,7 +475,18 @@ export const ROWS: readonly Row[] = [
   row("people who change", "POST", "/account/terminal/answer", [404, 429], "code=none&answer=yes"),
   row("people", "GET", "/devices", 200),
   row("sees it", "GET", "/devices/qemu-01", 200),
+  row("sees it", "GET", "/devices/qemu-01/jobs", 200),
+  row("sees it", "GET", "/devices/qemu-01/dictionary", 200),
+  row("sees it", "GET", "/devices/qemu-01/configuration", 200),
+  row("sees it", "GET", "/devices/qemu-01/history", 200),
   row("sees it", "GET", "/devices/qemu-01/console", 200),
+  row("changes it", "POST", "/devices/qemu-01/health", 303, "health=Good"),
+  row("changes it", "POST", "/devices/qemu-01/health-check", 409),
+  row("changes it", "POST", "/devices/qemu-01/dictionary", 303, "put_back=1"),
+  row("people", "GET", "/device-types", 200),
+  row("sees it", "GET", "/device-types/qemu", 200),
+  row("sees the lab", "GET", "/device-types/qemu/template", 200),
+  row("sees the lab", "GET", "/device-types/qemu/health-check", 200),
   row("people", "GET", "/workers", 200),
   row("sees it", "GET", "/workers/bench", 200),
   row("changes it", "POST", "/workers/bench/health", 303, "health=Active"),
@@ -503,6 +514,7 @@ export const ROWS: readonly Row[] = [
   api("submits", "POST", "/jobs", 201, aJob()),
   // The first has it for an hour.
   row("uses it", "POST", "/devices/qemu-01/console", [303, 409]),
+  row("uses it", "POST", "/devices/qemu-01/reservation", [303, 409], "do=reserve&hours=1"),
 ];
 
 /** Routes that are about signing in itself, or the browser alone: sign-in.test.ts, oidc.test.ts and theme.test.ts have them. */
