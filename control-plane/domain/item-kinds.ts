@@ -43,6 +43,7 @@ import {
 } from "./keys.ts";
 import { restoredDelivery, type DeliveryRecord } from "./notices/delivery-record.ts";
 import { durationsItem, type DurationsRecord } from "./durations.ts";
+import { dayReportItem, type DayCounts } from "./reports/day-counts.ts";
 import { useItem, type UseRecord } from "./fair-share.ts";
 import { queueDeadlineItem } from "./queue-deadlines.ts";
 import { slotItem } from "./quotas.ts";
@@ -137,6 +138,14 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     /./,
     v.looseObject({ owner: v.string(), name: v.string(), conditions: v.array(v.any()) }),
     (data: { owner: string; name: string }) => ({ key: queryKey(data.owner, data.name), data }),
+  ),
+  // Of jobs that retention may have removed since.
+  kind(
+    "day report",
+    /^day-reports$/,
+    /./,
+    v.looseObject({ day: v.string(), rows: v.array(v.any()) }),
+    (data: DayCounts) => dayReportItem(data),
   ),
   kind("watch", /^job#\d+$/, /^watch$/, v.any(), asIs, false),
   kind("submission", /^submission#/, /./, v.any(), asIs, false),

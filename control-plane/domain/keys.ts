@@ -17,6 +17,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | what the results of an attempt come to     | main  | job#ID              | summary#N                  |
  * | queries of a person; all of them           | main  | queries             | OWNER/NAME                 |
  * | what people wrote down about a job         | main  | job#ID              | annotation#TIME#ID         |
+ * | what the jobs of a day came to (UTC)       | main  | day-reports         | YYYY-MM-DD                 |
  * | jobs that somebody wants to be kept        | main  | job#ID              | kept                       |
  * | how far retention has looked at old jobs   | main  | lab                 | retention                  |
  * | whether somebody watches a job             | main  | job#ID              | watch                      |
@@ -151,6 +152,7 @@ export const queryKey = (owner: string, name: string): Key => ({
   partition: "queries",
   sort: `${owner}/${name}`,
 });
+export const dayReportKey = (day: string): Key => ({ partition: "day-reports", sort: day });
 export const retentionKey: Key = { partition: "lab", sort: "retention" };
 export const attemptKey = (id: number, attempt: number): Key => ({
   partition: `job#${id}`,

@@ -6,8 +6,10 @@ import path from "node:path";
 /** The files that pages ask for; scripts/build-client.mjs makes them. */
 const NAMES = [
   ...(["style.css", "icon.svg", "shell.js", "job-page.js", "list-page.js"] as const),
+  ...(["log-worker.js", "log-search-worker.js"] as const),
   ...(["device-page.js", "console-page.js", "terminal.css"] as const),
   ...(["docs-page.js", "docs.css"] as const),
+  ...(["chart.js", "charts.css"] as const),
 ] as const;
 export type AssetName = (typeof NAMES)[number];
 

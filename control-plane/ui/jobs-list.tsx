@@ -4,6 +4,7 @@ import type { JobView } from "#protocol/api.ts";
 import type { Deps } from "../domain/deps.ts";
 import { someDeviceTypeNames } from "../domain/device-types.ts";
 import { listJobs } from "../domain/jobs.ts";
+import { requireUser } from "../domain/principal.ts";
 import { listJobsViews, removeJobsView, saveJobsView } from "../domain/queries/job-views.ts";
 import { parse, readText } from "../http/read-body.ts";
 import type { Env } from "../http/route.ts";
@@ -48,12 +49,14 @@ export async function showJobs(deps: Deps, c: Context<Env>, view: View): Promise
 
 /** Keeps the filter that a form has as a view of the person's own, and shows it. */
 export async function saveViewByForm(deps: Deps, c: Context<Env>): Promise<Response> {
+  requireUser(c.var.principal);
   const { name, ...filter } = parse(viewForm, await fieldsOf(c), "form");
   await saveJobsView(deps, c.var.principal, name, filter);
   return c.redirect(addressOf("/", filter), 303);
 }
 
 export async function removeViewByForm(deps: Deps, c: Context<Env>): Promise<Response> {
+  requireUser(c.var.principal);
   const { name } = parse(removalForm, await fieldsOf(c), "form");
   await removeJobsView(deps, c.var.principal, name);
   return c.redirect("/", 303);

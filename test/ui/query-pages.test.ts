@@ -33,18 +33,19 @@ test("the list of queries leads to each", async () => {
   expect(await show("/queries")).toContain('href="/queries/admin/all"');
 });
 
-test("a query's page has its rows and draws its pass rate, each point a link to its job", async () => {
+test("a query's page has its rows and draws its pass rate, with the same as a table that leads to each job", async () => {
   const html = await show("/queries/admin/all");
   expect(html).toContain("Pass rate of 2 jobs");
   expect(html).toContain("job 2, 2026-03-01T12:00: 50 %");
-  expect(html.match(/<circle/g)).toHaveLength(2);
+  expect(html).toContain('<a href="/jobs/2">#2</a>');
+  expect(html.match(/<circle [^>]*r="3"/g)).toHaveLength(2);
   expect(html).toContain("&lt;script&gt;alert(1)");
 });
 
 test("a query's page draws a measurement of a case that the address names", async () => {
   const html = await show("/queries/admin/all?case=speed&suite=0_a");
   expect(html).toContain("speed of 2 jobs");
-  expect(html.match(/<circle/g)).toHaveLength(4);
+  expect(html.match(/<circle [^>]*r="3"/g)).toHaveLength(4);
 });
 
 test("the page of a comparison names regressions and measurements", async () => {

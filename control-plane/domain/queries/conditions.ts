@@ -99,6 +99,11 @@ export function checked(condition: Condition): Condition {
   return condition;
 }
 
+/** All fields there are, for a list to choose from. */
+export const fieldNames = (): string[] => [
+  ...new Set([JOB_FIELDS, SUITE_FIELDS, CASE_FIELDS].flatMap((fields) => Object.keys(fields))),
+];
+
 const fieldsOf = (table: Entity): Readonly<Record<string, Pick<Field<never>, "kind">>> =>
   ({ testjob: JOB_FIELDS, testsuite: SUITE_FIELDS, testcase: CASE_FIELDS })[table];
 

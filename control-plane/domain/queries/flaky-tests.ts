@@ -57,7 +57,8 @@ interface Test extends Pick<CaseSummary, "suite" | "set" | "name"> {
   builds: Map<string, Run[]>;
 }
 
-function buildOf({ summary }: Found, by: readonly string[]): string | undefined {
+/** Which build a job was of, by these attributes or all; undefined where it lacks one of them. */
+export function buildOf({ summary }: Found, by: readonly string[]): string | undefined {
   const { metadata = {}, definition = "" } = summary ?? {};
   if (by.length > 0) {
     const values = by.map((name) => (Object.hasOwn(metadata, name) ? metadata[name] : undefined));

@@ -66,7 +66,7 @@ export async function putQuery(
   const asked = conditionsOf(request);
   return retrying(async () => {
     const item = await deps.table.get<QueryView>(queryKey(owner, name));
-    requireChange(user, owner, item?.data);
+    requireQueryChange(user, owner, item?.data);
     if (!item) await requireRoom(deps, owner);
     const after: QueryView = {
       ...without(request, "group"),
@@ -96,7 +96,7 @@ export async function removeQuery(
   const user = requireUser(principal);
   await retrying(async () => {
     const { data, version } = await findVisible(deps, user, owner, name);
-    requireChange(user, owner, data);
+    requireQueryChange(user, owner, data);
     await deps.table.transact([
       { delete: queryKey(owner, name), when: { version } },
       ...removal(deps, "query", `${owner}/${name}`, data, user),
@@ -115,13 +115,19 @@ async function findVisible(
   throw new AppError("not_found", `there is no query ${JSON.stringify(`${owner}/${name}`)}`);
 }
 
-const maySee = (user: User, query: QueryView): boolean => query.published || mayChange(user, query);
+const maySee = (user: User, query: QueryView): boolean =>
+  query.published || mayChangeQuery(user, query);
 
-const mayChange = (user: User, { owner, group }: Pick<QueryView, "owner" | "group">): boolean =>
+/** Its owner, members of its group and administrators. */
+export const mayChangeQuery = (
+  user: User,
+  { owner, group }: Pick<QueryView, "owner" | "group">,
+): boolean =>
   user.admin || user.name === owner || (group !== undefined && user.groups.includes(group));
 
-function requireChange(user: User, owner: string, query: QueryView | undefined): void {
-  if (mayChange(user, query ?? { owner })) return;
+/** Throws `forbidden`. */
+export function requireQueryChange(user: User, owner: string, query: QueryView | undefined): void {
+  if (mayChangeQuery(user, query ?? { owner })) return;
   const who = `${owner}, members of its group and administrators`;
   throw new AppError("forbidden", `queries of ${owner} are changed by ${who}`);
 }
