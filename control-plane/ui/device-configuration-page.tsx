@@ -1,6 +1,5 @@
 import type { DeviceConfig, Origin } from "#protocol/lab.ts";
-import { readYaml } from "#protocol/read-yaml.ts";
-import { pathText } from "#protocol/read-yaml.ts";
+import { pathText, readYaml } from "#protocol/read-yaml.ts";
 import type { BoardDevice } from "../domain/device-board.ts";
 import { DeviceFrame } from "./device-frame.tsx";
 import { Highlighted } from "./highlight.tsx";
@@ -24,7 +23,7 @@ export function DeviceConfigurationPage({ view, device, config }: Props) {
         <>
           <div class="toolbar">
             <p class="muted">
-              {`What version ${config.version} of its dictionary renders to, without a job’s context. At the right: the line that set it.`}
+              {`What version ${config.version} of its dictionary renders to, without a job’s context. Beside each value is the line that set it.`}
             </p>
             <a href={`/api/v1/devices/${encodeURIComponent(hostname)}/configuration`}>Raw</a>
           </div>
@@ -60,6 +59,7 @@ function WithOrigins({ hostname, config }: { hostname: string; config: DeviceCon
 
 function Where({ origin, hostname }: { origin: Origin; hostname: string }) {
   const { template, line, variable } = origin;
+  if (template === "context") return <span class="origin">{`the lab: ${variable ?? ""}`}</span>;
   const isOwn = template === `devices/${hostname}.jinja2`;
   const place = isOwn ? `dictionary:${line}` : `${template}:${line}`;
   const text = variable === undefined ? place : `${place} ${variable}`;

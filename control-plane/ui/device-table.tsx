@@ -32,13 +32,16 @@ export const DeviceTable = ({ devices, label, belongs }: Props) => (
   </table>
 );
 
+/** The others get none before somebody sets another health. */
+const GETS_CHECKS: ReadonlySet<string> = new Set(["Good", "Unknown", "Looping"]);
+
 function DeviceRow({ device, belongs }: { device: BoardDevice } & Pick<Props, "belongs">) {
   const { hostname, current_job, reservation } = device;
   return (
     <tr>
       <td class="name">
         <a href={`/devices/${encodeURIComponent(hostname)}`}>{hostname}</a>
-        {device.description && <small>{device.description}</small>}
+        {device.description && <small title={device.description}>{device.description}</small>}
       </td>
       <td>
         <Status value={device.state} />
@@ -46,7 +49,7 @@ function DeviceRow({ device, belongs }: { device: BoardDevice } & Pick<Props, "b
       </td>
       <td>
         <Status value={device.health} />
-        {device.health_check_due && <small>check due</small>}
+        {device.health_check_due && GETS_CHECKS.has(device.health) && <small>check due</small>}
       </td>
       <td class="job">
         {current_job !== undefined && <a href={`/jobs/${current_job}`}>#{current_job}</a>}

@@ -88,7 +88,9 @@ function Group({ type, devices }: { type: string; devices: readonly BoardDevice[
         <h2>{type}</h2> <Counts devices={devices} />
       </summary>
       <p class="board-links">
-        <a href={`/device-types/${encodeURIComponent(type)}`}>{`About ${type}`}</a>
+        <a href={`/device-types/${encodeURIComponent(type)}`}>
+          About<span class="hidden">{` ${type}`}</span> this type
+        </a>
       </p>
       <DeviceTable devices={devices} label={`Devices of type ${type}`} belongs="worker" />
     </details>

@@ -104,6 +104,11 @@ function Versions({ shown, here, now, mayPutBack }: Omit<Props, "label">) {
       <h2>Versions</h2>
       {/* The radio buttons of the rows belong to it by their `form`: a row has a form of its own. */}
       <form id="compare" method="get" action={here} />
+      {versions.length > 1 && (
+        <p class="pick-names" aria-hidden="true">
+          <span>from</span> <span>to</span>
+        </p>
+      )}
       <ol>
         {versions.map((one) => (
           <li class={one.version === version && !compared ? "open" : undefined}>
@@ -138,7 +143,7 @@ function Versions({ shown, here, now, mayPutBack }: Omit<Props, "label">) {
           </li>
         ))}
       </ol>
-      {versions.length > 1 && <button form="compare">Compare from ○ to ○</button>}
+      {versions.length > 1 && <button form="compare">Compare the two</button>}
       {next_cursor !== undefined && (
         <nav class="pages" aria-label="Older versions">
           <a href={`${here}?cursor=${encodeURIComponent(next_cursor)}`}>Older →</a>

@@ -97,7 +97,7 @@ function WorkerRow({ worker, jobs, next, now }: ListedWorker & { now: number }) 
       <td class="load">
         <Load jobs={jobs} limit={worker.job_limit} />
       </td>
-      <td>
+      <td class="when">
         {worker.last_sync ? <Ago iso={worker.last_sync} now={now} /> : "never"}
         {worker.enrolment_expires !== undefined && <small>waits for a board to enrol</small>}
       </td>
@@ -130,7 +130,7 @@ export function Load({ jobs, limit }: { jobs: number; limit: number }) {
 }
 
 /** The first are named; the others are on the board. */
-const SHOWN = 4;
+const SHOWN = 3;
 
 function WorkerDevices({ worker: { name, devices } }: { worker: WorkerView }) {
   if (devices.length === 0) return <span class="muted">none</span>;

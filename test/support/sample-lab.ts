@@ -1,107 +1,83 @@
-import type { DeviceView } from "#protocol/api.ts";
-import type { RunnerReport } from "#protocol/worker-api.ts";
+import { deviceItem, type DeviceRecord } from "../../control-plane/domain/device-record.ts";
+import { deviceKey } from "../../control-plane/domain/keys.ts";
+import { MOST_RECENT } from "../../control-plane/domain/recent-jobs.ts";
 import { aJob } from "./builders.ts";
 import type { EmbeddedLab } from "./embedded-lab.ts";
-import { aGroupJob } from "./group-job.ts";
-import { sampleLog, SampleLog } from "./sample-log.ts";
 
-const TYPES = ["qemu", "beaglebone-black", "rk3399-rock-pi-4b", "dragonboard-845c"];
-const WORKERS = ["rack-a", "rack-b", "home-lab"];
-const PEOPLE = ["alice", "bob", "kernelci"];
-const TESTS = ["boot next", "LTP syscalls", "kselftest net"];
+const TYPES = [
+  ["beaglebone-black", 12],
+  ["imx8mp-verdin-nonwifi-mallow-evaluation-kit-revision-b", 3],
+  ["juno-r2", 4],
+  ["qemu", 16],
+  ["rk3399-gru-kevin", 6],
+  ["sun50i-h6-pine-h64", 5],
+  ["x15", 8],
+  ["x86-64-server", 6],
+] as const;
+const WORKERS = ["bench-cambridge-1", "bench-cambridge-2", "rack-3-left", "rack-3-right"];
+const HEALTHS = ["Bad", "Unknown", "Maintenance", "Looping", "Retired"] as const;
 
-/** What a sample lab has that its pages are asked for by name. */
-export interface Sample {
-  readonly device: string;
-  readonly worker: string;
-  readonly deviceType: string;
-  /** Jobs by what has become of them. */
-  readonly complete: number;
-  readonly failed: number;
-  readonly running: number;
-  readonly waiting: number;
-  /** The first of a group that waits. */
-  readonly group: number;
+/**
+ * A lab as labs are: sixty devices of eight types on four workers, some in bad health, with the jobs that they had last; jobs that
+ * run and others that wait. `workers` are the tokens, by name; the first is online.
+ */
+export async function sampleLab(lab: EmbeddedLab): Promise<{ running: number[] }> {
+  const tokens: string[] = [];
+  for (const name of WORKERS)
+    tokens.push(await lab.addWorker(name, name.startsWith("rack") ? 4 : 0));
+  let n = 0;
+  for (const [type, count] of TYPES) {
+    for (let of = 1; of <= count; of++) {
+      const hostname = `${type.slice(0, 29)}-${String(of).padStart(2, "0")}`;
+      await lab.addDevice(hostname, aboutDevice(type, n));
+      await remember(lab, hostname, n);
+      n += 1;
+    }
+  }
+  for (const token of tokens.slice(0, 3)) await lab.sync(token, [], { platform: "linux-arm64" });
+  return { running: await someJobs(lab, tokens) };
 }
 
-/** Fills a lab with what one of some weeks has: workers, devices, people, jobs that ended well and badly, run and wait. */
-export async function fillSampleLab(lab: EmbeddedLab, { jobs = 24 } = {}): Promise<Sample> {
-  const workers = new Map<string, { token: string; reports: RunnerReport[] }>();
-  for (const name of WORKERS) workers.set(name, { token: await lab.addWorker(name), reports: [] });
-  for (const [n, type] of [...TYPES, ...TYPES, ...TYPES].entries()) {
-    const hostname = `${type.split("-")[0]}-0${1 + Math.floor(n / TYPES.length)}`;
-    const worker = WORKERS[n % WORKERS.length]!;
-    await lab.addDevice(hostname, { device_type: type, worker, description: `Shelf ${n + 1}` });
-  }
-  const tokens: string[] = [];
-  for (const name of PEOPLE) tokens.push((await lab.addUser(name)).token);
-  const syncAll = async () => {
-    for (const { token, reports } of workers.values()) await lab.sync(token, reports);
+function aboutDevice(type: string, n: number) {
+  const health = n % 9 === 4 ? HEALTHS[Math.floor(n / 9) % HEALTHS.length] : undefined;
+  return {
+    device_type: type,
+    worker: WORKERS[n % WORKERS.length]!,
+    tags: n % 3 === 0 ? ["usb-hub", `rack-${n % 4}`] : [],
+    ...(n % 5 === 0
+      ? { description: "Second shelf, with the HDMI grabber and a spare SD multiplexer" }
+      : {}),
+    ...(health ? { health } : {}),
   };
-  const workerOf = async (id: number) => workers.get((await lab.job(id)).worker ?? "")!;
+}
 
-  async function submit(n: number, body: string): Promise<number> {
-    const token = tokens[n % tokens.length]!;
-    const { job_ids } = await lab.api<{ job_ids: [number] }>("/jobs", { token, body });
-    await lab.settled();
-    return job_ids[0];
-  }
-  const single = (n: number, deviceType = TYPES[n % TYPES.length]!) =>
-    submit(n, aJob({ name: `${TESTS[n % TESTS.length]}, build ${n}`, deviceType }));
+/** Jobs that nobody ran, so that a lab is there in a moment: they are none to look at. */
+async function remember(lab: EmbeddedLab, hostname: string, n: number): Promise<void> {
+  const item = await lab.deps.table.get<DeviceRecord>(deviceKey(hostname));
+  const count = n % 11 === 10 ? 0 : Math.min(MOST_RECENT, 6 + ((n * 7) % 19));
+  const recent = Array.from({ length: count }, (_, k) => {
+    const dice = (n * 31 + k * 17) % 23;
+    const end = dice < 3 ? "i" : dice === 3 ? "x" : "c";
+    return `${9000 - k * 7 - n}${end}${k % 8 === 3 ? "h" : ""}${dice === 9 ? "p" : ""}`;
+  });
+  const data = { ...item!.data, ...(count > 0 ? { recent: recent.join(" ") } : {}) };
+  await lab.deps.table.transact([{ put: deviceItem(data), when: { version: item!.version } }]);
+}
 
-  /** The job's token, once it is Running. */
-  async function begin(id: number): Promise<string> {
-    const worker = await workerOf(id);
-    const { start } = await lab.sync(worker.token, worker.reports);
-    worker.reports.push({ job_id: id, state: "running" });
-    await lab.sync(worker.token, worker.reports);
-    return start.find(({ job_id }) => job_id === id)!.token;
+async function someJobs(lab: EmbeddedLab, tokens: readonly string[]): Promise<number[]> {
+  const submit = (name: string, deviceType: string, lines: string[] = []) =>
+    lab.submit(aJob({ name, deviceType, lines }));
+  for (let n = 0; n < 9; n++)
+    await submit(`mainline v6.18-rc${n} smoke and LTP syscalls`, "juno-r2");
+  for (let n = 0; n < 4; n++) await submit(`nightly build ${n}`, "x15", ["priority: high"]);
+  const rest = "imx8mp-verdin-nonwifi-mallow-evaluation-kit-revision-b";
+  for (let n = 0; n < 7; n++) await submit("customer image, suspend and resume 200 times", rest);
+  const running: number[] = [];
+  for (const token of tokens.slice(0, 3)) {
+    const { start } = await lab.sync(token);
+    const reports = start.map(({ job_id }) => ({ job_id, state: "running" }) as const);
+    await lab.sync(token, reports);
+    running.push(...start.map(({ job_id }) => job_id));
   }
-  async function run(id: number, n: number): Promise<void> {
-    const token = await begin(id);
-    const failure = n % 5 === 3;
-    const records = sampleLog(new Date(lab.deps.system.now()).toISOString(), { failure });
-    const lines = records.length;
-    await lab.ship(id, token, 0, records);
-    lab.pass(60 + 7 * n);
-    const failed = {
-      ...{ result: "fail", error_type: "Infrastructure", lines },
-      error_msg: "auto-login-action timed out after 120 seconds",
-    } as const;
-    await lab.finish(id, token, failure ? failed : { result: "pass", lines });
-    const worker = await workerOf(id);
-    worker.reports = worker.reports.filter(({ job_id }) => job_id !== id);
-    lab.pass(3600);
-    await syncAll();
-  }
-  /** As somebody does who looks after the devices that an infrastructure error has made Unknown. */
-  async function mend(): Promise<void> {
-    const { devices } = await lab.api<{ devices: DeviceView[] }>("/devices");
-    for (const { hostname, health } of devices.filter((one) => one.health !== "Good"))
-      await lab.api(`/devices/${hostname}/health`, { body: { health: "Good" } });
-    await lab.settled();
-  }
-
-  await syncAll();
-  await mend();
-  const ended: number[] = [];
-  for (let n = 0; n < jobs; n++) {
-    ended.push(await single(n));
-    await run(ended.at(-1)!, n);
-    await mend();
-  }
-  const running = await single(100, "qemu");
-  const token = await begin(running);
-  const log = new SampleLog(new Date(lab.deps.system.now()).toISOString());
-  log
-    .start("1", "deploy-image")
-    .end(2000)
-    .start("2", "boot-qemu")
-    .add("target", "Linux version 6.12");
-  await lab.ship(running, token, 0, log.records);
-  for (const n of [101, 102]) await begin(await single(n, "qemu"));
-  const waiting = await single(103, "qemu");
-  const group = await submit(104, aGroupJob());
-  const names = { device: "qemu-01", worker: "rack-a", deviceType: "qemu" };
-  return { ...names, complete: ended[0]!, failed: ended[3]!, running, waiting, group };
+  return running;
 }
