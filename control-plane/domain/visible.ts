@@ -251,3 +251,10 @@ export async function requireOnLab(
     `this needs permission "${permission}" on the lab as a whole; an administrator can grant it: pumice permissions add lab GROUP ${permission}`,
   );
 }
+
+/** Whether somebody may change a job that they see: cancel it, annotate it. Never throws `forbidden`. */
+export async function mayChange(deps: Deps, principal: Principal, id: number): Promise<boolean> {
+  if (principal.kind !== "user" && principal.kind !== "session") return false;
+  const job = (await findJobItem(deps, id))?.data;
+  return job !== undefined && (await sightOf(deps, principal)).changesJob(job);
+}

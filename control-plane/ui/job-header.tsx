@@ -1,6 +1,9 @@
 import type { JobView, ResultView } from "#protocol/api.ts";
 import { placeText } from "#protocol/waits-text.ts";
+import { AnnotationNotices } from "./annotations.tsx";
+import { FailingLines, type FailingLine } from "./failing-lines.tsx";
 import { failureOf } from "./failure-sentence.ts";
+import { JobTabs } from "./job-frame.tsx";
 import { lineAddress } from "./line-address.ts";
 import { ResultCounts } from "./result-counts.tsx";
 import { JobStatus } from "./status.tsx";
@@ -8,20 +11,20 @@ import { Ago, ranFor, waitedFor } from "./time.tsx";
 import type { Timeline } from "./timeline.ts";
 import type { View } from "./view.ts";
 
-interface HeaderProps {
+export interface HeaderProps {
   view: View;
   job: JobView;
   timeline: Timeline;
   results: ResultView[];
+  /** Of a job that failed. */
+  failingLines: FailingLine[];
+  /** Whether the person may change the job: cancel it, annotate it. */
+  mayChange: boolean;
 }
 
 /** Name, state and facts of a job, what it waits for, and why it failed. */
-export function JobHeader({ view, job, timeline, results }: HeaderProps) {
-  const mayCancel =
-    !job.retried &&
-    job.state !== "Finished" &&
-    job.state !== "Canceling" &&
-    (view.user?.admin || view.user?.name === job.submitter);
+export function JobHeader(props: HeaderProps) {
+  const { view, job, results } = props;
   return (
     <>
       <div class="job-title">
@@ -29,27 +32,57 @@ export function JobHeader({ view, job, timeline, results }: HeaderProps) {
           <span class="muted">#{job.id}</span> {job.description}
         </h1>
         <JobStatus job={job} />
-        <span class="actions">
-          <a href={`/jobs/${job.id}/definition`}>Definition</a>
-          <a href={`/submit?from=${job.id}`}>Submit again</a>
-          {mayCancel && (
-            <form method="post" action={`/jobs/${job.id}/cancel`}>
-              <button id="cancel" class="danger">
-                Cancel job
-              </button>
-            </form>
-          )}
-        </span>
+        <Actions {...props} />
       </div>
       <Facts job={job} now={view.now} results={results} />
+      <Waiting job={job} now={view.now} />
+      <AttemptNotices job={job} />
+      <FailureNotice {...props} />
+      <CancelNotice job={job} />
+      {job.notes?.map((note) => (
+        <p class="notice">
+          <b>Note:</b> {note}
+        </p>
+      ))}
+      <AnnotationNotices job={job} now={view.now} />
+      <div class="job-nav">
+        <JobTabs job={job} open="" />
+        <p class="jumps">
+          <a href="#results-title">Results</a> <a href="#log-title">Log</a>{" "}
+          <a href="#timeline-title">Timeline</a>
+        </p>
+      </div>
+    </>
+  );
+}
+
+function Actions({ view, job, mayChange }: HeaderProps) {
+  const isToCancel = !job.retried && job.state !== "Finished" && job.state !== "Canceling";
+  return (
+    <span class="actions">
+      {view.user && !view.archive && <a href={`/submit?from=${job.id}`}>Submit again</a>}
+      {mayChange && <a href={`/jobs/${job.id}/metadata#annotations`}>Annotate</a>}
+      {mayChange && isToCancel && (
+        <a id="cancel" class="button danger" href={`/jobs/${job.id}/cancel`}>
+          Cancel job
+        </a>
+      )}
+    </span>
+  );
+}
+
+function Waiting({ job, now }: { job: JobView; now: number }) {
+  const place = job.waits ? placeText(job.waits, now) : "";
+  return (
+    <>
       {job.waits_for && (
         <p class="notice">
           <b>Waits:</b> {job.waits_for}
-          {job.waits && placeText(job.waits, view.now) !== "" && (
+          {place !== "" && (
             <>
               <br />
               <a href={`/queue?device_type=${encodeURIComponent(job.device_type)}`}>
-                {sentence(placeText(job.waits, view.now))}
+                {sentence(place)}
               </a>
             </>
           )}
@@ -63,13 +96,6 @@ export function JobHeader({ view, job, timeline, results }: HeaderProps) {
           </a>
         </p>
       )}
-      <AttemptNotices job={job} />
-      <FailureNotice job={job} timeline={timeline} />
-      {job.notes?.map((note) => (
-        <p class="notice">
-          <b>Note:</b> {note}
-        </p>
-      ))}
     </>
   );
 }
@@ -99,13 +125,17 @@ function Facts({ job, now, results }: { job: JobView; now: number; results: Resu
         </Fact>
       )}
       {job.role !== undefined && <Fact name="Role">{`${job.role} (${job.sub_id})`}</Fact>}
-      <Fact name="Submitter">{job.submitter}</Fact>
+      <Fact name="Submitter">
+        <a href={`/?submitter=${encodeURIComponent(job.submitter)}`}>{job.submitter}</a>
+      </Fact>
       <Fact name="Priority">{job.priority}</Fact>
       {job.tags.length > 0 && <Fact name="Tags">{job.tags.join(", ")}</Fact>}
       <Fact name="Submitted">
         <Ago iso={job.submit_time} now={now} />
       </Fact>
-      <Fact name={job.start_time ? "Queued" : "Queued so far"}>{waitedFor(job, now)}</Fact>
+      <Fact name={job.start_time || job.end_time ? "Queued" : "Queued so far"}>
+        {waitedFor(job, now)}
+      </Fact>
       {ran !== undefined && <Fact name={job.end_time ? "Ran" : "Running for"}>{ran}</Fact>}
       {job.end_time && (
         <Fact name="Ended">
@@ -130,19 +160,31 @@ const Fact = ({ name, children }: { name: string; children?: unknown }) => (
   </div>
 );
 
-function FailureNotice({ job, timeline }: { job: JobView; timeline: Timeline }) {
+function FailureNotice({ job, timeline, failingLines }: HeaderProps) {
   const failure = failureOf(job, timeline);
   if (!failure) return null;
   const { what, fault, line, pattern } = failure;
   return (
-    <p class="notice bad" id="failure">
-      <b>{what.replace(/[.\s]+$/, "")}</b>: {fault}.{" "}
-      {pattern !== undefined && (
-        <>
-          Pattern: <code>{pattern}</code>.{" "}
-        </>
-      )}
-      {line !== undefined && <a href={lineAddress(line, job)}>See it in the log</a>}
+    <div class="notice bad" id="failure">
+      <p>
+        <b>{what.replace(/[.\s]+$/, "")}</b>: {fault}.{" "}
+        {pattern !== undefined && (
+          <>
+            Pattern: <code>{pattern}</code>.{" "}
+          </>
+        )}
+        {line !== undefined && <a href={lineAddress(line, job)}>See it in the log</a>}
+      </p>
+      {failingLines.length > 0 && <FailingLines job={job} lines={failingLines} />}
+    </div>
+  );
+}
+
+function CancelNotice({ job }: { job: JobView }) {
+  if (job.state !== "Finished" || job.health !== "Canceled" || !job.error_msg) return null;
+  return (
+    <p class="notice" id="canceled">
+      <b>Canceled:</b> {job.error_msg}
     </p>
   );
 }

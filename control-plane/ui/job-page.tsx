@@ -1,24 +1,18 @@
-import type { JobView, LogPage, ResultView } from "#protocol/api.ts";
+import type { LogPage } from "#protocol/api.ts";
 import { GroupMembers } from "./group-members.tsx";
-import { JobHeader } from "./job-header.tsx";
+import { JobHeader, type HeaderProps } from "./job-header.tsx";
 import { LogPanel } from "./log-panel.tsx";
 import { Page } from "./page.tsx";
 import { Results } from "./results-table.tsx";
 import { TimelineChart } from "./timeline-chart.tsx";
-import type { Timeline } from "./timeline.ts";
-import type { View } from "./view.ts";
 
-export interface JobPageProps {
-  view: View;
-  job: JobView;
-  timeline: Timeline;
-  results: ResultView[];
+interface JobPageProps extends HeaderProps {
   log: LogPage;
 }
 
 /** `/jobs/ID`: everything about one job. */
 export function JobPage(props: JobPageProps) {
-  const { view, job, log } = props;
+  const { view, job } = props;
   return (
     <Page
       view={view}
@@ -29,36 +23,34 @@ export function JobPage(props: JobPageProps) {
     >
       <HeaderPart {...props} />
       <p id="announce" class="hidden" role="status"></p>
-      <LogPanel job={job} log={log} />
+      <LogPanel {...props} />
       <SideParts {...props} />
     </Page>
   );
 }
 
-type PartsProps = Omit<JobPageProps, "log">;
-
 /** The parts that change while the job runs; the script takes their elements over by id. */
-export const JobParts = (props: PartsProps) => (
+export const JobParts = (props: HeaderProps) => (
   <>
     <HeaderPart {...props} />
     <SideParts {...props} />
   </>
 );
 
-const HeaderPart = (props: PartsProps) => (
+const HeaderPart = (props: HeaderProps) => (
   <div id="job-header" data-state={props.job.state} data-health={props.job.health}>
     <JobHeader {...props} />
   </div>
 );
 
-function SideParts({ view, job, timeline, results }: PartsProps) {
+function SideParts({ view, job, timeline, results }: HeaderProps) {
   const isFinished = job.state === "Finished";
   return (
-    <aside aria-label="Timeline and results">
+    <aside aria-label="Results and timeline">
       <div id="group">
         <GroupMembers job={job} />
       </div>
-      <section aria-labelledby="timeline-title">
+      <section class="part-timeline" aria-labelledby="timeline-title">
         <h2 id="timeline-title">Timeline</h2>
         <div id="timeline">
           <TimelineChart job={job} timeline={timeline} isFinished={isFinished} now={view.now} />
@@ -67,8 +59,13 @@ function SideParts({ view, job, timeline, results }: PartsProps) {
           )}
         </div>
       </section>
-      <section aria-labelledby="results-title">
-        <h2 id="results-title">Results</h2>
+      <section class="part-results" aria-labelledby="results-title">
+        <div class="suite-head">
+          <h2 id="results-title">Results</h2>
+          <label class="not-passed">
+            <input type="checkbox" id="not-passed" /> only what did not pass
+          </label>
+        </div>
         <div id="results">
           <Results job={job} results={results} isFinished={isFinished} />
         </div>

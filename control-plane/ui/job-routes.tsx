@@ -2,13 +2,15 @@ import type { Context, Hono } from "hono";
 import * as v from "valibot";
 import type { Deps } from "../domain/deps.ts";
 import { readLog } from "../domain/job-log.ts";
-import { cancelJob, getJob, readDefinition } from "../domain/jobs.ts";
+import { getJob } from "../domain/jobs.ts";
 import { listResults } from "../domain/results.ts";
+import { mayChange } from "../domain/visible.ts";
 import { parse } from "../http/read-body.ts";
 import { jobIdOf, queryNumber, type Env } from "../http/route.ts";
-import { DefinitionPage } from "./definition-page.tsx";
+import { readFailingLines } from "./failing-lines.tsx";
+import { jobPartPages } from "./job-part-routes.tsx";
 import { JobPage, JobParts } from "./job-page.tsx";
-import { KEPT_LINES, SERVED_LINES } from "./log-panel.tsx";
+import { firstServedLine, SERVED_LINES } from "./log-panel.tsx";
 import { createTimelineReader, type TimelineReader } from "./read-timeline.ts";
 import type { ViewOf } from "./view.ts";
 
@@ -21,8 +23,7 @@ export function jobPages(app: Hono<Env>, deps: Deps, viewOf: ViewOf): void {
   app.get("/jobs/:id", async (c) => {
     const { start, attempt } = parse(jobQuery, c.req.query(), "query");
     const live = await readLive(deps, readTimeline, viewOf, c, attempt);
-    const lastPart = Math.max(0, live.job.log_lines - KEPT_LINES + SERVED_LINES);
-    const from = Math.min(start ?? lastPart, live.job.log_lines);
+    const from = Math.min(start ?? firstServedLine(live.job), live.job.log_lines);
     const range = { start: from, end: from + SERVED_LINES, attempt: live.job.attempt ?? 1 };
     const log = await readLog(deps, c.var.principal, live.job.id, range);
     return c.html(<JobPage {...live} log={log} />);
@@ -31,23 +32,7 @@ export function jobPages(app: Hono<Env>, deps: Deps, viewOf: ViewOf): void {
     const { attempt } = parse(partsQuery, c.req.query(), "query");
     return c.html(<JobParts {...await readLive(deps, readTimeline, viewOf, c, attempt)} />);
   });
-  app.post("/jobs/:id/cancel", async (c) => {
-    const { id } = await cancelJob(deps, c.var.principal, jobIdOf(c));
-    return c.redirect(`/jobs/${id}`, 303);
-  });
-  app.get("/jobs/:id/definition", async (c) => {
-    const { id, description, group } = await getJob(deps, c.var.principal, jobIdOf(c));
-    const text = await readDefinition(deps, c.var.principal, id);
-    return c.html(
-      <DefinitionPage
-        view={await viewOf(c)}
-        jobId={id}
-        description={description}
-        isOfGroup={group !== undefined}
-        text={text}
-      />,
-    );
-  });
+  jobPartPages(app, deps, viewOf, readTimeline);
 }
 
 /** What a job's page shows and refreshes. */
@@ -58,8 +43,12 @@ async function readLive(
   c: Context<Env>,
   attempt: number | undefined,
 ) {
-  const job = await getJob(deps, c.var.principal, jobIdOf(c), attempt);
-  const timeline = await readTimeline(c.var.principal, job);
-  const { results } = await listResults(deps, c.var.principal, job.id, job.attempt ?? 1);
-  return { view: await viewOf(c), job, timeline, results };
+  const { principal } = c.var;
+  const job = await getJob(deps, principal, jobIdOf(c), attempt);
+  const timeline = await readTimeline(principal, job);
+  const { results } = await listResults(deps, principal, job.id, job.attempt ?? 1);
+  const failingLines = await readFailingLines(deps, principal, job, timeline);
+  const view = await viewOf(c);
+  const may = !view.archive && (await mayChange(deps, principal, job.id));
+  return { view, job, timeline, results, failingLines, mayChange: may };
 }

@@ -3,11 +3,12 @@ import { attemptQuery, lineAddress } from "./line-address.ts";
 import { ResultCounts } from "./result-counts.tsx";
 import { Status } from "./status.tsx";
 
-/** More rows than this are not shown: failures first, the rest by download. */
-const MAX_ROWS = 1000;
+/** More rows than this are not beside the log: failures first, the rest on a page of its own. */
+const MAX_ROWS = 300;
 
+type ResultsJob = Pick<JobView, "id" | "attempt" | "retried">;
 interface ResultsProps {
-  job: Pick<JobView, "id" | "attempt" | "retried">;
+  job: ResultsJob;
   results: ResultView[];
   isFinished: boolean;
 }
@@ -24,57 +25,94 @@ export function Results({ job, results, isFinished }: ResultsProps) {
         {cases.length === 0 && (
           <span class="muted">{isFinished ? "No test ran." : "No test has ended yet."}</span>
         )}
-        {results.length > 0 && (
-          <span class="links">
-            <a href={`/api/v1/jobs/${job.id}/results?${attemptQuery(job)}format=json`}>JSON</a>
-            <a href={`/api/v1/jobs/${job.id}/results?${attemptQuery(job)}format=junit`}>JUnit</a>
-            {[
-              ["csv", "CSV"],
-              ["yaml", "YAML"],
-              ["tap", "TAP"],
-            ].map(([format, name]) => (
-              <a href={`/api/v1/jobs/${job.id}/results.${format}?${attemptQuery(job)}`}>{name}</a>
-            ))}
-          </span>
-        )}
+        {results.length > 0 && <ResultLinks job={job} />}
       </p>
       {shown.length < cases.length && (
-        <p class="muted">{`${shown.length} of ${cases.length} results, what did not pass first.`}</p>
+        <p class="muted shortened">
+          {`${shown.length} of ${cases.length.toLocaleString("en")} results, what did not pass first. `}
+          <a href={`/jobs/${job.id}/results${asQuery(attemptQuery(job))}`}>
+            {`Show all ${cases.length.toLocaleString("en")}`}
+          </a>
+        </p>
       )}
-      {[...groupBy(shown, ({ suite }) => suite)].map(([suite, members]) => (
-        <Suite job={job} suite={suite} results={members} />
-      ))}
+      <Suites job={job} shown={shown} all={cases} lines="" />
       {actions.length > 0 && (
         <details id="suite-lava">
           <summary>
             lava: the job’s own steps <ResultCounts results={actions} />
           </summary>
-          <Rows job={job} results={shorten(actions)} caption="lava" />
+          <Rows job={job} results={shorten(actions)} caption="lava" lines="" />
         </details>
       )}
     </>
   );
 }
 
-function Suite({ job, suite, results }: Pick<ResultsProps, "job" | "results"> & { suite: string }) {
+const FORMATS = [
+  ["csv", "CSV"],
+  ["yaml", "YAML"],
+  ["tap", "TAP"],
+] as const;
+
+/** Where programs get the results. */
+export const ResultLinks = ({ job }: { job: ResultsJob }) => (
+  <span class="links">
+    <a href={`/api/v1/jobs/${job.id}/results?${attemptQuery(job)}format=json`}>JSON</a>
+    <a href={`/api/v1/jobs/${job.id}/results?${attemptQuery(job)}format=junit`}>JUnit</a>
+    {FORMATS.map(([format, name]) => (
+      <a href={`/api/v1/jobs/${job.id}/results.${format}${asQuery(attemptQuery(job))}`}>{name}</a>
+    ))}
+  </span>
+);
+
+const asQuery = (query: string): string => (query === "" ? "" : `?${query.replace(/&$/, "")}`);
+
+interface SuitesProps {
+  job: ResultsJob;
+  /** Those that have a row. */
+  shown: ResultView[];
+  /** Those that count. */
+  all: ResultView[];
+  /** Path of the page with the log; empty on that page. */
+  lines: string;
+}
+
+/** A heading with counts for each suite, and its cases. */
+export function Suites({ job, shown, all, lines }: SuitesProps) {
+  const whole = groupBy(all, ({ suite }) => suite);
   return (
-    <section class="suite" aria-label={suite}>
-      <h3>{suite.replace(/^\d+_/, "")}</h3>
-      {[...groupBy(results, ({ set }) => set ?? "")].map(([set, members]) => (
-        <>
-          {set !== "" && <h4>{set}</h4>}
-          <Rows job={job} results={members} caption={set === "" ? suite : `${suite}, set ${set}`} />
-        </>
+    <>
+      {[...groupBy(shown, ({ suite }) => suite)].map(([suite, results]) => (
+        <section class="suite" aria-label={suite}>
+          <div class="suite-head">
+            <h3>{suite.replace(/^\d+_/, "")}</h3>
+            <ResultCounts results={whole.get(suite) ?? results} />
+          </div>
+          {[...groupBy(results, ({ set }) => set ?? "")].map(([set, members]) => (
+            <>
+              {set !== "" && <h4>{set}</h4>}
+              <Rows
+                job={job}
+                results={members}
+                caption={set === "" ? suite : `${suite}, set ${set}`}
+                lines={lines}
+              />
+            </>
+          ))}
+        </section>
       ))}
-    </section>
+    </>
   );
 }
 
-const Rows = ({
-  job,
-  results,
-  caption,
-}: Pick<ResultsProps, "job" | "results"> & { caption: string }) => (
+interface RowsProps {
+  job: ResultsJob;
+  results: ResultView[];
+  caption: string;
+  lines: string;
+}
+
+const Rows = ({ job, results, caption, lines }: RowsProps) => (
   <table class="results">
     <caption class="hidden">{caption}</caption>
     <thead class="hidden">
@@ -86,12 +124,14 @@ const Rows = ({
     </thead>
     <tbody>
       {results.map((result) => (
-        <tr class={result.retried ? "retried" : undefined}>
+        <tr class={classOf(result)}>
           <td>
             <Status value={result.result} />
           </td>
           <td class="case">
-            <a href={lineAddress(result.log_start_line ?? result.log_line, job)}>{result.name}</a>
+            <a href={lines + lineAddress(result.log_start_line ?? result.log_line, job)}>
+              {result.name}
+            </a>
             {result.retried && <small>{`failed attempt ${result.attempt ?? ""}`.trim()}</small>}
           </td>
           <td class="number">{measurementOf(result)}</td>
@@ -100,6 +140,12 @@ const Rows = ({
     </tbody>
   </table>
 );
+
+/** Those that passed can be taken away by the style sheet. */
+function classOf({ result, retried }: ResultView): string | undefined {
+  const names = [...(result === "pass" ? ["passed"] : []), ...(retried ? ["retried"] : [])];
+  return names.length > 0 ? names.join(" ") : undefined;
+}
 
 const measurementOf = ({ measurement, units }: ResultView): string =>
   measurement === undefined ? "" : `${Number(measurement.toPrecision(8))} ${units ?? ""}`.trim();

@@ -1,7 +1,14 @@
 import type { JobView } from "#protocol/api.ts";
 import { formatDuration } from "./format-time.ts";
 import { lineAddress } from "./line-address.ts";
-import { depthOf, type Timeline, type TimelineAction } from "./timeline.ts";
+import {
+  depthOf,
+  outcomeOf,
+  runsOf,
+  type Outcome,
+  type Timeline,
+  type TimelineAction,
+} from "./timeline.ts";
 
 interface ChartProps {
   job: Pick<JobView, "attempt" | "retried">;
@@ -20,36 +27,60 @@ export function TimelineChart({ job, timeline, isFinished, now }: ChartProps) {
   if (actions.length === 0) return <p class="muted">Nothing has started yet.</p>;
   const start = Math.min(...actions.map((action) => action.start));
   const end = Math.max(start + 1, lastTime, isFinished ? 0 : Math.max(now, lastTime));
-  const scale = { job, start, end, isFinished };
+  const runs = runsOf(actions);
+  const bars = actions.map((action, index): BarProps => {
+    const { run = 1, isLast = true } = runs[index] ?? {};
+    return { job, action, start, end, run, outcome: outcomeOf(action, isFinished, isLast) };
+  });
+  const isShort = ({ action, outcome }: BarProps): boolean =>
+    outcome === "done" &&
+    depthOf(action) > 1 &&
+    (action.end ?? end) - action.start < SHORT * (end - start);
   return (
     <>
-      {groupsOf(actions).map(([top, ...nested], n) => {
-        const isShort = (action: TimelineAction): boolean =>
-          !action.failed &&
-          action.end !== undefined &&
-          action.end - action.start < SHORT * (end - start);
-        const short = nested.filter(isShort);
-        return (
-          <>
-            {top && <Bar action={top} {...scale} />}
-            {nested
-              .filter((action) => !isShort(action))
-              .map((action) => (
-                <Bar action={action} {...scale} />
-              ))}
-            {short.length > 0 && (
-              <details id={`short-${n}`}>
-                <summary>{`${short.length} short ${short.length === 1 ? "step" : "steps"}`}</summary>
-                {short.map((action) => (
-                  <Bar action={action} {...scale} />
-                ))}
-              </details>
-            )}
-          </>
-        );
-      })}
+      <p class="axis" aria-hidden="true">
+        <span>0</span>
+        <span>{formatDuration(end - start)}</span>
+      </p>
+      <ol class="bars">
+        {groupsOf(bars).map((group, n) => {
+          const short = group.filter(isShort);
+          return (
+            <>
+              {withAttempts(group.filter((bar) => !isShort(bar)))}
+              {short.length > 0 && (
+                <li>
+                  <details id={`short-${n}`}>
+                    <summary>{`${short.length} short ${short.length === 1 ? "step" : "steps"}`}</summary>
+                    <ol class="bars">{withAttempts(short)}</ol>
+                  </details>
+                </li>
+              )}
+            </>
+          );
+        })}
+      </ol>
     </>
   );
+}
+
+/** The bars, and before the first one of each attempt but the first a line that says so. */
+function withAttempts(bars: BarProps[]) {
+  let told = "";
+  return bars.map((bar) => {
+    const { run, action } = bar;
+    const attempt = `${action.level.slice(0, action.level.lastIndexOf("."))} ${run}`;
+    const isNew = run > 1 && told !== attempt;
+    if (isNew) told = attempt;
+    return (
+      <>
+        {isNew && <li class={`again depth${Math.min(depthOf(action), 5)}`}>{`Attempt ${run}`}</li>}
+        <li>
+          <Bar {...bar} />
+        </li>
+      </>
+    );
+  });
 }
 
 interface BarProps {
@@ -57,60 +88,60 @@ interface BarProps {
   action: TimelineAction;
   start: number;
   end: number;
-  isFinished: boolean;
+  /** From 1. */
+  run: number;
+  outcome: Outcome;
 }
 
 const WIDTH = 1000;
+const SAID: Partial<Record<Outcome, readonly [mark: string, words: string]>> = {
+  failed: ["✕", "failed"],
+  retried: ["↻", "failed and was tried again"],
+  "cut-off": ["!", "cut off"],
+  running: ["▸", "running"],
+};
 
-function Bar({ job, action, start, end, isFinished }: BarProps) {
+function Bar({ job, action, start, end, run, outcome }: BarProps) {
   const until = action.end ?? end;
   const x = ((action.start - start) / (end - start)) * WIDTH;
   const width = Math.max(6, ((until - action.start) / (end - start)) * WIDTH);
-  const outcome = outcomeOf(action, isFinished);
   const took = formatDuration(until - action.start);
+  const [mark, words] = SAID[outcome] ?? [];
   const limit =
     action.timeoutSeconds === undefined
       ? ""
       : ` of ${formatDuration(action.timeoutSeconds * 1000)} allowed`;
+  const attempt = run > 1 ? `, attempt ${run}` : "";
   return (
     <a
       class={`bar ${outcome} depth${Math.min(depthOf(action), 5)}`}
       href={lineAddress(action.line, job)}
-      title={`${action.level} ${action.name}: ${outcome}, ${took}${limit}`}
     >
       <span class="name">{action.name}</span>
       <svg viewBox={`0 0 ${WIDTH} 10`} preserveAspectRatio="none" aria-hidden="true">
         <rect x={Math.min(x, WIDTH - 6).toFixed(1)} y="0" width={width.toFixed(1)} height="10" />
       </svg>
       <span class="took">
-        {outcome === "failed" && <Mark mark="✕" word="failed" />}
-        {outcome === "cut-off" && <Mark mark="!" word="cut off" />}
+        {mark !== undefined && outcome !== "running" && (
+          <>
+            <b aria-hidden="true">{mark} </b>
+            <span class="hidden">{words}, </span>
+          </>
+        )}
         {took}
       </span>
+      <span class="tip">{`${action.level} ${action.name}${attempt}: ${words ?? "done"}, ${took}${limit}`}</span>
     </a>
   );
 }
 
-const Mark = ({ mark, word }: { mark: string; word: string }) => (
-  <>
-    <b aria-hidden="true">{mark} </b>
-    <span class="hidden">{word}, </span>
-  </>
-);
-
-function outcomeOf(action: TimelineAction, isFinished: boolean): string {
-  if (action.failed) return "failed";
-  if (action.end !== undefined) return "done";
-  return isFinished ? "cut-off" : "running";
-}
-
 /** Each top-level action with what it contains. */
-function groupsOf(actions: readonly TimelineAction[]): TimelineAction[][] {
-  const groups: TimelineAction[][] = [];
-  for (const action of actions) {
+function groupsOf(bars: readonly BarProps[]): BarProps[][] {
+  const groups: BarProps[][] = [];
+  for (const bar of bars) {
     const last = groups.at(-1);
-    if (depthOf(action) === 1 || !last) groups.push([action]);
-    else last.push(action);
+    if (depthOf(bar.action) === 1 || !last) groups.push([bar]);
+    else last.push(bar);
   }
   return groups;
 }

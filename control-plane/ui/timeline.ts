@@ -61,6 +61,42 @@ export function failedAction({ actions }: Timeline): TimelineAction | undefined 
   return found;
 }
 
+/** How a run of an action went; `retried`: it failed, and was made again. What has no end in a job that is Finished was cut off. */
+export type Outcome = "done" | "failed" | "retried" | "cut-off" | "running";
+
+export function outcomeOf(action: TimelineAction, isFinished: boolean, isLast = true): Outcome {
+  if (action.failed) return isLast ? "failed" : "retried";
+  if (action.end !== undefined) return "done";
+  return isFinished ? "cut-off" : "running";
+}
+
+export interface Run {
+  /** Which run of the action it is within one of its parent, from 1: what is tried again keeps its level and name. */
+  run: number;
+  /** Neither it nor what it is a part of was tried again. */
+  isLast: boolean;
+}
+
+/** The runs of actions, in their order. */
+export function runsOf(actions: readonly TimelineAction[]): Run[] {
+  const counts = new Map<string, number>();
+  /** Index of the run that is under way, or was last, by level. */
+  const current = new Map<string, number>();
+  const runs = actions.map(({ level, name }, index) => {
+    const parent = current.get(level.slice(0, Math.max(0, level.lastIndexOf("."))));
+    const key = `${parent ?? ""} ${level} ${name}`;
+    const run = (counts.get(key) ?? 0) + 1;
+    counts.set(key, run);
+    current.set(level, index);
+    return { parent, key, run };
+  });
+  const last: boolean[] = [];
+  for (const { parent, key, run } of runs) {
+    last.push((parent === undefined || last[parent] === true) && run === counts.get(key));
+  }
+  return runs.map(({ run }, index) => ({ run, isLast: last[index] === true }));
+}
+
 /** 1 for a top-level action. */
 export const depthOf = ({ level }: TimelineAction): number => level.split(".").length;
 

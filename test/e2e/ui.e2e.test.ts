@@ -155,7 +155,7 @@ describe.skipIf(!hasChromium())("the pages in a real browser", () => {
     await page.getByRole("link", { name: "dns-resolves" }).click();
     await page.locator(".line.marked", { hasText: "dns-resolves" }).waitFor();
     expect(new URL(page.url()).hash).toMatch(/^#L\d+$/);
-    await page.getByTitle(/^2\.2 auto-login-action/).click();
+    await page.getByRole("link", { name: /2\.2 auto-login-action/ }).click();
     await page.locator(".line.marked", { hasText: "start: 2.2" }).waitFor({ state: "attached" });
     await line(5).getByRole("link").click();
     expect(page.url()).toBe(`${url}/jobs/${id}#L5`);
@@ -187,7 +187,8 @@ describe.skipIf(!hasChromium())("the pages in a real browser", () => {
     expect(selected).toBe("minutes: ten}");
     await area.fill(aJob());
     await page.getByRole("button", { name: "Submit" }).click();
-    await page.getByRole("button", { name: "Cancel job" }).click();
+    await page.getByRole("link", { name: "Cancel job" }).click();
+    await page.getByRole("button", { name: "Cancel the job" }).click();
     await page.locator("#job-header .status", { hasText: "Canceled" }).waitFor();
     expect((await lab.job(1)).health).toBe("Canceled");
   });

@@ -42,7 +42,11 @@ test("a page of a single job has no group", async () => {
 test("its definition is the member's own; what was submitted is beside it, and is submitted again", async () => {
   const html = await show("/jobs/2/definition");
   expect(html).toContain("target_group");
-  expect(html).toContain("/api/v1/jobs/2/multinode-definition");
+  expect(html).toContain("/jobs/2/definition?of=all");
+  const whole = await show("/jobs/2/definition?of=all");
+  expect(whole).toContain("/api/v1/jobs/2/multinode-definition");
+  expect(whole).toContain("host_role");
+  expect(whole).not.toContain("target_group");
   const form = await show("/submit?from=2");
   expect(form).toContain("expect_role: host, request: lava-start");
   expect(form).not.toContain("target_group");

@@ -103,7 +103,7 @@ describe("a job's page", () => {
     const html = await show(`/jobs/${id}`);
     expect(html).toContain("✓</i>Complete");
     expect(html).toMatch(
-      /class="bar done depth1" href="\?start=0#L2" title="0 validate: done, 0.18 s of 10 min 00 s allowed"/,
+      /class="bar done depth1" href="\?start=0#L2">.*<span class="tip">0 validate: done, 0.18 s of 10 min 00 s allowed</,
     );
     expect(html).toMatch(
       /class="line target" id="L\d+".*Started <b class="bold">Journal Service<\/b>/,
@@ -127,7 +127,7 @@ describe("a job's page", () => {
     });
     const html = await show(`/jobs/${id}`);
     expect(html).toContain(`<b>${error_msg}</b>: the job’s fault`);
-    expect(html).toMatch(/class="bar failed depth2"[^>]*title="2.2 auto-login-action: failed/);
+    expect(html).toMatch(/class="bar failed depth2".*class="tip">2.2 auto-login-action: failed/);
   });
 
   test("of a failed job leads to the line that shows why, and shows what was awaited as text", async () => {
