@@ -61,6 +61,8 @@ const userForm =
     answerForm(
       c,
       async (fields) => {
+        // What people may do with themselves they do on their own page.
+        requireAdmin(c.var.principal);
         const answer = await act(deps, c, fields, view);
         return answer instanceof Response ? answer : c.redirect(userPath(nameOf(c)), 303);
       },

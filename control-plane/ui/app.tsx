@@ -14,6 +14,7 @@ import { errorResponse } from "./error-response.tsx";
 import { jobPages } from "./job-routes.tsx";
 import { labPages } from "./lab-routes.tsx";
 import { resultPages } from "./results-routes.tsx";
+import { searchPages } from "./search-routes.tsx";
 import { securityHeaders } from "./security-headers.ts";
 import { signInRoutes } from "./sign-in-routes.tsx";
 import { submitPages } from "./submit-routes.tsx";
@@ -51,6 +52,7 @@ export function uiApp(deps: Deps): Hono<Env> {
   devicePages(app, deps, view);
   accountPages(app, deps);
   adminPages(app, deps, view);
+  searchPages(app, deps, view);
   terminalPages(app, deps);
   resultPages(app, deps, view);
   app.all("*", (c) => {
