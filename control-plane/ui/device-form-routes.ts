@@ -2,16 +2,20 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import { extendReservationSchema, makeReservationSchema } from "#protocol/reservations.ts";
 import { DEVICE_HEALTHS } from "#protocol/states.ts";
+import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
-import { putBackDeviceText } from "../domain/device-texts.ts";
+import { putBackDeviceText, putDictionary } from "../domain/device-texts.ts";
 import { setDeviceHealth } from "../domain/devices.ts";
 import { forceHealthCheck } from "../domain/force-check.ts";
 import { requireUser } from "../domain/principal.ts";
 import { endReservation, extendReservation, makeReservation } from "../domain/reservations.ts";
 import { parse, readText } from "../http/read-body.ts";
 import { queryNumber, type Env } from "../http/route.ts";
+import type { View } from "./view.ts";
 
 const MAX_FORM_BYTES = 16 * 1024;
+/** A form escapes what it sends: three bytes for one at the most. */
+const MAX_TEXT_FORM_BYTES = 3 * 256 * 1024 + 4096;
 
 const reason = v.optional(v.pipe(v.string(), v.trim(), v.maxLength(1000)), "");
 const healthForm = v.object({ health: v.picklist(DEVICE_HEALTHS), reason });
@@ -29,6 +33,11 @@ const reservationForm = v.variant(
   ],
   "expected reserve, extend or release",
 );
+const textForm = v.object({
+  text: v.string(),
+  comment: v.optional(v.pipe(v.string(), v.trim(), v.maxLength(1000)), ""),
+  version: queryNumber,
+});
 const putBackForm = v.object({ put_back: queryNumber });
 
 /** The forms of a device's page: each does what the API's call of that name does, and leads back. */
@@ -71,20 +80,41 @@ export async function reserveByForm(
   return back(c, hostname);
 }
 
-/** An older version of its dictionary becomes the current one. */
-export async function putBackByForm(
+/** Another dictionary, or an older version of it; one that is refused is shown again with the reason. */
+export async function dictionaryByForm(
   deps: Deps,
   c: Context<Env>,
   hostname: string,
+  view: View,
 ): Promise<Response> {
   const user = requireUser(c.var.principal);
-  const { put_back: version } = parse(putBackForm, await fieldsOf(c), "form");
-  await putBackDeviceText(deps, user, hostname, version);
-  return back(c, hostname, "/dictionary");
+  const fields = await fieldsOf(c, MAX_TEXT_FORM_BYTES);
+  if (fields["put_back"] !== undefined) {
+    const { put_back: version } = parse(putBackForm, fields, "form");
+    await putBackDeviceText(deps, user, hostname, version);
+    return back(c, hostname, "/dictionary");
+  }
+  const { text: given, comment, version } = parse(textForm, fields, "form");
+  // A form sends its line breaks as CR LF, whatever was pasted.
+  const text = given.replaceAll("\r\n", "\n");
+  try {
+    await putDictionary(deps, user, hostname, text, { comment, ifVersion: version });
+    return back(c, hostname, "/dictionary");
+  } catch (error) {
+    if (!(error instanceof AppError) || !REFUSED.has(error.code)) throw error;
+    c.status(error.code === "invalid" ? 400 : 409);
+    const { showDictionary } = await import("./device-tabs.tsx");
+    return showDictionary(deps, c, hostname, view, { text, comment, reason: error.message });
+  }
 }
 
-const fieldsOf = async (c: Context<Env>): Promise<Record<string, string>> =>
-  Object.fromEntries(new URLSearchParams(await readText(c.req.raw, MAX_FORM_BYTES)));
+const REFUSED: ReadonlySet<string> = new Set(["invalid", "conflict"]);
+
+const fieldsOf = async (
+  c: Context<Env>,
+  mostBytes = MAX_FORM_BYTES,
+): Promise<Record<string, string>> =>
+  Object.fromEntries(new URLSearchParams(await readText(c.req.raw, mostBytes)));
 
 const back = (c: Context<Env>, hostname: string, tab = ""): Response =>
   c.redirect(`/devices/${encodeURIComponent(hostname)}${tab}`, 303);

@@ -36,7 +36,7 @@ export function devicePages(
     (await forms()).reserveByForm(deps, c, c.req.param("hostname")),
   );
   app.post("/devices/:hostname/dictionary", async (c) =>
-    (await forms()).putBackByForm(deps, c, c.req.param("hostname")),
+    (await forms()).dictionaryByForm(deps, c, c.req.param("hostname"), await viewOf(c)),
   );
   app.get("/devices/:hostname/console", async (c) => {
     const { showConsole } = await import("./console-routes.tsx");

@@ -13,7 +13,7 @@ import { sightOf } from "../domain/visible.ts";
 import { parse } from "../http/read-body.ts";
 import type { Env } from "../http/route.ts";
 import { DeviceConfigurationPage } from "./device-configuration-page.tsx";
-import { DeviceDictionaryPage } from "./device-dictionary-page.tsx";
+import { DeviceDictionaryPage, type RefusedText } from "./device-dictionary-page.tsx";
 import { DeviceHistoryPage } from "./device-history-page.tsx";
 import { DeviceJobsPage } from "./device-jobs-page.tsx";
 import { DevicePage } from "./device-page.tsx";
@@ -68,6 +68,7 @@ export async function showDictionary(
   c: Context<Env>,
   name: string,
   view: View,
+  refused?: RefusedText,
 ): Promise<Response> {
   const { device, powers } = await found(deps, c, name);
   const query = parse(versionsQuery, c.req.query(), "query");
@@ -81,7 +82,9 @@ export async function showDictionary(
     },
   );
   const { changes: mayChange } = powers;
-  return c.html(<DeviceDictionaryPage {...{ view, device, shown, mayChange }} />) as Response;
+  return c.html(
+    <DeviceDictionaryPage {...{ view, device, shown, mayChange, refused }} />,
+  ) as Response;
 }
 
 /** What the dictionary renders to. A device that does not render has a page that says why. */
