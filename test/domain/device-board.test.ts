@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readBoard, type BoardFilter } from "../../control-plane/domain/device-board.ts";
+import { deviceItem, type DeviceRecord } from "../../control-plane/domain/device-record.ts";
+import { deviceKey } from "../../control-plane/domain/keys.ts";
 import type { Principal } from "../../control-plane/domain/principal.ts";
+import type { Key, Table } from "../../control-plane/ports/table.ts";
 import { runningJob } from "../support/browser-session.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
@@ -74,4 +77,43 @@ test("who may not see a device does not find it; a private job is a place in the
     [undefined, "Unknown"],
     [open.id, "Complete"],
   ]);
+});
+
+test("a page of a board of 1,000 devices reads little more than it shows", async () => {
+  const types = ["one", "two", "three", "four"];
+  for (const type of types) await lab.addDevice(`${type}-0000`, { device_type: type });
+  const { data } = (await lab.deps.table.get<DeviceRecord>(deviceKey("one-0000")))!;
+  for (const type of types) {
+    for (let from = 1; from < 250; from += 83) {
+      const some = Array.from(
+        { length: 83 },
+        (_, n) => `${type}-${String(from + n).padStart(4, "0")}`,
+      );
+      const records = some.map((hostname) => ({ ...data, hostname, device_type: type }));
+      await lab.deps.table.transact(records.map((record) => ({ put: deviceItem(record) })));
+    }
+  }
+  const read = { calls: 0, items: 0 };
+  const { table } = lab.deps;
+  const counting: Table = {
+    ...{ scan: table.scan, transact: table.transact, counter: table.counter },
+    raiseCounter: table.raiseCounter,
+    async get<T>(key: Key) {
+      read.calls += 1;
+      return table.get<T>(key);
+    },
+    async query<T>(...asked: Parameters<Table["query"]>) {
+      const page = await table.query<T>(...asked);
+      read.calls += 1;
+      read.items += page.items.length;
+      return page;
+    },
+  };
+  const deps = { ...lab.deps, table: counting };
+  const { devices, next_cursor } = await readBoard(deps, lab.admin, {});
+  expect([devices.length, devices[0]?.device_type]).toEqual([100, "four"]);
+  expect(read.items).toBeLessThanOrEqual(210);
+  expect(read.calls).toBeLessThanOrEqual(8);
+  await readBoard(deps, lab.admin, {}, next_cursor);
+  expect(read.items).toBeLessThanOrEqual(420);
 });

@@ -95,6 +95,86 @@ describe.skipIf(!hasChromium())("the lab's pages in a real browser", () => {
     );
   });
 
+  describe("with its script", () => {
+    beforeAll(async () => {
+      await page.setViewportSize({ width: 1280, height: 800 });
+    });
+    /** As when somebody comes back to the window; the page does the same every few seconds. */
+    const comeBack = async () => {
+      const answered = page.waitForResponse((answer) => answer.url() === page.url());
+      await page.evaluate(() => dispatchEvent(new Event("focus")));
+      await answered;
+    };
+
+    test("the board follows the lab, and leaves focus and folded types alone", async () => {
+      await page.goto(`${url}/devices`);
+      const folded = page.locator("#type-x15");
+      await folded.locator("summary").click();
+      const link = page.getByRole("link", { name: DEVICE, exact: true });
+      await link.focus();
+      const row = page.locator("tr", { has: link });
+      expect(await row.textContent()).toContain("Good");
+      const body = { health: "Bad", reason: "its fan is loud" };
+      await lab.api(`/devices/${DEVICE}/health`, { method: "POST", body });
+      await comeBack();
+      await row.getByText("Bad").waitFor();
+      expect(await link.evaluate((element) => element === document.activeElement)).toBe(true);
+      expect(await folded.evaluate((element) => (element as HTMLDetailsElement).open)).toBe(false);
+      await lab.addDevice("qemu-00", { worker: "rack-3-left" });
+      await comeBack();
+      await page.getByRole("link", { name: "qemu-00", exact: true }).waitFor();
+      expect(await link.evaluate((element) => element === document.activeElement)).toBe(true);
+      await lab.request("/devices/qemu-00", { method: "DELETE" });
+      await comeBack();
+      await page.getByRole("link", { name: "qemu-00", exact: true }).waitFor({ state: "detached" });
+      expect(await link.evaluate((element) => element === document.activeElement)).toBe(true);
+    });
+
+    test("the filter is in the address", async () => {
+      await page.goto(`${url}/devices`);
+      await page.getByLabel("Health").selectOption("Bad");
+      await page.getByRole("button", { name: "Filter" }).click();
+      await page.getByRole("link", { name: "Clear" }).waitFor();
+      expect(new URL(page.url()).searchParams.get("health")).toBe("Bad");
+      expect(await page.locator("tbody tr .status.bad").count()).toBe(
+        await page.locator("tbody tr").count(),
+      );
+    });
+
+    test("a device is given its health and reserved from its page, by keyboard", async () => {
+      await page.goto(`${url}/devices/${DEVICE}`);
+      await page.getByLabel("Health").selectOption("Good");
+      await page.getByLabel("Why").last().fill("the fan is new");
+      await page.keyboard.press("Enter");
+      await page.getByText("the fan is new").waitFor();
+      await page.getByLabel("Hours").fill("2");
+      await page.keyboard.press("Enter");
+      await page.getByRole("button", { name: "Release it now" }).waitFor();
+      await page.getByLabel("Hours more").press("Enter");
+      await page.getByText("until 2026-03-01 15:00").first().waitFor();
+      await page.getByRole("button", { name: "Release it now" }).click();
+      await page.getByLabel("Hours", { exact: true }).waitFor();
+    });
+
+    test("two versions are picked and compared, and an old one is put back", async () => {
+      await page.goto(`${url}/devices/${DEVICE}/dictionary`);
+      await page.getByLabel("from version 2").check();
+      await page.getByLabel("to version 4").check();
+      await page.getByRole("button", { name: "Compare the two" }).click();
+      await page.getByRole("heading", { name: "From version 2 to 4" }).waitFor();
+      expect(await page.locator(".diff-line.added").count()).toBe(1);
+      await page.getByRole("button", { name: "Put back version 2" }).click();
+      await page.getByText("back to version 2").waitFor();
+      await page.getByText("Edit", { exact: true }).click();
+      const text = page.getByRole("textbox", { name: "Jinja2" });
+      await text.fill("{% extends 'none.jinja2' %}");
+      await page.getByRole("button", { name: "Save" }).click();
+      await page.getByRole("alert").waitFor();
+      expect(await text.inputValue()).toBe("{% extends 'none.jinja2' %}");
+      expect(await axeProblems(page)).toEqual([]);
+    });
+  });
+
   async function keepPicture(name: string): Promise<void> {
     if (PICTURES === undefined) return;
     mkdirSync(PICTURES, { recursive: true });
