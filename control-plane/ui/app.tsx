@@ -21,6 +21,7 @@ import { submitPages } from "./submit-routes.tsx";
 import { terminalPages } from "./terminal-routes.tsx";
 import { themeRoutes } from "./theme-routes.ts";
 import { makeView, type ViewOf } from "./view.ts";
+import { welcomePages } from "./welcome-routes.tsx";
 
 /** The pages, for browsers with a session. Mounted last: it answers every path that nothing else has. */
 export function uiApp(deps: Deps): Hono<Env> {
@@ -46,6 +47,7 @@ export function uiApp(deps: Deps): Hono<Env> {
     await next();
   });
   const view: ViewOf = (c) => makeView(deps, c, c.var.principal);
+  welcomePages(app, deps, view);
   jobPages(app, deps, view);
   submitPages(app, deps, view);
   labPages(app, deps, view);

@@ -522,6 +522,12 @@ export const ROWS: readonly Row[] = [
   row("changes it", "POST", "/workers/bench/texts/env", 409, "text=&version=99"),
   row("reads as administrator", "GET", "/audit", 200),
   row("people", "GET", "/search?q=qemu", 200),
+  // This lab has had a job: it is led to its jobs.
+  row("people", "GET", "/welcome", 303),
+  row("people", "GET", "/welcome/worker", 303),
+  row("people", "GET", "/welcome/device", 303),
+  row("administrators", "POST", "/welcome/worker", 303, "name=a/b"),
+  row("administrators", "POST", "/welcome/device", 303, "hostname=a/b"),
   row("reads as administrator", "GET", "/admin", 200),
   row("reads as administrator", "GET", "/admin/users", 200),
   row("administrators", "POST", "/admin/users", 400, "name=a/b"),
