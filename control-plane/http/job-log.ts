@@ -1,4 +1,6 @@
 import * as v from "valibot";
+import type { LogPage } from "#protocol/api.ts";
+import { levelOf, lineText } from "#protocol/log-text.ts";
 import type { Deps } from "../domain/deps.ts";
 import { listLogChunks, readLog, waitForLog, type LogRange } from "../domain/job-log.ts";
 import { getJob } from "../domain/jobs.ts";
@@ -19,11 +21,11 @@ const range = {
 const chunksQuery = v.object(range);
 const query = v.object({
   ...range,
-  format: v.optional(v.picklist(["json", "yaml", "ndjson"])),
+  format: v.optional(v.picklist(["json", "yaml", "ndjson", "text"])),
 });
 
 /**
- * `/api/v1/jobs/ID/log`: a page as JSON, or the whole log (or its range) as LAVA's YAML or as JSON lines.
+ * `/api/v1/jobs/ID/log`: a page as JSON, or the whole log (or its range) as LAVA's YAML, as JSON lines, or as text.
  * `/api/v1/jobs/ID/log-chunks`: where to fetch the log without us.
  */
 export function jobLogRoutes(deps: Deps) {
@@ -38,8 +40,11 @@ export function jobLogRoutes(deps: Deps) {
     if (chosen !== "json") {
       // A text that has been begun goes on in the same attempt.
       const { attempt = 1 } = await getJob(deps, principal, id, range.attempt);
-      return new Response(logText(deps, principal, id, { ...range, attempt }, PREFIX[chosen]), {
-        headers: { "content-type": `${MEDIA_TYPE[chosen]}; charset=utf-8` },
+      return new Response(logText(deps, principal, id, { ...range, attempt }, LINE[chosen]), {
+        headers: {
+          "content-type": `${MEDIA_TYPE[chosen]}; charset=utf-8`,
+          "x-content-type-options": "nosniff",
+        },
       });
     }
     const waitMs = Math.min(wait, Math.max(MIN_HOLD_SECONDS, logHoldSeconds)) * 1000;
@@ -57,9 +62,14 @@ export function jobLogRoutes(deps: Deps) {
   return app;
 }
 
+type AnyRecord = LogPage["records"][number];
 /** One record a line is JSON; as an item of a list it is LAVA's log (DISPATCHER.md 7.1). */
-const PREFIX = { yaml: "- ", ndjson: "" };
-const MEDIA_TYPE = { yaml: "application/yaml", ndjson: "application/x-ndjson" };
+const LINE = {
+  yaml: (record: AnyRecord) => `- ${JSON.stringify(record)}\n`,
+  ndjson: (record: AnyRecord) => `${JSON.stringify(record)}\n`,
+  text: textLine,
+};
+const MEDIA_TYPE = { yaml: "application/yaml", ndjson: "application/x-ndjson", text: "text/plain" };
 
 /** The log page by page, each read when the one before has been taken. */
 function logText(
@@ -67,7 +77,7 @@ function logText(
   principal: Principal,
   id: number,
   { start = 0, ...range }: LogRange,
-  prefix: string,
+  lineOf: (record: AnyRecord) => string,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let next = start;
@@ -76,8 +86,15 @@ function logText(
       const { records, ...page } = await readLog(deps, principal, id, { ...range, start: next });
       next = page.next;
       if (records.length === 0) return controller.close();
-      const text = records.map((record) => `${prefix}${JSON.stringify(record)}\n`).join("");
+      const text = records.map(lineOf).join("");
       controller.enqueue(encoder.encode(text));
     },
   });
+}
+
+/** `2026-03-01T12:00:00.123Z target   text`, with no control character of the DUT's; what it wrote in several lines is set in. */
+function textLine(record: AnyRecord): string {
+  const time = /^[\d-]{10}T[\d:]{8}\.\d{3}/.exec(String(record["dt"]))?.[0];
+  const text = lineText(record).replaceAll("\n", "\n  ");
+  return `${time === undefined ? "-" : `${time}Z`} ${levelOf(record).padEnd(9)} ${text}\n`;
 }

@@ -1,3 +1,4 @@
+import { consolePieces, visibleText } from "#protocol/log-text.ts";
 import { escapeHtml } from "./escape-html.ts";
 
 interface Style {
@@ -7,42 +8,22 @@ interface Style {
   flags: Set<string>;
 }
 
-/** Control sequences (ECMA-48 5.4): CSI, and OSC up to its end. */
-const SEQUENCE =
-  // oxlint-disable-next-line no-control-regex
-  /\u001b\[([0-?]*)([ -/]*[@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-Z\\^-~]/g;
-/** SGR whose ESC was stripped on the way, as LAVA does (DISPATCHER.md 7.2); `[5m]` is no colour. */
-const BARE_SGR = /\[((?:0|0?1|[349]\d|10[0-7]|\d{1,3}(?:;\d{1,3}){1,8}))m(?!\])/g;
-// oxlint-disable-next-line no-control-regex
-const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-
 /**
  * A line of console output as HTML: colours become classes, other control sequences go, control characters that
  * are left become visible. A line starts in the default colour.
  */
 export function ansiHtml(text: string): string {
-  const pattern = text.includes("\u001b") ? SEQUENCE : BARE_SGR;
   const style: Style = { foreground: undefined, background: undefined, flags: new Set() };
   let html = "";
-  let at = 0;
-  for (const found of text.matchAll(pattern)) {
-    html += span(text.slice(at, found.index), style);
-    at = found.index + found[0].length;
-    if (pattern === BARE_SGR || found[2] === "m") applySgr(style, found[1] ?? "");
+  for (const piece of consolePieces(text)) {
+    if (piece.sgr !== undefined) applySgr(style, piece.sgr);
+    html += span(piece.text, style);
   }
-  return html + span(text.slice(at), style);
+  return html;
 }
 
 /** Plain text as HTML, with control characters made visible. */
-export const plainHtml = (text: string): string =>
-  escapeHtml(text.replaceAll("\r", "").replace(CONTROLS, visible));
-
-function visible(char: string): string {
-  if (char === "\n") return char;
-  const code = char.charCodeAt(0);
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  return code === 0x7f ? "\u2421" : "\ufffd";
-}
+export const plainHtml = (text: string): string => escapeHtml(visibleText(text));
 
 function span(text: string, { foreground, background, flags }: Style): string {
   if (text === "") return "";

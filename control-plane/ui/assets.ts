@@ -10,6 +10,7 @@ const NAMES = [
   ...(["device-page.js", "console-page.js", "terminal.css"] as const),
   ...(["docs-page.js", "docs.css"] as const),
   ...(["chart.js", "charts.css"] as const),
+  ...(["submit-page.js", "submit.css", "job-words.json", "job-templates.json"] as const),
 ] as const;
 export type AssetName = (typeof NAMES)[number];
 
@@ -17,6 +18,7 @@ const MEDIA_TYPES: Record<string, string> = {
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
   ".js": "text/javascript; charset=utf-8",
+  ".json": "application/json; charset=utf-8",
 };
 
 export interface Assets {

@@ -1,46 +1,26 @@
 import type { LogPage } from "#protocol/api.ts";
-import type { LogLevel } from "#protocol/log-record.ts";
+import { isConsole, levelOf, messageText, resultOf } from "#protocol/log-text.ts";
 import { ansiHtml, plainHtml } from "./ansi.ts";
 
 export type LogRecords = LogPage["records"];
 
-/** Lines of one block: the browser skips the layout of blocks that are out of sight. */
-export const BLOCK_LINES = 500;
-
-/** Written out, so that browsers need not load the protocol's schemas. */
-const LEVELS: Record<LogLevel, true> = {
-  debug: true,
-  info: true,
-  warning: true,
-  error: true,
-  exception: true,
-  results: true,
-  target: true,
-  input: true,
-  feedback: true,
-  event: true,
-};
+/** Characters of one line that are shown; whoever wants more gets the line as a file. */
+export const MAX_SHOWN_CHARS = 4000;
 const RESULTS = new Set(["pass", "fail", "skip", "unknown"]);
 
-/** Records as HTML in blocks, the same on the server and in the browser. `first` is the 0-based line of the first. */
-export function logHtml(records: LogRecords, first: number): string {
-  let html = "";
-  for (let from = 0; from < records.length; from += BLOCK_LINES) {
-    const lines = records.slice(from, from + BLOCK_LINES);
-    html += `<div class="block">${lines.map((record, n) => lineHtml(record, first + from + n)).join("")}</div>`;
-  }
-  return html;
-}
-
-/** One record. People count lines from 1: `#L1` is line 0 of the API. */
-export function lineHtml(record: LogRecords[number], line: number): string {
-  const { dt, lvl, msg } = record;
-  const level = typeof lvl === "string" && Object.hasOwn(LEVELS, lvl) ? lvl : "info";
+/**
+ * One record as HTML, the same on the server and in the browser. `line` is 0-based; people count from 1: `#L1` is line 0 of the
+ * API. `wholeLine` is the address of the log as text, whose `start` and `end` are still to come.
+ * Nobody has to tab through the numbers: the key `l` of the job's page names a line as a click on its number does.
+ */
+export function lineHtml(record: LogRecords[number], line: number, wholeLine = "?"): string {
+  const { dt, msg } = record;
+  const level = levelOf(record);
   const time = typeof dt === "string" ? (/T(\d\d:\d\d:\d\d)/.exec(dt)?.[1] ?? "") : "";
   const number = line + 1;
   return (
-    `<div class="line ${level}${isStep(level, msg) ? " step" : ""}" id="L${number}"><a href="#L${number}">${number}</a>` +
-    `<time>${time}</time><span>${messageHtml(level, record)}</span></div>`
+    `<div class="line ${level}${isStep(level, msg) ? " step" : ""}" id="L${number}"><a href="#L${number}" tabindex="-1">${number}</a>` +
+    `<time>${time}</time><span>${messageHtml(level, record)}</span>${restHtml(msg, line, wholeLine)}</div>`
   );
 }
 
@@ -48,33 +28,27 @@ export function lineHtml(record: LogRecords[number], line: number): string {
 const isStep = (level: string, msg: unknown): boolean =>
   level === "info" && typeof msg === "string" && /^(start|end): \d+ /.test(msg);
 
-function messageHtml(level: string, { msg, ns }: LogRecords[number]): string {
-  if (level === "results" && isRecord(msg)) return resultHtml(msg);
-  const text = typeof msg === "string" ? msg : JSON.stringify(msg);
-  const prefix = typeof ns === "string" ? `<i>${plainHtml(ns)}</i> ` : "";
-  return prefix + (level === "target" || level === "feedback" ? ansiHtml(text) : plainHtml(text));
+function messageHtml(level: ReturnType<typeof levelOf>, { msg, ns }: LogRecords[number]): string {
+  const result = level === "results" ? resultOf(msg) : undefined;
+  if (result) return resultHtml(result);
+  const text = messageText(msg).slice(0, MAX_SHOWN_CHARS);
+  const prefix = typeof ns === "string" ? `<i>${plainHtml(ns.slice(0, 100))}</i> ` : "";
+  return prefix + (isConsole(level) ? ansiHtml(text) : plainHtml(text));
 }
 
-/** `pass 0_smoke / linux-version 4.8 s`; a record that is no result is shown as it is. */
-function resultHtml(msg: Record<string, unknown>): string {
-  const { definition, case: name, result, measurement, units, duration, error_msg } = msg;
-  if (typeof result !== "string" || typeof name !== "string" || typeof definition !== "string") {
-    return plainHtml(JSON.stringify(msg));
-  }
-  const value = isScalar(measurement)
-    ? ` ${measurement} ${isScalar(units) ? units : ""}`
-    : isScalar(duration)
-      ? ` ${duration} s`
-      : "";
-  const error = typeof error_msg === "string" ? ` ${plainHtml(error_msg)}` : "";
+function resultHtml(shown: NonNullable<ReturnType<typeof resultOf>>): string {
+  const { result, name, value, error } = shown;
   return (
-    `<b class="result ${RESULTS.has(result) ? result : "unknown"}">${plainHtml(result)}</b> ` +
-    `${plainHtml(`${definition} / ${name}`)}<i>${plainHtml(value.trimEnd())}</i>${error}`
+    `<b class="result ${RESULTS.has(result) ? result : "unknown"}">${plainHtml(result.slice(0, 50))}</b> ` +
+    `${plainHtml(name.slice(0, 1000))}<i>${plainHtml(value.slice(0, 100))}</i>` +
+    plainHtml(error.slice(0, MAX_SHOWN_CHARS))
   );
 }
 
-const isScalar = (value: unknown): value is string | number =>
-  typeof value === "string" || typeof value === "number";
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+/** The way to what does not fit. */
+function restHtml(msg: unknown, line: number, wholeLine: string): string {
+  const rest = typeof msg === "string" ? msg.length - MAX_SHOWN_CHARS : 0;
+  if (rest <= 0) return "";
+  const address = `${plainHtml(wholeLine)}start=${line}&amp;end=${line + 1}`;
+  return `<a class="rest" href="${address}">… ${rest} more characters</a>`;
+}

@@ -1,17 +1,25 @@
 import { describe, expect, test } from "vitest";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
+import { lineText } from "#protocol/log-text.ts";
 import { ansiHtml, plainHtml } from "../../control-plane/ui/ansi.ts";
-import { BLOCK_LINES, lineHtml, logHtml } from "../../control-plane/ui/log-html.ts";
+import { lineHtml } from "../../control-plane/ui/log-html.ts";
 import { fc } from "../support/property.ts";
 
 const ESC = "\u001b";
 const textOf = (html: string): string => html.replace(/<[^>]*>/g, "");
+const unescaped = (html: string): string =>
+  html
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&quot;", '"')
+    .replaceAll("&#39;", "'")
+    .replaceAll("&amp;", "&");
 const target = (msg: unknown) => ({ dt: "2026-03-01T12:34:56.000000+00:00", lvl: "target", msg });
 
 describe("a line of the log", () => {
   test("counts from one, links to itself and has the time of day", () => {
     expect(lineHtml(target("hello"), 41)).toBe(
-      '<div class="line target" id="L42"><a href="#L42">42</a><time>12:34:56</time><span>hello</span></div>',
+      '<div class="line target" id="L42"><a href="#L42" tabindex="-1">42</a><time>12:34:56</time><span>hello</span></div>',
     );
   });
 
@@ -38,7 +46,7 @@ describe("a line of the log", () => {
   });
 
   test("has no markup but ours, whatever it says", () => {
-    const ours = /<\/?(?:div|a|time|span|b|i)(?: (?:class|id|href)="[\w #-]*")*>/g;
+    const ours = /<\/?(?:div|a|time|span|b|i)(?: (?:class|id|href|tabindex)="[\w #?=&;-]*")*>/g;
     const hostile = fc.oneof(
       fc.string({ unit: "binary" }),
       fc.constantFrom(
@@ -80,13 +88,30 @@ describe("a line of the log", () => {
     );
   });
 
-  test("comes in blocks of a size", () => {
-    const html = logHtml(
-      Array.from({ length: BLOCK_LINES + 1 }, () => target("x")),
-      0,
+  test("that is very long is cut, with the way to the whole of it", () => {
+    const html = lineHtml(target(`<${"x".repeat(1_000_000)}`), 41, "/log?format=text&");
+    expect(html.length).toBeLessThan(5000);
+    expect(html).toContain('<a class="rest" href="/log?format=text&amp;start=41&amp;end=42">');
+    expect(html).toContain("… 996001 more characters");
+  });
+
+  test("has the text that is searched", () => {
+    const record = fc.record({
+      lvl: fc.constantFrom(...LOG_LEVELS),
+      msg: fc.oneof(
+        fc.string({ unit: "binary" }),
+        fc.constantFrom(`a\r\n${ESC}[31mred${ESC}[0m & <b>`, "[0;32mOK[0m", "bell \u0007 \u202e"),
+        fc.record({ definition: fc.string(), case: fc.string(), result: fc.string() }),
+      ),
+      ns: fc.option(fc.string(), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(record, (one) => {
+        const message = /<span>(.*)<\/span>/su.exec(lineHtml(one, 0))?.[1] ?? "";
+        expect(unescaped(textOf(message))).toBe(lineText(one));
+      }),
+      { numRuns: 500 },
     );
-    expect(html.match(/class="block"/g)).toHaveLength(2);
-    expect(html).toContain(`id="L${BLOCK_LINES + 1}"`);
   });
 });
 

@@ -39,3 +39,13 @@ export function untilText(iso: string, now: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+/** Whether a key that was pressed is for the page: not for a field, not for the browser, and not what every page knows. */
+export const isPlainKey = (event: KeyboardEvent): boolean => isFree(event) && !isTyping(event);
+
+const isFree = ({ ctrlKey, metaKey, altKey, defaultPrevented }: KeyboardEvent): boolean =>
+  !(ctrlKey || metaKey || altKey || defaultPrevented);
+
+const isTyping = ({ target }: KeyboardEvent): boolean =>
+  target instanceof Element &&
+  target.closest("input, textarea, select, [contenteditable]") !== null;

@@ -1,0 +1,152 @@
+import type { LogBlock, LogQueryText, ToSearchWorker } from "./log-messages.ts";
+import { BLOCK_LINES } from "./log-store.ts";
+
+/** The longest that one block may take: an expression can need more time than there is. */
+const MAX_BLOCK_MS = 4000;
+
+export interface LogSearchOptions {
+  /** Address of log-search-worker.ts. */
+  url: string;
+  block: (number: number) => Promise<LogBlock | undefined>;
+  /** Line after the last that there is. */
+  next: () => number;
+  isLevelShown: (line: number) => boolean;
+  /** Called when there is more, or nothing more, to say. */
+  onChange(): void;
+}
+
+/** Finds a text in the whole log, block by block; what arrives later is searched as well. Lines count from 0. */
+export class LogSearch {
+  query: LogQueryText | undefined;
+  /** What is wrong with the expression. */
+  problem: string | undefined;
+  /** Line up to which everything is searched. */
+  searched = 0;
+  readonly #options: LogSearchOptions;
+  #worker: Worker | undefined;
+  /** For each line that was found: the line, where the match begins, and how long it is. */
+  #found = new Uint32Array(3 * 256);
+  #count = 0;
+  #run = 0;
+
+  constructor(options: LogSearchOptions) {
+    this.#options = options;
+  }
+
+  /** Searches anew; with no text, for nothing. */
+  begin(query: LogQueryText): void {
+    this.end();
+    if (query.text === "") return this.#options.onChange();
+    try {
+      if (query.isRegex) new RegExp(query.text);
+      this.query = query;
+      void this.more();
+    } catch {
+      this.problem = "not a regular expression";
+    }
+    this.#options.onChange();
+  }
+
+  /** Forgets what was found. */
+  end(): void {
+    this.#run += 1;
+    this.#worker?.terminate();
+    this.#worker = this.query = this.problem = undefined;
+    this.#count = this.searched = 0;
+  }
+
+  /** Searches what was not searched yet. */
+  async more(): Promise<void> {
+    const { query } = this;
+    if (!query || this.problem || this.#worker) return;
+    const run = this.#run;
+    const worker = new Worker(this.#options.url, { type: "module" });
+    this.#worker = worker;
+    while (this.searched < this.#options.next()) {
+      const next = this.#options.next();
+      const number = Math.floor(this.searched / BLOCK_LINES);
+      const block = await this.#options.block(number);
+      const found = block && run === this.#run ? await ask(worker, { block, query }) : undefined;
+      if (run !== this.#run) return;
+      if (!found) {
+        this.problem = block ? "this takes too long" : "the log cannot be read now";
+        break;
+      }
+      this.#take(found);
+      this.searched = Math.min(next, (number + 1) * BLOCK_LINES);
+      this.#options.onChange();
+    }
+    worker.terminate();
+    this.#worker = undefined;
+    this.#options.onChange();
+  }
+
+  /** How many lines were found, of the levels that are shown and of those that are not, and the how manyth of the shown `line` is. */
+  counts(line: number | undefined): { shown: number; hidden: number; place: number } {
+    let [shown, hidden, place] = [0, 0, 0];
+    for (let n = 0; n < this.#count; n++) {
+      if (this.#options.isLevelShown(this.#lineAt(n))) shown += 1;
+      else hidden += 1;
+      if (this.#lineAt(n) === line) place = shown;
+    }
+    return { shown, hidden, place };
+  }
+
+  /** The next line that was found and whose level is shown, round the log's end. `from` itself is not one. */
+  next(from: number, isBackwards: boolean): number | undefined {
+    const step = isBackwards ? -1 : 1;
+    const first = this.#placeOf(isBackwards ? from : from + 1) - (isBackwards ? 1 : 0);
+    for (let tried = 0; tried < this.#count; tried++) {
+      const n = (first + step * tried + 2 * this.#count) % this.#count;
+      if (this.#options.isLevelShown(this.#lineAt(n))) return this.#lineAt(n);
+    }
+    return undefined;
+  }
+
+  /** Where the match is in the line's text, when it is one that was found. */
+  matchIn(line: number): { start: number; length: number } | undefined {
+    const n = this.#placeOf(line);
+    if (n >= this.#count || this.#lineAt(n) !== line) return undefined;
+    return { start: this.#found[3 * n + 1] ?? 0, length: this.#found[3 * n + 2] ?? 0 };
+  }
+
+  #take(found: Uint32Array): void {
+    let from = 0;
+    // A block that grows is searched more than once.
+    while (from < found.length && (found[from] ?? 0) < this.searched) from += 3;
+    const news = found.subarray(from);
+    const size = 3 * this.#count + news.length;
+    if (size > this.#found.length) {
+      const larger = new Uint32Array(2 * size);
+      larger.set(this.#found);
+      this.#found = larger;
+    }
+    this.#found.set(news, 3 * this.#count);
+    this.#count += news.length / 3;
+  }
+
+  #lineAt = (n: number): number => this.#found[3 * n] ?? 0;
+
+  /** The first that was found at or after a line. */
+  #placeOf(line: number): number {
+    let [low, high] = [0, this.#count];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#lineAt(middle) < line) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** What the worker finds in a block; undefined when it takes too long. */
+const ask = (worker: Worker, message: ToSearchWorker): Promise<Uint32Array | undefined> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), MAX_BLOCK_MS);
+    worker.onerror = () => resolve(undefined);
+    worker.onmessage = ({ data }: MessageEvent<Uint32Array>) => {
+      clearTimeout(timer);
+      resolve(data);
+    };
+    worker.postMessage(message);
+  });
