@@ -1,5 +1,6 @@
 import type { ConsoleView } from "#protocol/consoles.ts";
 import type { DevicePowers } from "../domain/device-powers.ts";
+import { DeviceTabs } from "./device-frame.tsx";
 import { formatUtc } from "./format-time.ts";
 import { Page } from "./page.tsx";
 import type { View } from "./view.ts";
@@ -35,10 +36,8 @@ export function ConsolePage({ view, hostname, isUser, powers, sessions }: Consol
       >
         <div class="job-title">
           <h1>{title}</h1>
-          <div class="actions">
-            <a href={`/devices/${encodeURIComponent(hostname)}`}>The device</a>
-          </div>
         </div>
+        <DeviceTabs hostname={hostname} tab="/console" />
         <noscript>
           <p class="notice">This page needs scripts.</p>
         </noscript>

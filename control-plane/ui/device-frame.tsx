@@ -26,7 +26,6 @@ interface FrameProps {
 /** What all pages of a device have in common: its name, how it is, the way to the others. */
 export function DeviceFrame({ view, device, tab, script, children }: FrameProps) {
   const { hostname, state, health, device_type } = device;
-  const here = `/devices/${encodeURIComponent(hostname)}`;
   const name = TABS.find(([path]) => path === tab)?.[1];
   const title = tab === "" ? hostname : `${name} of ${hostname}`;
   return (
@@ -37,14 +36,22 @@ export function DeviceFrame({ view, device, tab, script, children }: FrameProps)
         <Status value={health} />
         <a href={`/device-types/${encodeURIComponent(device_type)}`}>{device_type}</a>
       </div>
-      <nav class="tabs" aria-label={`Pages of ${hostname}`}>
-        {TABS.map(([path, label]) => (
-          <a href={`${here}${path}`} aria-current={path === tab ? "page" : undefined}>
-            {label}
-          </a>
-        ))}
-      </nav>
+      <DeviceTabs hostname={hostname} tab={tab} />
       {children}
     </Page>
+  );
+}
+
+/** The way between the pages of a device. */
+export function DeviceTabs({ hostname, tab }: { hostname: string; tab: FrameProps["tab"] }) {
+  const here = `/devices/${encodeURIComponent(hostname)}`;
+  return (
+    <nav class="tabs" aria-label={`Pages of ${hostname}`}>
+      {TABS.map(([path, label]) => (
+        <a href={`${here}${path}`} aria-current={path === tab ? "page" : undefined}>
+          {label}
+        </a>
+      ))}
+    </nav>
   );
 }

@@ -96,8 +96,10 @@ test("a page of a board of 1,000 devices reads little more than it shows", async
   const read = { calls: 0, items: 0 };
   const { table } = lab.deps;
   const counting: Table = {
-    ...{ scan: table.scan, transact: table.transact, counter: table.counter },
-    raiseCounter: table.raiseCounter,
+    scan: (cursor) => table.scan(cursor),
+    transact: (operations) => table.transact(operations),
+    counter: (name) => table.counter(name),
+    raiseCounter: (name, value) => table.raiseCounter(name, value),
     async get<T>(key: Key) {
       read.calls += 1;
       return table.get<T>(key);
