@@ -1,8 +1,10 @@
 // Builds what browsers get, the scripts and the style sheet, into a folder: ui/ beside the bundled
 // program, or one that tests throw away. control-plane/ui/assets.ts reads it.
 import { build } from "esbuild";
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { jobTemplates } from "./job-templates.ts";
+import { jobWords } from "./job-words.ts";
 
 const ui = path.resolve(import.meta.dirname, "../control-plane/ui");
 
@@ -23,6 +25,8 @@ export async function buildClient(outDir) {
       docs: path.join(ui, "style/docs.css"),
       chart: path.join(ui, "client/chart.ts"),
       charts: path.join(ui, "chart.css"),
+      "submit-page": path.join(ui, "client/submit-page.ts"),
+      submit: path.join(ui, "style/submit.css"),
       terminal: path.join(ui, "terminal.css"),
       style: path.join(ui, "style.css"),
     },
@@ -36,5 +40,9 @@ export async function buildClient(outDir) {
     legalComments: "eof",
   });
   await copyFile(path.join(ui, "icon.svg"), path.join(outDir, "icon.svg"));
+  const schema = JSON.parse(await readFile(path.join(ui, "../../docs/job.schema.json"), "utf8"));
+  await writeFile(path.join(outDir, "job-words.json"), JSON.stringify(jobWords(schema)));
+  const templates = JSON.stringify(await jobTemplates());
+  await writeFile(path.join(outDir, "job-templates.json"), templates);
   return metafile;
 }

@@ -1,91 +1,151 @@
-import type { SourceProblem } from "#protocol/api.ts";
+import type { JobView, SourceProblem } from "#protocol/api.ts";
+import type { DryRun } from "#protocol/dry-run.ts";
+import { DryRunOutcome } from "./dry-run-outcome.tsx";
+import type { JobTemplate } from "./job-templates.ts";
 import { Page } from "./page.tsx";
+import { ProblemList } from "./problem-list.tsx";
 import type { View } from "./view.ts";
 
-interface SubmitProps {
+export interface SubmitProps {
   view: View;
   text: string;
+  /** The job or the template that the text is of. */
+  from?: number | undefined;
+  template?: string | undefined;
   /** Why it was refused, when it was. */
   refusal?: { message: string; problems: SourceProblem[] };
+  /** What a dry run has found. */
+  outcome?: DryRun;
+  templates: readonly JobTemplate[];
+  /** The person's last job. */
+  last: JobView | undefined;
 }
 
-/** `/submit`: a text area, and, when the job was refused, what is wrong and where. */
-export function SubmitPage({ view, text, refusal }: SubmitProps) {
+/** `/submit`: the definition in an editor, or a text area; what is wrong with it; and what a dry run found. */
+export function SubmitPage(props: SubmitProps) {
+  const { view, text, refusal, outcome } = props;
+  const refused = refusal ?? refusalOf(outcome);
   return (
-    <Page view={view} title="Submit a job" section="/submit" script="list-page.js">
-      <h1>Submit a job</h1>
-      <form class="submit" method="post" action="/submit">
-        {refusal && <Problems text={text} refusal={refusal} />}
-        <label for="definition">Job definition, YAML</label>
-        <textarea
-          id="definition"
-          name="definition"
-          rows={28}
-          required
-          spellcheck={false}
-          autocomplete="off"
-          autocapitalize="off"
-          wrap="off"
-          aria-describedby={refusal ? "problems" : undefined}
-          aria-invalid={refusal ? "true" : undefined}
-        >
-          {/* A browser drops the first line break of a text area. */}
-          {`\n${text}`}
-        </textarea>
-        <button class="primary">Submit</button>
-      </form>
+    <Page
+      view={view}
+      title="Submit a job"
+      section="/submit"
+      script="submit-page.js"
+      style="submit.css"
+    >
+      <div class="submit-head">
+        <h1>Submit a job</h1>
+        <Sources {...props} />
+      </div>
+      <div
+        class="submit-page"
+        id="submit"
+        data-user={view.user?.name}
+        data-words={view.assets.url("job-words.json")}
+        data-new={String(props.from === undefined && props.template === undefined && text === "")}
+      >
+        <Definition text={text} isRefused={refused !== undefined} />
+        <div class="submit-side">
+          <div id="check">{refused && <Refused text={text} refusal={refused} />}</div>
+          <div id="outcome">{outcome && <DryRunOutcome outcome={outcome} now={view.now} />}</div>
+        </div>
+      </div>
     </Page>
   );
 }
 
-function Problems({
-  text,
-  refusal,
-}: {
-  text: string;
-  refusal: NonNullable<SubmitProps["refusal"]>;
-}) {
-  const lines = text.split("\n");
-  const { problems, message } = refusal;
+const refusalOf = (outcome: DryRun | undefined): SubmitProps["refusal"] =>
+  outcome && outcome.problems.length > 0 ? { message: "", problems: outcome.problems } : undefined;
+
+/** Where a text can come from. */
+function Sources({ from, template, templates, last }: SubmitProps) {
   return (
-    <div id="problems" class="problems" role="alert">
-      <h2>{`The job was refused: ${problems.length === 1 ? "one problem" : `${problems.length} problems`}`}</h2>
-      {problems.length === 0 && <p>{message}</p>}
-      <ol>
-        {problems.map((problem) => (
-          <li>
-            <a href="#definition" data-line={problem.line} data-column={problem.column}>
-              {`Line ${problem.line}, column ${problem.column}`}
-            </a>
-            {problem.path && (
-              <>
-                {" "}
-                <code>{problem.path}</code>
-              </>
-            )}
-            <p>{problem.message}</p>
-            <Excerpt
-              line={lines[problem.line - 1] ?? ""}
-              number={problem.line}
-              column={problem.column}
-            />
-          </li>
-        ))}
-      </ol>
+    <div class="sources">
+      <details class="templates">
+        <summary class="button">Templates</summary>
+        <ul class="plain">
+          {templates.map(({ name, title, about }) => (
+            <li>
+              <a
+                href={`/submit?template=${name}`}
+                aria-current={name === template ? "true" : undefined}
+              >
+                {title}
+                <small>{about}</small>
+              </a>
+            </li>
+          ))}
+        </ul>
+      </details>
+      {last && last.id !== from && (
+        <a class="button" href={`/submit?from=${last.id}`}>
+          {`Your last job, ${last.id}`}
+        </a>
+      )}
+      <label class="button" id="open" hidden>
+        Open a file
+        <input class="hidden" type="file" id="file" accept=".yaml,.yml,text/yaml,text/plain" />
+      </label>
+      {from !== undefined && <p class="muted">{`A copy of job ${from}`}</p>}
+      <p class="muted" id="draft" hidden>
+        Your draft of earlier.{" "}
+        <button class="quiet" type="button" id="discard">
+          Discard it
+        </button>
+      </p>
     </div>
   );
 }
 
-const MAX_EXCERPT = 160;
-
-function Excerpt({ line, number, column }: { line: string; number: number; column: number }) {
-  const from = Math.max(0, column - 1 - MAX_EXCERPT / 2);
-  const before = line.slice(from, column - 1);
+function Definition({ text, isRefused }: { text: string; isRefused: boolean }) {
   return (
-    <pre class="excerpt">
-      {`${number} | `}
-      {before}
-      <mark>{line.slice(column - 1, from + MAX_EXCERPT) || " "}</mark>
-    </pre>
+    <form class="submit" id="submit-form" method="post" action="/submit">
+      <label for="definition" id="definition-label">
+        Job definition, YAML
+      </label>
+      <div id="editor" hidden></div>
+      <textarea
+        id="definition"
+        name="definition"
+        rows={28}
+        required
+        spellcheck={false}
+        autocomplete="off"
+        autocapitalize="off"
+        wrap="off"
+        aria-describedby={isRefused ? "problems" : undefined}
+        aria-invalid={isRefused ? "true" : undefined}
+      >
+        {/* A browser drops the first line break of a text area. */}
+        {`\n${text}`}
+      </textarea>
+      <div class="submit-buttons">
+        <button class="primary">Submit</button>
+        <button name="dry-run" value="yes" id="dry-run">
+          Dry run
+        </button>
+        <p class="muted keys" id="keys" hidden>
+          <kbd>Ctrl</kbd> <kbd>Space</kbd> proposes, <kbd>Ctrl</kbd> <kbd>Enter</kbd> submits,{" "}
+          <kbd>Esc</kbd> then <kbd>Tab</kbd> leaves the editor
+        </p>
+      </div>
+    </form>
+  );
+}
+
+function Refused({
+  text,
+  refusal: { message, problems },
+}: {
+  text: string;
+  refusal: NonNullable<SubmitProps["refusal"]>;
+}) {
+  const count = problems.length === 1 ? "one problem" : `${problems.length} problems`;
+  return (
+    <div id="problems" class="problems" role="alert">
+      <h2>{problems.length === 0 ? "The job was refused" : `Refused: ${count}`}</h2>
+      {problems.length === 0 && <p>{message}</p>}
+      <ProblemList text={text} problems={problems} />
+    </div>
   );
 }

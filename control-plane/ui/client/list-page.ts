@@ -1,6 +1,6 @@
 import { settle } from "./settle.ts";
 
-/** Pages of lists keep themselves fresh; the submit page takes its reader to the line of a problem. */
+/** Pages of lists keep themselves fresh. */
 
 const REFRESH_MS = 5000;
 /** The parts of a page that are kept fresh. */
@@ -8,7 +8,6 @@ const LIVE = "#live, [data-live][id]";
 
 if (document.querySelector(LIVE)) setInterval(() => void refresh(), REFRESH_MS);
 addEventListener("focus", () => void refresh());
-document.addEventListener("click", goToProblem);
 
 /**
  * Takes over what the server shows now, but not while the page is hidden or words of it are marked. What is the same stays as it is,
@@ -29,20 +28,4 @@ async function refresh(): Promise<void> {
 function hasSelection(element: Element): boolean {
   const selection = getSelection();
   return selection !== null && !selection.isCollapsed && selection.containsNode(element, true);
-}
-
-function goToProblem(event: MouseEvent): void {
-  const link = (event.target as Element).closest<HTMLElement>("a[data-line]");
-  const area = document.querySelector<HTMLTextAreaElement>("#definition");
-  if (!link || !area) return;
-  event.preventDefault();
-  const lines = area.value.split("\n");
-  const line = Math.min(Number(link.dataset["line"]), lines.length) - 1;
-  const start = lines.slice(0, line).reduce((sum, text) => sum + text.length + 1, 0);
-  area.focus();
-  area.setSelectionRange(
-    start + Number(link.dataset["column"]) - 1,
-    start + (lines[line]?.length ?? 0),
-  );
-  area.scrollTop = (area.scrollHeight / lines.length) * Math.max(0, line - 5);
 }
