@@ -78,11 +78,13 @@ function Differences({
         <Jobs title="After" jobs={comparison.after} />
       </div>
       <p class="tally">
-        {KINDS.map(([kind, title]) => (
-          <a class={comparison[kind].count === 0 ? "muted" : undefined} href={`#${kind}`}>
-            {`${title} ${comparison[kind].count}`}
-          </a>
-        ))}
+        {KINDS.map(([kind, title]) =>
+          comparison[kind].count === 0 ? (
+            <span class="muted">{`${title} 0`}</span>
+          ) : (
+            <a href={`#${kind}`}>{`${title} ${comparison[kind].count}`}</a>
+          ),
+        )}
         <span class="muted">{`Same ${same}`}</span>
       </p>
       {isSame && <p class="notice good">{`All ${same} tests have the same result.`}</p>}

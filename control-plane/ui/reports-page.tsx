@@ -97,7 +97,8 @@ function Days({ days }: { days: readonly DayLine[] }) {
         </span>
       </figcaption>
       <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT + 4}`}
+        viewBox={`0 0 ${WIDTH} ${HEIGHT + 1}`}
+        preserveAspectRatio="none"
         role="img"
         aria-label={`Jobs by day; at most ${highest} on a day. The table below says the same.`}
       >

@@ -60,7 +60,7 @@ export function TestsPage({ view, query, matrix, rows, count, from, ...choices }
       <p class="muted key">
         {RESULTS.map((result) => (
           <span>
-            <span class={`cell ${result}`}>{MARKS[result]}</span> {result}
+            <span class={`outcome ${result}`}>{MARKS[result]}</span> {result}
           </span>
         ))}
         <span>Flaky: how often the result was another one although the build was the same.</span>
@@ -224,7 +224,7 @@ const flakiness = (score: number) =>
 function Cell({ result, href }: { result: TestResult | undefined; href: string }) {
   if (result === undefined) return <td></td>;
   return (
-    <td class={`cell ${result}`}>
+    <td class={`outcome ${result}`}>
       {result === "pass" ? (
         MARKS.pass
       ) : (

@@ -487,6 +487,8 @@ export const ROWS: readonly Row[] = [
   row("changes job 1", "POST", "/jobs/1/annotations/none/remove", 404),
   row("people", "GET", "/submit", 200),
   row("sees job 2", "GET", "/submit?from=2", 200),
+  row("people", "GET", "/submit?template=qemu-smoke", 200),
+  row("people who change", "POST", "/submit", 200, "definition=&dry-run=yes"),
   // The form is empty: refused with a page that says so, whoever sends it.
   row("people who change", "POST", "/submit", 400, "definition="),
   row("people", "GET", "/queue", 200),

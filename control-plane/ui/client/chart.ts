@@ -35,6 +35,7 @@ function drawIn(figure: HTMLElement): void {
     plot.ariaValueText = point.text;
   };
   const open = (): void => void (location.href = points[at]?.href ?? location.href);
+  show(at);
   let chart = makeChart(figure, plot, points, show, open);
   describe(plot, points.length, figure.dataset["label"] ?? "");
   plot.addEventListener("keydown", (event) => {
@@ -109,8 +110,9 @@ function makeChart(
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } },
       scales: { y: { range: [low, high + (most === undefined ? (high - low) * 0.05 : 0)] } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       axes: [
-        axis,
+        { ...axis, space: 80, values: (_chart, ticks) => ticks.map(dateOf(ticks)) },
         { ...axis, size: 70, values: (_chart, ticks) => ticks.map((n) => `${n} ${unit}`) },
       ],
       series: [
@@ -138,6 +140,15 @@ function makeChart(
   );
   chart.over.addEventListener("click", open);
   return chart;
+}
+
+/** Days as everywhere else in the lab, hours where the ticks are closer. */
+function dateOf(ticks: number[]): (tick: number) => string {
+  const step = (ticks[1] ?? Infinity) - (ticks[0] ?? 0);
+  return (tick) => {
+    const iso = new Date(tick * 1000).toISOString();
+    return step < 86_400 ? `${iso.slice(5, 10)} ${iso.slice(11, 16)}` : iso.slice(0, 10);
+  };
 }
 
 function moveCursor(chart: uPlot, points: Point[], at: number): void {
