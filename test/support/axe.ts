@@ -1,7 +1,7 @@
 import axe, { type AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
 
-/** What WCAG 2.2 A and AA find wrong in the page as it is now: a line for each, empty when all is well. */
+/** What WCAG 2.2 A and AA find wrong in the page as it is now: a line for each rule with the first places, none when all is well. */
 export async function axeProblems(page: Page): Promise<string[]> {
   // The page's policy forbids inline scripts; what is evaluated by the debugger is not under it.
   await page.evaluate(axe.source);
@@ -11,11 +11,13 @@ export async function axeProblems(page: Page): Promise<string[]> {
       runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
       resultTypes: ["violations"],
     });
-    return violations.flatMap(({ id, help, nodes }) =>
-      nodes.map(({ target, failureSummary = "" }) => {
+    return violations.map(({ id, help, nodes }) => {
+      const some = nodes.slice(0, 4).map(({ target, failureSummary = "" }) => {
         const why = failureSummary.split("\n")[1]?.trim() ?? "";
-        return `${id}: ${help}: ${target.join(" ")}: ${why}`;
-      }),
-    );
+        return `${target.join(" ")} (${why})`;
+      });
+      const more = nodes.length > some.length ? ` and ${nodes.length - some.length} more` : "";
+      return `${id}: ${help}: ${some.join("; ")}${more}`;
+    });
   });
 }
