@@ -50,15 +50,6 @@ function SideParts({ view, job, timeline, results }: HeaderProps) {
       <div id="group">
         <GroupMembers job={job} />
       </div>
-      <section class="part-timeline" aria-labelledby="timeline-title">
-        <h2 id="timeline-title">Timeline</h2>
-        <div id="timeline">
-          <TimelineChart job={job} timeline={timeline} isFinished={isFinished} now={view.now} />
-          {timeline.next < job.log_lines && (
-            <p class="muted">{`As far as line ${timeline.next}; reload for more.`}</p>
-          )}
-        </div>
-      </section>
       <section class="part-results" aria-labelledby="results-title">
         <div class="suite-head">
           <h2 id="results-title">Results</h2>
@@ -68,6 +59,15 @@ function SideParts({ view, job, timeline, results }: HeaderProps) {
         </div>
         <div id="results">
           <Results job={job} results={results} isFinished={isFinished} />
+        </div>
+      </section>
+      <section class="part-timeline" aria-labelledby="timeline-title">
+        <h2 id="timeline-title">Timeline</h2>
+        <div id="timeline">
+          <TimelineChart job={job} timeline={timeline} isFinished={isFinished} now={view.now} />
+          {timeline.next < job.log_lines && (
+            <p class="muted">{`As far as line ${timeline.next}; reload for more.`}</p>
+          )}
         </div>
       </section>
     </aside>

@@ -53,8 +53,16 @@ function Steps({ job, steps: tree, timeline }: Pick<PlanProps, "job" | "timeline
       <table class="plan">
         <thead>
           <tr>
-            <th scope="col">Level</th>
+            <th scope="col" class="level">
+              Level
+            </th>
             <th scope="col">Action</th>
+            <th scope="col" class="number">
+              Time-out
+            </th>
+            <th scope="col" class="number">
+              Took
+            </th>
             <th scope="col">Strategy</th>
             {spaces && <th scope="col">Namespace</th>}
             {attempts && (
@@ -62,12 +70,6 @@ function Steps({ job, steps: tree, timeline }: Pick<PlanProps, "job" | "timeline
                 Attempts
               </th>
             )}
-            <th scope="col" class="number">
-              Time-out
-            </th>
-            <th scope="col" class="number">
-              Took
-            </th>
           </tr>
         </thead>
         <tbody>
@@ -75,15 +77,15 @@ function Steps({ job, steps: tree, timeline }: Pick<PlanProps, "job" | "timeline
             <tr class={`depth${Math.min(step.level.split(".").length, 5)}`}>
               <td class="level">{step.level}</td>
               <th scope="row">{step.name}</th>
-              <td>{step.strategy ?? ""}</td>
-              {spaces && <td>{step.namespace ?? ""}</td>}
-              {attempts && <td class="number">{step.attempts ?? ""}</td>}
               <td class="number">{formatDuration(step.timeout_seconds * 1000)}</td>
               <Took
                 run={runs.get(`${step.level} ${step.name}`)}
                 job={job}
                 isFinished={isFinished}
               />
+              <td>{step.strategy ?? ""}</td>
+              {spaces && <td>{step.namespace ?? ""}</td>}
+              {attempts && <td class="number">{step.attempts ?? ""}</td>}
             </tr>
           ))}
         </tbody>

@@ -5,6 +5,8 @@ import { Status } from "./status.tsx";
 
 /** More rows than this are not beside the log: failures first, the rest on a page of its own. */
 const MAX_ROWS = 300;
+/** With more cases than this those that passed are folded away. */
+const FEW = 30;
 
 type ResultsJob = Pick<JobView, "id" | "attempt" | "retried">;
 interface ResultsProps {
@@ -35,7 +37,7 @@ export function Results({ job, results, isFinished }: ResultsProps) {
           </a>
         </p>
       )}
-      <Suites job={job} shown={shown} all={cases} lines="" />
+      <Suites job={job} shown={shown} all={cases} lines="" isFolded={cases.length > FEW} />
       {actions.length > 0 && (
         <details id="suite-lava">
           <summary>
@@ -75,35 +77,55 @@ interface SuitesProps {
   all: ResultView[];
   /** Path of the page with the log; empty on that page. */
   lines: string;
+  /** Those that passed are under a line that counts them. */
+  isFolded?: boolean;
 }
 
 /** A heading with counts for each suite, and its cases. */
-export function Suites({ job, shown, all, lines }: SuitesProps) {
+export function Suites({ job, shown, all, lines, isFolded = false }: SuitesProps) {
   const whole = groupBy(all, ({ suite }) => suite);
+  const isHidden = ({ result }: ResultView): boolean => isFolded && result === "pass";
   return (
     <>
-      {[...groupBy(shown, ({ suite }) => suite)].map(([suite, results]) => (
+      {[...groupBy(shown, ({ suite }) => suite)].map(([suite, results], n) => (
         <section class="suite" aria-label={suite}>
           <div class="suite-head">
             <h3>{suite.replace(/^\d+_/, "")}</h3>
             <ResultCounts results={whole.get(suite) ?? results} />
           </div>
-          {[...groupBy(results, ({ set }) => set ?? "")].map(([set, members]) => (
-            <>
-              {set !== "" && <h4>{set}</h4>}
-              <Rows
-                job={job}
-                results={members}
-                caption={set === "" ? suite : `${suite}, set ${set}`}
-                lines={lines}
-              />
-            </>
-          ))}
+          <Sets
+            job={job}
+            suite={suite}
+            results={results.filter((one) => !isHidden(one))}
+            lines={lines}
+          />
+          {results.some(isHidden) && (
+            <details class="passed" id={`passed-${n}`}>
+              <summary>{`${results.filter(isHidden).length} passed`}</summary>
+              <Sets job={job} suite={suite} results={results.filter(isHidden)} lines={lines} />
+            </details>
+          )}
         </section>
       ))}
     </>
   );
 }
+
+const Sets = ({ job, suite, results, lines }: Omit<RowsProps, "caption"> & { suite: string }) => (
+  <>
+    {[...groupBy(results, ({ set }) => set ?? "")].map(([set, members]) => (
+      <>
+        {set !== "" && <h4>{set}</h4>}
+        <Rows
+          job={job}
+          results={members}
+          caption={set === "" ? suite : `${suite}, set ${set}`}
+          lines={lines}
+        />
+      </>
+    ))}
+  </>
+);
 
 interface RowsProps {
   job: ResultsJob;

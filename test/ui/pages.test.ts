@@ -146,6 +146,29 @@ describe("a job's page", () => {
     expect(html).toMatch(/href="\?start=0#L8">See it in the log/);
   });
 
+  test("of a failed job shows the telling lines before its failure, in colour and without markup", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const log = new SampleLog(START);
+    for (let n = 0; n < 20; n++) log.add("target", `line ${n};`).add("debug", `detail ${n};`);
+    log.add("target", `\u001b[31m${HOSTILE}`, "x".repeat(5000), "");
+    const line = log.records.length;
+    log.add("error", "it broke").add("info", "end: 1 deploy (duration 00:00:01)");
+    await lab.ship(id, token, 0, log.records);
+    const lines = log.records.length;
+    const failure = { error_type: "Job", error_msg: "it broke", evidence: { line } } as const;
+    await lab.finish(id, token, { result: "fail", ...failure, lines });
+    const [, shown = ""] =
+      /<ol class="failing-lines"[^>]*>(.*?)<\/ol>/s.exec(await show(`/jobs/${id}`)) ?? [];
+    expect(shown.match(/<li/g)).toHaveLength(6);
+    expect(shown).toContain('<b class="f1">&lt;script&gt;alert(1)');
+    expect(shown).toContain("line 19;");
+    expect(shown).not.toMatch(/detail|end: 1|line 16/);
+    expect(shown).toMatch(
+      /<li class="error shows"><a href="\?start=0#L44" aria-label="Line 44">44<.*it broke/,
+    );
+    expect(shown.length).toBeLessThan(2000);
+  });
+
   test("tells a job that passed on retry, and its failed attempts do not count", async () => {
     const { id, token } = await runningJob(lab, worker);
     const attempt = "1 of 3";
@@ -208,8 +231,10 @@ describe("a job's page", () => {
     const html = await show(`/jobs/${id}`);
     expect(html).not.toMatch(/<script(?! type="module" src="\/assets\/)/);
     expect(html.split("&lt;script&gt;").length).toBeGreaterThan(8);
-    for (const path of ["/", `/jobs/${id}/parts`, `/jobs/${id}/definition`, `/submit?from=${id}`])
-      await show(path);
+    await lab.api(`/jobs/${id}/annotations`, { body: { text: HOSTILE } });
+    for (const part of ["", "/parts", "/definition", "/plan", "/device", "/results", "/similar"])
+      await show(`/jobs/${id}${part}`);
+    for (const path of ["/", `/jobs/${id}/metadata`, `/submit?from=${id}`]) await show(path);
   });
 
   test("serves a part of a long log, from any line, with links to what comes before and after", async () => {
@@ -240,7 +265,9 @@ describe("a job's page", () => {
       .slice(0, 700);
     await lab.ship(id, token, 0, records);
     const html = await show(`/jobs/${id}`);
-    const paths = [...html.matchAll(/(?:href|src|data-worker|data-search)="(\/assets\/[^"]+)"/g)].map(([, path]) => path!);
+    const paths = [
+      ...html.matchAll(/(?:href|src|data-worker|data-search)="(\/assets\/[^"]+)"/g),
+    ].map(([, path]) => path!);
     expect(new Set(paths).size).toBe(6);
     let bytes = gzipSync(html).length;
     for (const path of new Set(paths))

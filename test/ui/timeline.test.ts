@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { EMPTY_TIMELINE, extendTimeline, failedAction } from "../../control-plane/ui/timeline.ts";
+import {
+  EMPTY_TIMELINE,
+  extendTimeline,
+  failedAction,
+  outcomeOf,
+  runsOf,
+} from "../../control-plane/ui/timeline.ts";
 import { sampleLog, SampleLog } from "../support/sample-log.ts";
 
 const START = "2026-03-01T12:00:00.000Z";
@@ -91,5 +97,35 @@ describe("a timeline", () => {
     expect(read(log).actions).toHaveLength(2000);
     const odd = [{ dt: 7, lvl: "info", msg: "start: 1 boot (timeout 00:00:10)" }];
     expect(extendTimeline({ ...EMPTY_TIMELINE, lastTime: 42 }, odd).actions[0]?.start).toBe(42);
+  });
+});
+
+describe("runs of actions", () => {
+  const told = (log: SampleLog) => {
+    const { actions } = read(log);
+    return runsOf(actions).map(({ run, isLast }, n) => {
+      const action = actions[n]!;
+      return `${action.level} ${run} ${outcomeOf(action, true, isLast)}`;
+    });
+  };
+
+  test("are counted within their parent's, and what was tried again is no failure of the job", () => {
+    const log = new SampleLog(START).start("2", "uboot-retry");
+    for (const failure of ["no prompt", undefined]) {
+      log.start("2.1", "u-boot").start("2.1.1", "interrupt").end(10, failure).end(10, failure);
+    }
+    expect(told(log.end())).toEqual([
+      "2 1 done",
+      "2.1 1 retried",
+      "2.1.1 1 retried",
+      "2.1 2 done",
+      "2.1.1 1 done",
+    ]);
+  });
+
+  test("of the same name at several levels are none of each other", () => {
+    const log = new SampleLog(START).start("1", "deploy").start("1.1", "download").end();
+    log.start("1.2", "download").end(5, "gone").end(5, "gone").start("2", "download");
+    expect(told(log)).toEqual(["1 1 failed", "1.1 1 done", "1.2 1 failed", "2 1 cut-off"]);
   });
 });
