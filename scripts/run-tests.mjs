@@ -21,10 +21,9 @@ const projects = { "--fast": ["fast"], compat: ["compat"], "--config": named }[o
   "fast",
   "methods",
   "cloud",
-  "slow",
-  "beds",
-  // Both wait most of their time: for LAVA's intervals, and for messages that come again.
-  ["compat", "cloud-slow"],
+  // The second of each waits most of its time: for LAVA's intervals, for messages that come again.
+  ["slow", "compat"],
+  ["beds", "cloud-slow"],
 ];
 /** Files of tests that failed and are tried again: more are no bad luck. */
 const MOST_AGAIN = 12;
