@@ -5,9 +5,8 @@ import { queryAll } from "../query-all.ts";
 import { ALL_JOBS, lastIdBefore } from "../submitted-before.ts";
 import { DAY_MS, dayCounter, dayReportItem, isKept, type DayCounts } from "./day-counts.ts";
 
-/** Jobs that one call counts anew, and of these such as were submitted today. */
-const MOST_JOBS = 5000;
-const MOST_TODAY = 2500;
+/** How many jobs one call counts anew: of today, and of all other days. */
+const MOST_JOBS = { today: 2500, before: 5000 };
 const MOST_ID = 10 ** 12 - 1;
 
 /**
@@ -15,12 +14,16 @@ const MOST_ID = 10 ** 12 - 1;
  * kept when the day is over and its jobs have ended. What one call may read is bounded: of a day that it did not get through there
  * is no `before`, and the next call goes on. To count again does no harm; two at the same time write the same.
  */
-export async function countDays(deps: Deps, days: readonly string[]): Promise<DayCounts[]> {
+export async function countDays(
+  deps: Deps,
+  days: readonly string[],
+  most = MOST_JOBS,
+): Promise<DayCounts[]> {
   const known = await keptDays(deps, days);
   const now = deps.system.now();
   const today = new Date(now).toISOString().slice(0, 10);
   const walk = jobsDown(deps);
-  let left = MOST_JOBS;
+  let left = most.before;
   const all: DayCounts[] = [];
   for (const day of days) {
     const kept = known.get(day);
@@ -30,8 +33,8 @@ export async function countDays(deps: Deps, days: readonly string[]): Promise<Da
       continue;
     }
     if (kept?.counted_to !== undefined) walk.jumpTo(kept.counted_to);
-    const most = day === today ? MOST_TODAY : left;
-    const { counts, used } = await countDay(walk, kept ?? noJobs(day), most);
+    const room = day === today ? most.today : left;
+    const { counts, used } = await countDay(walk, kept ?? noJobs(day), room);
     if (day !== today) left -= used;
     if (counts.before === undefined && day === today) {
       walk.jumpTo(await lastIdBefore(deps, ALL_JOBS, Date.parse(day)));
