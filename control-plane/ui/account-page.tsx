@@ -1,8 +1,12 @@
 import type { TokenView } from "#protocol/tokens.ts";
-import { SCOPES, type SecretView } from "#protocol/sign-in.ts";
+import type { UserView } from "#protocol/people.ts";
+import type { AccountView, SecretView } from "#protocol/sign-in.ts";
+import { Elsewhere, Profile } from "./account-profile.tsx";
+import { Message, Sure, ToCopy } from "./admin-frame.tsx";
 import { Page } from "./page.tsx";
 import { NewPasswordFields } from "./password-page.tsx";
 import { Ago } from "./time.tsx";
+import { TokenFields } from "./token-form.tsx";
 import type { View } from "./view.ts";
 
 export interface AccountProps {
@@ -12,6 +16,9 @@ export interface AccountProps {
   secrets: readonly SecretView[];
   /** Of providers with which an account may be linked, and whether one is. */
   providers: readonly { name: string; label: string; isLinked: boolean }[];
+  /** Those that are linked. */
+  accounts: readonly AccountView[];
+  user: UserView;
   /** Undefined where the lab takes no passwords. */
   password: { isSet: boolean } | undefined;
   /** Id of the session that looks at it. */
@@ -29,29 +36,24 @@ export function AccountPage(props: AccountProps) {
   return (
     <Page view={view} title="Your account">
       <h1>Your account</h1>
-      {message && (
-        <p
-          class={message.isBad ? "notice bad" : "notice"}
-          role={message.isBad ? "alert" : "status"}
-        >
-          {message.text}
-        </p>
-      )}
+      <Message message={message} />
       {made !== undefined && (
-        <p class="notice" role="status">
-          Your new token, shown this once: <code>{made}</code>
-        </p>
+        <div class="notice good" role="status">
+          <p>Your new token, shown this once:</p>
+          <ToCopy id="made" text={made} label="the token" />
+        </div>
       )}
       {goOn && (
         <p class="notice">
           <a href={goOn.url}>{`Go on to ${goOn.label} to link your account there`}</a>
         </p>
       )}
+      <Profile view={view} user={props.user} />
       <Tokens tokens={tokens.filter(({ kind }) => kind === "user")} now={view.now} />
       <Sessions {...props} />
       <Secrets secrets={props.secrets} now={view.now} />
       {props.password && <Password isSet={props.password.isSet} />}
-      <Providers providers={props.providers} />
+      <Elsewhere providers={props.providers} accounts={props.accounts} />
     </Page>
   );
 }
@@ -66,14 +68,14 @@ function Tokens({ tokens, now }: { tokens: readonly TokenView[]; now: number }) 
         <code>pumice sign-in --browser</code> shows.
       </p>
       {tokens.length > 0 && (
-        <table>
+        <table class="stacked">
           <thead>
             <tr>
               <th scope="col">Token</th>
               <th scope="col">Scopes</th>
               <th scope="col">Last used</th>
               <th scope="col">Expires</th>
-              <th scope="col"></th>
+              <th scope="col">Revoke</th>
             </tr>
           </thead>
           <tbody>
@@ -82,11 +84,20 @@ function Tokens({ tokens, now }: { tokens: readonly TokenView[]; now: number }) 
                 <td>
                   {id} <small>{description}</small>
                 </td>
-                <td>{scopes?.join(", ") ?? "all that you may"}</td>
-                <td>{last_used ? <Ago iso={last_used} now={now} /> : "never"}</td>
-                <td>{expires ? expires.slice(0, 10) : "never"}</td>
+                <td data-label="Scopes">{scopes?.join(", ") ?? "all that you may"}</td>
+                <td data-label="Last used">
+                  {last_used ? <Ago iso={last_used} now={now} /> : "never"}
+                </td>
+                <td data-label="Expires">{expires ? expires.slice(0, 10) : "never"}</td>
                 <td>
-                  <Revoke id={id} label="Revoke" />
+                  <Sure
+                    ask="Revoke"
+                    action="/account/tokens/revoke"
+                    fields={{ id }}
+                    yes={`Revoke ${id}`}
+                  >
+                    Whatever uses it is refused at once.
+                  </Sure>
                 </td>
               </tr>
             ))}
@@ -94,23 +105,7 @@ function Tokens({ tokens, now }: { tokens: readonly TokenView[]; now: number }) 
         </table>
       )}
       <form method="post" action="/account/tokens" class="filters">
-        <label>
-          For
-          <input name="description" maxlength={200} autocomplete="off" />
-        </label>
-        <label>
-          Scope
-          <select name="scope">
-            <option value="">all that you may</option>
-            {SCOPES.map((scope) => (
-              <option value={scope}>{scope}</option>
-            ))}
-          </select>
-        </label>
-        <label>
-          Days
-          <input name="days" type="number" min={1} max={3650} value="90" />
-        </label>
+        <TokenFields />
         <button>Make a token</button>
       </form>
     </section>
@@ -209,19 +204,3 @@ const Password = ({ isSet }: { isSet: boolean }) => (
     </form>
   </section>
 );
-
-const Providers = ({ providers }: Pick<AccountProps, "providers">) =>
-  providers.length === 0 ? null : (
-    <section>
-      <h2>Accounts elsewhere</h2>
-      {providers.map(({ name, label, isLinked }) => (
-        <form method="post" action={`/account/link/${name}`}>
-          {isLinked ? (
-            <p>{`${label}: linked`}</p>
-          ) : (
-            <button>{`Link your account of ${label}`}</button>
-          )}
-        </form>
-      ))}
-    </section>
-  );

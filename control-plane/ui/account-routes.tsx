@@ -16,22 +16,24 @@ import { clientAddress } from "../http/client-address.ts";
 import { parse, readText } from "../http/read-body.ts";
 import type { Env } from "../http/route.ts";
 import { SIGN_IN_PATH } from "../http/session.ts";
-import { AccountPage, type AccountProps } from "./account-page.tsx";
+import type { AccountProps } from "./account-page.tsx";
 import { beginFlow } from "./oidc-routes.ts";
 import { newPasswordIn } from "./sign-in-routes.tsx";
+import { tokenRequest } from "./token-form.tsx";
 import { makeView } from "./view.ts";
 
 const MAX_FORM_BYTES = 32 * 1024;
 type Shown = Pick<AccountProps, "made" | "goOn" | "message">;
-const DAY_SECONDS = 86_400;
 
 /** `/account` and what its forms do. The principal is known, and that the form is one of our own pages. */
 export function accountPages(app: Hono<Env>, deps: Deps): void {
-  const show = async (c: Context<Env>, shown: Shown, status: 200 | 400 | 403 | 429 = 200) =>
-    c.html(
+  const show = async (c: Context<Env>, shown: Shown, status: 200 | 400 | 403 | 429 = 200) => {
+    const { AccountPage } = await import("./account-page.tsx");
+    return c.html(
       <AccountPage {...await accountOf(deps, c, requireUser(c.var.principal))} {...shown} />,
       status,
     );
+  };
   app.get("/account", (c) => show(c, {}));
 
   const form = (
@@ -54,18 +56,17 @@ export function accountPages(app: Hono<Env>, deps: Deps): void {
     });
 
   form("/account/tokens", async (_, user, fields) => {
-    const scope = fields.get("scope");
-    const request = {
-      subject: user.name,
-      description: fields.get("description") ?? "",
-      expires_seconds: Number(fields.get("days")) * DAY_SECONDS,
-      ...(scope ? { scopes: [scope] } : {}),
-    };
+    const request = tokenRequest(fields, user.name);
     const { token } = await addToken(deps, user, parse(addTokenSchema, request, "token"));
     return { made: token };
   });
   form("/account/tokens/revoke", async (_, user, fields) => {
     await revokeToken(deps, user, fields.get("id") ?? "");
+    return "/account";
+  });
+  form("/account/unlink", async (_, user, fields) => {
+    const { unlinkAccount } = await accounts();
+    await unlinkAccount(deps, user, user.name, fields.get("id") ?? "");
     return "/account";
   });
   form("/account/sign-out", async (_, user) => {
@@ -104,15 +105,22 @@ const REFUSED: Partial<Record<AppError["code"], 400 | 403 | 429>> = {
   throttled: 429,
 };
 
+/** Loaded when they are asked for: most requests are others. */
+const accounts = () => import("../domain/accounts.ts");
+
 async function accountOf(deps: Deps, c: Context<Env>, user: User): Promise<AccountProps> {
   const { passwords, oidc } = (await labSettings(deps)).sign_in;
+  const { listAccounts } = await accounts();
+  const { getUser } = await import("../domain/people.ts");
   const linked = new Set<string>();
-  const accounts = queryAll<IdentityRecord>(deps, "i1", `identities#${user.name}`);
-  for await (const { data } of accounts) linked.add(data.provider);
+  const identities = queryAll<IdentityRecord>(deps, "i1", `identities#${user.name}`);
+  for await (const { data } of identities) linked.add(data.provider);
   return {
     view: await makeView(deps, c, user),
     tokens: await listOwnTokens(deps, user),
     secrets: (await listSecrets(deps, user)).secrets,
+    accounts: (await listAccounts(deps, user, user.name)).accounts,
+    user: await getUser(deps, user, user.name),
     providers: oidc.map(({ name, label = name }) => ({ name, label, isLinked: linked.has(name) })),
     password: passwords ? { isSet: await hasPassword(deps, user.name) } : undefined,
     session: user.tokenId,

@@ -23,7 +23,7 @@ export const TokenFields = () => (
     <label>
       Scope
       <select name="scope">
-        <option value="">all that they may</option>
+        <option value="">everything</option>
         {SCOPES.map((scope) => (
           <option value={scope}>{scope}</option>
         ))}

@@ -495,6 +495,7 @@ export const ROWS: readonly Row[] = [
   row("people", "GET", "/account", 200),
   row("people who change", "POST", "/account/tokens", 400, "days=0"),
   row("people who change", "POST", "/account/tokens/revoke", 404, "id=none"),
+  row("people who change", "POST", "/account/unlink", 404, "id=none"),
   row("people who change", "POST", "/account/secrets", 400, "name=a/b&value=1"),
   row("people who change", "POST", "/account/secrets/remove", 404, "name=none"),
   row("people who change", "POST", "/account/password", 400, "password=x&again=x"),
