@@ -31,7 +31,7 @@ const labTests = [
   "test/cli/lab-directory/**/*.test.ts",
   "test/agent/{log-shipper,remote-console,job-console,console-faults}.test.ts",
   "test/cache/**/*.test.ts",
-  "test/lava/{rest-lab,stock-worker}.test.ts",
+  "test/lava/{rest-lab,stock-worker*}.test.ts",
   "test/password-hash.test.ts",
 ];
 
@@ -61,6 +61,8 @@ const methodTests = [
 ];
 
 const root = path.resolve(import.meta.dirname, "..");
+/** Notes what tests of LAVA's surfaces really call. */
+const setupFiles = ["test/support/record-calls.setup.ts"];
 
 /**
  * `fast`: all but what boots a guest or a whole lab. `slow`: those. `methods`: what a method of the worker starts on its host.
@@ -78,6 +80,7 @@ export default defineConfig({
         oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
         test: {
           name: "fast",
+          setupFiles,
           include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
           exclude: [
             "test/e2e/**",
@@ -98,10 +101,11 @@ export default defineConfig({
         oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
         test: {
           name: "cloud",
+          setupFiles,
           include: [
             ...cloudTests,
-            "test/lava/stock-worker.test.ts",
-            "test/domain/{applying,consoles,group-ends,group-schedule,job-life,job-log,people,quotas,release-device,rendered-jobs,reservations,retry-job,retry-whatever,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
+            "test/lava/stock-worker*.test.ts",
+            "test/domain/{applying,consoles,group-ends,group-schedule,job-life,lab-report,job-log,people,quotas,release-device,rendered-jobs,reservations,retry-job,retry-whatever,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
           ],
           env: { PUMICE_TEST_ENGINE: "aws" },
           testTimeout: 120_000,
@@ -127,6 +131,7 @@ export default defineConfig({
         oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
         test: {
           name: "methods",
+          setupFiles,
           include: methodTests,
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -148,6 +153,7 @@ export default defineConfig({
         oxc: { jsx: { runtime: "automatic", importSource: "hono/jsx" } },
         test: {
           name: "compat",
+          setupFiles,
           include: ["test/compat/**/*.compat.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 600_000,

@@ -1,12 +1,17 @@
 import type { Deps } from "./deps.ts";
 import { findJobItem, type JobRecord } from "./job-record.ts";
 import { padded } from "./keys.ts";
+import { pause } from "./pause.ts";
 import type { Principal } from "./principal.ts";
 import { queryAll } from "./query-all.ts";
 import { sightOf } from "./visible.ts";
 
 /** How many jobs one walk looks at, at most; also those that whoever asks may not see. */
-export const MOST_WALKED = 1000;
+export const MOST_WALKED = 20_000;
+/** And for how long: what the table gives at once is looked at. */
+const LONGEST_MS = 5000;
+/** Of a page of the table; others have their turn after each. */
+const AT_ONCE = 500;
 
 export interface Walk {
   readonly order: "newest" | "oldest";
@@ -18,6 +23,17 @@ export interface Walk {
   readonly most?: number | undefined;
   /** How many are looked at; `MOST_WALKED` when not given. */
   readonly steps?: number | undefined;
+  /** Which of those that fit are wanted; all when not given. The others are only counted. */
+  readonly wanted?: { readonly offset: number; readonly limit: number } | undefined;
+}
+
+/** What a walk has found. */
+export interface Walked {
+  readonly jobs: JobRecord[];
+  /** How many fit. */
+  readonly count: number;
+  /** Where another walk goes on; absent: there is no more to look at. */
+  readonly next?: number;
 }
 
 /**
@@ -27,29 +43,38 @@ export interface Walk {
 export async function walkJobs(
   deps: Deps,
   principal: Principal,
-  { order, device, submitter, least = 0, most = MOST_ID, steps = MOST_WALKED }: Walk,
+  { order, device, submitter, least = 0, most = MOST_ID, steps = MOST_WALKED, wanted }: Walk,
   fits: (job: JobRecord) => boolean | Promise<boolean>,
-): Promise<{ jobs: JobRecord[]; next?: number }> {
+): Promise<Walked> {
   const sight = await sightOf(deps, principal);
   const jobs: JobRecord[] = [];
-  if (least > most) return { jobs };
+  let count = 0;
+  if (least > most) return { jobs, count };
   const range = {
     reverse: order === "newest",
-    limit: Math.min(200, steps),
+    limit: Math.min(AT_ONCE, steps),
     from: padded(Math.max(0, least)),
     to: `${padded(Math.min(most, MOST_ID))}~`,
   };
+  const { offset, limit } = wanted ?? { offset: 0, limit: Infinity };
+  const until = deps.system.now() + LONGEST_MS;
   let seen = 0;
   for await (const { data: job } of queryAll<JobRecord>(
     deps,
     ...listOf(device, submitter),
     range,
   )) {
-    if (seen === steps) return { jobs, next: job.id };
+    const isPage = seen > 0 && seen % AT_ONCE === 0;
+    if (seen === steps || (isPage && deps.system.now() > until)) {
+      return { jobs, count, next: job.id };
+    }
+    if (isPage) await pause();
     seen += 1;
-    if (!job.retried && (await fits(job)) && (await sight.job(job))) jobs.push(job);
+    if (job.retried || !(await fits(job)) || !(await sight.job(job))) continue;
+    if (count >= offset && count < offset + limit) jobs.push(job);
+    count += 1;
   }
-  return { jobs };
+  return { jobs, count };
 }
 
 const MOST_ID = 10 ** 12 - 1;
@@ -65,13 +90,24 @@ export async function jobsNamed(
   principal: Principal,
   ids: readonly number[],
 ): Promise<JobRecord[]> {
-  const sight = await sightOf(deps, principal);
   const jobs: JobRecord[] = [];
   for (const id of ids) {
     const job = (await findJobItem(deps, id))?.data;
-    if (job && (await sight.job(job))) jobs.push(job);
+    if (job) jobs.push(job);
   }
-  return jobs;
+  return jobsInSight(deps, principal, jobs);
+}
+
+/** Those of these jobs that whoever asks may see. */
+export async function jobsInSight(
+  deps: Deps,
+  principal: Principal,
+  jobs: readonly JobRecord[],
+): Promise<JobRecord[]> {
+  const sight = await sightOf(deps, principal);
+  const seen: JobRecord[] = [];
+  for (const job of jobs) if (await sight.job(job)) seen.push(job);
+  return seen;
 }
 
 /** The ids of the oldest and of the newest job that the lab has; undefined where it has none. */

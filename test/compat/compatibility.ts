@@ -3,7 +3,7 @@ import { EVENTS_ROWS } from "./rows/events.ts";
 import { KERNELCI_ROWS } from "./rows/kernelci.ts";
 import { LAVACLI_ROWS } from "./rows/lavacli.ts";
 import { REST_ROWS } from "./rows/rest.ts";
-import { STOCK_WORKERS_ROWS } from "./rows/stock-workers.ts";
+import { OUR_WORKER_ROWS, STOCK_WORKERS_ROWS } from "./rows/stock-workers.ts";
 import { WEB_URLS_ROWS } from "./rows/web-urls.ts";
 import { XMLRPC_ROWS } from "./rows/xmlrpc.ts";
 
@@ -14,6 +14,7 @@ export const COMPATIBILITY: readonly Row[] = [
   ...REST_ROWS,
   ...WEB_URLS_ROWS,
   ...STOCK_WORKERS_ROWS,
+  ...OUR_WORKER_ROWS,
   ...EVENTS_ROWS,
   ...KERNELCI_ROWS,
 ];

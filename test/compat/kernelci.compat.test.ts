@@ -9,6 +9,7 @@ import { hookReceiver, type HookReceiver } from "../support/hook-receiver.ts";
 import { freePort } from "../support/loopback-ports.ts";
 import { pumiceProgram } from "../support/pumice-program.ts";
 import { guestDir, processesOf, root, until } from "../support/real-lab.ts";
+import { recorded } from "../support/recorded-calls.ts";
 import { workerProgram } from "../support/worker-program.ts";
 
 /** With requests and PyYAML, which lavacli needs. */
@@ -129,11 +130,14 @@ describe.skipIf(!hasPython)("KernelCI's pipeline", () => {
   // First: after a job for whose end the lab is to blame a device is not known to be good.
   test("sees how long the queue of a device type is, and which of its devices are good", async () => {
     expect(JSON.parse(await client(["queue", url, token, "qemu"]))).toEqual([0, ["qemu-01"]]);
+    recorded("KernelCI", "length of a queue, devices by type");
   });
 
   test("submits a job, waits for it, and is told by a callback of all that it found", async () => {
     const id = await submit(job("65a1", STEPS, `${shelf.url}bzImage`));
+    recorded("KernelCI", "submission by REST");
     expect(await client(["wait", url, token, String(id)])).toBe("Complete");
+    recorded("KernelCI", "polling until Finished");
     const found = await told("65a1");
     expect(found).toMatchObject({
       ...{ node: "65a1", result: "pass", device: "qemu-01", login: "pass", kernelmsg: "pass" },
@@ -146,6 +150,8 @@ describe.skipIf(!hasPython)("KernelCI's pipeline", () => {
     expect(found["console"]).toContain("Linux version");
     expect(found["console"]).toContain("[1mbold");
     expect(JSON.stringify(hooks.received)).not.toContain(token);
+    recorded("KernelCI", "callback with dataset: all");
+    recorded("KernelCI", "callback token by name");
   });
 
   test("is told that the lab was at fault, and why", async () => {
@@ -162,6 +168,7 @@ describe.skipIf(!hasPython)("KernelCI's pipeline", () => {
     const found = await told("65a3");
     expect(found).toMatchObject({ result: "incomplete", error_code: "Test", login: "pass" });
     expect(found["error_msg"]).toContain("no-such-subsystem");
+    recorded("KernelCI", "error_type in suite lava");
   });
 
   test("is told of a job that somebody canceled", async () => {

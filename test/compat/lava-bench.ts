@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { startFileShelf } from "../beds/file-shelf.ts";
+import { builtWorker } from "../support/built-worker.ts";
 import { guestDir, processesOf, until } from "../support/real-lab.ts";
 import type { RealLava } from "../support/real-lava.ts";
-import { workerProgram } from "../support/worker-program.ts";
 import { stockJob } from "./stock-bench.ts";
 
 /** A job as LAVA's REST API tells it. */
@@ -54,7 +54,7 @@ export async function lavaBench(lava: RealLava): Promise<LavaBench> {
   const name = path.basename(dir);
   const device = `qemu-${name}`;
   const guest = guestDir();
-  const program = await workerProgram();
+  const program = await builtWorker();
   const shelf = await startFileShelf({
     vmlinuz: path.join(guest, "vmlinuz"),
     "initramfs.cpio.gz": path.join(guest, "initramfs.cpio.gz"),
@@ -106,8 +106,9 @@ export async function lavaBench(lava: RealLava): Promise<LavaBench> {
     startWorker(options = ["--ping-interval", "1"]) {
       const where = ["--protocol", "lava", "--url", lava.url, "--token-file", tokenFile];
       const own = ["--name", name, "--work-dir", workDir, "--ws-url", lava.eventsUrl];
-      const args = [program.file, "start", ...where, ...own, ...options];
-      worker = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+      const [file, ...first] = program.command;
+      const args = [...first, "start", ...where, ...own, ...options];
+      worker = spawn(file, args, { stdio: ["ignore", "ignore", "pipe"] });
       worker.stderr?.on("data", (data: Buffer) => (said += String(data)));
       return worker;
     },

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { processesOf, until } from "../support/real-lab.ts";
+import { recorded } from "../support/recorded-calls.ts";
 import {
   connectionsTo,
   hasLavaWorker,
@@ -65,6 +66,7 @@ describe.skipIf(!hasLavaWorker)("a stock lava-worker", () => {
     expect(results.at(-1)).toMatchObject({ suite: "lava", name: "job", result: "pass" });
     const worker = { kind: "stock", state: "Online", version: "2023.01" };
     expect(await bench.worker()).toMatchObject(worker);
+    recorded("Stock workers", "lava-worker 2023.01");
   });
 
   test("goes on with a job when the control plane is killed and started again", async () => {
@@ -166,6 +168,7 @@ describe.skipIf(!hasLavaWorker)("a stock lava-worker", () => {
     await bench.api("POST", `/jobs/${id}/cancel`);
     await until(() => processesOf(path.join(bench.workDir, `tmp/${id}`)).length === 0);
     expect((await bench.job(id)).state).toBe("Canceling");
+    recorded("Stock workers", "lava-worker --ws-url");
     await bench.stopWorker();
     bench.startWorker();
     expect(await bench.finished(id)).toMatchObject({ health: "Canceled" });

@@ -8,7 +8,9 @@ import { aDeviceConfiguration, aResult } from "../support/builders.ts";
 import { aChunk } from "../support/embedded-lab.ts";
 import { ofParts, type OnClose } from "../support/of-parts.ts";
 import { pumiceProgram } from "../support/pumice-program.ts";
+import { recorded } from "../support/recorded-calls.ts";
 import { serveProcess } from "../support/serve-process.ts";
+import { LAVACLI_ROWS } from "./rows/lavacli.ts";
 
 const LAVACLI = "/usr/bin/lavacli";
 export const hasLavacli = existsSync(LAVACLI);
@@ -155,6 +157,8 @@ async function makeBench(onClose: OnClose): Promise<Omit<LavacliBench, "close">>
         stream.on("data", (data: Buffer) => (text += String(data)));
       }
       const [code] = (await once(child, "close")) as [number];
+      const isDone = code === 0 && !text.startsWith("Unable to ");
+      recorded("lavacli", commandIn(args), isDone ? "ok" : `exit ${code}`);
       return { code, text };
     },
     startWorker() {
@@ -163,6 +167,13 @@ async function makeBench(onClose: OnClose): Promise<Omit<LavacliBench, "close">>
       });
     },
   };
+}
+
+/** The words of the command, as the rows have them. */
+function commandIn(args: readonly string[]): string {
+  const said = `${args.join(" ").replace(/^(-i|--identity) \S+ /, "")} `;
+  const names = LAVACLI_ROWS.map(({ name }) => name).toSorted((a, b) => b.length - a.length);
+  return names.find((name) => said.startsWith(`${name} `)) ?? said.trim();
 }
 
 const asBody = (body: unknown): string => (typeof body === "string" ? body : JSON.stringify(body));

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { processesOf, until } from "../support/real-lab.ts";
+import { recorded } from "../support/recorded-calls.ts";
 import { noLava, realLava, type RealLava } from "../support/real-lava.ts";
 import { lavaBench, type LavaBench } from "./lava-bench.ts";
 
@@ -58,6 +59,7 @@ describe.skipIf(reason !== undefined)("our worker at a stock LAVA server", () =>
     expect(log.trimEnd().split("\n").at(-1)).toContain('"case":"job"');
     expect(log).not.toContain("refused this record");
     expect(await bench.deviceHealth()).toBe("Good");
+    recorded("Our worker at LAVA", "lava-server 2023.01");
   });
 
   test("stops a job that is canceled", async () => {
@@ -111,6 +113,7 @@ describe.skipIf(reason !== undefined)("our worker at a stock LAVA server", () =>
     await until(async () => (await bench.workerState()) === "Online", 100);
     const id = await bench.submit(SMOKE);
     expect(await bench.finished(id)).toMatchObject({ health: "Complete" });
+    recorded("Our worker at LAVA", "its event stream");
   });
 
   test.skipIf(!isOwn)("goes on with a job when the server is restarted", async () => {

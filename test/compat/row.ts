@@ -1,16 +1,17 @@
 /** One thing that LAVA's clients, scripts and workers may ask for, and what becomes of it here. */
-export interface Row {
+export type Row = Told &
+  (
+    | { readonly state: "works" }
+    /** On purpose; `refused` is how it ends: `405`, `fault 400`, `exit 1`. */
+    | { readonly state: "absent"; readonly refused: string }
+  );
+
+interface Told {
   readonly surface: Surface;
-  /** A method, `GET /api/v0.2/jobs/:id/`, a command of lavacli, a topic of events. */
+  /** As it is recorded when it is called: a method, `GET /jobs/:id/`, a command of lavacli, a topic of events. */
   readonly name: string;
-  /** `absent`: on purpose; `about` says what there is in its place. */
-  readonly state: "works" | "absent";
-  /** In a few words for people; may be empty. */
+  /** In a few words for people; may be empty. Of what is absent: what there is in its place. */
   readonly about: string;
-  /** The test that calls it, from the top of the sources: `test/lava/xmlrpc-jobs.test.ts`. */
-  readonly test: string;
-  /** Text that stands in that test because it calls this; the name, when it is not said. */
-  readonly called?: string;
 }
 
 export const SURFACES = [
@@ -19,6 +20,7 @@ export const SURFACES = [
   "REST",
   "URLs",
   "Stock workers",
+  "Our worker at LAVA",
   "Events",
   "KernelCI",
 ] as const;

@@ -8,6 +8,7 @@ import { isWebSocket, serveEventSockets } from "../../control-plane/lava/events/
 import { changeItem } from "../../control-plane/domain/changes.ts";
 import { labSettings, writeSettings } from "../../control-plane/domain/lab-settings.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
+import { recorded } from "../support/recorded-calls.ts";
 
 type Data = Record<string, unknown>;
 interface Listening {
@@ -61,6 +62,7 @@ async function listen(
     wake();
   });
   await once(socket, "open");
+  recorded("Events", "WebSocket /ws/");
   return {
     socket,
     async next(topic, like = {}) {
@@ -69,7 +71,9 @@ async function listen(
           const parts = JSON.parse(text) as string[];
           const data = JSON.parse(parts[4] ?? "") as Data;
           const isLike = Object.entries(like).every(([name, value]) => data[name] === value);
-          if (parts[0] === `org.lavasoftware.${topic}` && isLike) return { parts, data };
+          if (parts[0] !== `org.lavasoftware.${topic}` || !isLike) continue;
+          recorded("Events", parts[0]);
+          return { parts, data };
         }
         await new Promise<void>((resolve) => (wake = resolve));
       }

@@ -65,6 +65,7 @@ const ROWS: readonly Row[] = [
   api("GET /jobs/:id/tests/", ON_TYPE, 200, ["1"]),
   api("GET /jobs/:id/tests/", ON_TEAM, 200, ["2"]),
   // Nothing has been tested or logged: who may see the job is told so in the same words as the others.
+  api("GET /jobs/:id/tests/:test/", [], 404, ["1", "x"]),
   api("GET /jobs/:id/suites/:suite/", [], 404, ["1", "x"]),
   api("GET /jobs/:id/suites/:suite/tests/", [], 404, ["1", "x"]),
   api("GET /jobs/:id/suites/:suite/tests/:test/", [], 404, ["1", "x", "y"]),
@@ -138,17 +139,21 @@ const ROWS: readonly Row[] = [
 
   ...["device", "devicetype"].flatMap((kind) => [
     api(`GET /permissions/${kind}s/`, READ, 200),
-    api(`POST /permissions/${kind}s/`, ADMIN, 201, [], {
+    api(`POST /permissions/${kind}s/`, ADMIN, [201, 400], [], {
       group: "viewers",
       permission: `view_${kind}`,
       [kind]: kind === "device" ? "qemu-02" : "qemu",
     }),
     api(`GET /permissions/${kind}s/:number/`, [], 404, ["1"]),
-    api(`DELETE /permissions/${kind}s/:number/`, [], 404, ["1"]),
+    ...["PUT", "PATCH", "DELETE"].map((method) =>
+      api(`${method} /permissions/${kind}s/:number/`, [], 404, ["1"]),
+    ),
   ]),
   api("GET /users/", READ, 200),
+  api("POST /users/", ADMIN, [201, 400], [], { username: "newcomer" }),
   api("GET /users/:name/", [...OWNER, ...READ], 200, ["owner"]),
   api("GET /groups/", PEOPLE, 200),
+  api("POST /groups/", ADMIN, [201, 400], [], { name: "newcomers" }),
   api("GET /groups/:name/", ["member", ...READ], 200, ["team"]),
   api("GET /remote-artifact-tokens/", PEOPLE, 200),
   api("POST /remote-artifact-tokens/", [...writers()], 201, [], { name: "t", token: "x" }),
@@ -173,6 +178,8 @@ const ROWS: readonly Row[] = [
   api("POST /jobs/", SUBMITTERS, 201, [], { definition }),
   api("POST /jobs/:id/resubmit/", SUBMITTERS, 201, ["1"]),
   api("PATCH /jobs/:id/", CANCELERS, [200, 409], ["1"], { priority: 50 }),
+  api("PUT /jobs/:id/", CANCELERS, 200, ["1"], { definition }),
+  api("DELETE /jobs/:id/", ADMIN, [409, 404], ["1"]),
   api("GET /jobs/:id/cancel/", ["owner", "changer", "admin"], 200, ["1"]),
   api("POST /jobs/:id/cancel/", CANCELERS, 200, ["2"]),
   api("POST /jobs/batch-cancel/", [...writers()], 200, [], { job_ids: ["1"] }),

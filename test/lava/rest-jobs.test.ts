@@ -45,7 +45,7 @@ const idsIn = async (where: string) => {
 };
 
 describe("jobs", () => {
-  test("are listed newest first, in pages with the links of LAVA's lists", async () => {
+  test("are listed oldest first, in pages with the links of LAVA's lists", async () => {
     const [status, page] = await json("jobs/?limit=2");
     expect(status).toBe(200);
     expect(page).toMatchObject({
@@ -53,15 +53,15 @@ describe("jobs", () => {
       next: "http://localhost/api/v0.2/jobs/?limit=2&offset=2",
       previous: null,
     });
-    expect(page.results.map(({ id }: { id: number }) => id)).toEqual([ids[2], ids[1]]);
+    expect(page.results.map(({ id }: { id: number }) => id)).toEqual([ids[0], ids[1]]);
     const [, last] = await json("jobs/?limit=2&offset=2");
     expect(last).toMatchObject({
       count: 3,
       next: null,
       previous: "http://localhost/api/v0.2/jobs/?limit=2",
-      results: [{ id: ids[0] }],
+      results: [{ id: ids[2] }],
     });
-    expect(await idsIn("jobs/?ordering=id&limit=2")).toEqual([ids[0], ids[1]]);
+    expect(await idsIn("jobs/?ordering=-id&limit=2")).toEqual([ids[2], ids[1]]);
   });
 
   test("are told with every field of LAVA's, and no token", async () => {
@@ -89,26 +89,26 @@ describe("jobs", () => {
 
   test.each([
     ["state=Finished", [0]],
-    ["state__in=Submitted,Running", [2, 1]],
+    ["state__in=Submitted,Running", [1, 2]],
     ["health=Complete", [0]],
-    ["submitter__username=admin", [2, 1, 0]],
+    ["submitter__username=admin", [0, 1, 2]],
     ["submitter__username=nobody", []],
     ["actual_device__hostname=qemu-01", [0]],
     ["requested_device_type__name__contains=qem&description=third", [2]],
-    ["start_time__isnull=true", [2, 1]],
-    ["submit_time__gt=2026-01-01T00:00:00Z", [2, 1, 0]],
+    ["start_time__isnull=true", [1, 2]],
+    ["submit_time__gt=2026-01-01T00:00:00Z", [0, 1, 2]],
     ["submit_time__lt=2026-01-01 00:00", []],
     ["metadata__build-id=12", [1]],
     ["search=THIRD", [2]],
-    ["state=Submitted&ordering=description", [2, 1]],
-    ["state=Submitted&ordering=id", [1, 2]],
-    ["no_such_field=1", [2, 1, 0]],
+    ["state=Submitted&ordering=-description", [1, 2]],
+    ["state=Submitted&ordering=-id", [2, 1]],
+    ["no_such_field=1", [0, 1, 2]],
   ])("are filtered by %s", async (query, wanted) => {
     expect(await idsIn(`jobs/?${query}`)).toEqual(wanted.map((n) => ids[n]));
   });
 
   test("are found by id, whatever the order in which they are named", async () => {
-    expect(await idsIn(`jobs/?id__in=${ids[0]},${ids[2]},999`)).toEqual([ids[2], ids[0]]);
+    expect(await idsIn(`jobs/?id__in=${ids[0]},${ids[2]},999`)).toEqual([ids[0], ids[2]]);
     expect(await idsIn(`jobs/?id__gt=${ids[0]}&id__lte=${ids[1]}`)).toEqual([ids[1]]);
   });
 
@@ -155,7 +155,7 @@ describe("a submission", () => {
       { message: "job(s) successfully submitted", job_ids: [expect.any(Number)] },
     ]);
     await lab.settled();
-    const [, page] = await json("jobs/?limit=1");
+    const [, page] = await json("jobs/?limit=1&ordering=-id");
     expect(page.results[0]!.id).toBe(body.job_ids[0]);
   });
 

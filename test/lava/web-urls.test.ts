@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PAGES } from "../../control-plane/lava/web-urls/bookmarks.ts";
 import { aJob } from "../support/builders.ts";
+import { aGroupJob } from "../support/group-job.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
 let lab: EmbeddedLab;
@@ -43,6 +44,14 @@ describe("what scripts fetch", () => {
     expect(answer.headers.get("content-type")).toContain("text/plain");
     expect(answer.headers.get("content-disposition")).toBe(`attachment; filename=job_${id}.yaml`);
     expect(await answer.text()).toBe(aJob());
+  });
+
+  test("the definition of a multinode group is that of all its jobs", async () => {
+    await lab.addDevice("qemu-02");
+    const member = await lab.submit(aGroupJob());
+    const answer = await ask(`/scheduler/job/${member}/multinode_definition/plain`);
+    expect([answer.status, await answer.text()]).toEqual([200, aGroupJob()]);
+    expect((await ask(`/scheduler/job/${id}/multinode_definition/plain`)).status).toBe(404);
   });
 
   test("the log is a file of LAVA's lines", async () => {

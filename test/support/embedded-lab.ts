@@ -22,6 +22,7 @@ import type { Env } from "../../control-plane/http/route.ts";
 import type { System } from "../../control-plane/ports/system.ts";
 import { openLab } from "../../control-plane/serve.ts";
 import { aDeviceConfiguration, aJob } from "./builders.ts";
+import { recordingLavaCalls } from "./recorded-calls.ts";
 import { isOnAws } from "./test-engine.ts";
 
 export interface RequestOptions {
@@ -95,6 +96,7 @@ export async function embeddedLab(
   };
   const opening = await (engine === "aws" ? onAws : onFolder)({ dir, system: labSystem, settings });
   let lab = await opening.open();
+  recordingLavaCalls(lab.app, lab.deps);
   const { adminToken } = lab;
   const admin = (await authenticate(lab.deps, adminToken)) as User;
 
@@ -204,6 +206,7 @@ export async function embeddedLab(
     async reopen() {
       await lab.close();
       lab = await opening.open();
+      recordingLavaCalls(lab.app, lab.deps);
       await settled();
     },
     async close() {

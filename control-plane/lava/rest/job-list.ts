@@ -1,6 +1,7 @@
 import { JOB_HEALTHS, JOB_STATES } from "#protocol/states.ts";
 import type { Deps } from "../../domain/deps.ts";
 import type { JobRecord } from "../../domain/job-record.ts";
+import type { Walked } from "../../domain/walk-jobs.ts";
 import type { RouteContext } from "../../http/route.ts";
 import { badField } from "./drf.ts";
 import { readFilters, readOrdering, type Fields, type Fits } from "./lookups.ts";
@@ -50,9 +51,10 @@ const SEARCHED = ["description", "submitter", "actual_device", "requested_device
 const BY_ID = /^(-?)(id|submit_time)$/;
 
 /**
- * A page of jobs. Without a filter it is found by the ids, which are dense: `count` is how many there have been since the oldest
- * that is kept, and what one may not see is left out of a page. With one, the newest thousand (or, by `ordering=id`, the oldest)
- * are looked at, of a device or submitter that is named those; `next` goes on behind them.
+ * A page of jobs, oldest first unless `ordering` says otherwise, as LAVA's. Without a filter it is found by the ids, which are dense:
+ * `count` is how many there have been since the oldest that is kept, and what one may not see is left out of a page. By states in
+ * which jobs have not ended these are looked at. With other filters, so many jobs are looked at as one request can (walk-jobs.ts), of a
+ * device or submitter that is named those; where there are more, the page is `partial` and `next` goes on behind them.
  */
 export async function jobPage(
   deps: Deps,
@@ -62,31 +64,69 @@ export async function jobPage(
   const query = addressOf(c).searchParams;
   const fits = filtersOf(deps, query, c.req.query("search"));
   const range = rangeOf(c, MOST_JOBS);
-  const ordering = query.get("ordering") ?? "-id";
+  const asked = query.get("ordering") ?? "id";
+  // What orders by nothing that is known is as if nothing had been said.
+  const ordering = readOrdering(JOB_FIELDS, asked) ? asked : "id";
   const [, sign] = BY_ID.exec(ordering.split(",", 1)[0] ?? "") ?? [];
-  const order = sign === "" ? "oldest" : "newest";
-  const named = namedIds(query);
-  if (named) {
-    const jobs = await (await walks()).jobsNamed(deps, c.var.principal, named);
-    const found = await filtered(jobs, fits);
+  const order = sign === "-" ? "newest" : "oldest";
+  const few = await fewJobs(deps, c, query, fits);
+  if (few) {
+    const found = await filtered(few, fits);
     return shown(c, range, inOrder(found, ordering), view);
   }
   if (fits.length === 0 && sign !== undefined) return pageByIds(deps, c, range, order, view);
-  const { jobs, next } = await (
-    await walks()
-  ).walkJobs(
+  const { walkJobs } = await walks();
+  const found = await walkJobs(
     deps,
     c.var.principal,
-    { order, ...startOf(query, order), steps: fits.some(isCostly) ? MOST_READ : undefined },
+    {
+      ...{ order, ...startOf(query, order), steps: fits.some(isCostly) ? MOST_READ : undefined },
+      wanted: sign === undefined ? undefined : range,
+    },
     async (job) => (await filtered([job], fits)).length > 0,
   );
-  if (sign === undefined && next !== undefined && readOrdering(JOB_FIELDS, ordering)) {
+  return walkedPage(c, range, { ...found, ordering, isById: sign !== undefined }, view);
+}
+
+/** Of what a walk found; `jobs` are those of the page when they are in the order of the ids, else all. */
+async function walkedPage(
+  c: RouteContext,
+  range: PageRange,
+  { jobs, count, next, ordering, isById }: Walked & { ordering: string; isById: boolean },
+  view: (job: JobRecord) => Promise<unknown>,
+): Promise<Page & { partial?: string }> {
+  if (!isById && next !== undefined) {
     const message = `more jobs than can be put in order: expected id, -id, submit_time or -submit_time, or filters by which fewer are looked at (submitter__username, actual_device__hostname, id__gt)`;
     throw badField("ordering", message);
   }
-  const page = await shown(c, range, sign === undefined ? inOrder(jobs, ordering) : jobs, view);
-  if (page.next !== null || next === undefined) return page;
-  return { ...page, next: linkTo(c, { limit: range.limit, from_id: next, offset: undefined }) };
+  const page = isById
+    ? pageAnswer(c, range, count, await inTurn(jobs, view))
+    : await shown(c, range, inOrder(jobs, ordering), view);
+  if (next === undefined) return page;
+  const partial = `count is of the jobs that were looked at; those from id ${next} on were not: next goes on with them`;
+  if (page.next !== null) return { ...page, partial };
+  const on = linkTo(c, { limit: range.limit, from_id: next, offset: undefined });
+  return { ...page, next: on, partial };
+}
+
+/** Those among which all that fit are, where these are few: by id, or because they have not ended. */
+async function fewJobs(
+  deps: Deps,
+  c: RouteContext,
+  query: URLSearchParams,
+  fits: readonly JobFits[],
+): Promise<readonly JobRecord[] | undefined> {
+  const { principal } = c.var;
+  const named = namedIds(query);
+  if (named) return (await walks()).jobsNamed(deps, principal, named);
+  const states = query.get("state__in")?.split(",") ?? [
+    query.get("state") ?? query.get("state__exact") ?? "Finished",
+  ];
+  if (states.some((state) => state.trim() === "Finished") || fits.some(isCostly)) return undefined;
+  const { unfinishedJobs } = await import("../../domain/unfinished-jobs.ts");
+  const isSubmittedOnly = states.every((state) => state.trim() === "Submitted");
+  const jobs = await unfinishedJobs(deps, { isSubmittedOnly });
+  return jobs && (await walks()).jobsInSight(deps, principal, jobs);
 }
 
 async function pageByIds(

@@ -77,14 +77,23 @@ export function restResultRoutes(deps: Deps) {
   });
   app.get("/jobs/:id/suites/:suite/tests/:test/", needs(deps, "read"), async (c) => {
     const { id, suite } = await suiteOf(c);
-    const named = c.req.param("test");
-    for await (const one of casesOf(deps, c, id, [suite])) {
-      const isIt = one.view.name === named || String(caseIdOf(id, one.view.log_line)) === named;
-      if (isIt) return c.json(caseJson(c, one));
-    }
-    throw new AppError("not_found", `there is no test ${named} in suite ${suite.name}`);
+    return c.json(await oneCase(deps, c, id, [suite]));
+  });
+  app.get("/jobs/:id/tests/:test/", needs(deps, "read"), async (c) => {
+    const { id, suites } = await jobOf(c);
+    return c.json(await oneCase(deps, c, id, suites));
   });
   return app;
+}
+
+/** By its number, or by its name: the first of that name. */
+async function oneCase(deps: Deps, c: RouteContext, id: number, suites: readonly SuiteView[]) {
+  const named = c.req.param("test");
+  for await (const one of casesOf(deps, c, id, suites)) {
+    const isIt = one.view.name === named || String(caseIdOf(id, one.view.log_line)) === named;
+    if (isIt) return caseJson(c, one);
+  }
+  throw new AppError("not_found", `there is no test ${named} in job ${id}`);
 }
 
 async function* casesOf(

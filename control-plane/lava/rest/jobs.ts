@@ -1,9 +1,8 @@
 import * as v from "valibot";
-import { patchJobSchema } from "#protocol/history.ts";
 import { AppError } from "../../domain/app-error.ts";
 import type { Deps } from "../../domain/deps.ts";
 import { cancelJob, readSubmitted } from "../../domain/jobs.ts";
-import { requireUser, type Principal } from "../../domain/principal.ts";
+import type { Principal } from "../../domain/principal.ts";
 import { getVisibleJob } from "../../domain/visible.ts";
 import type { RouteContext } from "../../http/route.ts";
 import { jobIdIn } from "../job-id-in.ts";
@@ -43,14 +42,6 @@ export function restJobRoutes(deps: Deps) {
   app.get("/jobs/:id/", needs(deps, "read"), async (c) => {
     const { restJob } = await views();
     return c.json(await restJob(deps, await getVisibleJob(deps, c.var.principal, await idOf(c))));
-  });
-  app.patch("/jobs/:id/", needs(deps, "submit"), async (c) => {
-    const request = await readFields(c.req.raw, patchJobSchema);
-    const { setPriority } = await import("../../domain/urge-job.ts");
-    const id = await idOf(c);
-    await setPriority(deps, requireUser(c.var.principal), id, request);
-    const { restJob } = await views();
-    return c.json(await restJob(deps, await getVisibleJob(deps, c.var.principal, id)));
   });
   app.on(["GET", "POST"], "/jobs/:id/cancel/", needs(deps, "submit"), async (c) => {
     requireMeant(c);

@@ -1,16 +1,17 @@
 import * as v from "valibot";
 import type { GroupView } from "#protocol/lab-lists.ts";
-import type { UserView } from "#protocol/people.ts";
+import { addUserSchema, type UserView } from "#protocol/people.ts";
 import type { SecretView } from "#protocol/sign-in.ts";
 import { AppError } from "../../domain/app-error.ts";
 import type { Deps } from "../../domain/deps.ts";
-import type { Principal } from "../../domain/principal.ts";
+import { requireAdmin, type Principal } from "../../domain/principal.ts";
+import { parse } from "../../http/read-body.ts";
 import { every } from "../every.ts";
-import { needs, needsUser, restRoutes } from "./drf.ts";
+import { badField, needs, needsUser, restRoutes } from "./drf.ts";
 import type { Fields } from "./lookups.ts";
 import { findNamed, numberOf } from "./numbers.ts";
 import { listAnswer } from "./pages.ts";
-import { readFields, someText } from "./read-fields.ts";
+import { anyText, flag, readFields, someText, textList } from "./read-fields.ts";
 
 /** Loaded when they are used: most requests are about jobs. */
 const people = () => import("../../domain/people.ts");
@@ -28,13 +29,41 @@ const GROUP_FIELDS: Fields<GroupView> = {
   name: { kind: "text", of: ({ name }) => name },
   user__username: { kind: "text", of: ({ members }) => members },
 };
-/** `/api/v0.2/users/` and `/groups/`, as newer servers have them; to be read. `pumice users` changes them. */
+const addedUser = v.object({
+  username: someText,
+  full_name: v.optional(anyText, ""),
+  email: v.optional(anyText, ""),
+  is_active: v.optional(flag, true),
+  is_superuser: v.optional(flag, false),
+});
+const addedGroup = v.object({
+  name: someText,
+  description: v.optional(anyText, ""),
+  members: v.optional(textList, []),
+});
+
+/** `/api/v0.2/users/` and `/groups/`, as newer servers have them: read and made here, changed by `pumice users` and `pumice groups`. */
 export function restPeopleRoutes(deps: Deps) {
   const app = restRoutes(deps);
   app.get("/users/", needs(deps, "read"), async (c) => {
     const rows = await everyUser(deps, c.var.principal);
     const searched = ["username", "email"];
     return c.json(await listAnswer(c, rows, USER_FIELDS, { searched, view: restUser }));
+  });
+  app.post("/users/", needs(deps, "admin"), async (c) => {
+    const {
+      username: name,
+      is_active,
+      is_superuser,
+      ...rest
+    } = await readFields(c.req.raw, addedUser);
+    const given = { name, active: is_active, admin: is_superuser, ...rest };
+    const { addUser } = await people();
+    const request = parse(addUserSchema, given, "user");
+    const user = await addUser(deps, c.var.principal, request).catch(
+      taken("username", "A user with that username already exists."),
+    );
+    return c.json(restUser(user), 201);
   });
   app.get("/users/:name/", needs(deps, "read"), async (c) => {
     const { getUser } = await people();
@@ -45,6 +74,15 @@ export function restPeopleRoutes(deps: Deps) {
     const rows = (await listGroups(deps, c.var.principal)).groups;
     return c.json(await listAnswer(c, rows, GROUP_FIELDS, { searched: ["name"], view: restGroup }));
   });
+  app.post("/groups/", needs(deps, "admin"), async (c) => {
+    const { name, ...rest } = await readFields(c.req.raw, addedGroup);
+    const { listGroups, putGroup } = await groups();
+    const { groups: known } = await listGroups(deps, requireAdmin(c.var.principal));
+    if (known.some((group) => group.name === name)) {
+      throw badField("name", "group with this name already exists.");
+    }
+    return c.json(restGroup(await putGroup(deps, c.var.principal, name, rest)), 201);
+  });
   app.get("/groups/:name/", needs(deps, "read"), async (c) => {
     const { listGroups } = await groups();
     const all = (await listGroups(deps, c.var.principal)).groups;
@@ -54,6 +92,13 @@ export function restPeopleRoutes(deps: Deps) {
   });
   return app;
 }
+
+const taken =
+  (field: string, message: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof AppError) || error.code !== "conflict") throw error;
+    throw badField(field, message);
+  };
 
 async function everyUser(deps: Deps, principal: Principal): Promise<UserView[]> {
   const { listUsers } = await people();

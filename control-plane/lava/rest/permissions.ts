@@ -4,7 +4,7 @@ import { AppError } from "../../domain/app-error.ts";
 import type { Deps } from "../../domain/deps.ts";
 import { requireAdmin, type Principal } from "../../domain/principal.ts";
 import { every } from "../every.ts";
-import { badField, needs, restRoutes } from "./drf.ts";
+import { badField, needs, restRoutes, type RestRefusal } from "./drf.ts";
 import type { Fields } from "./lookups.ts";
 import { numberOf } from "./numbers.ts";
 import { listAnswer } from "./pages.ts";
@@ -81,20 +81,58 @@ function permissionRoutes(
     const given: Record<string, string> = await readFields(c.req.raw, schema);
     const permission = names.find((name) => words[name] === given["permission"]) ?? "view";
     const one = { group: given["group"] ?? "", permission, thing: given[word] ?? "" };
+    if (isIn(await all(c.var.principal), one)) throw twice(word);
     await grant(deps, c.var.principal, kind, word, one);
     return c.json(view(one), 201);
   });
+  for (const [method, fieldsOf] of [
+    ["PUT", schema],
+    ["PATCH", v.partial(schema)],
+  ] as const) {
+    // Its number is made of what it says: it has another one afterwards.
+    app.on(method, `/permissions/${word}s/:number/`, needs(deps, "admin"), async (c) => {
+      const old = await find(c.var.principal, c.req.param("number") ?? "");
+      const given: Record<string, string | undefined> = await readFields(c.req.raw, fieldsOf);
+      const permission = names.find((name) => words[name] === given["permission"]);
+      const one = {
+        group: given["group"] ?? old.group,
+        permission: permission ?? old.permission,
+        thing: given[word] ?? old.thing,
+      };
+      if (isSame(one, old)) return c.json(view(old));
+      if (isIn(await all(c.var.principal), one)) throw twice(word);
+      await grant(deps, c.var.principal, kind, word, one);
+      await takeBack(deps, c.var.principal, kind, old);
+      return c.json(view(one));
+    });
+  }
   app.get(`/permissions/${word}s/:number/`, needs(deps, "read"), async (c) =>
     c.json(view(await find(c.var.principal, c.req.param("number") ?? ""))),
   );
   app.delete(`/permissions/${word}s/:number/`, needs(deps, "admin"), async (c) => {
     const one = await find(c.var.principal, c.req.param("number") ?? "");
-    const { group: to, permission } = one;
-    const request = { to, permission, remove: true };
-    await (await rules()).grant(deps, c.var.principal, kind, one.thing, request);
+    await takeBack(deps, c.var.principal, kind, one);
     return c.body(null, 204);
   });
   return app;
+}
+
+const isSame = (one: Granted, other: Granted): boolean =>
+  one.group === other.group && one.permission === other.permission && one.thing === other.thing;
+const isIn = (all: readonly Granted[], one: Granted): boolean =>
+  all.some((other) => isSame(one, other));
+const twice = (word: string): RestRefusal => {
+  const message = `The fields group, permission, ${word} must make a unique set.`;
+  return badField("non_field_errors", message);
+};
+
+async function takeBack(
+  deps: Deps,
+  principal: Principal,
+  kind: "device" | "device-type",
+  { group: to, permission, thing }: Granted,
+): Promise<void> {
+  await (await rules()).grant(deps, principal, kind, thing, { to, permission, remove: true });
 }
 
 async function everyGrant(

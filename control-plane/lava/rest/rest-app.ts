@@ -5,6 +5,7 @@ import { restDeviceFileRoutes } from "./device-files.ts";
 import { restDeviceTypeFileRoutes, restDeviceTypeRoutes } from "./device-types.ts";
 import { restDeviceRoutes } from "./devices.ts";
 import { needs, RestRefusal, restRoutes } from "./drf.ts";
+import { restJobChangeRoutes } from "./job-changes.ts";
 import { restFileRoutes } from "./job-files.ts";
 import { restResultRoutes } from "./job-results.ts";
 import { restJobRoutes, restValidateRoutes } from "./jobs.ts";
@@ -37,6 +38,7 @@ export function restApi(deps: Deps): Hono<Env> {
   const groups = [
     restValidateRoutes,
     restJobRoutes,
+    restJobChangeRoutes,
     restResultRoutes,
     restFileRoutes,
     restDeviceFileRoutes,

@@ -1,29 +1,15 @@
 import type { Row } from "../row.ts";
 
-const here = {
-  surface: "KernelCI",
-  state: "works",
-  test: "test/compat/kernelci.compat.test.ts",
-} as const;
+const works = (name: string, about = ""): Row => ({
+  ...{ surface: "KernelCI", state: "works", name, about },
+});
 
 /** What KernelCI's pipeline asks of a lab, and expects to be told ([kernelci.md](kernelci.md)). */
 export const KERNELCI_ROWS: readonly Row[] = [
-  { ...here, name: "submission by REST", about: "", called: "submits a job" },
-  { ...here, name: "polling until Finished", about: "", called: '"wait"' },
-  { ...here, name: "length of a queue, devices by type", about: "", called: '"queue"' },
-  {
-    ...here,
-    ...{ name: "callback with `dataset: all`", called: "dataset: all" },
-    about: "results, log and definition in JSON",
-  },
-  {
-    ...here,
-    ...{ name: "callback token by name", called: "token: kernelci-callback" },
-    about: "a secret of the submitter's; sent as it is in `Authorization`",
-  },
-  {
-    ...here,
-    ...{ name: "`error_type` in suite `lava`", called: "error_code" },
-    about: "Infrastructure, Job, Test, Canceled ...",
-  },
+  works("submission by REST"),
+  works("polling until Finished"),
+  works("length of a queue, devices by type"),
+  works("callback with dataset: all", "results, log and definition in JSON"),
+  works("callback token by name", "a secret of the submitter's; sent as it is in `Authorization`"),
+  works("error_type in suite lava", "Infrastructure, Job, Test, Canceled ..."),
 ];
