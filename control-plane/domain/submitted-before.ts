@@ -10,7 +10,7 @@ export type JobsIndex = readonly [index: Index, partition: string];
 export const ALL_JOBS: JobsIndex = ["i1", "jobs"];
 
 /**
- * The id up to which the jobs of a list were submitted before a time; 0 when none was. Jobs are numbered in the order of their
+ * An id: the jobs of a list up to it were submitted before a time, those after it were not. Jobs are numbered in the order of their
  * submission, so this halves its way there: some twenty reads of one job, however many there are.
  */
 export async function lastIdBefore(
