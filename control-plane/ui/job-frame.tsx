@@ -15,11 +15,20 @@ const PARTS = [
 ] as const;
 type Part = (typeof PARTS)[number][0] | "/results";
 
+type TabbedJob = Pick<JobView, "id" | "attempt" | "retried">;
+
+/** On the pages of an attempt that another one followed, the others are of it, too. */
+const ofAttempt = ({ attempt, retried }: TabbedJob): string =>
+  retried ? `?attempt=${attempt}` : "";
+
 /** Leads from each part of a job to the others. */
-export const JobTabs = ({ job, open }: { job: Pick<JobView, "id">; open: Part }) => (
+export const JobTabs = ({ job, open }: { job: TabbedJob; open: Part }) => (
   <nav class="tabs job-tabs" aria-label="Parts of the job">
     {PARTS.map(([path, name]) => (
-      <a href={`/jobs/${job.id}${path}`} aria-current={path === open ? "page" : undefined}>
+      <a
+        href={`/jobs/${job.id}${path}${ofAttempt(job)}`}
+        aria-current={path === open ? "page" : undefined}
+      >
         {name}
       </a>
     ))}
@@ -40,7 +49,8 @@ export const JobFrame = ({ view, job, open, what, children }: FrameProps) => (
   <Page view={view} title={`${what} · #${job.id} ${job.description}`} section="/">
     <div class="job-title">
       <h1>
-        <span class="muted">#{job.id}</span> <a href={`/jobs/${job.id}`}>{job.description}</a>
+        <span class="muted">#{job.id}</span>{" "}
+        <a href={`/jobs/${job.id}${ofAttempt(job)}`}>{job.description}</a>
       </h1>
       <JobStatus job={job} />
     </div>

@@ -285,6 +285,16 @@ describe("whose fault, and what was tried again", () => {
     expect(junit).toContain('name="boots"');
   });
 
+  test("a job is annotated, and shown with what people wrote", async () => {
+    await lab.submit();
+    const { code, said } = await pumice("annotate", "1", "the cable\nwas loose", "--cause", "lab");
+    expect([code, said]).toEqual([0, "Annotated job 1\n"]);
+    expect((await pumice("show", "1")).out).toContain("admin: the cable was loose (lab)");
+    expect((await pumice("annotate", "1", "x", "--cause", "moon")).said).toContain("product, test");
+    expect((await pumice("annotate", "one", "x")).code).toBe(2);
+    expect((await pumice("annotate", "1")).said).toContain("TEXT is missing");
+  });
+
   test("a job that goes back to the queue is followed there, and each attempt can be asked for", async () => {
     await lab.sync(worker);
     await lab.submit(aJob({ lines: ["retry_on: infrastructure"] }));

@@ -211,6 +211,8 @@ describe("a job's page", () => {
     expect(before).toContain('data-attempt="1"');
     expect(before).toMatch(/class="bar failed depth2" href="\?attempt=1&amp;start=\d+#L\d+"/);
     expect(before).toContain("log?attempt=1&amp;format=yaml");
+    expect(before).toContain(`href="/jobs/${id}/plan?attempt=1"`);
+    expect(await show(`/jobs/${id}/plan?attempt=1`)).toContain(`href="/jobs/${id}?attempt=1"`);
     expect(before).not.toContain("Cancel job");
     const refreshed = await show(`/jobs/${id}/parts?attempt=1`);
     expect(refreshed).toContain('data-state="Finished"');
@@ -311,6 +313,31 @@ describe("submitting", () => {
     expect(html).toMatch(/data-line="6" data-column="9">Line 6, column 9/);
     expect(html).toContain("<mark>minutes: ten}</mark>");
     expect(html).toContain("job_name: kept");
+  });
+
+  test("starts from a template, and refuses one that there is not", async () => {
+    expect(await show("/submit?template=boot-u-boot")).toContain("method: u-boot");
+    expect((await browser.get("/submit?template=../../etc")).status).toBe(404);
+  });
+
+  test("tries without submitting: which devices match, why others don't, and the plan", async () => {
+    await lab.sync(worker);
+    await lab.addDevice("qemu-02", { health: "Bad" });
+    const definition = aJob({ name: quoted(HOSTILE) });
+    const answer = await browser.post("/submit", { definition, "dry-run": "yes" });
+    const html = await answer.text();
+    expect(answer.status).toBe(200);
+    expect(html).toContain("Dry run: it would be accepted");
+    expect(html).toContain("<b>1 of 2 devices</b> of type qemu matches; next in the queue");
+    expect(html).toContain("<td>in health Bad</td>");
+    expect(html).toContain("The plan on qemu-01: 25 steps");
+    expect(html).not.toContain(HOSTILE);
+    const wrong = aJob({ lines: ["tags: [<b>x</b>]"] });
+    const refused = await browser.post("/submit", { definition: wrong, "dry-run": "yes" });
+    const told = await refused.text();
+    expect(told).toContain("Dry run: it would be refused");
+    expect(told).toContain("without tag &lt;b&gt;x&lt;/b&gt;");
+    expect((await lab.api<{ jobs: [] }>("/jobs")).jobs).toEqual([]);
   });
 
   test("takes no endless form", async () => {
