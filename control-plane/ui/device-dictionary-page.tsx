@@ -57,7 +57,7 @@ function Edit({ here, shown, refused }: Pick<Props, "shown" | "refused"> & { her
   return (
     <details class="edit" id="edit" open={refused !== undefined}>
       <summary>Edit</summary>
-      <form method="post" action={here} class="submit">
+      <form method="post" action={here} class="text-form">
         <label for="text">
           Jinja2; it is tried out before it is saved, and jobs that begin then get it
         </label>

@@ -38,7 +38,7 @@ export function WorkerTextPage(props: WorkerTextProps) {
           {refusal}
         </p>
       )}
-      <form method="post" action={here} class="submit">
+      <form method="post" action={here} class="text-form">
         <label for="text">YAML; jobs that begin after it is saved get it</label>
         <textarea id="text" name="text" rows={24} spellcheck={false} wrap="off">
           {/* A browser drops the first line break of a text area. */}

@@ -28,6 +28,7 @@ const PAGES = {
   "queue-of-type": "/queue?device_type=juno-r2",
   workers: "/workers",
   worker: "/workers/rack-3-left",
+  "worker-text": "/workers/rack-3-left/texts/env",
 };
 /** A folder to keep pictures of the pages in, to be looked at. */
 const PICTURES = process.env["PUMICE_PICTURES"];

@@ -96,12 +96,22 @@ const NAMES = [
   ...["brightCyan", "brightWhite"],
 ];
 
-/** The colours of a job's log. */
-const themeOfPage = () => ({
-  ...Object.fromEntries(NAMES.map((name, n) => [name, cssValue(`--c${n}`)])),
-  background: cssValue("--panel"),
-  foreground: cssValue("--fg"),
-  cursor: cssValue("--accent"),
-  cursorAccent: cssValue("--panel"),
-  selectionBackground: cssValue("--mark"),
-});
+/** The colours of a job's log. Each variable is two colours, and an element knows which of them counts now. */
+function themeOfPage() {
+  const probe = document.createElement("span");
+  document.body.append(probe);
+  const colour = (name: string): string => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const theme = {
+    ...Object.fromEntries(NAMES.map((name, n) => [name, colour(`--c${n}`)])),
+    background: colour("--panel"),
+    foreground: colour("--fg"),
+    cursor: colour("--accent"),
+    cursorAccent: colour("--panel"),
+    selectionBackground: colour("--mark"),
+  };
+  probe.remove();
+  return theme;
+}
