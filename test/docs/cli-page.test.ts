@@ -22,7 +22,11 @@ const commandsIn = (overview: string): string[][] =>
 
 async function asPage(): Promise<string> {
   const overview = await helpOf();
-  const topics = Map.groupBy(commandsIn(overview), ([first = ""]) => first);
+  const topics = new Map<string, string[][]>();
+  for (const words of commandsIn(overview)) {
+    const [topic = ""] = words;
+    topics.set(topic, [...(topics.get(topic) ?? []), words]);
+  }
   const sections: string[] = [];
   for (const [topic, commands] of topics) {
     const helps: string[] = [];

@@ -12,7 +12,7 @@ interface Answer {
   readonly status: number;
   /** Of the answer, or `json` for one of no schema; absent for an empty answer. */
   readonly type?: string;
-  readonly schema?: string;
+  readonly schema?: v.GenericSchema | undefined;
 }
 
 /** What a line of the table says of an answer: `201 submitResponse`, `jobView`, `text/plain`, `204`. */
@@ -22,7 +22,7 @@ export function answerOf(text: string, named: Named): Answer {
   if (what.includes("/")) return { status: Number(status), type: what };
   if (what === "json") return { status: Number(status), type: "application/json" };
   if (!named[what]) throw new Error(`control-plane/protocol has no ${what}Schema`);
-  return { status: Number(status), type: "application/json", schema: what };
+  return { status: Number(status), type: "application/json", schema: named[what] };
 }
 
 /** The document: what the router has, what the routes check, and the words of the table. */
@@ -70,7 +70,8 @@ export function openapiDocument(routes: readonly RecordedRoute[], named: Named):
   };
 }
 
-type Convert = (schema: v.GenericSchema) => JsonSchema;
+/** `whole`: the schema itself, even if it has a name. */
+type Convert = (schema: v.GenericSchema, how?: "whole") => JsonSchema;
 
 function operationOf(
   { name, looks, who }: RecordedRoute,
@@ -93,7 +94,7 @@ function operationOf(
     responses: {
       [answer.status]: {
         description: answer.type === undefined ? "Done; no content." : "Done.",
-        ...(answer.type === undefined ? {} : { content: contentOf(answer) }),
+        ...(answer.type === undefined ? {} : { content: contentOf(answer, convert) }),
       },
       default: { $ref: "#/components/responses/problem" },
     },
@@ -121,7 +122,7 @@ function inQuery(looks: readonly Look[], convert: Convert) {
   const found = new Map<string, object>();
   for (const { what, schema } of looks) {
     if ((what !== "query" && what !== "headers") || !schema) continue;
-    const { properties = {}, required = [] } = convert(schema);
+    const { properties = {}, required = [] } = convert(schema, "whole");
     for (const [name, property] of Object.entries(properties)) {
       const place = what === "query" ? "query" : "header";
       found.set(name, {
@@ -151,10 +152,10 @@ function bodyOf(looks: readonly Look[], convert: Convert): object | undefined {
 
 const json = (schema: object) => ({ "application/json": { schema } });
 
-const contentOf = ({ type = "", schema }: Answer): object =>
-  schema === undefined ? { [type]: {} } : json({ $ref: `#/components/schemas/${titleOf(schema)}` });
+const contentOf = ({ type = "", schema }: Answer, convert: Convert): object =>
+  schema === undefined ? { [type]: {} } : json(convert(schema));
 
-export const titleOf = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
+const titleOf = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
 
 /** Converts a schema; those of the protocol are kept in `schemas` and referred to by name. */
 function makeConverter(named: Named, schemas: Record<string, JsonSchema>): Convert {
@@ -162,10 +163,10 @@ function makeConverter(named: Named, schemas: Record<string, JsonSchema>): Conve
     Object.entries(named).map(([name, schema]) => [titleOf(name), schema]),
   );
   const refer = (name: string) => `#/components/schemas/${name}`;
-  return (schema) => {
+  return (schema, how) => {
     const {
       $schema: _,
-      $defs = {},
+      $defs,
       ...converted
     } = toJsonSchema(schema as never, {
       errorMode: "ignore",
@@ -173,8 +174,12 @@ function makeConverter(named: Named, schemas: Record<string, JsonSchema>): Conve
       definitions: definitions as never,
       overrideRef: ({ referenceId }) => refer(referenceId),
     });
-    keepUsed(converted, $defs as Record<string, JsonSchema>, schemas);
-    return converted;
+    const all = ($defs ?? {}) as Record<string, JsonSchema>;
+    const own =
+      converted.$ref === undefined ? undefined : all[converted.$ref.split("/").at(-1) ?? ""];
+    const wanted = how === "whole" ? (own ?? converted) : converted;
+    keepUsed(wanted, all, schemas);
+    return wanted;
   };
 }
 
