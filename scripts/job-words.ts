@@ -79,7 +79,8 @@ export function jobWords(schema: Schema): JobWords {
   /** `to: tmpfs`, or keys that are there; those of `else` come after. */
   function casesOf(one: Schema): NonNullable<JobNode["w"]> {
     if (!one.if || !one.then) return [];
-    const [[key, { const: word } = {}] = []] = Object.entries(one.if.properties ?? {});
+    const [key, inner] = Object.entries(one.if.properties ?? {})[0] ?? [];
+    const word = inner?.const;
     const then = convert(one.then);
     const test = word === undefined || key === undefined ? (one.if.required ?? []) : [key, word];
     const isWord = word !== undefined;

@@ -1,3 +1,4 @@
+import { isolateHistory } from "@codemirror/commands";
 import { setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import type { EditorView } from "@codemirror/view";
 import type { SourceProblem } from "#protocol/api.ts";
@@ -135,7 +136,11 @@ async function startFrom(link: HTMLAnchorElement): Promise<void> {
 /** One step of the history: undone, what was there before is back. */
 function replaceText(text: string): void {
   const { length } = editor.state.doc;
-  editor.dispatch({ changes: { from: 0, to: length, insert: text }, selection: { anchor: 0 } });
+  editor.dispatch({
+    changes: { from: 0, to: length, insert: text },
+    selection: { anchor: 0 },
+    annotations: isolateHistory.of("full"),
+  });
   editor.dispatch(setDiagnostics(editor.state, []));
   unchanged = text;
   get("outcome").replaceChildren();
