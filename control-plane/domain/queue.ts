@@ -42,13 +42,14 @@ export async function waitingTypes(
 
 /**
  * The jobs that wait for a device of a type, the next one first, with why each waits. Jobs whose submitter's quota is used up come in
- * no order and are not told. Throws `not_found` for a type that whoever asks may not see.
+ * no order and are not told. With `most`, only so many are looked at. Throws `not_found` for a type that whoever asks may not see.
  */
 export async function readQueue(
   deps: Deps,
   principal: Principal,
   deviceType: string,
   limit = 50,
+  most?: number,
 ): Promise<Queue> {
   const sight = await sightOf(deps, principal);
   const type = await deps.table.get<DeviceTypeRecord>(deviceTypeKey(deviceType));
@@ -56,7 +57,7 @@ export async function readQueue(
     throw new AppError("not_found", `there is no device type ${JSON.stringify(deviceType)}`);
   }
   const around = await lookAround(deps, deviceType);
-  const { line, more } = await lineUp(deps, around, deviceType);
+  const { line, more } = await lineUp(deps, around, deviceType, most);
   const jobs: Queue["jobs"] = [];
   const known = new Map<number, ReturnType<FindJob>>();
   const findJob: FindJob = (id) => {

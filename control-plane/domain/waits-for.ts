@@ -144,11 +144,12 @@ function whyNone(job: JobRecord, devices: readonly DeviceRecord[]): string {
   return lacks.find((code) => code === "tags") ?? lacks.find((code) => code !== "type") ?? "device";
 }
 
-/** The jobs that wait for a type in the order of the next pass, as if each took as long as usual. */
+/** The jobs that wait for a type in the order of the next pass, as if each took as long as usual; at most so many are read. */
 export async function lineUp(
   deps: Deps,
   { passed, durations }: Around,
   deviceType: string,
+  most = MOST_AHEAD,
 ): Promise<{ line: JobRecord[]; more: boolean }> {
   const extra = new Map<string, number>();
   const { claims } = passed;
@@ -157,7 +158,7 @@ export async function lineUp(
   const line: JobRecord[] = [];
   const asked = { ...passed, claims: { ...claims, useOf } };
   for await (const job of waitingJobs(deps, deviceType, asked)) {
-    if (line.length === MOST_AHEAD) return { line, more: true };
+    if (line.length === most) return { line, more: true };
     line.push(job);
     extra.set(job.submitter, (extra.get(job.submitter) ?? 0) + durations.p50);
   }

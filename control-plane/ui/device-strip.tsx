@@ -38,6 +38,28 @@ function Cell({ job }: { job: StripJob }) {
   );
 }
 
+/** What the colours and heights of the strips mean. */
+export const StripLegend = () => (
+  <p class="legend" aria-hidden="true">
+    Last jobs, the newest at the right:{" "}
+    {LEGEND.map(([look, what]) => (
+      <span>
+        <span class="strip">
+          <i class={`cell ${look}`} />
+        </span>
+        {what}
+      </span>
+    ))}
+  </p>
+);
+
+const LEGEND = [
+  ["good", "Complete"],
+  ["bad", "Incomplete"],
+  ["idle", "Canceled"],
+  ["good check", "health check"],
+] as const;
+
 const TONES = { Complete: "good", Incomplete: "bad", Canceled: "idle", Unknown: "none" } as const;
 
 /** `18 Complete, 2 Incomplete` */

@@ -1,5 +1,6 @@
 import { DEVICE_HEALTHS, DEVICE_STATES } from "#protocol/states.ts";
 import type { Board, BoardDevice, BoardFilter } from "../domain/device-board.ts";
+import { StripLegend } from "./device-strip.tsx";
 import { DeviceTable } from "./device-table.tsx";
 import { Choice, Field } from "./filter-fields.tsx";
 import { LabTabs } from "./lab-tabs.tsx";
@@ -49,6 +50,7 @@ export function DevicesPage({ view, board, query, types }: DevicesProps) {
         {groupsOf(devices).map(([type, group]) => (
           <Group type={type} devices={group} />
         ))}
+        {devices.length > 0 && <StripLegend />}
         <Pages query={query} next={next_cursor} />
       </div>
     </Page>

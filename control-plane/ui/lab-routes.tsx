@@ -33,6 +33,8 @@ const devicesQuery = v.object({
 /** For so many types `/queue` shows what waits, so many jobs each. */
 const QUEUES = 10;
 const JOBS_OF_QUEUE = 5;
+/** Of which it looks at so many: some are not for everybody. */
+const MOST_OF_QUEUE = 25;
 
 /** The queue, the lists of devices and workers, the audit log. */
 export function labPages(app: Hono<Env>, deps: Deps, viewOf: ViewOf): void {
@@ -47,7 +49,7 @@ export function labPages(app: Hono<Env>, deps: Deps, viewOf: ViewOf): void {
         ? await Promise.all(
             types
               .slice(0, QUEUES)
-              .map(({ name }) => readQueue(deps, principal, name, JOBS_OF_QUEUE)),
+              .map(({ name }) => readQueue(deps, principal, name, JOBS_OF_QUEUE, MOST_OF_QUEUE)),
           )
         : [await readQueue(deps, principal, type, 100)];
     const shown = { types, type, queues, nextCursor: next_cursor };
