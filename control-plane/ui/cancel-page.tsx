@@ -12,9 +12,11 @@ export const CancelPage = ({ view, job }: { view: View; job: JobView }) => (
         <p class="notice warn">{`All ${job.members.length} jobs of its group are canceled with it.`}</p>
       )}
       <p class="ask-answers">
-        <button class="danger">Cancel the job</button>
+        {job.state !== "Finished" && job.state !== "Canceling" && (
+          <button class="danger">Cancel the job</button>
+        )}
         <a class="button" href={`/jobs/${job.id}`}>
-          Let it go on
+          {job.state === "Finished" ? "Back to it" : "Let it go on"}
         </a>
       </p>
     </form>

@@ -1,4 +1,5 @@
 import type { JobView, ResultView } from "#protocol/api.ts";
+import type { ChangeView } from "#protocol/history.ts";
 import { placeText } from "#protocol/waits-text.ts";
 import { AnnotationNotices } from "./annotations.tsx";
 import { FailingLines, type FailingLine } from "./failing-lines.tsx";
@@ -20,6 +21,8 @@ export interface HeaderProps {
   failingLines: FailingLine[];
   /** Whether the person may change the job: cancel it, annotate it. */
   mayChange: boolean;
+  /** Of a job that was canceled, as long as it is remembered: who did it. */
+  canceled?: ChangeView | undefined;
 }
 
 /** Name, state and facts of a job, what it waits for, and why it failed. */
@@ -38,7 +41,7 @@ export function JobHeader(props: HeaderProps) {
       <Waiting job={job} now={view.now} />
       <AttemptNotices job={job} />
       <FailureNotice {...props} />
-      <CancelNotice job={job} />
+      <CancelNotice {...props} />
       {job.notes?.map((note) => (
         <p class="notice">
           <b>Note:</b> {note}
@@ -180,11 +183,20 @@ function FailureNotice({ job, timeline, failingLines }: HeaderProps) {
   );
 }
 
-function CancelNotice({ job }: { job: JobView }) {
-  if (job.state !== "Finished" || job.health !== "Canceled" || !job.error_msg) return null;
+function CancelNotice({ view, job, canceled }: HeaderProps) {
+  const isCanceled = job.state === "Canceling" || job.health === "Canceled";
+  const why = job.error_msg || canceled?.reason;
+  if (!isCanceled || !(canceled || why)) return null;
   return (
     <p class="notice" id="canceled">
-      <b>Canceled:</b> {job.error_msg}
+      <b>Canceled</b>
+      {canceled && (
+        <>
+          {" "}
+          by {canceled.who} <Ago iso={canceled.time} now={view.now} />
+        </>
+      )}
+      {why ? `: ${why}` : "."}
     </p>
   );
 }

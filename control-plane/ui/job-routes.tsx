@@ -1,8 +1,11 @@
 import type { Context, Hono } from "hono";
 import * as v from "valibot";
+import type { JobView } from "#protocol/api.ts";
 import type { Deps } from "../domain/deps.ts";
+import { jobHistory } from "../domain/histories.ts";
 import { readLog } from "../domain/job-log.ts";
 import { getJob } from "../domain/jobs.ts";
+import type { Principal } from "../domain/principal.ts";
 import { listResults } from "../domain/results.ts";
 import { mayChange } from "../domain/visible.ts";
 import { parse } from "../http/read-body.ts";
@@ -48,7 +51,17 @@ async function readLive(
   const timeline = await readTimeline(principal, job);
   const { results } = await listResults(deps, principal, job.id, job.attempt ?? 1);
   const failingLines = await readFailingLines(deps, principal, job, timeline);
+  const canceled = await whoCanceled(deps, principal, job);
   const view = await viewOf(c);
   const may = !view.archive && (await mayChange(deps, principal, job.id));
-  return { view, job, timeline, results, failingLines, mayChange: may };
+  return { view, job, timeline, results, failingLines, canceled, mayChange: may };
+}
+
+/** The first change that says so; what people do with a job is not much. */
+async function whoCanceled(deps: Deps, principal: Principal, { id, state, health }: JobView) {
+  if (state !== "Canceling" && health !== "Canceled") return undefined;
+  const { changes } = await jobHistory(deps, principal, id, { limit: 20 });
+  return changes.findLast(
+    ({ changed }) => changed["state"]?.[1] === "Canceling" || changed["health"]?.[1] === "Canceled",
+  );
 }
