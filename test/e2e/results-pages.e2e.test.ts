@@ -53,7 +53,7 @@ describe.skipIf(!hasChromium())("the pages of results in a real browser", () => 
     server?.closeAllConnections();
     server?.close();
     await lab?.close();
-    expect(errors).toEqual([]);
+    if (errors.length > 0) throw new Error(`in the browser: ${errors.join("; ")}`);
   });
   beforeEach(() => page.setViewportSize({ width: 1280, height: 800 }));
 
