@@ -202,7 +202,7 @@ const Flags = ({ user, path }: { user: UserView; path: string }) => (
       </Sure>
     )}
     {user.active ? (
-      <Sure ask="Switch off" action={path} fields={{ active: "no" }} yes="Switch off">
+      <Sure ask="Switch off" action={path} fields={{ active: "no" }} yes="Switch them off">
         Refused at once, whatever they come with; their jobs wait.
       </Sure>
     ) : (
