@@ -5,6 +5,7 @@ import path from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { JobList, JobView } from "#protocol/api.ts";
+import type { DryRun } from "#protocol/dry-run.ts";
 import type { SyncResponse } from "#protocol/worker-api.ts";
 import { startCloud, type Cloud } from "../support/aws/cloud.ts";
 import { aDeviceConfiguration, aJob } from "../support/builders.ts";
@@ -105,6 +106,17 @@ describe("the lab", () => {
     const { start: tickets } = await sync();
     expect(tickets.map(({ job_id }) => job_id)).toEqual(job_ids);
     expect(await api<JobView>(`/jobs/${job_ids[0]}`)).toMatchObject({ device: "qemu-01" });
+  });
+
+  test("says what a worker would do for a job, by the planner beside its code", async () => {
+    const answer = await request("/api/v1/jobs/dry-run", { method: "POST", body: aJob() });
+    const { jobs } = (await answer.json()) as DryRun;
+    expect(jobs[0]?.plan?.steps?.map(({ strategy }) => strategy)).toEqual([
+      "deploy:tmpfs",
+      "boot:qemu",
+      "test:definition",
+      "finalize",
+    ]);
   });
 
   test("schedules a job whose submission died after it was written and before anybody was told", async () => {
