@@ -16,10 +16,21 @@ import { without } from "./without.ts";
 export interface TriedDevice {
   readonly device: DeviceRecord;
   readonly fit: "free" | "later" | "no";
+  /** It could run the job, were it in order and free. */
+  readonly isAble: boolean;
   readonly found?: { readonly code: Obstacle["code"] | "configuration"; readonly text: string };
-  /** Of a device that fits. */
-  readonly obstacle?: Obstacle | undefined;
+  readonly obstacle: Obstacle | undefined;
 }
+
+/** What no repair and no waiting changes: the job asks for another device, or its submitter may not have this one. */
+const FOR_OTHERS: ReadonlySet<Obstacle["code"]> = new Set([
+  "type",
+  "device",
+  "worker",
+  "tags",
+  "permission",
+  "worker kind",
+]);
 
 /** Those of a type's devices that may be seen, Retired ones left out: free ones first, then those that fit later. */
 export async function dryRunDevices(
@@ -36,14 +47,17 @@ export async function dryRunDevices(
     if (device.health === "Retired" || !(await sight.device(device))) continue;
     if (index % 10 === 9) await pause();
     const found = obstacle(job, device, { ...facts, ...(await around.workerFacts(device)) });
-    const passes = !found || isPassing(found);
-    const cannot = passes ? await misfit(deps, device, definition, known) : undefined;
-    if (cannot !== undefined) {
-      tried.push({ device, fit: "no", found: { code: "configuration", text: cannot } });
-    } else if (passes) {
-      const why = found ? { found, obstacle: found } : {};
-      tried.push({ device, fit: found ? "later" : "free", ...why });
-    } else tried.push({ device, fit: "no", found });
+    const isOther = found !== undefined && FOR_OTHERS.has(found.code);
+    const cannot = isOther ? undefined : await misfit(deps, device, definition, known);
+    const why = cannot === undefined ? found : ({ code: "configuration", text: cannot } as const);
+    const passes = cannot === undefined && (!found || isPassing(found));
+    tried.push({
+      device,
+      fit: !passes ? "no" : found ? "later" : "free",
+      isAble: !isOther && cannot === undefined,
+      ...(why ? { found: why } : {}),
+      obstacle: found,
+    });
   }
   const order = ["free", "later", "no"];
   return tried.toSorted((a, b) => order.indexOf(a.fit) - order.indexOf(b.fit));

@@ -88,7 +88,7 @@ async function tryJob(trial: Trial, part: Part): Promise<DryRunJob | undefined> 
   const around = await lookAround(deps, device_type);
   const tried = await dryRunDevices({ deps, sight }, around, job, definition);
   if (tried.length === 0) return undefined;
-  const best = tried.find(({ fit }) => fit !== "no");
+  const best = tried.find(({ isAble }) => isAble);
   const plan = best && (await planOf(trial, part, best));
   const waits = host ? undefined : await dryRunPlace(deps, around, job, tried);
   return {

@@ -41,7 +41,7 @@ export const dryRunJobSchema = v.object({
   more_devices: v.optional(v.literal(true)),
   /** Where it would stand in the queue; absent where no device would come to it. */
   waits: v.optional(v.omit(waitsSchema, ["reasons"])),
-  /** What a worker would do on this device, or why it can't. */
+  /** What a worker would do on the device that fits best, be it out of order now; or why it can't. */
   plan: v.optional(
     v.object({
       device: v.string(),

@@ -64,6 +64,15 @@ describe("a dry run", () => {
     ]);
   });
 
+  test("has a plan also while the only device that could run it is out of order", async () => {
+    await lab.addDevice("qemu-01", { health: "Maintenance" });
+    const { accepted, jobs } = await dryRun();
+    expect(accepted).toBe(true);
+    expect(jobs[0]).toMatchObject({ devices: [{ fit: "no" }], plan: { device: "qemu-01" } });
+    expect(jobs[0]?.plan?.steps).toHaveLength(4);
+    expect(jobs[0]).not.toHaveProperty("waits");
+  });
+
   test("of a job that is refused says why, where, and what the devices lack", async () => {
     const answer = await dryRun(aJob({ lines: ["tags: [hdmi]"] }));
     expect(answer.accepted).toBe(false);
