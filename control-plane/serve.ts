@@ -105,7 +105,7 @@ export async function serve({
     await lab.close();
     throw error;
   }
-  const events = archive ? undefined : serveEventSockets(server, lab.deps);
+  const events = archive ? undefined : serveEventSockets(server, lab.deps, { trustedProxies });
   const rounds: Rounds = {};
   const upSince = realSystem.now();
   const ticking = setInterval(() => {

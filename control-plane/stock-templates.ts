@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Loader } from "./templates/frame.ts";
 
@@ -18,10 +18,12 @@ export const stockTemplates = (): Loader => folderLoader(stockTemplatesFolder())
  */
 export function folderLoader(folder: string): Loader {
   const texts = new Map<string, string | undefined>();
-  return (name) => {
+  const load = (name: string): string | undefined => {
     if (!texts.has(name)) texts.set(name, readIfThere(path.join(folder, name)));
     return texts.get(name);
   };
+  const names = () => readdirSync(folder).toSorted();
+  return Object.assign(load, { names });
 }
 
 /** The first loader that has a template wins: an admin's own before Pumice's. */

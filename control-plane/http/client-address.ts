@@ -12,9 +12,15 @@ export interface Connection {
  * Whom a request comes from, as the outermost trusted proxy saw it (`X-Forwarded-For`, of which each adds one at the end).
  * "unknown" where nobody can know.
  */
-export function clientAddress(c: Context): string {
-  const { address = "unknown", trustedProxies = 0 } = (c.env ?? {}) as Connection;
-  const seen = (c.req.header("x-forwarded-for") ?? "").split(",").map((one) => one.trim());
+export const clientAddress = (c: Context): string =>
+  addressSeen(c.req.header("x-forwarded-for"), (c.env ?? {}) as Connection);
+
+/** The same of a request that no app has been given. */
+export function addressSeen(
+  forwardedFor: string | undefined,
+  { address = "unknown", trustedProxies = 0 }: Connection,
+): string {
+  const seen = (forwardedFor ?? "").split(",").map((one) => one.trim());
   const said = trustedProxies > 0 ? seen[Math.max(0, seen.length - trustedProxies)] : undefined;
   return said && /^[\da-fA-F:.]{2,45}$/.test(said) ? said : address;
 }

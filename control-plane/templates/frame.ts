@@ -5,7 +5,11 @@ import { TemplateError } from "./template-error.ts";
 import { Callable, Undefined, type Value } from "./value.ts";
 
 /** Finds the text of a template by its name; undefined when there is none. The only way to a file. */
-export type Loader = (name: string) => string | undefined;
+export interface Loader {
+  (name: string): string | undefined;
+  /** Of all that it has, in order, where it knows them. */
+  readonly names?: () => readonly string[];
+}
 
 export interface RenderLimits {
   readonly steps: number;

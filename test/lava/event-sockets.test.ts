@@ -82,8 +82,12 @@ async function listen(
 }
 
 /** The status with which the lab refuses to be listened to. */
-async function refused(query = "", path = "/ws/"): Promise<number | undefined> {
-  const socket = new WebSocket(`ws://${url}${path}${query}`);
+async function refused(
+  query = "",
+  path = "/ws/",
+  headers: Record<string, string> = {},
+): Promise<number | undefined> {
+  const socket = new WebSocket(`ws://${url}${path}${query}`, { headers });
   socket.on("error", () => {});
   const [, response] = (await once(socket, "unexpected-response")) as [
     unknown,
@@ -219,10 +223,9 @@ describe("LAVA's event stream", () => {
   });
 
   describe("of many who listen", () => {
-    const limits = { heartbeatMs: 30_000, waitingBytes: 1024 * 1024, listeners: 500 };
-    const beginWith = async (others: Partial<typeof limits>) => {
+    const beginWith = async (limits: Parameters<typeof begin>[0]) => {
       await end();
-      await begin({ ...limits, ...others });
+      await begin(limits);
     };
 
     test("lets go of one who is not there any more, and of nobody who says that they are", async () => {
@@ -244,6 +247,22 @@ describe("LAVA's event stream", () => {
       socket.terminate();
       await left;
       await listen(`?token=${lab.adminToken}`);
+    });
+
+    test("refuses one too many of an address; another one has room still", async () => {
+      await beginWith({ listenersOfAddress: 2, trustedProxies: 1 });
+      const left = new Promise<void>((resolve) =>
+        server.once("connection", (socket) => socket.once("close", () => resolve())),
+      );
+      const token = `?token=${lab.adminToken}`;
+      const from = (address: string) => ({ "x-forwarded-for": `198.51.100.1, ${address}` });
+      const { socket } = await listen(token, from("192.0.2.1"));
+      await listen(token, from("192.0.2.1"));
+      expect(await refused(token, "/ws/", from("192.0.2.1"))).toBe(429);
+      await listen(token, from("192.0.2.2"));
+      socket.terminate();
+      await left;
+      await listen(token, from("192.0.2.1"));
     });
 
     test("cuts off one who does not read, however much there would be to tell", async () => {

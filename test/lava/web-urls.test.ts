@@ -136,10 +136,10 @@ describe("people's bookmarks lead to our pages", () => {
     ["/scheduler/device_type/qemu", "/?device_type=qemu"],
     ["/scheduler/worker/bench", "/workers/bench"],
     ["/scheduler/allworkers", "/workers"],
-    ["/results/", "/"],
-    ["/results/7", "/jobs/7"],
-    ["/results/7/0_t", "/jobs/7"],
-    ["/results/7/0_t/ok", "/jobs/7"],
+    ["/results/", "/tests/latest"],
+    ["/results/7", "/jobs/7/suites"],
+    ["/results/7/0_t", "/jobs/7/suites/0_t"],
+    ["/results/7/0_t/ok", "/jobs/7/suites/0_t/ok"],
     ["/results/query/~ann/nightly", "/queries/ann/nightly"],
     ["/scheduler/device/a%2F%2Fb", "/devices/a%2F%2Fb"],
   ])("%s", async (where, wanted) => {
@@ -156,8 +156,8 @@ describe("people's bookmarks lead to our pages", () => {
     const page = await lab.app.request(led.replace(/(jobs\/|from=)7/, `$1${id}`), {
       headers: cookie,
     });
-    // There is no device, worker or query of this name.
-    expect(page.status).toBe(/^\/(devices|workers|queries)\/7/.test(led) ? 404 : 200);
+    // There is no device, worker, query or suite of this name.
+    expect(page.status).toBe(/^\/(devices|workers|queries)\/7|suites\/7/.test(led) ? 404 : 200);
   });
 
   test("to a test case by its number, for those who may see it", async () => {

@@ -208,7 +208,13 @@ describe("device types", () => {
     expect(await rpc.call("scheduler.device_types.list")).toEqual([
       { name: "own", devices: 1, installed: true, template: false },
     ]);
-    expect(await rpc.call("scheduler.device_types.list", true)).toHaveLength(1);
+    const all = await rpc.call<{ name: string }[]>("scheduler.device_types.list", true);
+    expect(all[0]).toEqual({ name: "own", devices: 1, installed: true, template: false });
+    expect(all.length).toBeGreaterThan(300);
+    expect(all.filter(({ name }) => name === "qemu")).toEqual([
+      { name: "qemu", devices: 0, installed: false, template: true },
+    ]);
+    expect(all.filter(({ name }) => name.startsWith("base"))).toEqual([]);
     for (const [method, ...args] of [
       ["scheduler.device_types.show"],
       ["scheduler.device_types.update", "x", true, false, 5, "hours", false],

@@ -7,6 +7,8 @@ import { followEvents } from "../../domain/events/follow-events.ts";
 import { jobsOfWorker } from "../../domain/events/worker-events.ts";
 import { ANONYMOUS, type Principal } from "../../domain/principal.ts";
 import { authenticate } from "../../domain/tokens.ts";
+import { addressGroup } from "../../domain/sign-in-limits.ts";
+import { addressSeen } from "../../http/client-address.ts";
 import { makeFailureLimit } from "../../http/failure-limit.ts";
 import { bearerIn, seesAnonymously } from "../../http/principal-of.ts";
 import { lavaEvent } from "./lava-event.ts";
@@ -16,6 +18,8 @@ const LIMITS = {
   /** Of one that reads too slowly so much waits at most; then it is gone, and may come again. */
   waitingBytes: 1024 * 1024,
   listeners: 500,
+  /** Of one address, or of one network of IPv6: also workers behind one router have room. */
+  listenersOfAddress: 100,
 };
 
 /** For `createServer`, as `shouldUpgradeCallback`: any other upgrade that a client offers is a request like others. */
@@ -27,7 +31,12 @@ export const isWebSocket = ({ headers }: IncomingMessage): boolean =>
  * Token ...` or as `?token=`, hears what they may see; a worker, of its own jobs; anybody else what the lab shows to people who are
  * not signed in.
  */
-export function serveEventSockets(server: Server, deps: Deps, limits = LIMITS): { close(): void } {
+export function serveEventSockets(
+  server: Server,
+  deps: Deps,
+  given: Partial<typeof LIMITS> & { readonly trustedProxies?: number } = {},
+): { close(): void } {
+  const limits = { ...LIMITS, ...given };
   if (!("shouldUpgradeCallback" in server)) {
     // An older one would bring us the requests of every client that offers another protocol beside its own.
     deps.system.log("no event stream at /ws/: it needs Node.js 24.9 or later");
@@ -40,6 +49,20 @@ export function serveEventSockets(server: Server, deps: Deps, limits = LIMITS): 
     perMessageDeflate: false,
   });
   const failures = makeFailureLimit(() => deps.system.now());
+  const places = new Map<string, number>();
+  /** Gives an address one more place, until the connection is closed; false when it has them all. */
+  const takePlace = (address: string, socket: Duplex): boolean => {
+    const of = addressGroup(address);
+    const taken = places.get(of) ?? 0;
+    if (taken >= limits.listenersOfAddress) return false;
+    places.set(of, taken + 1);
+    socket.once("close", () => {
+      const left = (places.get(of) ?? 1) - 1;
+      if (left > 0) places.set(of, left);
+      else places.delete(of);
+    });
+    return true;
+  };
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const url = new URL(request.url ?? "/", "http://lab");
@@ -47,14 +70,18 @@ export function serveEventSockets(server: Server, deps: Deps, limits = LIMITS): 
     if (sockets.clients.size >= limits.listeners) {
       return refuse(socket, "503 Service Unavailable", "too many listen");
     }
+    const address = addressOf(request, given.trustedProxies);
     const principal = await listenerOf(deps, request, url);
     if (!principal) {
-      const address = request.socket.remoteAddress ?? "unknown";
       failures.check(address);
       failures.note(address);
       return refuse(socket, "401 Unauthorized", "a token is needed: /ws/?token=TOKEN");
     }
     if (socket.destroyed) return;
+    if (!takePlace(address, socket)) {
+      const why = `too many listen from ${address}: at most ${limits.listenersOfAddress}`;
+      return refuse(socket, "429 Too Many Requests", why);
+    }
     const ending = new AbortController();
     const changes = changesFor(deps, principal, ending.signal);
     // Also of one whose handshake fails, whom nobody tells anything.
@@ -105,7 +132,7 @@ async function tell(
   deps: Deps,
   news: AsyncIterable<ChangeRecord[]>,
   listener: WebSocket,
-  { heartbeatMs, waitingBytes }: typeof LIMITS,
+  { heartbeatMs, waitingBytes }: Pick<typeof LIMITS, "heartbeatMs" | "waitingBytes">,
 ): Promise<void> {
   let isAlive = true;
   listener.on("pong", () => (isAlive = true));
@@ -143,6 +170,12 @@ async function* changesFor(
     yield entries.flatMap(({ event }) => (event ? [event] : []));
   }
 }
+
+const addressOf = ({ socket, headers }: IncomingMessage, trustedProxies = 0): string =>
+  addressSeen(headers["x-forwarded-for"]?.toString(), {
+    address: socket.remoteAddress,
+    trustedProxies,
+  });
 
 function refuse(socket: Duplex, status: string, why: string): void {
   const body = JSON.stringify({ error: why });

@@ -18,6 +18,24 @@ async function typeNamed({ deps, principal }: Call, type: string) {
   return named(KIND, type, getDeviceType(deps, principal, type));
 }
 
+async function list(call: Call, showAll: boolean) {
+  const types = await everyDeviceType(call);
+  const installed = await Promise.all(
+    types.map(async ({ name, devices }) => {
+      const template = call.deps.templates(`${name}.jinja2`) !== undefined;
+      const hasTemplate = template || (await hasOwnTemplate(call, name));
+      return { name, devices, installed: true, template: hasTemplate };
+    }),
+  );
+  if (!showAll) return installed;
+  const known = new Set(types.map(({ name }) => name));
+  const others = (call.deps.templates.names?.() ?? [])
+    .flatMap((file) => /^(?!base)(.+)\.jinja2$/.exec(file)?.[1] ?? [])
+    .filter((name) => !known.has(name));
+  const rest = others.map((name) => ({ name, devices: 0, installed: false, template: true }));
+  return [...installed, ...rest];
+}
+
 async function show(call: Call, type: string) {
   const found = await typeNamed(call, type);
   const aliases = (await everyAlias(call)).filter((alias) => alias.device_type === type);
@@ -118,19 +136,8 @@ export const deviceTypeMethods = [
     T + "list",
     "read",
     { show_all: v.nullish(flag, false) },
-    "Device types of the lab with how many devices each has, counted up to 100. What Pumice brings beside them is not told, also with show_all.",
-    async (call) =>
-      Promise.all(
-        (await everyDeviceType(call)).map(async ({ name, devices }) => {
-          const template = call.deps.templates(`${name}.jinja2`) !== undefined;
-          return {
-            name,
-            devices,
-            installed: true,
-            template: template || (await hasOwnTemplate(call, name)),
-          };
-        }),
-      ),
+    "Device types of the lab with how many devices each has, counted up to 100. show_all: also those that Pumice brings and no device is of yet, as not installed.",
+    (call, { show_all }) => list(call, show_all),
   ),
   method(
     T + "show",

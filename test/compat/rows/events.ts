@@ -8,7 +8,7 @@ const works = (name: string, about: string): Row => ({
 export const EVENTS_ROWS: readonly Row[] = [
   works(
     "WebSocket /ws/",
-    "of `pumice serve`; a token as `?token=` or `Authorization: Token`; not on AWS",
+    "of `pumice serve`; a token as `?token=` or `Authorization: Token`; 100 from one address; not on AWS",
   ),
   works("org.lavasoftware.testjob", "each change of a job, as its reader may see it"),
   works("org.lavasoftware.device", "each change of a device's state or health"),
