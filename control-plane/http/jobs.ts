@@ -21,12 +21,21 @@ const junit = () => import("../domain/junit.ts");
 const dryRuns = () => import("../domain/dry-run.ts");
 const annotations = () => import("../domain/annotations.ts");
 
+const time = v.optional(
+  v.pipe(
+    v.string(),
+    v.check((text) => !Number.isNaN(Date.parse(text)), "expected a time as 2026-11-22T08:00:00Z"),
+  ),
+);
 const listQuery = v.object({
   state: v.optional(jobStateSchema),
   health: v.optional(jobHealthSchema),
   device: v.optional(v.string()),
   device_type: v.optional(v.string()),
   submitter: v.optional(v.string()),
+  text: v.optional(v.string()),
+  since: time,
+  until: time,
   limit: v.optional(queryNumber),
   cursor: v.optional(v.string()),
 });

@@ -48,17 +48,18 @@ export async function showSuite(deps: Deps, c: Context<Env>, view: View): Promis
 /** `/jobs/ID/suites/SUITE/CASE?set=` */
 export async function showCase(deps: Deps, c: Context<Env>, view: View): Promise<Response> {
   const { principal } = c.var;
-  const { set, format } = parse(caseQuery, c.req.query(), "query");
+  const { set: asked, format } = parse(caseQuery, c.req.query(), "query");
   const [suite = "", name = ""] = [c.req.param("suite"), c.req.param("case")];
   const record = await getVisibleJob(deps, principal, jobIdOf(c));
   const { summary } = await summaryOf(deps, record);
   suiteNamed(summary, record.id, suite);
   const named = summary.cases.filter((one) => one.suite === suite && one.name === name);
+  // Without a set, that of the first one: LAVA's addresses name none.
+  const set = asked ?? (named.some((one) => one.set === undefined) ? undefined : named[0]?.set);
   const [first, ...others] = named.filter((one) => one.set === set);
   if (!first) {
-    const sets = [...new Set(named.flatMap((one) => one.set ?? []))].slice(0, 10);
-    const hint = sets.length === 0 ? "" : `; its sets: ${sets.join(", ")}`;
-    throw new AppError("not_found", `job ${record.id} has no such test case${hint}`);
+    const message = `suite ${suite} of job ${record.id} has no test case ${JSON.stringify(name)}`;
+    throw new AppError("not_found", message);
   }
   const history = await caseHistory(deps, principal, record, { suite, set, name }, HISTORY);
   if (format !== undefined) return exported(c, format, "history", historyRows(history));

@@ -205,7 +205,9 @@ function Row({ row, jobs }: { row: TestRow; jobs: readonly JobHead[] }) {
   return (
     <tr>
       <th scope="row">{newest ? <a href={casePath(newest.id, row)}>{name}</a> : name}</th>
-      <td class="number">{row.score === undefined ? "" : flakiness(row.score)}</td>
+      <td class="number">
+        <Flakiness row={row} />
+      </td>
       {row.results.map((result, n) => (
         <Cell result={result} href={casePath(jobs[n]?.id ?? 0, row)} />
       ))}
@@ -213,12 +215,15 @@ function Row({ row, jobs }: { row: TestRow; jobs: readonly JobHead[] }) {
   );
 }
 
-const flakiness = (score: number) =>
-  score === 0 ? (
-    <span class="muted">0 %</span>
-  ) : (
-    <span class="warn">{`${Math.round(score * 100)} %`}</span>
+function Flakiness({ row: { score, flips, chances } }: { row: TestRow }) {
+  if (score === undefined) return <></>;
+  const told = `another result ${flips} of ${chances} times`;
+  return (
+    <span class={score === 0 ? "muted" : "warn"} title={told}>
+      {`${Math.round(score * 100)} %`}
+    </span>
   );
+}
 
 /** What passed leads nowhere: one wants to go to what did not, also by keyboard. */
 function Cell({ result, href }: { result: TestResult | undefined; href: string }) {

@@ -54,6 +54,10 @@ describe("the list of jobs", () => {
     expect(rowsIn(await show("/?since=2026-03-02&until=2026-03-02&text=main"))).toEqual(["2"]);
     expect(rowsIn(await show("/?until=2026-02-20"))).toEqual([]);
     await show("/?since=yesterday", 400);
+    const at = "since=2026-03-02T11:59:59Z&until=2026-03-03T12:00:00Z";
+    const { jobs } = await lab.api<{ jobs: { id: number }[] }>(`/jobs?text=MAIN&${at}`);
+    expect(jobs.map(({ id }) => id)).toEqual([2]);
+    expect((await lab.request("/jobs?until=soon")).status).toBe(400);
   });
 
   test("tells what the tests came to, without what a failed attempt left", async () => {
@@ -195,6 +199,9 @@ describe("tests over time", () => {
     const html = await show("/jobs/2/suites/0_a/x");
     expect(html).toContain('href="/compare?before=1&amp;after=2"');
     expect(html).not.toContain("/jobs/3/");
+    await testedJob(lab, worker, [resultLine("0_a", "of a set", "pass", { set: "S" })]);
+    expect(await show("/jobs/4/suites/0_a/of%20a%20set")).toContain("S/of a set");
+    await show("/jobs/4/suites/0_a/of%20a%20set?set=T", 404);
     await show("/jobs/2/suites/0_b", 404);
     await show("/jobs/2/suites/0_a/y", 404);
     expect(await show("/tests/latest")).toContain('href="/jobs/3/suites/0_a"');

@@ -32,6 +32,9 @@ export interface TestRow extends Pick<CaseSummary, "suite" | "set" | "name"> {
   readonly isFailing: boolean;
   /** 0 never flips to 1 every time, by the rule of flaky tests; undefined where no build ran it twice. */
   readonly score?: number;
+  /** Flips, and chances to flip. */
+  readonly flips: number;
+  readonly chances: number;
 }
 
 /**
@@ -98,21 +101,22 @@ function noteJob(tests: Map<string, Kept>, found: Found, column: number): boolea
 function rowOf({ results, builds, ...test }: Kept, columns: number): TestRow {
   const all = Array.from({ length: columns }, (_none, n) => results[n]);
   const had = all.filter((result) => result !== undefined);
-  const score = scoreOf([...builds.values()]);
+  const { flips, chances } = flipsOf([...builds.values()]);
   return {
     ...test,
     results: all,
     isChanged: new Set(had).size > 1,
     isFailing: had[0] === "fail",
-    ...(score === undefined ? {} : { score }),
+    ...{ flips, chances },
+    ...(chances === 0 ? {} : { score: Math.round((flips / chances) * 1000) / 1000 }),
   };
 }
 
-function scoreOf(builds: readonly (readonly boolean[])[]): number | undefined {
+function flipsOf(builds: readonly (readonly boolean[])[]): { flips: number; chances: number } {
   let [flips, chances] = [0, 0];
   for (const runs of builds) {
     chances += runs.length - 1;
     flips += runs.filter((passed, n) => n > 0 && passed !== runs[n - 1]).length;
   }
-  return chances === 0 ? undefined : Math.round((flips / chances) * 1000) / 1000;
+  return { flips, chances };
 }
