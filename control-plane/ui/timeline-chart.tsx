@@ -94,11 +94,11 @@ interface BarProps {
 }
 
 const WIDTH = 1000;
-const SAID: Partial<Record<Outcome, readonly [mark: string, words: string]>> = {
+const SAID: Partial<Record<Outcome, readonly [mark: string | undefined, words: string]>> = {
   failed: ["✕", "failed"],
   retried: ["↻", "failed and was tried again"],
   "cut-off": ["!", "cut off"],
-  running: ["▸", "running"],
+  running: [undefined, "running"],
 };
 
 function Bar({ job, action, start, end, run, outcome }: BarProps) {
@@ -117,17 +117,14 @@ function Bar({ job, action, start, end, run, outcome }: BarProps) {
       class={`bar ${outcome} depth${Math.min(depthOf(action), 5)}`}
       href={lineAddress(action.line, job)}
     >
-      <span class="name">{action.name}</span>
+      <span class="name" aria-hidden="true">
+        {action.name}
+      </span>
       <svg viewBox={`0 0 ${WIDTH} 10`} preserveAspectRatio="none" aria-hidden="true">
         <rect x={Math.min(x, WIDTH - 6).toFixed(1)} y="0" width={width.toFixed(1)} height="10" />
       </svg>
-      <span class="took">
-        {mark !== undefined && outcome !== "running" && (
-          <>
-            <b aria-hidden="true">{mark} </b>
-            <span class="hidden">{words}, </span>
-          </>
-        )}
+      <span class="took" aria-hidden="true">
+        {mark !== undefined && <b>{mark} </b>}
         {took}
       </span>
       <span class="tip">{`${action.level} ${action.name}${attempt}: ${words ?? "done"}, ${took}${limit}`}</span>
