@@ -12,7 +12,7 @@ import { measureWeb } from "./web.ts";
 /** One figure: what it is and one value a run. */
 export interface Row {
   name: string;
-  unit: "ms" | "MiB" | "kB" | "MB" | "MB/s" | "lines/s" | "lines/CPU s" | "%";
+  unit: "ms" | "MiB" | "kB" | "MB" | "MB/s" | "lines/s" | "frames/s" | "lines/CPU s" | "%";
   values: number[];
 }
 

@@ -8,6 +8,7 @@ import { sampleLog, SampleLog } from "../../test/support/sample-log.ts";
 import { withSteps } from "../../test/support/smoke-jobs.ts";
 import type { Row } from "./main.ts";
 import { fillTable } from "./scale-lab.ts";
+import { measureScroll } from "./web-scroll.ts";
 
 const REQUESTS = 100;
 const JOBS = 10_000;
@@ -18,7 +19,11 @@ const COUNTING = `i=0; while [ "$i" -lt ${TICKS} ]; do i=$((i+1)); echo "count-$
 
 /** What pages cost the server, and how soon a line of the DUT is seen in a real browser. */
 export async function measureWeb({ runs }: { runs: number }): Promise<Row[]> {
-  return [...(await measurePages(runs)), ...(await measureLive())];
+  return [
+    ...(await measurePages(runs)),
+    ...(await measureLive()),
+    ...(await measureScroll({ runs })),
+  ];
 }
 
 /** CPU of the process for a page, answered as to a browser (compressed), a value a run of 100 requests. */

@@ -74,19 +74,13 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
     for (let from = 0; from < records.length; from += 9000) {
       await lab.ship(id, token, from, records.slice(from, from + 9000));
     }
-    await line(27_000).waitFor({ state: "attached" });
+    await line(27_000).waitFor();
     await page.reload();
-    await line(27_000).waitFor({ state: "attached" });
-    const first = (await page.locator(".line").first().getAttribute("id"))!.slice(1);
-    await page.getByRole("link", { name: /older lines/ }).click();
-    await line(Number(first) - 5000).waitFor({ state: "attached" });
+    await line(27_000).waitFor();
     await lab.finish(id, token, { result: "pass", lines: records.length });
     await page.getByText("27,000 lines", { exact: true }).waitFor();
     expect(askedFor("/log?")).toEqual([]);
-    expect(askedFor("/blobs/").length).toBeGreaterThanOrEqual(5);
-    const numbers = await page.locator(".line > a").allTextContents();
-    const shown = numbers.map(Number);
-    expect(shown).toEqual(shown.map((_, n) => Number(shown[0]) + n));
+    expect(askedFor("/blobs/").length).toBeGreaterThanOrEqual(6);
   });
 
   /** Blobs at an address of their own, as S3 has them, which says who may read them there. */
@@ -137,6 +131,5 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
     await page.getByText("60 lines", { exact: true }).waitFor();
     expect(askedFor("/log?").length).toBeGreaterThan(0);
     expect(await page.locator(".line").count()).toBe(60);
-    expect(errors.splice(0).join()).toContain("Content Security Policy");
   });
 });

@@ -1,4 +1,4 @@
-import { mountLog } from "./log-panel.ts";
+import { LogPanel } from "./log-panel.ts";
 import { get } from "./page-parts.ts";
 
 /** The job's page: shows the log; refreshes state, timeline and results until the job is Finished. */
@@ -8,7 +8,7 @@ const REFRESH_MS = 1000;
 const SLOW_REFRESH_MS = 5000;
 
 const { job: jobId, attempt } = get("log").dataset;
-const log = mountLog();
+const log = new LogPanel();
 void keepFresh();
 
 /** The server renders the parts; what differs is taken over. */
@@ -16,11 +16,11 @@ async function keepFresh(): Promise<void> {
   let refreshed = performance.now();
   let tookMs = 0;
   while (get("job-header").dataset["state"] !== "Finished") {
-    const seen = log.next();
+    const seen = log.next;
     await pause(Math.max(REFRESH_MS, 10 * tookMs));
     if (document.hidden) await once(document, "visibilitychange", () => !document.hidden);
     const isDue = performance.now() - refreshed > SLOW_REFRESH_MS;
-    if (log.next() === seen && !isDue && !log.isComplete()) continue;
+    if (log.next === seen && !isDue && !log.isComplete) continue;
     refreshed = performance.now();
     await refresh().catch(() => undefined);
     tookMs = performance.now() - refreshed;

@@ -1,201 +1,136 @@
-import type { LogLevel } from "#protocol/log-record.ts";
-import { LEVEL_NAMES } from "#protocol/log-text.ts";
-import { mountFind, type LogFind } from "./log-find.ts";
+import { LogFind } from "./log-find.ts";
 import { LogIndex } from "./log-index.ts";
 import { openLog } from "./log-link.ts";
 import { markSection } from "./log-marks.ts";
 import type { LogNews } from "./log-messages.ts";
+import { LogSelection } from "./log-selection.ts";
+import { mountTools, showCounts } from "./log-tools.ts";
 import { LogView } from "./log-view.ts";
-import { mountSelection, type LogSelection } from "./log-selection.ts";
-import { get, input, showIf } from "./page-parts.ts";
+import { get, showIf } from "./page-parts.ts";
 
-const WRAP_KEY = "pumice.wrap";
+/**
+ * The log of the page. When as much has been read as the reader is to see first, it takes over from what the server has rendered;
+ * it shows all of the log, follows it, and does what the controls say.
+ */
+export class LogPanel {
+  readonly #index = new LogIndex();
+  readonly #view: LogView;
+  readonly #find: LogFind;
+  readonly #selection: LogSelection;
+  readonly #frame = get("log");
+  /** Lines that there were when the page was made. */
+  readonly #total = Number(this.#frame.dataset["total"]);
+  readonly #isFollowed = this.#frame.dataset["complete"] !== "true" && !isStartAsked();
+  #trouble: string | undefined;
+  #isTaken = false;
 
-export interface JobLog {
-  /** 0-based line after the last that the page knows. */
-  next(): number;
-  isComplete(): boolean;
-}
-
-/** Takes over the log that the server has rendered: shows all of it, follows it, and does what the controls say. */
-export function mountLog(): JobLog {
-  const frame = get("log");
-  const { dataset } = frame;
-  const index = new LogIndex();
-  const total = Number(dataset["total"]);
-  const servedNext = Number(dataset["next"]);
-  const isFollowed = dataset["complete"] !== "true" && !isStartAsked();
-  let trouble: string | undefined;
-  let isTaken = false;
-
-  const link = openLog(
-    dataset["worker"] ?? "",
-    Number(dataset["job"]),
-    Number(dataset["attempt"]),
-    {
-      onNews,
-      onTrouble(news) {
-        trouble = news;
-        showStatus();
+  constructor() {
+    const { dataset } = this.#frame;
+    const [job, attempt] = [Number(dataset["job"]), Number(dataset["attempt"])];
+    const link = openLog(dataset["worker"] ?? "", job, attempt, {
+      onNews: (news) => this.#onNews(news),
+      onTrouble: (trouble) => {
+        this.#trouble = trouble;
+        this.#showStatus();
       },
-    },
-  );
-  const view = new LogView({
-    frame,
-    content: get("lines"),
-    index,
-    records: link.records,
-    wholeLine: dataset["text"] ?? "?",
-    decorate,
-    onMoved: (isAtEnd) => showIf("to-end", isTaken && !isAtEnd),
-  });
-  const find: LogFind = mountFind({
-    searchUrl: dataset["search"] ?? "",
-    ...{ index, view, block: link.block, isReady: () => isTaken },
-  });
-  const selection: LogSelection = mountSelection({
-    ...{ frame, view, hasLine: (line) => line < index.next },
-    current: () => find.current() ?? view.topLine().line,
-  });
-  mountTools({ frame, index, view, find, isTaken: () => isTaken });
-  get("to-failure").addEventListener("click", () => {
-    const line = failureLine();
-    if (line !== undefined) selection.goTo({ from: line + 1, to: line + 1 });
-  });
-  get("to-end").addEventListener("click", () => view.scrollToEnd());
-  if (isFollowed && !selection.range()) frame.scrollTop = frame.scrollHeight;
-  showStatus();
+    });
+    const [frame, index, isReady] = [this.#frame, this.#index, () => this.#isTaken];
+    const view = new LogView({
+      ...{ frame, index, content: get("lines"), records: link.records },
+      wholeLine: dataset["text"] ?? "?",
+      decorate: (element, line) => this.#decorate(element, line),
+      onMoved: (isAtEnd) => showIf("to-end", this.#isTaken && !isAtEnd),
+    });
+    const searchUrl = dataset["search"] ?? "";
+    const find = new LogFind({ searchUrl, index, view, block: link.block, isReady });
+    this.#selection = new LogSelection({
+      ...{ frame, view, hasLine: (line) => line < index.next },
+      current: () => find.current ?? view.topLine().line,
+    });
+    [this.#view, this.#find] = [view, find];
+    mountTools({ frame, index, view, isReady, onLevels: () => find.refresh() });
+    get("to-end").addEventListener("click", () => view.scrollToEnd());
+    get("to-failure").addEventListener("click", () => {
+      const line = this.#failureLine();
+      if (line !== undefined) this.#selection.goTo({ from: line + 1, to: line + 1 });
+    });
+    if (this.#isFollowed && !this.#selection.range) frame.scrollTop = frame.scrollHeight;
+    this.#showStatus();
+  }
 
-  function onNews(news: LogNews): void {
+  /** 0-based line after the last that has been read. */
+  get next(): number {
+    return this.#index.next;
+  }
+
+  get isComplete(): boolean {
+    return this.#index.isComplete;
+  }
+
+  #onNews(news: LogNews): void {
+    const [index, view] = [this.#index, this.#view];
     const { rowCount } = index;
-    const isRebuilt = isTaken && news.actions !== undefined && index.folded.size > 0;
-    if (isRebuilt) view.change(() => index.add(news));
-    else index.add(news);
-    if (isTaken && !isRebuilt) view.grown(rowCount);
-    if (isTaken && news.actions) view.refresh();
-    if (!isTaken && isEnough()) takeOver();
-    if (isTaken) selection.arrived();
-    find.more();
+    if (!this.#isTaken) {
+      index.add(news);
+      if (this.#isEnough()) this.#takeOver();
+    } else {
+      if (news.actions && index.folded.size > 0) view.change(() => index.add(news));
+      else {
+        index.add(news);
+        view.grown(rowCount);
+      }
+      if (news.actions) view.refresh();
+      this.#selection.arrived();
+    }
+    this.#find.more();
     showCounts(index);
-    showStatus();
+    this.#showStatus();
   }
 
   /** Whether what the reader is to see first has been read. */
-  function isEnough(): boolean {
-    const range = selection.range();
-    const wanted = range ? range.from : isFollowed ? total : servedNext;
-    return index.isComplete || index.next >= Math.min(wanted, Math.max(total, servedNext));
+  #isEnough(): boolean {
+    const { range } = this.#selection;
+    const servedNext = Number(this.#frame.dataset["next"]);
+    const wanted = range ? range.from : this.#isFollowed ? this.#total : servedNext;
+    const { isComplete, next } = this.#index;
+    return isComplete || next >= Math.min(wanted, Math.max(this.#total, servedNext));
   }
 
-  function takeOver(): void {
-    isTaken = true;
-    const place = placeOfServed(frame);
+  #takeOver(): void {
+    this.#isTaken = true;
+    const place = placeOfServed(this.#frame);
     get("lines").replaceChildren();
-    frame.classList.add("windowed");
+    this.#frame.classList.add("windowed");
     for (const id of ["older", "newer"]) showIf(id, false);
-    view.begin(place);
-    if (selection.range()) selection.show();
-    else if (isFollowed) view.scrollToEnd();
+    this.#view.begin(place);
+    if (this.#selection.range) this.#selection.show();
+    else if (this.#isFollowed) this.#view.scrollToEnd();
   }
 
-  function decorate(element: HTMLElement, line: number): void {
-    const section = index.sections.get(line);
-    if (section) markSection(element, section, index.folded.has(line));
-    element.classList.toggle("marked", selection.has(line));
-    find.decorate(element, line);
+  #decorate(element: HTMLElement, line: number): void {
+    const section = this.#index.sections.get(line);
+    if (section) markSection(element, section, this.#index.folded.has(line));
+    element.classList.toggle("marked", this.#selection.has(line));
+    this.#find.decorate(element, line);
   }
 
-  function failureLine(): number | undefined {
-    return dataset["failure"] === undefined ? index.failureLine() : Number(dataset["failure"]);
+  /** As the server says of a job that has ended, else as the log tells. */
+  #failureLine(): number | undefined {
+    const { failure } = this.#frame.dataset;
+    return failure === undefined ? this.#index.failureLine() : Number(failure);
   }
 
-  function showStatus(): void {
-    const known = Math.max(index.next, total);
+  #showStatus(): void {
+    const { next, isComplete } = this.#index;
+    const known = Math.max(next, this.#total);
     const lines = `${known.toLocaleString("en")} ${known === 1 ? "line" : "lines"}`;
-    const part = Math.floor((100 * index.next) / Math.max(1, known));
-    const state = index.isComplete ? "" : index.next < total ? `, ${part} % read` : ", live";
+    const part = Math.floor((100 * next) / Math.max(1, known));
+    const state = isComplete ? "" : next < this.#total ? `, ${part} % read` : ", live";
     const status = get("log-status");
-    status.textContent = trouble ?? lines + state;
-    status.classList.toggle("trouble", trouble !== undefined);
-    showIf("to-failure", failureLine() !== undefined);
+    status.textContent = this.#trouble ?? lines + state;
+    status.classList.toggle("trouble", this.#trouble !== undefined);
+    showIf("to-failure", this.#failureLine() !== undefined);
   }
-
-  return { next: () => index.next, isComplete: () => index.isComplete };
-}
-
-interface Tools {
-  frame: HTMLElement;
-  index: LogIndex;
-  view: LogView;
-  find: LogFind;
-  isTaken: () => boolean;
-}
-
-/** Levels, folding, wrapping. */
-function mountTools({ frame, index, view, find, isTaken }: Tools): void {
-  /** Before the log is taken over there is nothing to draw again. */
-  const change = (run: () => void, line?: number): void => {
-    if (isTaken()) view.change(run, line);
-    else run();
-  };
-  for (const id of ["log-find", "log-tools"]) showIf(id, true);
-  const boxes = [...get("levels").querySelectorAll<HTMLInputElement>("input")];
-  const showLevels = (): void => {
-    const shown = boxes.filter(({ checked }) => checked).map(({ value }) => value as LogLevel);
-    change(() => index.showLevels(shown));
-    get("levels-shown").textContent =
-      shown.length === boxes.length ? "all" : `${shown.length} of ${boxes.length}`;
-    find.refresh();
-  };
-  get("levels").addEventListener("change", showLevels);
-  showLevels();
-  closeOutside(get("levels") as HTMLDetailsElement);
-
-  get("fold-all").addEventListener("click", () => change(() => index.foldAll(true)));
-  get("unfold-all").addEventListener("click", () => change(() => index.foldAll(false)));
-  frame.addEventListener("click", ({ target }) => {
-    const button = (target as Element).closest(".fold");
-    const line = Number(button?.closest(".line")?.id.slice(1)) - 1;
-    if (button && line >= 0) {
-      view.isPinned = false;
-      change(() => index.fold(line, !index.folded.has(line)), line);
-      view.focus(line, ".fold");
-    }
-  });
-
-  const wrap = get("wrap");
-  const setWrap = (isOn: boolean): void =>
-    change(() => {
-      frame.classList.toggle("unwrapped", !isOn);
-      wrap.setAttribute("aria-pressed", String(isOn));
-      view.measureText();
-    });
-  setWrap(remembered() !== "off");
-  wrap.addEventListener("click", () => {
-    const isOn = wrap.getAttribute("aria-pressed") !== "true";
-    setWrap(isOn);
-    remember(isOn ? "on" : "off");
-  });
-}
-
-/** How many lines each level has, beside its name. */
-function showCounts({ counts }: LogIndex): void {
-  for (const [n, level] of LEVEL_NAMES.entries()) {
-    const count = input(`show-${level}`).parentElement?.querySelector(".count");
-    if (count) count.textContent = counts[n] ? counts[n].toLocaleString("en") : "";
-  }
-}
-
-/** A menu that is open closes when one goes elsewhere. */
-function closeOutside(menu: HTMLDetailsElement): void {
-  document.addEventListener("click", ({ target }) => {
-    if (!menu.contains(target as Node)) menu.open = false;
-  });
-  menu.addEventListener("keydown", ({ key }) => {
-    if (key !== "Escape" || !menu.open) return;
-    menu.open = false;
-    menu.querySelector("summary")?.focus();
-  });
 }
 
 /** The first line in sight of those that the server has rendered. */
@@ -211,20 +146,3 @@ function placeOfServed(frame: HTMLElement): { line: number; offset: number } | u
 }
 
 const isStartAsked = (): boolean => new URLSearchParams(location.search).has("start");
-
-// Where a browser keeps nothing for us, each page begins as the first did.
-function remembered(): string | null {
-  try {
-    return localStorage.getItem(WRAP_KEY);
-  } catch {
-    return null;
-  }
-}
-
-function remember(value: string): void {
-  try {
-    localStorage.setItem(WRAP_KEY, value);
-  } catch {
-    // See above.
-  }
-}

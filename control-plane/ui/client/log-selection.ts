@@ -11,89 +11,96 @@ interface SelectionOptions {
   current: () => number;
 }
 
-/** The lines that the page's address names. */
-export interface LogSelection {
-  range(): LineRange | undefined;
+/**
+ * The lines that the page's address names. Line numbers, links to lines and the key `l` name them; with Shift, all from the one
+ * that was named before.
+ */
+export class LogSelection {
+  /** Lines count from 1. */
+  range: LineRange | undefined = rangeOf(location.hash);
+  readonly #options: SelectionOptions;
+  #isAwaited = false;
+
+  constructor(options: SelectionOptions) {
+    this.#options = options;
+    options.frame.addEventListener("click", (event) => this.#clickedNumber(event));
+    document.addEventListener("click", (event) => this.#clickedLink(event));
+    document.addEventListener("keydown", (event) => {
+      const line = options.current();
+      if (!isPlainKey(event) || event.key.toLowerCase() !== "l" || !options.hasLine(line)) return;
+      this.#name(line + 1, event.shiftKey);
+    });
+    addEventListener("hashchange", () => {
+      this.#select(rangeOf(location.hash));
+      this.show();
+    });
+    get("copy-link").addEventListener("click", () => void copyLink());
+    // Only where a page may write to the clipboard; else the address is in the browser's own field.
+    showIf("copy-link", "clipboard" in navigator);
+    this.#showRange();
+  }
+
   /** Whether a 0-based line is one of them. */
-  has(line: number): boolean;
+  has(line: number): boolean {
+    return this.range !== undefined && line + 1 >= this.range.from && line + 1 <= this.range.to;
+  }
+
   /** Names lines, and brings them into view. */
-  goTo(range: LineRange): void;
-  /** Brings the lines into view. */
-  show(): void;
+  goTo(range: LineRange): void {
+    history.replaceState(undefined, "", addressOf(range));
+    this.#select(range);
+    this.show();
+  }
+
+  /** Brings the lines into view, now or when they are there. */
+  show(): void {
+    if (!this.range) return;
+    this.#isAwaited = !this.#options.hasLine(this.range.from - 1);
+    if (!this.#isAwaited) this.#options.view.goTo(this.range.from - 1);
+  }
+
   /** There are more lines: perhaps those that were awaited. */
-  arrived(): void;
-}
-
-/** Line numbers, links to lines and the key `l` name lines in the page's address; with Shift, all from the one that was named before. */
-export function mountSelection({ frame, view, hasLine, current }: SelectionOptions): LogSelection {
-  let range = rangeOf(location.hash);
-  let isAwaited = false;
-
-  const select = (chosen: LineRange | undefined): void => {
-    range = chosen;
-    view.refresh();
-    showRange();
-  };
-  function name(line: number, isRange: boolean): void {
-    const first = isRange && range ? range.from : line;
-    const chosen = { from: Math.min(first, line), to: Math.max(first, line) };
-    history.replaceState(undefined, "", addressOf(chosen));
-    select(chosen);
-  }
-  const goTo = (chosen: LineRange): void => {
-    history.replaceState(undefined, "", addressOf(chosen));
-    select(chosen);
-    show();
-  };
-  function show(): void {
-    if (!range) return;
-    isAwaited = !hasLine(range.from - 1);
-    if (!isAwaited) view.goTo(range.from - 1);
-  }
-  function showRange(): void {
-    showIf("selection", range !== undefined);
-    if (!range) return;
-    const { from, to } = range;
-    get("selected").textContent = from === to ? `Line ${from}` : `Lines ${from}–${to}`;
-    get("copy-link").textContent = "Copy link";
+  arrived(): void {
+    if (this.#isAwaited) this.show();
   }
 
-  frame.addEventListener("click", (event) => {
+  #clickedNumber(event: MouseEvent): void {
     const link = (event.target as Element).closest<HTMLAnchorElement>('.line > a[href^="#L"]');
     const clicked = link && rangeOf(link.hash);
     if (!clicked || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    event.stopPropagation();
-    name(clicked.from, event.shiftKey);
-  });
-  document.addEventListener("keydown", (event) => {
-    if (!isPlainKey(event) || event.key.toLowerCase() !== "l") return;
-    if (hasLine(current())) name(current() + 1, event.shiftKey);
-  });
-  document.addEventListener("click", (event) => {
+    this.#name(clicked.from, event.shiftKey);
+  }
+
+  #clickedLink(event: MouseEvent): void {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const link = (event.target as Element).closest<HTMLAnchorElement>('a[href*="#L"]');
     const linked = link && isOfThisLog(link) ? rangeOf(link.hash) : undefined;
-    if (!linked || !hasLine(linked.from - 1)) return;
+    if (!linked || !this.#options.hasLine(linked.from - 1)) return;
     event.preventDefault();
-    goTo(linked);
-  });
-  addEventListener("hashchange", () => {
-    select(rangeOf(location.hash));
-    show();
-  });
-  get("copy-link").addEventListener("click", () => void copyLink());
-  // Only where a page may write to the clipboard; else the address is in the browser's own field.
-  showIf("copy-link", "clipboard" in navigator);
-  showRange();
+    this.goTo(linked);
+  }
 
-  return {
-    ...{ goTo, show, range: () => range },
-    has: (line) => range !== undefined && line + 1 >= range.from && line + 1 <= range.to,
-    arrived() {
-      if (isAwaited) show();
-    },
-  };
+  #name(line: number, isRange: boolean): void {
+    const first = isRange && this.range ? this.range.from : line;
+    const chosen = { from: Math.min(first, line), to: Math.max(first, line) };
+    history.replaceState(undefined, "", addressOf(chosen));
+    this.#select(chosen);
+  }
+
+  #select(chosen: LineRange | undefined): void {
+    this.range = chosen;
+    this.#options.view.refresh();
+    this.#showRange();
+  }
+
+  #showRange(): void {
+    showIf("selection", this.range !== undefined);
+    if (!this.range) return;
+    const { from, to } = this.range;
+    get("selected").textContent = from === to ? `Line ${from}` : `Lines ${from}–${to}`;
+    get("copy-link").textContent = "Copy link";
+  }
 }
 
 async function copyLink(): Promise<void> {
@@ -109,7 +116,7 @@ function addressOf(range: LineRange): string {
   return `${location.pathname}${text === "" ? "" : `?${text}`}${hashOf(range)}`;
 }
 
-const isOfThisLog = ({ href }: HTMLAnchorElement): boolean => {
+function isOfThisLog({ href }: HTMLAnchorElement): boolean {
   const { origin, pathname, searchParams } = new URL(href);
   const here = new URL(location.href);
   return (
@@ -117,4 +124,4 @@ const isOfThisLog = ({ href }: HTMLAnchorElement): boolean => {
     pathname === here.pathname &&
     searchParams.get("attempt") === here.searchParams.get("attempt")
   );
-};
+}
