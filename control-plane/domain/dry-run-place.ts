@@ -8,13 +8,15 @@ import { lineUp, type Around } from "./waits-for.ts";
 
 /**
  * Where a job would stand in the queue of its device type if it were submitted now, and when it would begin: behind all that wait
- * with its priority or a higher one. Fair share may put it further to the front. Undefined when no device would come to it.
+ * with its priority or a higher one. Fair share may put it further to the front. When a job of a group begins is not said: it waits for
+ * the others. Undefined when no device would come to it.
  */
 export async function dryRunPlace(
   deps: Deps,
   around: Around,
   job: JobRecord,
   tried: readonly TriedDevice[],
+  isMember: boolean,
 ): Promise<DryRunJob["waits"]> {
   const choices = tried
     .filter(({ fit }) => fit !== "no")
@@ -28,6 +30,6 @@ export async function dryRunPlace(
     position: before.length + 1,
     ahead: rivals.length,
     ...(isBeyond ? { more: true } : {}),
-    ...(await expectStart(deps, { choices, rivals, isBeyond }, around.durations)),
+    ...(isMember ? {} : await expectStart(deps, { choices, rivals, isBeyond }, around.durations)),
   };
 }

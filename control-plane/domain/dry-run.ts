@@ -90,7 +90,7 @@ async function tryJob(trial: Trial, part: Part): Promise<DryRunJob | undefined> 
   if (tried.length === 0) return undefined;
   const best = tried.find(({ isAble }) => isAble);
   const plan = best && (await planOf(trial, part, best));
-  const waits = host ? undefined : await dryRunPlace(deps, around, job, tried);
+  const waits = host ? undefined : await dryRunPlace(deps, around, job, tried, role !== undefined);
   return {
     ...(role ? { role: role.name } : {}),
     ...(hostRole === undefined ? {} : { host_role: hostRole }),

@@ -18,14 +18,14 @@ export function DryRunOutcome({ outcome, now }: { outcome: DryRun; now: number }
         ),
       )}
       {jobs.map((job) => (
-        <TriedJob job={job} now={now} />
+        <TriedJob job={job} now={now} isOnly={jobs.length === 1} />
       ))}
       {outcome.more_roles && <p class="muted">There are more roles than are shown here.</p>}
     </section>
   );
 }
 
-function TriedJob({ job, now }: { job: DryRunJob; now: number }) {
+function TriedJob({ job, now, isOnly }: { job: DryRunJob; now: number; isOnly: boolean }) {
   const { devices, device_type, waits, plan } = job;
   const matching = devices.filter(({ fit }) => fit !== "no").length;
   const place = waits && placeText({ reasons: [], ...waits }, now);
@@ -47,7 +47,7 @@ function TriedJob({ job, now }: { job: DryRunJob; now: number }) {
       {plan?.problem !== undefined && (
         <p class="notice bad">{`There is no plan on ${plan.device}: ${plan.problem}`}</p>
       )}
-      {plan?.steps && <Plan device={plan.device} steps={plan.steps} name={name} />}
+      {plan?.steps && <Plan device={plan.device} steps={plan.steps} name={name} isOpen={isOnly} />}
     </div>
   );
 }
@@ -100,18 +100,21 @@ interface PlanProps {
   device: string;
   steps: readonly PlannedStep[];
   name: string;
+  isOpen: boolean;
 }
 
-function Plan({ device, steps, name }: PlanProps) {
+function Plan({ device, steps, name, isOpen }: PlanProps) {
   const rows = flatten(steps);
   return (
-    <details class="plan-of" open>
+    <details class="plan-of" open={isOpen}>
       <summary>{`The plan on ${device}: ${rows.length} steps`}</summary>
       <div class="scroll-x" tabindex={0} role="region" aria-label={`Plan for ${name}`}>
         <table class="plan">
           <thead>
             <tr>
-              <th scope="col">Level</th>
+              <th scope="col" class="level">
+                Level
+              </th>
               <th scope="col">Action</th>
               <th scope="col" class="number">
                 Tries

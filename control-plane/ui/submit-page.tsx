@@ -47,6 +47,9 @@ export function SubmitPage(props: SubmitProps) {
         <Definition text={text} isRefused={refused !== undefined} />
         <div class="submit-side">
           <div id="check">{refused && <Refused text={text} refusal={refused} />}</div>
+          <p class="notice" id="stale" hidden>
+            The text has changed since this dry run.
+          </p>
           <div id="outcome">{outcome && <DryRunOutcome outcome={outcome} now={view.now} />}</div>
         </div>
       </div>

@@ -135,6 +135,7 @@ describe("a dry run", () => {
     const roles = { host: aRole(), client: aRole(), guest: aGuestRole(2) };
     const answer = await dryRun(aGroupJob(roles));
     expect(answer).toMatchObject({ accepted: true });
+    expect(answer.jobs[0]?.waits).toEqual({ position: 1, ahead: 0 });
     const told = answer.jobs.map(({ role, count, host_role, devices, plan }) => ({
       ...{ role, count, host_role, devices: devices.length },
       plan: plan?.problem ?? plan?.steps?.map(({ strategy }) => strategy),

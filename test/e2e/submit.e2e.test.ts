@@ -113,6 +113,11 @@ describe.skipIf(!hasChromium())("the submit page in a real browser", () => {
     await page.getByText("The plan on qemu-01: 25 steps").waitFor();
     expect(await row("1.3.1").textContent()).toContain("http-download");
     expect(await lab.api("/jobs")).toEqual({ jobs: [] });
+    const stale = page.getByText("The text has changed since this dry run");
+    expect(await stale.isVisible()).toBe(false);
+    await editor().press("Control+End");
+    await page.keyboard.type("#");
+    await stale.waitFor();
     for (const { width, height } of [
       { width: 1280, height: 800 },
       { width: 390, height: 844 },

@@ -21,9 +21,12 @@ export function jobCompletion(wordsUrl: string): CompletionSource {
     }
     const from = pos - place.word.length;
     const found = await proposalsAt(await words(), place);
-    const options = found.map((one) =>
-      optionOf(one, /^[\s-]*$/.test(line.text.slice(0, from - line.from))),
-    );
+    const isAlone = /^[\s-]*$/.test(line.text.slice(0, from - line.from));
+    const options = found.map((one, index) => ({
+      ...optionOf(one, isAlone),
+      // As the schema has them, what matters first.
+      sortText: String(index).padStart(3, "0"),
+    }));
     return options.length > 0 ? { from, options, validFor: /^[\w./-]*$/ } : null;
   };
 }

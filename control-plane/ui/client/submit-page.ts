@@ -29,7 +29,10 @@ const editor = openEditor({
   complete: jobCompletion(words),
   explain: jobExplanation(words),
   check,
-  onChange: (text) => keepDraft(user, text),
+  onChange(text) {
+    keepDraft(user, text);
+    showIf("stale", get("outcome").childElementCount > 0);
+  },
   onSubmit: () => form.requestSubmit(),
 });
 const textNow = (): string => editor.state.doc.toString();
@@ -113,6 +116,7 @@ async function dryRun(): Promise<void> {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const found = page.querySelector("#outcome") ?? page.querySelector("main");
     outcome.replaceChildren(...(found?.childNodes ?? []));
+    showIf("stale", false);
     outcome.querySelector<HTMLElement>("h2, h1")?.focus();
   } catch {
     outcome.textContent = "The lab does not answer: try again.";
@@ -144,7 +148,7 @@ function replaceText(text: string): void {
   editor.dispatch(setDiagnostics(editor.state, []));
   unchanged = text;
   get("outcome").replaceChildren();
-  showIf("draft", false);
+  for (const id of ["draft", "stale"]) showIf(id, false);
   editor.focus();
 }
 
