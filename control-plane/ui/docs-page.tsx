@@ -8,7 +8,6 @@ export const DocsPage = ({ view, title, html }: { view: View; title: string; htm
     view={view}
     title={`${title} · Docs`}
     section="/docs"
-    layout="wide"
     style="docs.css"
     script="docs-page.js"
   >

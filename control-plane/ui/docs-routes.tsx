@@ -23,7 +23,8 @@ async function answer(deps: Deps, c: Context<Env>): Promise<Response> {
   const site = await (await import("./docs-site.ts")).loadDocsSite();
   const entry = site.find(address);
   if (!entry) {
-    const shorter = address.replace(/(\.md|\/+)$/, "");
+    // As links stand in the sources, and as people type them.
+    const shorter = address.slice(0, 200).replace(/(\/README)?(\.md)?\/?$/, "");
     if (shorter !== address && site.find(shorter)) return c.redirect(shorter, 301);
     throw new AppError("not_found", `there is no page ${address} in the documentation`);
   }

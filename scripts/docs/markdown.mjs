@@ -18,7 +18,7 @@ export function amendMarkdown(md, docs) {
   const { rules } = md.renderer;
   rules.heading_close = (tokens, n) => `${anchorOf(tokens[n])}</${tokens[n].tag}>\n`;
   rules.table_open = () =>
-    '<div class="table" tabindex="0" role="region" aria-label="Table"><table>\n';
+    '<div class="table" tabindex="0" role="group" aria-label="Table"><table>\n';
   rules.table_close = () => "</table></div>\n";
   // A heading without a word is none.
   rules.th_open = (tokens, n) => (tokens[n + 1].content === "" ? "<td>" : '<th scope="col">');

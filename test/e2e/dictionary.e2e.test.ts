@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exampleJob, realLab, type RealLab } from "../support/real-lab.ts";
 
@@ -8,10 +10,11 @@ beforeAll(async () => {
 afterAll(() => lab.close());
 
 const smoke = exampleJob("qemu-smoke.yaml");
-const dictionary = `{% extends 'qemu.jinja2' %}
-{% set no_kvm = true %}
-{% set memory = memory | default(192) %}
-`;
+/** The device of docs/add-a-qemu-device.md. */
+const dictionary = readFileSync(
+  path.resolve(import.meta.dirname, "../../docs/examples/qemu/virt-01.jinja2"),
+  "utf8",
+);
 
 test("a device that is a dictionary of three lines boots a real kernel, as the job's context says", async () => {
   await lab.api("PUT", "/devices/virt-01", { device_type: "qemu", worker: "bench", dictionary });
@@ -26,7 +29,7 @@ test("a device that is a dictionary of three lines boots a real kernel, as the j
 test("the next version of a dictionary is what the next job gets, and the last one can be put back", async () => {
   const put = (text: string) =>
     lab.api<{ version: number }>("PUT", "/devices/virt-01/dictionary", text, "text/plain");
-  await put(dictionary.replace("192", "224"));
+  await put(dictionary.replace("256", "224"));
   const memoryOf = async () => {
     const id = await lab.submit(smoke);
     const log = await lab.follow(id);
@@ -37,5 +40,5 @@ test("the next version of a dictionary is what the next job gets, and the last o
   };
   expect(await memoryOf()).toBe("224");
   await lab.api("POST", "/devices/virt-01/put-back", { version: 1 });
-  expect(await memoryOf()).toBe("192");
+  expect(await memoryOf()).toBe("256");
 });

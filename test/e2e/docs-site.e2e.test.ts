@@ -6,17 +6,15 @@ import { listeningLab } from "../support/listening-lab.ts";
 
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
-/** One of each kind: the front page, a walk-through, wide tables, a reference that is made, a method, the longest. */
+/** One of each kind: the front page, a walk-through, wide tables, a method. */
 const KINDS = [
   "/docs",
   "/docs/add-a-uboot-device",
   "/docs/differences",
-  "/docs/api",
-  "/docs/cli",
-  "/docs/methods",
   "/docs/methods/boot-u-boot",
-  "/docs/access",
 ];
+/** Long ones that are made, with nothing but what those have: looked at once. */
+const LONG = ["/docs/api", "/docs/methods"];
 
 describe.skipIf(!hasChromium())("the documentation in a real browser", () => {
   let browser: Browser;
@@ -48,19 +46,13 @@ describe.skipIf(!hasChromium())("the documentation in a real browser", () => {
 
   test("is read without signing in, page after page in reading order", async () => {
     await page.goto(`${lab.url}/docs`);
-    const seen: string[] = [];
-    for (;;) {
-      seen.push(new URL(page.url()).pathname);
+    for (const next of ["first-job", "concepts", "writing-jobs"]) {
+      await page.locator('.neighbours [rel="next"]').click();
+      await page.waitForURL(`${lab.url}/docs/${next}`);
       await page.getByRole("heading", { level: 1 }).waitFor();
-      const next = page.locator('.neighbours [rel="next"]');
-      if ((await next.count()) === 0) break;
-      const href = await next.getAttribute("href");
-      await next.click();
-      await page.waitForURL(`${lab.url}${href}`);
     }
-    expect(seen.slice(0, 3)).toEqual(["/docs", "/docs/first-job", "/docs/concepts"]);
-    expect(seen.length).toBeGreaterThan(50);
-    expect(new Set(seen).size).toBe(seen.length);
+    await page.getByRole("navigation", { name: "Chapters" }).getByText("Concepts").click();
+    await page.waitForURL(`${lab.url}/docs/concepts`);
   });
 
   test("who is signed in has the lab's sections above it, and comes here by them", async () => {
@@ -91,14 +83,14 @@ describe.skipIf(!hasChromium())("the documentation in a real browser", () => {
   });
 
   test("a link to a section shows it, and the sections of a page are listed beside it", async () => {
-    await page.goto(`${lab.url}/docs/http-api`);
+    await page.goto(`${lab.url}/docs/queue`);
     await page
       .getByRole("navigation", { name: "On this page" })
-      .getByText("Reading a log", { exact: true })
+      .getByText("Fair share", { exact: true })
       .click();
-    await page.waitForURL(`${lab.url}/docs/http-api#reading-a-log`);
+    await page.waitForURL(`${lab.url}/docs/queue#fair-share`);
     const top = await page
-      .locator("#reading-a-log")
+      .locator("#fair-share")
       .evaluate((heading) => heading.getBoundingClientRect().top);
     expect(top).toBeGreaterThanOrEqual(0);
     expect(top).toBeLessThan(100);
@@ -117,11 +109,11 @@ describe.skipIf(!hasChromium())("the documentation in a real browser", () => {
     ["desktop, dark", DESKTOP, "dark"],
     ["phone, light", PHONE, "light"],
     ["phone, dark", PHONE, "dark"],
-  ] as const)("%s", (_name, viewport, colorScheme) => {
+  ] as const)("%s", (name, viewport, colorScheme) => {
     test("axe finds nothing, and nothing but tables and code is wider than the screen", async () => {
       await page.setViewportSize(viewport);
       await page.emulateMedia({ colorScheme });
-      for (const where of KINDS) {
+      for (const where of name === "desktop, light" ? [...KINDS, ...LONG] : KINDS) {
         await page.goto(`${lab.url}${where}`);
         expect([where, await axeProblems(page)]).toEqual([where, []]);
         const tooWide = await page.evaluate(
