@@ -43,6 +43,7 @@ export async function searchDocs(text: string): Promise<DocsHit[]> {
 function excerptOf(text: string, word: string): string {
   const at = Math.max(0, text.toLowerCase().indexOf(word) - EXCERPT_CHARS / 3);
   const from = at === 0 ? 0 : text.indexOf(" ", at) + 1;
-  const excerpt = text.slice(from, from + EXCERPT_CHARS).trim();
+  const end = text.length > from + EXCERPT_CHARS ? text.lastIndexOf(" ", from + EXCERPT_CHARS) : -1;
+  const excerpt = text.slice(from, end > from ? end : from + EXCERPT_CHARS).trim();
   return `${from > 0 ? "… " : ""}${excerpt}${from + EXCERPT_CHARS < text.length ? " …" : ""}`;
 }
