@@ -5,7 +5,7 @@ import { ansiHtml, plainHtml } from "./ansi.ts";
 export type LogRecords = LogPage["records"];
 
 /** Characters of one line that are shown; whoever wants more gets the line as a file. */
-export const MAX_SHOWN_CHARS = 4000;
+const MAX_SHOWN_CHARS = 4000;
 const RESULTS = new Set(["pass", "fail", "skip", "unknown"]);
 
 /**
