@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { labSettings, writeSettings } from "../../control-plane/domain/lab-settings.ts";
 import { browserSession, type BrowserSession } from "../support/browser-session.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
@@ -238,6 +239,35 @@ test("nobody is shown tests, results or reports of jobs that they may not see", 
   await show("/jobs/1/suites", 404, eve);
   await show("/jobs/1/suites/0_a/secret-test", 404, eve);
   await show("/compare?before=1&after=1", 404, eve);
+});
+
+test("who sees the lab does not see the tests of a personal job of somebody else", async () => {
+  await ran("open", { "shared-test": "pass" });
+  await lab.sync(worker);
+  const personal = aJob({ name: "confidential" }).replace("public", "personal");
+  await runsTo(lab, worker, await lab.submit(personal), [resultLine("0_b", "secret-test", "fail")]);
+  await lab.api("/queries/admin/cases", {
+    method: "PUT",
+    body: { published: true, entity: "testcase" },
+  });
+  const { access } = await labSettings(lab.deps);
+  const permissions = { ...access.permissions, view: ["everyone"] };
+  await writeSettings(lab.deps, { access: { ...access, permissions } }, { who: "admin" });
+  const ann = await browserSession(lab, (await lab.addUser("ann")).token);
+  for (const path of [
+    "/",
+    "/tests",
+    "/tests/latest",
+    "/queries/admin/cases",
+    "/tests?format=csv",
+  ]) {
+    expect(await show(path)).toMatch(/confidential|secret-test/);
+    const html = await show(path, 200, ann);
+    expect(html).toMatch(/open|shared-test/);
+    expect(html).not.toMatch(/confidential|secret-test|0_b/);
+  }
+  await show("/jobs/2/suites/0_b/secret-test", 404, ann);
+  await show("/compare?before=1&after=2", 404, ann);
 });
 
 test("the report tells jobs by day, why they failed, waits and devices", async () => {
