@@ -67,7 +67,7 @@ describe.skipIf(!hasChromium())("the lab's pages in a real browser", () => {
     server?.closeAllConnections();
     server?.close();
     await lab?.close();
-    expect(errors).toEqual([]);
+    if (errors.length > 0) throw new Error(`in the browser: ${errors.join("; ")}`);
   });
 
   describe.each([
