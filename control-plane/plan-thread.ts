@@ -1,14 +1,20 @@
 import { Worker } from "node:worker_threads";
 import type { PlanAnswer, PlanRequest } from "#protocol/plan.ts";
 
-/** What a job of reasonable size takes is some milliseconds; the first one waits for the code to be loaded. */
+/** What a job of reasonable size takes is some milliseconds. */
 const PLAN_MS = 10_000;
+/** For the code to be loaded, on a machine that is busy. */
+const LOAD_MS = 60_000;
 /** Its memory is given back when nobody has asked for so long. */
 const IDLE_MS = 60_000;
 const MAX_HEAP_MB = 192;
 
 interface Thread {
   readonly worker: Worker;
+  /** It can plan, or it has ended. */
+  readonly loaded: Promise<void>;
+  /** Why it has ended. */
+  problem?: string;
   /** Takes the answer to the request that it has, if any. */
   answer?: ((answer: PlanAnswer) => void) | undefined;
   idle?: NodeJS.Timeout;
@@ -23,7 +29,7 @@ let before: Promise<unknown> = Promise.resolve();
  */
 export function planInThread(request: PlanRequest, limitMs = PLAN_MS): Promise<PlanAnswer> {
   const answer = before.then(() => planNext(request, limitMs));
-  before = answer;
+  before = answer.catch(() => {});
   return answer;
 }
 
@@ -31,6 +37,8 @@ async function planNext(request: PlanRequest, limitMs: number): Promise<PlanAnsw
   const on = (thread ??= start());
   clearTimeout(on.idle);
   on.worker.ref();
+  await on.loaded;
+  if (on.problem !== undefined) return { problem: on.problem };
   const answer = await new Promise<PlanAnswer>((resolve) => {
     const late = setTimeout(() => end(on, "its plan takes too long to be made"), limitMs);
     on.answer = (found) => {
@@ -49,11 +57,23 @@ function start(): Thread {
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
     env: {},
   });
-  const made: Thread = { worker };
-  worker.on("message", (answer: PlanAnswer) => made.answer?.(answer));
+  let isLoaded = () => {};
+  const loaded = new Promise<void>((resolve) => (isLoaded = resolve));
+  const made: Thread = { worker, loaded };
+  const late = setTimeout(() => end(made, "the planner takes too long to be loaded"), LOAD_MS);
+  worker.on("message", (said: PlanAnswer | "loaded") => {
+    if (said !== "loaded") return made.answer?.(said);
+    clearTimeout(late);
+    isLoaded();
+  });
   worker.on("error", (error) => {
     const isMemory = (error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY";
     end(made, isMemory ? "its plan takes too much memory to be made" : `no plan: ${String(error)}`);
+  });
+  worker.on("exit", () => {
+    clearTimeout(late);
+    end(made, "the planner has ended");
+    isLoaded();
   });
   return made;
 }
@@ -67,6 +87,7 @@ function rest(on: Thread): void {
 
 function end(on: Thread, problem: string): void {
   if (thread === on) thread = undefined;
+  on.problem ??= problem;
   void on.worker.terminate();
   on.answer?.({ problem });
 }

@@ -43,7 +43,8 @@ describe("the plan that the control plane shows", () => {
   });
 
   test("is given up when it takes too long, and the next one is made all the same", async () => {
-    const late = planInThread(request(), 0);
+    const long = aJob() + "- boot: {method: qemu, prompts: [x]}\n".repeat(200);
+    const late = planInThread(request(long), 0);
     const all = await Promise.all(Array.from({ length: 5 }, () => planInThread(request())));
     expect((await late).problem).toBe("its plan takes too long to be made");
     expect(all.map(({ steps }) => steps?.length)).toEqual([4, 4, 4, 4, 4]);

@@ -13,6 +13,7 @@ const MAX_WORK = 50_000;
 
 // In the thread of control-plane/plan-thread.ts.
 parentPort?.on("message", (request: PlanRequest) => parentPort?.postMessage(planRequest(request)));
+parentPort?.postMessage("loaded");
 
 /** The plan of a job that some control plane asks for, as data. Touches nothing and never throws. */
 function planRequest(request: PlanRequest): PlanAnswer {
