@@ -124,7 +124,7 @@ async function measureLive(): Promise<Row[]> {
     const delays = records.flatMap(({ dt, msg }) => {
       const tick = /^count-(\d+)\s*$/.exec(String(msg))?.[1];
       const at = tick === undefined ? undefined : seen[tick];
-      return at === undefined ? [] : [at - Date.parse(dt)];
+      return at === undefined ? [] : [at - Date.parse(String(dt))];
     });
     if (delays.length < TICKS) throw new Error(`only ${delays.length} of ${TICKS} lines were seen`);
     const sorted = delays.toSorted((a, b) => a - b);
