@@ -58,6 +58,9 @@ export const Profile = ({ view, user }: { view: View; user: UserView }) => (
   </section>
 );
 
+const labelOf = (providers: ElsewhereProps["providers"], name: string): string =>
+  providers.find((provider) => provider.name === name)?.label ?? name;
+
 interface ElsewhereProps {
   providers: readonly { name: string; label: string; isLinked: boolean }[];
   accounts: readonly AccountView[];
@@ -70,7 +73,7 @@ export const Elsewhere = ({ providers, accounts }: ElsewhereProps) =>
       <h2 id="elsewhere">Accounts elsewhere</h2>
       {accounts.map(({ id, provider, subject }) => (
         <div class="filters">
-          {`${provider}: ${subject}`}
+          <span>{`${labelOf(providers, provider)}: linked (${subject})`}</span>
           <Sure ask="Unlink" action="/account/unlink" fields={{ id }} yes="Unlink it">
             It no longer signs you in; browsers that it signed in are signed out.
           </Sure>
