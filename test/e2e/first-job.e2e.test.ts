@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { blocksOf } from "../docs/blocks.ts";
 
@@ -22,13 +21,18 @@ beforeAll(async () => {
   const [script = ""] = start?.text.split("\n") ?? [];
   lab = spawn(path.join(root, script), ["--listen", "127.0.0.1:0", "--data", data], {
     cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "ignore", "pipe"],
     detached: true,
   });
-  for await (const line of createInterface({ input: lab.stdout! })) {
-    url = /^Control plane: (http:\S+)/.exec(line)?.[1] ?? url;
-    if (line.startsWith("The lab keeps running")) break;
-  }
+  let said = "";
+  await new Promise<void>((resolve, reject) => {
+    lab.stderr?.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes("The lab keeps running")) resolve();
+    });
+    lab.once("exit", () => reject(new Error(said)));
+  });
+  url = /^Control plane: (http:\S+)/m.exec(said)?.[1] ?? "";
 });
 afterAll(async () => {
   if (lab.pid !== undefined && lab.exitCode === null) {
