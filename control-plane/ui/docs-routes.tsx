@@ -14,7 +14,7 @@ import { makeView } from "./view.ts";
 export function docsPages(app: Hono<Env>, deps: Deps): void {
   app.use("/docs/*", etag());
   app.get("/docs", (c) => answer(deps, c));
-  app.get("/docs/*", (c) => answer(deps, c));
+  app.get("/docs/:page{.*}", (c) => answer(deps, c));
 }
 
 async function answer(deps: Deps, c: Context<Env>): Promise<Response> {
