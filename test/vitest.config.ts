@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** What is about AWS; on its emulators, so it takes its time. */
 const cloudTests = [
@@ -62,7 +63,7 @@ const methodTests = [
 
 const root = path.resolve(import.meta.dirname, "..");
 /** Notes what tests of LAVA's surfaces really call. */
-const setupFiles = ["test/support/record-calls.setup.ts"];
+const setupFiles = [fileURLToPath(import.meta.resolve("./support/record-calls.setup.ts"))];
 
 /**
  * `fast`: all but what boots a guest or a whole lab. `slow`: those. `methods`: what a method of the worker starts on its host.

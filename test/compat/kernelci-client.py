@@ -55,10 +55,14 @@ def queue(url, token, device_type):
     waiting = get("jobs/", {"state": "Submitted", "requested_device_type": device_type})["count"]
     page = get("devices/", {"device_type": device_type})
     found = page["results"]
-    while page["next"]:
+    while page.get("next"):
         page = get(page["next"])
         found += page["results"]
-    names = [one["hostname"] for one in found if one["health"] in (None, "Good")]
+    names = [
+        one["hostname"]
+        for one in found
+        if one["device_type"] == device_type and one["health"] in (None, "Good")
+    ]
     return json.dumps([waiting, names])
 
 
@@ -90,7 +94,7 @@ def callback():
             },
             "error_code": job.get("error_type"),
             "error_msg": job.get("error_msg"),
-            "console": "\n".join(text.strip().replace("\x1b", "^[") for text in console),
+            "console": "\n".join(text.strip().replace("\x1b", "^[") for text in console if text.strip()),
         }
     )
 

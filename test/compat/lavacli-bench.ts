@@ -21,6 +21,12 @@ export interface Said {
   readonly text: string;
 }
 
+export interface Followed {
+  /** Resolves when it has printed this; throws when it ends before. */
+  says(text: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
 export interface LavacliBench {
   /** For files that commands read or write. */
   readonly dir: string;
@@ -29,6 +35,8 @@ export interface LavacliBench {
   /** Writes a file; its path. */
   file(name: string, text: string): string;
   lavacli(...args: string[]): Promise<Said>;
+  /** A command that goes on until it is stopped. */
+  follow(...args: string[]): Followed;
   api<T>(method: string, where: string, body?: unknown): Promise<T>;
   /** Runs every job that it is given, until the bench is closed. */
   startWorker(): void;
@@ -145,12 +153,32 @@ async function makeBench(onClose: OnClose): Promise<Omit<LavacliBench, "close">>
       writeFileSync(file, text);
       return file;
     },
+    follow(...args) {
+      const child = spawn(LAVACLI, args, {
+        ...{ env: { ...env, PYTHONUNBUFFERED: "1" }, cwd: dir },
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const closed = once(child, "close");
+      let said = "";
+      child.stdout.on("data", (data: Buffer) => (said += String(data)));
+      return {
+        async says(text) {
+          while (!said.includes(text)) {
+            await Promise.race([once(child.stdout, "data"), closed]);
+            if (child.exitCode !== null) throw new Error(`lavacli ${args.join(" ")}: ${said}`);
+          }
+          recorded("lavacli", commandIn(args));
+        },
+        async stop() {
+          child.kill();
+          await closed;
+        },
+      };
+    },
     async lavacli(...args) {
       const child = spawn(LAVACLI, args, {
-        env,
-        cwd: dir,
+        ...{ env, cwd: dir, timeout: 60_000 },
         stdio: ["ignore", "pipe", "pipe"],
-        timeout: 60_000,
       });
       let text = "";
       for (const stream of [child.stdout, child.stderr]) {

@@ -164,4 +164,26 @@ describe.skipIf(!hasLavacli)("lavacli", () => {
     await run("system active");
     expect(await run("workers show bench --yaml")).toContain("health: Active");
   });
+
+  // It says nobody's name there, also where it has one: it hears what the lab shows to everybody.
+  test("events listen, in a lab that is shown to people who are not signed in", async () => {
+    const permissions = { view: ["anonymous"] };
+    await bench.api("PUT", "/settings", { settings: { access: { permissions } } });
+    const listening = bench.follow("events", "listen");
+    await listening.says("Connecting to");
+    // It does not say when it is connected: something happens until it has heard of it.
+    const heard = listening.says("[bench] state=Online health=Active");
+    let isHeard = false;
+    void heard.then(() => (isHeard = true));
+    while (!isHeard) {
+      await run("workers maintenance --force bench");
+      await run("workers update --health ACTIVE bench");
+    }
+    await heard;
+    await listening.stop();
+  });
+
+  test("events wait needs ZeroMQ, and says what there is in its place", async () => {
+    expect(await run("events wait worker bench --state OFFLINE", 1)).toContain("WebSocket");
+  });
 });

@@ -229,7 +229,7 @@ describe("LAVA's event stream", () => {
     };
 
     test("lets go of one who is not there any more, and of nobody who says that they are", async () => {
-      await beginWith({ heartbeatMs: 20 });
+      await beginWith({ heartbeatMs: 300 });
       const { socket: present } = await listen(`?token=${lab.adminToken}`);
       const { socket: gone } = await listen(`?token=${lab.adminToken}`, {}, { autoPong: false });
       await once(gone, "close");

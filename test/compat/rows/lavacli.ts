@@ -33,6 +33,14 @@ export const LAVACLI_ROWS: readonly Row[] = [
     .concat("results")
     .map((name): Row => ({ surface: "lavacli", name, state: "works", about: "" })),
   {
+    ...{ surface: "lavacli", name: "events listen", state: "works" },
+    about: "it sends no token: in a lab that is shown to people who are not signed in",
+  },
+  {
+    ...{ surface: "lavacli", name: "events wait", state: "absent", refused: "exit 1" },
+    about: "it needs ZeroMQ; `jobs wait`, or `pumice watch`",
+  },
+  {
     ...{ surface: "lavacli", name: "jobs config", state: "absent", refused: "exit 1" },
     about: "`scheduler.jobs.configuration` answers; lavacli 1.2 can't write that, nor LAVA's",
   },
