@@ -1,3 +1,4 @@
+import { FoundLines } from "./found-lines.ts";
 import type { LogBlock, LogQueryText, ToSearchWorker } from "./log-messages.ts";
 import { BLOCK_LINES } from "./log-store.ts";
 
@@ -24,9 +25,7 @@ export class LogSearch {
   searched = 0;
   readonly #options: LogSearchOptions;
   #worker: Worker | undefined;
-  /** For each line that was found: the line, where the match begins, and how long it is. */
-  #found = new Uint32Array(3 * 256);
-  #count = 0;
+  readonly #found = new FoundLines();
   #run = 0;
 
   constructor(options: LogSearchOptions) {
@@ -52,7 +51,8 @@ export class LogSearch {
     this.#run += 1;
     this.#worker?.terminate();
     this.#worker = this.query = this.problem = undefined;
-    this.#count = this.searched = 0;
+    this.searched = 0;
+    this.#found.clear();
   }
 
   /** Searches what was not searched yet. */
@@ -72,8 +72,9 @@ export class LogSearch {
         this.problem = block ? "this takes too long" : "the log cannot be read now";
         break;
       }
-      this.#take(found);
-      this.searched = Math.min(next, (number + 1) * BLOCK_LINES);
+      const end = Math.min(next, (number + 1) * BLOCK_LINES);
+      this.#found.add(found, this.searched, end);
+      this.searched = end;
       this.#options.onChange();
     }
     worker.terminate();
@@ -84,59 +85,30 @@ export class LogSearch {
   /** How many lines were found, of the levels that are shown and of those that are not, and the how manyth of the shown `line` is. */
   counts(line: number | undefined): { shown: number; hidden: number; place: number } {
     let [shown, hidden, place] = [0, 0, 0];
-    for (let n = 0; n < this.#count; n++) {
-      if (this.#options.isLevelShown(this.#lineAt(n))) shown += 1;
+    for (let n = 0; n < this.#found.count; n++) {
+      const found = this.#found.lineAt(n);
+      const isShown = this.#options.isLevelShown(found);
+      if (isShown) shown += 1;
       else hidden += 1;
-      if (this.#lineAt(n) === line) place = shown;
+      if (isShown && found === line) place = shown;
     }
     return { shown, hidden, place };
   }
 
   /** The next line that was found and whose level is shown, round the log's end. `from` itself is not one. */
   next(from: number, isBackwards: boolean): number | undefined {
+    const { count, lineAt, placeOf } = this.#found;
     const step = isBackwards ? -1 : 1;
-    const first = this.#placeOf(isBackwards ? from : from + 1) - (isBackwards ? 1 : 0);
-    for (let tried = 0; tried < this.#count; tried++) {
-      const n = (first + step * tried + 2 * this.#count) % this.#count;
-      if (this.#options.isLevelShown(this.#lineAt(n))) return this.#lineAt(n);
+    const first = placeOf(isBackwards ? from : from + 1) - (isBackwards ? 1 : 0);
+    for (let tried = 0; tried < count; tried++) {
+      const line = lineAt((first + step * tried + 2 * count) % count);
+      if (this.#options.isLevelShown(line)) return line;
     }
     return undefined;
   }
 
   /** Where the match is in the line's text, when it is one that was found. */
-  matchIn(line: number): { start: number; length: number } | undefined {
-    const n = this.#placeOf(line);
-    if (n >= this.#count || this.#lineAt(n) !== line) return undefined;
-    return { start: this.#found[3 * n + 1] ?? 0, length: this.#found[3 * n + 2] ?? 0 };
-  }
-
-  #take(found: Uint32Array): void {
-    let from = 0;
-    // A block that grows is searched more than once.
-    while (from < found.length && (found[from] ?? 0) < this.searched) from += 3;
-    const news = found.subarray(from);
-    const size = 3 * this.#count + news.length;
-    if (size > this.#found.length) {
-      const larger = new Uint32Array(2 * size);
-      larger.set(this.#found);
-      this.#found = larger;
-    }
-    this.#found.set(news, 3 * this.#count);
-    this.#count += news.length / 3;
-  }
-
-  #lineAt = (n: number): number => this.#found[3 * n] ?? 0;
-
-  /** The first that was found at or after a line. */
-  #placeOf(line: number): number {
-    let [low, high] = [0, this.#count];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#lineAt(middle) < line) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
+  matchIn = (line: number) => this.#found.matchIn(line);
 }
 
 /** What the worker finds in a block; undefined when it takes too long. */
