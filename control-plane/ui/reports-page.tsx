@@ -41,6 +41,11 @@ export function ReportsPage({
           <a href={`/reports?days=${days}`}>go on counting</a>
         </p>
       )}
+      {report.isTodayCut && (
+        <p class="notice">
+          Today has had so many jobs that only the newest 2,500 are in this report.
+        </p>
+      )}
       {total === 0 ? (
         <p class="nothing">{`No job was submitted in the last ${days} days.`}</p>
       ) : (
@@ -61,7 +66,8 @@ const Report = ({ report, days }: { report: LabReport; days: number }) => (
     <Devices devices={report.devices} days={days} />
     <p class="muted">
       Jobs count on the day of their submission (UTC). Failed is the part that was Incomplete of
-      those that were not canceled. Waits are right to about a tenth.
+      those that were not canceled. An attempt after which its job went on elsewhere counts for its
+      device only. Waits are right to about a tenth.
     </p>
   </>
 );

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { jobItem, type JobRecord } from "../../control-plane/domain/job-record.ts";
+import { attemptItem, jobItem, type JobRecord } from "../../control-plane/domain/job-record.ts";
 import { countDays } from "../../control-plane/domain/reports/count-days.ts";
 import { labReport } from "../../control-plane/domain/reports/lab-report.ts";
 import { ALL_JOBS, lastIdBefore } from "../../control-plane/domain/submitted-before.ts";
@@ -87,6 +87,19 @@ test("what one call does not get through the next ones do, and nothing is counte
   expect(unfinished).toEqual([]);
 });
 
+test("jobs that had not ended when their day was counted in parts are looked at again", async () => {
+  const open = { state: "Running", health: "Unknown" } as const;
+  const of = (n: number, more: Partial<JobRecord> = {}) =>
+    aRecord(n, `2026-02-28T0${n}:00:00.000Z`, more);
+  await put(of(1), of(2), of(3), of(4, open));
+  const most = { today: 5, before: 2 };
+  expect((await counted(most))[1]).toEqual(["02-28", 2, false]);
+  await put(of(4));
+  expect((await counted(most))[1]).toEqual(["02-28", 4, true]);
+  const [, day] = await countDays(lab.deps, DAYS);
+  expect([day!.jobs, day!.open, day!.rows[0]!.Complete]).toEqual([4, 0, 4]);
+});
+
 describe("a report", () => {
   test("tells failures, waits by type and the worst devices first", async () => {
     const failed = { health: "Incomplete", error_type: "Infrastructure" } as const;
@@ -103,6 +116,35 @@ describe("a report", () => {
     expect(report.devices[1]!.utilisation).toBeCloseTo(1200 / 43_200);
     const [type] = report.types;
     expect(Math.abs(type!.wait_p50! - 60)).toBeLessThanOrEqual(6);
+  });
+
+  test("blames the device that spoilt an attempt, which its job went on without", async () => {
+    const submitted = "2026-03-01T08:00:00.000Z";
+    const hourLater = {
+      start_time: "2026-03-01T09:00:00.000Z",
+      end_time: "2026-03-01T09:10:00.000Z",
+    };
+    const failed = { health: "Incomplete", error_type: "Infrastructure" } as const;
+    const first = aRecord(1, submitted, {
+      ...failed,
+      device: "qemu-02",
+      attempt: 1,
+      retried: true,
+    });
+    await lab.deps.table.transact([{ put: attemptItem(first) }]);
+    await put(aRecord(1, submitted, { ...hourLater, attempt: 2 }));
+    const { days, devices, failures, types } = await labReport(lab.deps, lab.admin, { days: 1 });
+    expect(devices).toMatchObject([
+      { name: "qemu-02", Complete: 0, Incomplete: 1, busy_seconds: 600 },
+      { name: "qemu-01", Complete: 1, Incomplete: 0, busy_seconds: 600 },
+    ]);
+    // It is one job all the same, and waited once.
+    expect([days[0], types[0], failures]).toMatchObject([
+      { Complete: 1, Incomplete: 0 },
+      { Complete: 1, Incomplete: 0 },
+      [],
+    ]);
+    expect(types[0]!.wait_p90).toBeLessThan(70);
   });
 
   test("leaves out devices and types that somebody may not see", async () => {

@@ -26,6 +26,7 @@ export interface TypeLine extends Ended {
   readonly wait_p50?: number;
   readonly wait_p90?: number;
 }
+/** Of attempts, too, after which a job went on elsewhere: they are Incomplete. */
 export interface DeviceLine extends Ended {
   readonly name: string;
   readonly type: string;
@@ -42,8 +43,10 @@ export interface LabReport {
   readonly types: TypeLine[];
   /** The worst first: by the part that was Incomplete, of devices with the same part by how many were. */
   readonly devices: DeviceLine[];
-  /** Days of which not all jobs are counted yet: the next report goes on with them. */
+  /** Days before today of which not all jobs are counted yet: the next report goes on with them. */
   readonly unfinished: string[];
+  /** Today has more jobs than one report counts: the newest are in it. */
+  readonly isTodayCut: boolean;
 }
 
 /**
@@ -69,7 +72,8 @@ export async function labReport(
     failures: failuresOf(rows),
     types: typesOf(rows),
     devices: devicesOf(rows, secondsInAll),
-    unfinished: found.flatMap(({ day, before }) => (before === undefined ? [day] : [])),
+    unfinished: found.slice(1).flatMap(({ day, before }) => (before === undefined ? [day] : [])),
+    isTodayCut: found[0]?.before === undefined,
   };
 }
 
@@ -170,7 +174,9 @@ function devicesOf(rows: readonly CountRow[], seconds: number): DeviceLine[] {
   const lines = [...grouped(told, ({ device = "" }) => device)].map(([name, of]) => {
     const busy = of.reduce((sum, row) => sum + row.busy_seconds, 0);
     const utilisation = Math.min(1, busy / Math.max(1, seconds));
-    return { name, type: of[0]?.type ?? "", ...sumOf(of), busy_seconds: busy, utilisation };
+    const ended = sumOf(of);
+    for (const { attempts = 0 } of of) ended.Incomplete += attempts;
+    return { name, type: of[0]?.type ?? "", ...ended, busy_seconds: busy, utilisation };
   });
   return lines.toSorted((a, b) => failureRate(b) - failureRate(a) || b.Incomplete - a.Incomplete);
 }
