@@ -7,7 +7,7 @@ import { attemptOfPart, isPartOfLog, jobOfPart, kindOf, lineOfPart } from "./ite
 import { attemptOf, findJobItem, type JobRecord } from "./job-record.ts";
 import { AppError } from "./app-error.ts";
 import { attemptKey, chunkKey } from "./keys.ts";
-import { chunkBlob, definitionBlob, multinodeBlob, photoBlob } from "./blob-names.ts";
+import { chunkBlob, definitionBlob, deviceBlob, multinodeBlob, photoBlob } from "./blob-names.ts";
 import type { ChunkRecord } from "./log-chunks.ts";
 import { requireAdmin, type Principal } from "./principal.ts";
 import type { TokenRecord } from "./tokens.ts";
@@ -113,14 +113,20 @@ async function withBlobs(deps: Deps, items: readonly Item<object>[]): Promise<Co
   const blobs: BackupBlob[] = [];
   for (let at = 0; at < wanted.length; at += ABREAST) {
     const some = wanted.slice(at, at + ABREAST);
-    blobs.push(...(await Promise.all(some.map((blob) => withLink(deps, blob)))));
+    const linked = await Promise.all(some.map((blob) => withLink(deps, blob)));
+    blobs.push(...linked.filter(({ url }, n) => url !== undefined || !some[n]!.mayLack));
   }
   return { items: items.map(toBackup), blobs };
 }
 
 const toBackup = (item: Item<object>): BackupItem => item;
 
-function blobsOf({ key, data }: Item<object>): Pick<BackupBlob, "key" | "sha256">[] {
+interface WantedBlob extends Pick<BackupBlob, "key" | "sha256"> {
+  /** Nothing is lost where it is not there. */
+  mayLack?: true;
+}
+
+function blobsOf({ key, data }: Item<object>): WantedBlob[] {
   if (kindOf(key)?.name === "device photos") {
     const { hostname, photos } = data as PhotosRecord;
     return photos.map(({ id }) => ({ key: photoBlob(hostname, id), sha256: id }));
@@ -128,15 +134,23 @@ function blobsOf({ key, data }: Item<object>): Pick<BackupBlob, "key" | "sha256"
   const id = jobOfPart(key);
   if (id === 0) return [];
   if (key.sort === "job") {
-    const isMember = (data as JobRecord).group !== undefined;
-    return [{ key: definitionBlob(id) }, ...(isMember ? [{ key: multinodeBlob(id) }] : [])];
+    const job = data as JobRecord;
+    const isMember = job.group !== undefined;
+    const devices = Array.from({ length: attemptOf(job) }, (_, n) => deviceBlob(id, n + 1));
+    return [
+      { key: definitionBlob(id) },
+      ...(isMember ? [{ key: multinodeBlob(id) }] : []),
+      // An attempt that had none yet, or was before these were kept.
+      ...devices.map((device) => ({ key: device, mayLack: true as const })),
+    ];
   }
   if (kindOf(key)?.name !== "log chunk") return [];
   const { first_line, sha256 } = data as ChunkRecord;
   return [{ key: chunkBlob(id, first_line, sha256), sha256 }];
 }
 
-async function withLink(deps: Deps, blob: Pick<BackupBlob, "key" | "sha256">): Promise<BackupBlob> {
+async function withLink(deps: Deps, { key, sha256 }: WantedBlob): Promise<BackupBlob> {
+  const blob = { key, ...(sha256 === undefined ? {} : { sha256 }) };
   const bytes = await deps.blobs.sizeBytes(blob.key);
   if (bytes === undefined) return blob;
   const { url, headers } = await deps.blobs.signGet(blob.key, LINK_SECONDS);

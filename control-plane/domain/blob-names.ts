@@ -7,6 +7,9 @@ const jobBlobs = (id: number): string => `jobs/${id}/`;
 export const definitionBlob = (id: number): string => `${jobBlobs(id)}definition.yaml`;
 /** The plan of a stock worker's runner, as it tells it at the job's end. */
 export const stockPlanBlob = (id: number): string => `${jobBlobs(id)}description.yaml`;
+/** The configuration that an attempt of a job has its device with. */
+export const deviceBlob = (id: number, attempt: number): string =>
+  `${jobBlobs(id)}device-${attempt}.yaml`;
 /** Of a member of a multinode group: what was submitted, of all roles. */
 export const multinodeBlob = (id: number): string => `${jobBlobs(id)}multinode.yaml`;
 

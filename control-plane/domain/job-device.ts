@@ -2,17 +2,23 @@ import type { DeviceConfig, TextVersion } from "#protocol/lab.ts";
 import { readRunnerJob } from "#protocol/job-definition.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
-import { deviceConfig } from "./device-texts.ts";
-import { getAttempt } from "./job-record.ts";
+import { deviceBlob } from "./blob-names.ts";
+import { deviceConfig, requireSeeingTexts } from "./device-texts.ts";
+import { attemptOf, getAttempt } from "./job-record.ts";
 import { readDefinition } from "./jobs.ts";
 import type { Principal } from "./principal.ts";
 import { listVersions } from "./texts.ts";
 import { getVisibleJob } from "./visible.ts";
 
-/** The configuration that a job ran with, as far as it can be made again. */
+/** The configuration that a job ran with. */
 export interface JobDevice {
   hostname: string;
-  /** From the dictionary as it was when the job began, with the job's context and the templates of today. */
+  /** As the job's worker got it. */
+  kept?: string;
+  /**
+   * Where it was not kept: made again from the dictionary as it was when the job began, with the job's context and the templates of
+   * today.
+   */
   config?: DeviceConfig;
   /** Versions of the dictionary that came after the job's start, the newest first. */
   newer: TextVersion[];
@@ -38,12 +44,14 @@ export async function jobDevice(
   const host = job.host_job === undefined ? job : await getAttempt(deps, job.host_job);
   const hostname = host.device;
   if (hostname === undefined) return undefined;
-  const read = readRunnerJob(await readDefinition(deps, principal, id));
-  const { context = {} } = read.definition ?? {};
   try {
-    // Asked first, as it says whether they may see the device at all.
-    const now = await deviceConfig(deps, principal, hostname, { context });
+    await requireSeeingTexts(deps, principal, hostname);
     const newer = await versionsSince(deps, hostname, host.start_time ?? job.submit_time);
+    const kept = await deps.blobs.get(deviceBlob(id, attemptOf(job)));
+    if (kept) return { hostname, kept: new TextDecoder().decode(kept), newer };
+    const read = readRunnerJob(await readDefinition(deps, principal, id));
+    const { context = {} } = read.definition ?? {};
+    const now = await deviceConfig(deps, principal, hostname, { context });
     const then = now.version - newer.length;
     const isSame = newer.length === 0 || then < 1;
     if (isSame) return { hostname, config: now, newer };

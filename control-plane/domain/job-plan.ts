@@ -1,7 +1,8 @@
 import type { PlanAnswer } from "#protocol/plan.ts";
+import { deviceBlob } from "./blob-names.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
-import { getAttempt } from "./job-record.ts";
+import { attemptOf, getAttempt } from "./job-record.ts";
 import { readDefinition } from "./jobs.ts";
 import { planJob } from "./plan-job.ts";
 import type { Principal } from "./principal.ts";
@@ -12,6 +13,8 @@ import { getVisibleDevice, getVisibleJob, sightOf } from "./visible.ts";
 export interface JobPlan {
   hostname: string;
   isOwn: boolean;
+  /** With the device's configuration as the job had it, not as it is today. */
+  isKept: boolean;
   plan: PlanAnswer;
 }
 
@@ -42,8 +45,11 @@ export async function jobPlan(
   if (!device) return undefined;
   const definition = await readDefinition(deps, principal, id);
   const { hostname } = device;
-  const plan = await planJob(deps, { definition, device, isGuest });
-  return { hostname, isOwn: hostname === host.device, plan };
+  const isOwn = hostname === host.device;
+  const blob = isOwn ? await deps.blobs.get(deviceBlob(id, attemptOf(job))) : undefined;
+  const kept = blob && new TextDecoder().decode(blob);
+  const plan = await planJob(deps, { definition, device, kept, isGuest });
+  return { hostname, isOwn, isKept: kept !== undefined, plan };
 }
 
 async function deviceOfType(

@@ -7,7 +7,7 @@ import { guestConfiguration } from "./guest-configuration.ts";
 import { faultText } from "./rendered-device.ts";
 
 /**
- * What a worker would do for a job on a device as it is today: its actions as a tree, with time-outs; or why it could not begin.
+ * What a worker would do for a job on a device, as it is today or as it was for the job: its actions as a tree, with time-outs; or why it could not begin.
  * `definition` is the text of a single job, or of one member of a group as `readDefinition` gives it; its secrets are not put in. A
  * guest runs beside the device's own job. Nothing is stored or sent. Asks nobody's permission: callers make sure that whoever asks
  * may see the job and the device.
@@ -17,23 +17,24 @@ export async function planJob(
   {
     definition,
     device,
+    kept,
     isGuest = false,
   }: {
     definition: string;
     device: Pick<DeviceRecord, "hostname" | "device_type">;
+    /** What the device's configuration was for the job; when not given it is rendered. */
+    kept?: string | undefined;
     isGuest?: boolean;
   },
 ): Promise<PlanAnswer> {
   const { hostname, device_type } = device;
+  const of = { definition, device_hostname: isGuest ? "" : hostname, device_type };
+  if (kept !== undefined) return deps.planner.plan({ ...of, device: kept });
   const { context = {} } = readRunnerJob(definition).definition ?? {};
   const rendered = await renderStored(deps, device, context);
   const [fault] = rendered?.faults ?? [];
   if (!rendered) return { problem: `device ${hostname} has no configuration` };
   if (fault) return { problem: `device ${hostname} does not render: ${faultText(fault)}` };
-  return deps.planner.plan({
-    definition,
-    device: isGuest ? guestConfiguration(rendered.value) : rendered.text,
-    device_hostname: isGuest ? "" : hostname,
-    device_type,
-  });
+  const text = isGuest ? guestConfiguration(rendered.value) : rendered.text;
+  return deps.planner.plan({ ...of, device: text });
 }

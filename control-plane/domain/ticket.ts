@@ -4,9 +4,9 @@ import type { Ticket } from "#protocol/worker-api.ts";
 import type { Deps } from "./deps.ts";
 import { renderStored } from "./device-texts.ts";
 import { guestConfiguration } from "./guest-configuration.ts";
-import { findJobItem, type JobRecord } from "./job-record.ts";
+import { attemptOf, findJobItem, type JobRecord } from "./job-record.ts";
 import { jobToken } from "./job-token.ts";
-import { definitionBlob } from "./blob-names.ts";
+import { definitionBlob, deviceBlob } from "./blob-names.ts";
 import { faultText } from "./rendered-device.ts";
 import { endAttempt } from "./retry-job.ts";
 import { retrying } from "./retrying.ts";
@@ -14,7 +14,7 @@ import { withSecrets } from "./with-secrets.ts";
 import { readWorkerSettings } from "./worker-record.ts";
 
 /**
- * What a worker needs for a job: the device rendered with the job's context, and the worker's own settings. Undefined
+ * What a worker needs for a job: the device rendered with the job's context, which is kept, and the worker's own settings. Undefined
  * for a job that no worker could ever run, because its definition is gone or its device does not render (any
  * more): that job ends here.
  */
@@ -36,14 +36,19 @@ export async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | u
     const why = fault ? faultText(fault) : "it has none";
     return giveUp(deps, job, "Configuration", `configuration of device ${hostname}: ${why}`);
   }
-  const { values, ...substituted } = await withSecrets(deps, job.submitter, definition);
-  const { dispatcher, env, env_dut } = await readWorkerSettings(deps, worker);
+  const device = host_job === undefined ? rendered.text : guestConfiguration(rendered.value);
+  const [{ values, ...substituted }, { dispatcher, env, env_dut }] = await Promise.all([
+    withSecrets(deps, job.submitter, definition),
+    readWorkerSettings(deps, worker),
+    // Whoever looks into the job later sees what it ran with, whatever has become of its device.
+    deps.blobs.put(deviceBlob(job.id, attemptOf(job)), new TextEncoder().encode(device)),
+  ]);
   return {
     job_id: job.id,
     token: jobToken(deps, job),
     definition: substituted.definition,
     ...(values.length > 0 ? { secrets: values } : {}),
-    device: host_job === undefined ? rendered.text : guestConfiguration(rendered.value),
+    device,
     device_hostname: host_job === undefined ? hostname : "",
     device_type,
     dispatcher,

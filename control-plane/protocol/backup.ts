@@ -38,7 +38,7 @@ export const blobKeySchema = v.pipe(
   text,
   v.maxLength(300),
   v.regex(
-    /^(jobs\/[1-9]\d{0,14}\/(definition\.yaml|log\/\d{12}-[0-9a-f]{16}\.jsonl\.gz)|device-photos\/[A-Za-z0-9][\w.-]{0,199}\/[0-9a-f]{64})$/,
+    /^(jobs\/[1-9]\d{0,14}\/((?:definition|multinode|device-[1-9]\d{0,2})\.yaml|log\/\d{12}-[0-9a-f]{16}\.jsonl\.gz)|device-photos\/[A-Za-z0-9][\w.-]{0,199}\/[0-9a-f]{64})$/,
     "expected the key of a job's blob or a device's photo",
   ),
 );

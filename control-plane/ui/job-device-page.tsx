@@ -39,46 +39,47 @@ export function JobDevicePage({ view, job, device }: JobDeviceProps) {
           <b>Its configuration can’t be shown.</b> {device.problem}
         </p>
       )}
-      {device?.config && <Configuration view={view} device={device} config={device.config} />}
+      {device && <Configuration view={view} device={device} />}
     </JobFrame>
   );
 }
 
-type Config = NonNullable<JobDevice["config"]>;
-
-function Configuration({
-  view,
-  device: { newer },
-  config,
-}: {
-  view: View;
-  device: JobDevice;
-  config: Config;
-}) {
-  const [latest] = newer;
+function Configuration({ view, device }: { view: View; device: JobDevice }) {
+  const { hostname, kept, config } = device;
+  const text = kept ?? config?.text;
+  if (text === undefined) return null;
   return (
     <>
       <p class="muted part-note">
-        {`Made again of version ${config.version} of its dictionary, the one of the job’s start, with the job’s context and the templates of today.`}
+        {kept === undefined
+          ? `Made again of version ${config?.version} of its dictionary, the one of the job’s start, with the job’s context and the templates of today.`
+          : "As the job’s worker got it: the dictionary and the templates of then, with the job’s context."}
       </p>
-      {latest && (
-        <p class="notice warn" role="note">
-          <b>
-            {newer.length === 1
-              ? "The dictionary has changed since."
-              : `The dictionary has changed ${newer.length} times since.`}
-          </b>{" "}
-          It is at version {latest.version} now, by {latest.user}{" "}
-          <Ago iso={latest.time} now={view.now} />
-          {latest.comment === "" ? "" : `: ${latest.comment}`}.
-        </p>
-      )}
-      {config.warnings.map((warning) => (
+      <Newer view={view} newer={device.newer} />
+      {config?.warnings.map((warning) => (
         <p class="notice warn" role="note">
           {`${warning.template} line ${warning.line}: ${warning.message}`}
         </p>
       ))}
-      <Source text={config.text} label={`Configuration of ${config.hostname}`} />
+      <Source text={text} label={`Configuration of ${hostname}`} />
     </>
+  );
+}
+
+/** What has become of the dictionary since. */
+function Newer({ view, newer }: { view: View; newer: JobDevice["newer"] }) {
+  const [latest] = newer;
+  if (!latest) return null;
+  return (
+    <p class="notice warn" role="note">
+      <b>
+        {newer.length === 1
+          ? "The dictionary has changed since."
+          : `The dictionary has changed ${newer.length} times since.`}
+      </b>{" "}
+      It is at version {latest.version} now, by {latest.user}{" "}
+      <Ago iso={latest.time} now={view.now} />
+      {latest.comment === "" ? "" : `: ${latest.comment}`}.
+    </p>
   );
 }

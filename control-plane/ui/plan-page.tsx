@@ -36,10 +36,11 @@ export const PlanPage = ({ view, job, plan, timeline }: PlanProps) => (
   </JobFrame>
 );
 
-const aboutPlan = ({ hostname, isOwn }: JobPlan): string =>
-  isOwn
-    ? `What a worker of this version does for it on ${hostname}, as the device is configured today.`
-    : `As it would be on ${hostname}: the job has no device yet.`;
+function aboutPlan({ hostname, isOwn, isKept }: JobPlan): string {
+  if (!isOwn) return `As it would be on ${hostname}: the job has no device yet.`;
+  const when = isKept ? "as the device was configured for it" : "as the device is configured today";
+  return `What a worker of this version does for it on ${hostname}, ${when}.`;
+}
 
 function Steps({ job, steps: tree, timeline }: Pick<PlanProps, "job" | "timeline"> & Planned) {
   const steps = flatten(tree);

@@ -17,9 +17,11 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { JobView } from "#protocol/api.ts";
 import { makeBackup } from "../../control-plane/cli/backup/make-backup.ts";
 import { makeClient } from "../../control-plane/cli/client.ts";
+import { deviceBlob, multinodeBlob } from "../../control-plane/domain/blob-names.ts";
 import { answersOf, fillLab, type Moving } from "../conformance/move.ts";
 import { cli } from "../support/cli-run.ts";
 import type { EmbeddedLab } from "../support/embedded-lab.ts";
+import { aGroupJob } from "../support/group-job.ts";
 import { listeningLab } from "../support/listening-lab.ts";
 
 type Listening = Awaited<ReturnType<typeof listeningLab>>;
@@ -87,8 +89,8 @@ async function frontOf(behind: EmbeddedLab) {
 describe("export --all", () => {
   test("writes a folder for its owner alone, with everything named in backup.json", async () => {
     const { code, out, said } = await pumice(lab, "export", dir, "--all");
-    expect([code, out]).toEqual([0, expect.stringMatching(/: items: \d+, files of jobs: 9, /)]);
-    expect(said).toMatch(/^items: \d+, files of jobs: 9, 0\.0 MB\n/);
+    expect([code, out]).toEqual([0, expect.stringMatching(/: items: \d+, files of jobs: 11, /)]);
+    expect(said).toMatch(/^items: \d+, files of jobs: 11, 0\.0 MB\n/);
     expect(statSync(dir).mode & 0o777).toBe(0o700);
     expect(statSync(path.join(dir, "items-00001.jsonl.gz")).mode & 0o777).toBe(0o600);
     expect(manifest()).toMatchObject({
@@ -218,6 +220,19 @@ describe("export --all", () => {
     expect((await other.request("/jobs/2")).status).toBe(200);
   });
 
+  test("has of a group what was submitted for all of it, and of a job the configuration that its device had", async () => {
+    const { job_ids } = await lab.api<{ job_ids: [number] }>("/jobs", { body: aGroupJob() });
+    await lab.deps.blobs.put(deviceBlob(1, 1), new TextEncoder().encode("as it was: then\n"));
+    expect((await pumice(lab, "export", dir, "--all")).code).toBe(0);
+    const other = await newLab();
+    expect(await pumice(other, "import", dir)).toMatchObject({ code: 0 });
+    for (const key of [multinodeBlob(job_ids[0]), deviceBlob(1, 1)]) {
+      const [then, now] = await Promise.all([lab, other].map(({ deps }) => deps.blobs.get(key)));
+      expect([key, now]).toEqual([key, then]);
+      expect(now?.length).toBeGreaterThan(10);
+    }
+  });
+
   test("is for administrators, into a folder of its own", async () => {
     const { code, said } = await cli(["export", dir, "--all"], {
       PUMICE_URL: lab.url,
@@ -259,7 +274,7 @@ describe("import", () => {
     const files = readdirSync(dir, { recursive: true, withFileTypes: true })
       .filter((file) => file.isFile() && file.name !== "backup.json")
       .map((file) => path.join(file.parentPath, file.name));
-    expect(files.length).toBe(13);
+    expect(files.length).toBe(15);
     for (const file of files) {
       const whole = readFileSync(file);
       const flipped = Buffer.from(whole);

@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { deviceBlob } from "../../control-plane/domain/blob-names.ts";
 import { jobDevice } from "../../control-plane/domain/job-device.ts";
 import { jobPlan } from "../../control-plane/domain/job-plan.ts";
-import { writeSettings } from "../../control-plane/domain/lab-settings.ts";
-import { writeText } from "../../control-plane/domain/texts.ts";
-import { runningJob } from "../support/browser-session.ts";
-import { aJob } from "../support/builders.ts";
+import { aDeviceConfiguration } from "../support/builders.ts";
+import { browserSession, runningJob } from "../support/browser-session.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
 let lab: EmbeddedLab;
@@ -12,66 +11,57 @@ let worker: string;
 beforeEach(async () => {
   lab = await embeddedLab();
   worker = await lab.addWorker();
-  await putDictionary("{% extends 'qemu.jinja2' %}\n");
+  await lab.addDevice("qemu-01");
 });
 afterEach(() => lab.close());
 
-const putDictionary = (dictionary: string) =>
-  lab.api("/devices/qemu-01", {
+async function changeDevice(): Promise<void> {
+  lab.pass(60);
+  const configuration = aDeviceConfiguration()
+    .replace("qemu:\n", "u-boot:\n")
+    .replace("256", "512");
+  await lab.api("/devices/qemu-01", {
     method: "PUT",
-    body: { device_type: "qemu", worker: "bench", dictionary },
+    body: { device_type: "qemu", worker: "bench", configuration },
   });
-const deviceOf = (id: number) => jobDevice(lab.deps, lab.admin, id);
+}
 
-test("a job's device is configured as when it began, with its context", async () => {
-  lab.pass(60);
-  await putDictionary("{% extends 'qemu.jinja2' %}\n{% set boot_character_delay = 111 %}\n");
-  lab.pass(60);
+test("a job's device is shown as its worker got it, whatever has become of it since", async () => {
   const { id } = await runningJob(lab, worker);
-  expect(await deviceOf(id)).toMatchObject({ newer: [], config: { version: 2 } });
-  for (const delay of [222, 333]) {
-    lab.pass(60);
-    await putDictionary(`{% extends 'qemu.jinja2' %}\n{% set boot_character_delay = ${delay} %}\n`);
-  }
-  const device = await deviceOf(id);
-  expect(device?.newer.map(({ version }) => version)).toEqual([4, 3]);
-  expect(device?.config?.version).toBe(2);
-  expect(device?.config?.text).toContain("111");
-  expect(device?.config?.text).not.toMatch(/222|333/);
+  await changeDevice();
+  const device = await jobDevice(lab.deps, lab.admin, id);
+  expect(device?.kept).toContain("command: qemu-system-x86_64");
+  expect(device?.newer).toHaveLength(1);
+  const page = await (await (await browserSession(lab)).get(`/jobs/${id}/device`)).text();
+  expect(page).toContain("As the job’s worker got it");
+  expect(page).toContain("The dictionary has changed since.");
 });
 
-test("a job that waits has none, and one whose device does not render any more says so", async () => {
+test("its plan is that of the configuration which it had", async () => {
   const { id } = await runningJob(lab, worker);
-  expect(await deviceOf(await lab.submit())).toBeUndefined();
-  await writeText(lab.deps, {
-    kind: "template",
-    name: "qemu.jinja2",
-    text: "{% set",
-    user: "admin",
-  });
-  const device = await deviceOf(id);
-  expect(device?.config).toBeUndefined();
-  expect(device?.problem).toContain("qemu.jinja2 line 1");
-  expect((await jobPlan(lab.deps, lab.admin, id))?.plan.problem).toContain("does not render");
+  const before = await jobPlan(lab.deps, lab.admin, id);
+  await changeDevice();
+  const after = await jobPlan(lab.deps, lab.admin, id);
+  expect(after?.plan.steps?.length).toBeGreaterThan(2);
+  expect(after).toEqual({ ...before, isKept: true });
 });
 
-test("neither is told of a job that may not be seen", async () => {
+test("of a job from before these were kept the configuration is made again", async () => {
   const { id } = await runningJob(lab, worker);
-  const { principal } = await lab.addStranger("eve");
-  await writeSettings(lab.deps, { access: { rule: "closed", permissions: {} } }, { who: "admin" });
-  for (const read of [jobDevice, jobPlan]) {
-    await expect(read(lab.deps, principal, id)).rejects.toMatchObject({ code: "not_found" });
-  }
+  await lab.deps.blobs.remove(deviceBlob(id, 1));
+  const device = await jobDevice(lab.deps, lab.admin, id);
+  expect([device?.kept, device?.config?.text]).toEqual([
+    undefined,
+    expect.stringContaining("command: qemu-system-x86_64"),
+  ]);
 });
 
-test("a plan is for the job's device, or for one of the type while it waits", async () => {
+test("who may not see the device is shown none of it", async () => {
   const { id } = await runningJob(lab, worker);
-  const own = await jobPlan(lab.deps, lab.admin, id);
-  expect(own).toMatchObject({ hostname: "qemu-01", isOwn: true });
-  expect(own?.plan.steps?.map(({ strategy }) => strategy)).toContain("boot:qemu");
-  const waiting = await lab.submit(aJob({ name: "later" }));
-  expect(await jobPlan(lab.deps, lab.admin, waiting)).toMatchObject({
-    hostname: "qemu-01",
-    isOwn: false,
-  });
+  const { principal } = await lab.addUser("mallory");
+  const body = { settings: { access: { rule: "open" } } };
+  await lab.api("/settings", { method: "PUT", body });
+  // Who is granted something is the only one then.
+  await lab.api("/permissions/device/qemu-01", { body: { to: "user:admin", permission: "view" } });
+  await expect(jobDevice(lab.deps, principal, id)).rejects.toThrow(`there is no job ${id}`);
 });

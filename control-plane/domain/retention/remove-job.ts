@@ -1,9 +1,15 @@
 import type { Item, Operation } from "../../ports/table.ts";
 import { changeItem, type By } from "../changes.ts";
 import type { Deps } from "../deps.ts";
-import { findJobItem, jobItem, type JobRecord } from "../job-record.ts";
+import { attemptOf, findJobItem, jobItem, type JobRecord } from "../job-record.ts";
 import { jobKey } from "../keys.ts";
-import { chunkBlob, definitionBlob, multinodeBlob, stockPlanBlob } from "../blob-names.ts";
+import {
+  chunkBlob,
+  definitionBlob,
+  deviceBlob,
+  multinodeBlob,
+  stockPlanBlob,
+} from "../blob-names.ts";
 import type { ChunkRecord } from "../log-chunks.ts";
 
 /** Parts of a job that one call removes, at most. */
@@ -20,6 +26,9 @@ export async function removeJob(deps: Deps, job: JobRecord, by: By): Promise<boo
   if (!isAll) return false;
   for (const nameOf of [definitionBlob, multinodeBlob, stockPlanBlob]) {
     await deps.blobs.remove(nameOf(job.id));
+  }
+  for (let attempt = attemptOf(job); attempt > 0; attempt--) {
+    await deps.blobs.remove(deviceBlob(job.id, attempt));
   }
   await finish(deps, job, by, ["job", (now) => ({ job: now, expires: deps.system.now() })]);
   return true;
