@@ -1,5 +1,6 @@
 import { raw } from "hono/html";
 import type { JobView, LogPage } from "#protocol/api.ts";
+import { isConsole, levelOf, lineText, messageText } from "#protocol/log-text.ts";
 import type { Deps } from "../domain/deps.ts";
 import { readLog } from "../domain/job-log.ts";
 import type { Principal } from "../domain/principal.ts";
@@ -21,6 +22,7 @@ const AFTER = 2;
 const MOST_CHARS = 400;
 /** What a runner says of its own work, and hardly ever why it failed. */
 const QUIET = new Set(["debug", "results", "event"]);
+const ERRORS = new Set(["error", "exception"]);
 
 /** The lines of the log that show why a job failed, with a few around them; none for a job that didn't, or that has no log. */
 export async function readFailingLines(
@@ -34,19 +36,32 @@ export async function readFailingLines(
   const start = Math.max(0, at - READ_BEFORE);
   const range = { start, end: at + AFTER + 1, attempt: job.attempt ?? 1 };
   const { records } = await readLog(deps, principal, job.id, range);
-  const lines = records.map((record, n) => ({
-    line: start + n,
-    record,
-    shows: start + n === at,
-  }));
-  const isTelling = ({ record, shows }: FailingLine): boolean =>
-    shows ||
-    (!QUIET.has(String(record["lvl"])) &&
-      textOf(record).trim() !== "" &&
-      !/^(start|end): \d/.test(textOf(record)));
-  const before = lines.filter((one) => one.line < at && isTelling(one)).slice(-BEFORE);
-  return [...before, ...lines.filter((one) => one.line >= at && isTelling(one))];
+  const lines = records.map((record, n) => ({ line: start + n, record }));
+  return tellingLines(lines, at, job.error_msg?.trim() || undefined);
 }
+
+type Line = Omit<FailingLine, "shows">;
+
+/** Those that tell something, around the one at `at`. Errors that only repeat what the notice says, or one another, do not. */
+function tellingLines(lines: Line[], at: number, message: string | undefined): FailingLine[] {
+  const told = new Set<string>();
+  const isTelling = ({ line, record }: Line): boolean => {
+    const text = messageText(record["msg"]).trim();
+    if (line === at) return !isStep(text);
+    if (QUIET.has(levelOf(record)) || text === "" || isStep(text)) return false;
+    if (!ERRORS.has(levelOf(record))) return true;
+    const isTold = told.has(text) || (message !== undefined && text.includes(message));
+    told.add(text);
+    return !isTold;
+  };
+  const telling = lines.filter(isTelling);
+  const before = telling.filter(({ line }) => line < at).slice(-BEFORE);
+  const after = telling.filter(({ line }) => line >= at);
+  return [...before, ...after].map((one) => ({ ...one, shows: one.line === at }));
+}
+
+/** That an action began or ended. */
+const isStep = (text: string): boolean => /^(start|end): \d/.test(text);
 
 /** They, each with its number as a link to its place in the log. */
 export const FailingLines = ({ job, lines }: { job: JobView; lines: FailingLine[] }) => (
@@ -62,17 +77,9 @@ export const FailingLines = ({ job, lines }: { job: JobView; lines: FailingLine[
   </ol>
 );
 
-const LEVELS = new Set(["error", "exception", "warning", "target", "feedback", "input", "info"]);
-
-const levelOf = ({ lvl }: FailingLine["record"]): string =>
-  typeof lvl === "string" && LEVELS.has(lvl) ? lvl : "info";
-
-const textOf = ({ msg }: FailingLine["record"]): string =>
-  typeof msg === "string" ? msg : (JSON.stringify(msg) ?? "");
-
 function messageHtml(record: FailingLine["record"]): string {
-  const whole = textOf(record);
+  const isOfDut = isConsole(levelOf(record));
+  const whole = isOfDut ? messageText(record["msg"]) : lineText(record);
   const text = whole.length > MOST_CHARS ? `${whole.slice(0, MOST_CHARS)} ...` : whole;
-  const level = levelOf(record);
-  return level === "target" || level === "feedback" ? ansiHtml(text) : plainHtml(text);
+  return isOfDut ? ansiHtml(text) : plainHtml(text);
 }

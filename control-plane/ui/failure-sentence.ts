@@ -1,6 +1,6 @@
 import type { JobView } from "#protocol/api.ts";
 import type { ErrorType } from "#protocol/failure.ts";
-import { failedAction, type Timeline, type TimelineAction } from "./timeline.ts";
+import { failedAction, failureLineOf, type Timeline, type TimelineAction } from "./timeline.ts";
 
 export interface Failure {
   /** What failed and, as far as it is known, why. */
@@ -37,7 +37,7 @@ export function failureOf(job: JobView, timeline: Timeline): Failure | undefined
     action && !message.includes(action.name) ? `${action.name} failed: ${message}` : message;
   const fault =
     job.error_type === undefined ? "whose fault it is is not known" : FAULTS[job.error_type];
-  const line = job.evidence?.line ?? action?.endLine ?? action?.line;
+  const line = job.evidence?.line ?? (action && failureLineOf(action));
   const pattern = job.evidence?.pattern;
   return {
     what,

@@ -12,8 +12,10 @@ export interface TimelineAction {
   timeoutSeconds?: number;
   /** 0-based line of its `start:` record. */
   line: number;
-  /** 0-based line of its `end:` record: what made it fail stands right before. */
+  /** 0-based line of its `end:` record. */
   endLine?: number;
+  /** 0-based line of the last error that was reported while it ran. */
+  errorLine?: number;
   failed: boolean;
 }
 
@@ -46,6 +48,8 @@ export function extendTimeline(timeline: Timeline, records: LogPage["records"]):
     if (Number.isFinite(time)) lastTime = time;
     if (typeof msg === "string" && (lvl === "info" || lvl === "debug")) {
       readStep(actions, msg, lastTime, next);
+    } else if (lvl === "error" || lvl === "exception") {
+      for (const action of actions) if (action.end === undefined) action.errorLine = next;
     } else if (lvl === "results" && isRecord(msg)) markFailure(actions, msg);
     next += 1;
   }
@@ -60,6 +64,10 @@ export function failedAction({ actions }: Timeline): TimelineAction | undefined 
   }
   return found;
 }
+
+/** The 0-based line to look at first for why an action failed. */
+export const failureLineOf = ({ errorLine, endLine, line }: TimelineAction): number =>
+  errorLine ?? endLine ?? line;
 
 /** How a run of an action went; `retried`: it failed, and was made again. What has no end in a job that is Finished was cut off. */
 export type Outcome = "done" | "failed" | "retried" | "cut-off" | "running";

@@ -169,6 +169,27 @@ describe("a job's page", () => {
     expect(shown.length).toBeLessThan(2000);
   });
 
+  test("of a failed job without evidence marks the error, and says no message again", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const message = "Login incorrect";
+    const log = new SampleLog(START).start("1", "boot-retry").start("1.1", "login-action");
+    log.add("target", "login: root", "Login incorrect").end(5, message).end(0, message);
+    log.add("error", `JobError: ${message}`);
+    await lab.ship(id, token, 0, log.records);
+    const lines = log.records.length;
+    await lab.finish(id, token, { result: "fail", error_type: "Job", error_msg: message, lines });
+    const html = await show(`/jobs/${id}`);
+    const [, shown = ""] = /<ol class="failing-lines"[^>]*>(.*?)<\/ol>/s.exec(html) ?? [];
+    const texts = [...shown.matchAll(/<li class="([^"]*)">.*?<span>(.*?)<\/span>/g)];
+    expect(texts.map(([, level, text]) => `${level}: ${text}`)).toEqual([
+      "target: login: root",
+      "target: Login incorrect",
+      "error shows: Login incorrect",
+    ]);
+    expect(html).toMatch(/href="\?start=0#L5">See it in the log/);
+    expect(html).toContain('data-failure="4"');
+  });
+
   test("tells a job that passed on retry, and its failed attempts do not count", async () => {
     const { id, token } = await runningJob(lab, worker);
     const attempt = "1 of 3";

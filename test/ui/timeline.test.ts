@@ -3,6 +3,7 @@ import {
   EMPTY_TIMELINE,
   extendTimeline,
   failedAction,
+  failureLineOf,
   outcomeOf,
   runsOf,
 } from "../../control-plane/ui/timeline.ts";
@@ -49,6 +50,16 @@ describe("a timeline", () => {
     const failed = timeline.actions.filter((action) => action.failed).map(({ name }) => name);
     expect(failed).toEqual(["boot-image-retry", "auto-login-action"]);
     expect(failedAction(timeline)?.name).toBe("auto-login-action");
+  });
+
+  test("the line to look at is the last error of what failed, else its end", () => {
+    const log = new SampleLog(START).start("1", "boot").start("1.1", "login");
+    log.add("error", "a try").add("error", "Login incorrect").add("debug", "hanging up");
+    const said = read(log.end(5, "Login incorrect").add("error", "of boot alone"));
+    expect(said.actions.map(failureLineOf)).toEqual([8, 5]);
+    const silent = read(new SampleLog(START).start("1", "boot").add("target", "...").end(5));
+    expect(silent.actions.map(failureLineOf)).toEqual([2]);
+    expect(read(new SampleLog(START).start("1", "boot")).actions.map(failureLineOf)).toEqual([0]);
   });
 
   test("keeps the runs of a retried action apart", () => {

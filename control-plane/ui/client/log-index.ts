@@ -1,6 +1,6 @@
 import type { LogLevel } from "#protocol/log-record.ts";
 import { LEVEL_NAMES } from "#protocol/log-text.ts";
-import { failedAction, type TimelineAction } from "../timeline.ts";
+import { failedAction, failureLineOf, type TimelineAction } from "../timeline.ts";
 import type { LogNews } from "./log-messages.ts";
 import { foldedRanges, sectionsOf, type LogSection } from "./log-sections.ts";
 
@@ -105,7 +105,7 @@ export class LogIndex {
   /** The line to look at first when the job went wrong: where an action failed, else the first error. */
   failureLine(): number | undefined {
     const action = failedAction({ next: this.next, lastTime: 0, actions: this.#actions });
-    return action?.endLine ?? action?.line ?? this.#firstError;
+    return action ? failureLineOf(action) : this.#firstError;
   }
 
   #isWanted(line: number): boolean {
