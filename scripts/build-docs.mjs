@@ -58,7 +58,15 @@ function makeSite(outDir) {
       await add(address, ext, body);
       return address;
     },
-    close: () => writeFile(path.join(outDir, "manifest.json"), JSON.stringify(manifest)),
+    /** In an order of its own: pages come as they are rendered, and the same sources are the same files. */
+    close: () => {
+      const inOrder = Object.fromEntries(
+        Object.keys(manifest)
+          .sort()
+          .map((address) => [address, manifest[address]]),
+      );
+      return writeFile(path.join(outDir, "manifest.json"), JSON.stringify(inOrder));
+    },
   };
 }
 
