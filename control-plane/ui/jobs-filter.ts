@@ -16,7 +16,10 @@ const day = v.optional(
 
 /** What the address of `/` says of which jobs are shown; days are UTC's. */
 export const jobsFilter = v.object({
-  text: optionalText,
+  text: v.pipe(
+    optionalText,
+    v.transform((text) => text?.replaceAll(/\s+/g, " ")),
+  ),
   state: v.optional(v.union([blank, jobStateSchema])),
   health: v.optional(v.union([blank, jobHealthSchema])),
   device_type: optionalText,

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { QueryAnswer } from "#protocol/queries.ts";
 import { labSettings, writeSettings } from "../../control-plane/domain/lab-settings.ts";
 import { browserSession, type BrowserSession } from "../support/browser-session.ts";
 import { aJob } from "../support/builders.ts";
@@ -104,6 +105,37 @@ describe("the list of jobs", () => {
     expect(await show("/")).toContain('href="/?text=ltp">My boards');
     await browser.post("/views/remove", { name: "my-boards" });
     expect(await show("/")).not.toContain("My boards");
+  });
+
+  test("means the same by a view in the list and by its saved query", async () => {
+    await ran("mainline arm64 smoke", {});
+    lab.pass(DAY);
+    await ran("smoke of mainline", {});
+    lab.pass(DAY);
+    await ran("mainline smoke", {});
+    await browser.post("/views", {
+      ...{ name: "Smoke", text: "mainline  smoke", since: "2026-03-01", until: "2026-03-02" },
+    });
+    const inList = rowsIn(await show("/?text=mainline+smoke&since=2026-03-01&until=2026-03-02"));
+    expect(inList).toEqual(["2", "1"]);
+    const { rows } = await lab.api<QueryAnswer>("/queries/admin/smoke/run");
+    expect(rows.map(({ job }) => String(job.id))).toEqual(inList);
+    expect(await show("/")).toContain(
+      'href="/?text=mainline+smoke&amp;since=2026-03-01&amp;until=2026-03-02">Smoke<',
+    );
+  });
+
+  test("puts no view in the place of a query that is none, and takes no view from others that share it", async () => {
+    const conditions = [{ table: "testcase", field: "name", operator: "exact", value: "x" }];
+    const query = { description: "of cases", entity: "testcase", limit: 10, published: true };
+    const put = async (body: object) => lab.api("/queries/admin/nightly", { method: "PUT", body });
+    await put({ ...query, conditions });
+    expect((await browser.post("/views", { name: "Nightly", text: "x" })).status).toBe(409);
+    expect(await lab.api("/queries/admin/nightly")).toMatchObject(query);
+    const jobs = [{ table: "testjob", field: "health", operator: "exact", value: "Complete" }];
+    await put({ ...query, entity: "testjob", conditions: jobs });
+    expect((await browser.post("/views", { name: "Nightly", text: "x" })).status).toBe(303);
+    expect(await lab.api("/queries/admin/nightly")).toMatchObject({ published: true });
   });
 
   test("keeps no view that says nothing or has no name, and none from another site", async () => {

@@ -14,10 +14,14 @@ export interface JobsView {
   readonly label: string;
   readonly filter: ViewFilter;
 }
+/** As the list's address says it: `since` and `until` are days, both inclusive. */
 export type ViewFilter = Omit<JobFilter, "limit" | "cursor">;
 
 /** More tabs nobody reads. */
 const MOST_VIEWS = 50;
+/** Each is a condition, of which a query has 20. */
+const MOST_WORDS = 12;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** How the filter's fields are said as conditions. */
 const FIELDS = [
@@ -43,7 +47,10 @@ export async function listJobsViews(
   return items.flatMap(({ data }) => viewOf(data) ?? []).slice(0, MOST_VIEWS);
 }
 
-/** Keeps a filter as a view of whoever asks; one of the same name is replaced. Throws `invalid`, `conflict` when they have too many. */
+/**
+ * Keeps a filter as a view of whoever asks; one of the same name is replaced. Throws `invalid`, and `conflict` when
+ * they have too many or a query of that name that is no view.
+ */
 export async function saveJobsView(
   deps: Deps,
   principal: Principal,
@@ -52,39 +59,68 @@ export async function saveJobsView(
 ): Promise<void> {
   const user = requireUser(principal);
   const name = nameOf(label);
-  const conditions = FIELDS.flatMap(([field, of, operator]): Condition[] => {
-    const value = filter[field];
-    return value === undefined ? [] : [{ table: "testjob", field: of, operator, value }];
-  });
+  const conditions = conditionsOf(filter);
   if (conditions.length === 0) throw new AppError("invalid", "filter the list first");
   const views = await listJobsViews(deps, user);
   if (views.length >= MOST_VIEWS && views.every((view) => view.name !== name)) {
     throw new AppError("conflict", `at most ${MOST_VIEWS} views: remove one first`);
   }
-  const query = { description: label, entity: "testjob" as const, limit: 200, published: false };
-  await putQuery(deps, user, [user.name, name], { ...query, conditions });
+  const was = (await deps.table.get<QueryView>(queryKey(user.name, name)))?.data;
+  if (was && !viewOf(was)) {
+    throw new AppError("conflict", `there is a query ${user.name}/${name}: take another name`);
+  }
+  // Whoever shares it goes on to.
+  const { limit = 200, published = false, group } = was ?? {};
+  const query = { description: label, entity: "testjob" as const, limit, published };
+  const shared = group === undefined ? {} : { group };
+  await putQuery(deps, user, [user.name, name], { ...query, ...shared, conditions });
 }
 
 export const removeJobsView = (deps: Deps, principal: Principal, name: string): Promise<void> =>
   removeQuery(deps, principal, requireUser(principal).name, name);
 
+/** What the filter says as a query says it: each word is one to find, and the last day counts to its end. */
+function conditionsOf(filter: ViewFilter): Condition[] {
+  return FIELDS.flatMap(([field, of, operator]) => {
+    const value = filter[field];
+    if (value === undefined) return [];
+    const values = { text: () => wordsIn(value), until: () => [dayBeside(value, 1)] };
+    const all = field === "text" || field === "until" ? values[field]() : [value];
+    return all.map((one): Condition => ({ table: "testjob", field: of, operator, value: one }));
+  });
+}
+
+function wordsIn(text: string): string[] {
+  const words = text.split(/\s+/).filter(Boolean);
+  if (words.length <= MOST_WORDS) return words;
+  throw new AppError("invalid", `a view has at most ${MOST_WORDS} words to find`);
+}
+
+const dayBeside = (day: string, days: number): string =>
+  new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
+
 function viewOf({ name, description, entity, conditions }: QueryView): JobsView | undefined {
   if (entity !== "testjob" || conditions.length === 0) return undefined;
-  const filter: Record<string, string> = {};
+  const filter: Partial<Record<keyof ViewFilter, string>> = {};
   for (const { table, field, operator, value } of conditions) {
     const [key] =
       FIELDS.find(([, of, by]) => table === "testjob" && of === field && by === operator) ?? [];
-    if (key === undefined || key in filter || !isGood(key, value)) return undefined;
-    filter[key] = value;
+    if (key === undefined || !isGood(key, value)) return undefined;
+    if (key === "text" && filter.text !== undefined) filter.text += ` ${value}`;
+    else if (key in filter) return undefined;
+    else filter[key] = key === "until" ? dayBeside(value, -1) : value;
   }
-  return { name, label: description.slice(0, 40) || name, filter };
+  return { name, label: description.slice(0, 40) || name, filter: filter as ViewFilter };
 }
 
 /** What the list itself would refuse is no view. */
 function isGood(field: string, value: string): boolean {
   if (field === "state") return JOB_STATES.some((state) => state === value);
   if (field === "health") return JOB_HEALTHS.some((health) => health === value);
-  return !["since", "until"].includes(field) || /^\d{4}-\d\d-\d\d$/.test(value);
+  // Of several words together the list cannot ask.
+  if (field === "text") return !/\s/.test(value);
+  if (field !== "since" && field !== "until") return true;
+  return /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value));
 }
 
 /** A name that addresses can have. */
