@@ -1,4 +1,4 @@
-// The worker's planning as a module of its own, for the control plane, which starts it in a thread (control-plane/plan-thread.ts).
+// The worker's planning as a module of its own, for the control plane, which starts it as a process (control-plane/plan-process.ts).
 import { build, type Metafile } from "esbuild";
 import path from "node:path";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { PlannedStep } from "#protocol/plan.ts";
-import { planInThread } from "../control-plane/plan-thread.ts";
+import { planInProcess } from "../control-plane/plan-process.ts";
 import { planner } from "../control-plane/planner.ts";
 import { planJob } from "../control-plane/domain/plan-job.ts";
 import { readTicket } from "../worker/job-context.ts";
@@ -44,10 +44,27 @@ describe("the plan that the control plane shows", () => {
 
   test("is given up when it takes too long, and the next one is made all the same", async () => {
     const long = aJob() + "- boot: {method: qemu, prompts: [x]}\n".repeat(200);
-    const late = planInThread(request(long), 0);
-    const all = await Promise.all(Array.from({ length: 5 }, () => planInThread(request())));
+    const late = planInProcess(request(long), 0);
+    const all = await Promise.all(Array.from({ length: 5 }, () => planInProcess(request())));
     expect((await late).problem).toBe("its plan takes too long to be made");
     expect(all.map(({ steps }) => steps?.length)).toEqual([4, 4, 4, 4, 4]);
+  });
+
+  test("that takes all memory ends nothing but the planner", async () => {
+    const prompts = `- boot: {method: qemu, prompts: [${"x, ".repeat(300_000)}x]}\n`;
+    const [{ problem }, next] = await Promise.all([
+      planInProcess(request(aJob() + prompts), 60_000),
+      planInProcess(request()),
+    ]);
+    expect(problem).toBe("its plan takes too much memory to be made");
+    expect(next.steps?.length).toBe(4);
+  });
+
+  test("is refused at once when many are asked for", async () => {
+    const all = await Promise.all(Array.from({ length: 25 }, () => planInProcess(request())));
+    const refused = all.filter(({ problem }) => problem?.startsWith("too many plans"));
+    expect(refused).toHaveLength(5);
+    expect((await planInProcess(request())).steps?.length).toBe(4);
   });
 
   test("is that of the device as the lab has it", async () => {

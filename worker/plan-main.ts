@@ -1,4 +1,3 @@
-import { parentPort } from "node:worker_threads";
 import type { PlanAnswer, PlannedStep, PlanRequest } from "#protocol/plan.ts";
 import { readTicket } from "./job-context.ts";
 import type { JobContext } from "./pipeline/action.ts";
@@ -11,9 +10,9 @@ const MAX_STEPS = 5000;
 /** Blocks times test definitions: each deploy of a namespace has its tests. */
 const MAX_WORK = 50_000;
 
-// In the thread of control-plane/plan-thread.ts.
-parentPort?.on("message", (request: PlanRequest) => parentPort?.postMessage(planRequest(request)));
-parentPort?.postMessage("loaded");
+// In the process of control-plane/plan-process.ts, which is gone when nobody listens any more.
+process.on("message", (request: PlanRequest) => process.send?.(planRequest(request)));
+process.send?.("loaded");
 
 /** The plan of a job that some control plane asks for, as data. Touches nothing and never throws. */
 function planRequest(request: PlanRequest): PlanAnswer {
