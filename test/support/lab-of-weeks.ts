@@ -60,7 +60,8 @@ export async function fillLabOfWeeks(lab: EmbeddedLab, { jobs = 24 } = {}): Prom
   async function run(id: number, n: number): Promise<void> {
     const token = await begin(id);
     const failure = n % 5 === 3;
-    const records = sampleLog(new Date(lab.deps.system.now()).toISOString(), { failure });
+    const start = new Date(lab.deps.system.now()).toISOString();
+    const records = varied(sampleLog(start, { failure }), n);
     const lines = records.length;
     await lab.ship(id, token, 0, records);
     lab.pass(60 + 7 * n);
@@ -105,4 +106,19 @@ export async function fillLabOfWeeks(lab: EmbeddedLab, { jobs = 24 } = {}): Prom
   const group = await submit(104, aGroupJob());
   const names = { device: "qemu-01", worker: "rack-a", deviceType: "qemu" };
   return { ...names, complete: ended[0]!, failed: ended[3]!, running, waiting, group };
+}
+
+/** One test fails now and then, another since a change, a third was mended. */
+function varied<T extends Record<string, unknown>>(records: readonly T[], n: number): T[] {
+  const fails: Record<string, boolean> = {
+    "systemd-running": n < 9,
+    "dns-resolves": n % 7 === 2 || n % 7 === 4,
+    fsck: n > 17,
+  };
+  return records.map((record) => {
+    const msg = record["msg"] as { case?: string } | undefined;
+    const isFail = fails[msg?.case ?? ""];
+    if (isFail === undefined) return record;
+    return { ...record, msg: { ...msg, result: isFail ? "fail" : "pass" } };
+  });
 }
