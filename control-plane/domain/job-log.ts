@@ -70,7 +70,7 @@ export async function listLogChunks(
 }
 
 function whereItEnds({ settings }: Deps, job: JobRecord, start: number, next: number) {
-  const isRead = next >= job.log_lines;
+  const isRead = next >= job.log_lines || job.log_removed === true;
   const complete = job.state === "Finished" && isRead;
   // Lines that should be there and are not must not make anybody ask without end.
   const isToPause = isRead ? settings.logHoldSeconds === 0 : next === start;

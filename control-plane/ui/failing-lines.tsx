@@ -32,7 +32,7 @@ export async function readFailingLines(
   timeline: Timeline,
 ): Promise<FailingLine[]> {
   const at = failureOf(job, timeline)?.line;
-  if (at === undefined || job.log_removed || at >= job.log_lines) return [];
+  if (at === undefined || at >= job.log_lines) return [];
   const start = Math.max(0, at - READ_BEFORE);
   const range = { start, end: at + AFTER + 1, attempt: job.attempt ?? 1 };
   const { records } = await readLog(deps, principal, job.id, range);

@@ -9,7 +9,7 @@ export interface Failure {
   fault: string;
   /** The action to look at first. */
   action?: TimelineAction;
-  /** The line of the log that shows it, 0-based. */
+  /** The line of the log that shows it, 0-based; absent when nothing tells it, and when the log was removed. */
   line?: number;
   /** What was awaited or found, as a regular expression. */
   pattern?: string;
@@ -37,7 +37,9 @@ export function failureOf(job: JobView, timeline: Timeline): Failure | undefined
     action && !message.includes(action.name) ? `${action.name} failed: ${message}` : message;
   const fault =
     job.error_type === undefined ? "whose fault it is is not known" : FAULTS[job.error_type];
-  const line = job.evidence?.line ?? (action && failureLineOf(action));
+  const line = job.log_removed
+    ? undefined
+    : (job.evidence?.line ?? (action && failureLineOf(action)));
   const pattern = job.evidence?.pattern;
   return {
     what,

@@ -1,4 +1,5 @@
 import type { LogPage } from "#protocol/api.ts";
+import { failureOf } from "./failure-sentence.ts";
 import { GroupMembers } from "./group-members.tsx";
 import { JobHeader, type HeaderProps } from "./job-header.tsx";
 import { LogPanel } from "./log-panel.tsx";
@@ -38,7 +39,12 @@ export const JobParts = (props: HeaderProps) => (
 );
 
 const HeaderPart = (props: HeaderProps) => (
-  <div id="job-header" data-state={props.job.state} data-health={props.job.health}>
+  <div
+    id="job-header"
+    data-state={props.job.state}
+    data-health={props.job.health}
+    data-failure={failureOf(props.job, props.timeline)?.line}
+  >
     <JobHeader {...props} />
   </div>
 );
@@ -65,7 +71,7 @@ function SideParts({ view, job, timeline, results }: HeaderProps) {
         <h2 id="timeline-title">Timeline</h2>
         <div id="timeline">
           <TimelineChart job={job} timeline={timeline} isFinished={isFinished} now={view.now} />
-          {timeline.next < job.log_lines && (
+          {timeline.next < job.log_lines && !job.log_removed && (
             <p class="muted">{`As far as line ${timeline.next}; reload for more.`}</p>
           )}
         </div>

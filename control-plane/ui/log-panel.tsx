@@ -1,10 +1,8 @@
 import { raw } from "hono/html";
 import type { JobView, LogPage } from "#protocol/api.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
-import { failureOf } from "./failure-sentence.ts";
 import { attemptQuery, startAddress } from "./line-address.ts";
 import { lineHtml } from "./log-html.ts";
-import type { Timeline } from "./timeline.ts";
 import type { View } from "./view.ts";
 
 /** Lines of the log that the server renders; the browser's script shows all of them. */
@@ -13,7 +11,6 @@ export const SERVED_LINES = 500;
 interface LogPanelProps {
   view: Pick<View, "assets">;
   job: JobView;
-  timeline: Timeline;
   log: LogPage;
 }
 
@@ -29,7 +26,7 @@ export function LogPanel(props: LogPanelProps) {
       <div class="log-head">
         <h2 id="log-title">Log</h2>
         <span id="log-status" class="muted" role="status">
-          {`${job.log_lines} lines`}
+          {`${linesOf(job)} lines`}
         </span>
         <span id="selection" class="selection" hidden>
           <span id="selected"></span>
@@ -69,10 +66,13 @@ export function LogPanel(props: LogPanelProps) {
   );
 }
 
+/** Those that there still are. */
+const linesOf = ({ log_lines, log_removed }: JobView): number => (log_removed ? 0 : log_lines);
+
 const textAddress = (job: JobView, format: "text" | "yaml"): string =>
   `/api/v1/jobs/${job.id}/log?${attemptQuery(job)}format=${format}`;
 
-function Frame({ view, job, timeline, log }: LogPanelProps) {
+function Frame({ view, job, log }: LogPanelProps) {
   const { assets } = view;
   const text = `/api/v1/jobs/${job.id}/log?attempt=${job.attempt ?? 1}&format=text&`;
   return (
@@ -85,14 +85,18 @@ function Frame({ view, job, timeline, log }: LogPanelProps) {
       data-job={job.id}
       data-attempt={job.attempt ?? 1}
       data-next={log.next}
-      data-total={job.log_lines}
+      data-total={linesOf(job)}
       data-complete={String(log.complete)}
-      data-failure={failureOf(job, timeline)?.line}
       data-keys="l Link to the line; L to all from the one before"
       data-worker={assets.url("log-worker.js")}
       data-search={assets.url("log-search-worker.js")}
       data-text={text}
     >
+      <p id="no-log" class="more muted" hidden={linesOf(job) > 0}>
+        {job.log_removed
+          ? "The log was removed by a rule of retention."
+          : "Nothing has been logged."}
+      </p>
       <a
         id="older"
         class="more"
@@ -108,7 +112,7 @@ function Frame({ view, job, timeline, log }: LogPanelProps) {
         id="newer"
         class="more"
         href={startAddress(log.next, job)}
-        hidden={log.next >= job.log_lines}
+        hidden={log.next >= linesOf(job)}
       >
         Newer lines
       </a>

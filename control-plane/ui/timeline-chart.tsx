@@ -24,7 +24,11 @@ const SHORT = 0.004;
 /** The job's actions as bars over their time, each linked to its first line in the log. */
 export function TimelineChart({ job, timeline, isFinished, now }: ChartProps) {
   const { actions, lastTime } = timeline;
-  if (actions.length === 0) return <p class="muted">Nothing has started yet.</p>;
+  if (actions.length === 0) {
+    return (
+      <p class="muted">{isFinished ? "No action is in its log." : "Nothing has started yet."}</p>
+    );
+  }
   const start = Math.min(...actions.map((action) => action.start));
   const end = Math.max(start + 1, lastTime, isFinished ? 0 : Math.max(now, lastTime));
   const runs = runsOf(actions);

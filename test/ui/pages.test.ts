@@ -1,6 +1,8 @@
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Settings } from "../../control-plane/domain/deps.ts";
+import { getAttempt } from "../../control-plane/domain/job-record.ts";
+import { removeLog } from "../../control-plane/domain/retention/remove-job.ts";
 import { createTimelineReader } from "../../control-plane/ui/read-timeline.ts";
 import { uiApp } from "../../control-plane/ui/app.tsx";
 import { browserSession, runningJob, type BrowserSession } from "../support/browser-session.ts";
@@ -188,6 +190,20 @@ describe("a job's page", () => {
     ]);
     expect(html).toMatch(/href="\?start=0#L5">See it in the log/);
     expect(html).toContain('data-failure="4"');
+  });
+
+  test("of a job whose log was removed says so, and leads nowhere", async () => {
+    const { id, token } = await runningJob(lab, worker);
+    const records = sampleLog(START, { failure: true });
+    await lab.ship(id, token, 0, records);
+    const failure = { error_type: "Job", error_msg: "no login", evidence: { line: 90 } } as const;
+    await lab.finish(id, token, { result: "fail", ...failure, lines: records.length });
+    await removeLog(lab.deps, await getAttempt(lab.deps, id), { who: "a rule" });
+    const html = await show(`/jobs/${id}`);
+    expect(html).toContain("The log was removed by a rule of retention.</p>");
+    expect(html).not.toMatch(/<p id="no-log"[^>]*hidden/);
+    expect(html).toContain("no login</b>: the job’s fault");
+    expect(html).not.toMatch(/See it in the log|failing-lines|As far as line/);
   });
 
   test("tells a job that passed on retry, and its failed attempts do not count", async () => {

@@ -1,11 +1,14 @@
 import { LogPanel } from "./log-panel.ts";
 import { get } from "./page-parts.ts";
+import { settle } from "./settle.ts";
 
 /** The job's page: shows the log; refreshes state, timeline and results until the job is Finished. */
 
 const PARTS = ["job-header", "group", "timeline", "results"];
 const REFRESH_MS = 1000;
 const SLOW_REFRESH_MS = 5000;
+/** However slow the lab is. */
+const MAX_PAUSE_MS = 30_000;
 
 const { job: jobId, attempt } = get("log").dataset;
 const log = new LogPanel();
@@ -17,7 +20,7 @@ async function keepFresh(): Promise<void> {
   let tookMs = 0;
   while (get("job-header").dataset["state"] !== "Finished") {
     const seen = log.next;
-    await pause(Math.max(REFRESH_MS, 10 * tookMs));
+    await pause(Math.min(MAX_PAUSE_MS, Math.max(REFRESH_MS, 10 * tookMs)));
     if (document.hidden) await once(document, "visibilitychange", () => !document.hidden);
     const isDue = performance.now() - refreshed > SLOW_REFRESH_MS;
     if (log.next === seen && !isDue && !log.isComplete) continue;
@@ -38,6 +41,7 @@ async function refresh(): Promise<void> {
     const fresh = page.getElementById(id);
     if (fresh) takeOver(get(id), fresh);
   }
+  log.showStatus();
 }
 
 function takeOver(element: HTMLElement, fresh: HTMLElement): void {
@@ -46,17 +50,7 @@ function takeOver(element: HTMLElement, fresh: HTMLElement): void {
     get("announce").textContent =
       state === "Finished" ? `The job has ended: ${health}` : `The job is ${state}`;
   }
-  Object.assign(element.dataset, fresh.dataset);
-  for (const { id } of element.querySelectorAll("details[open]")) {
-    fresh.querySelector(`details[id="${CSS.escape(id)}"]`)?.setAttribute("open", "");
-  }
-  if (fresh.innerHTML === element.innerHTML) return;
-  const controls = (): HTMLElement[] => [
-    ...element.querySelectorAll<HTMLElement>("a, button, summary"),
-  ];
-  const focused = controls().findIndex((control) => control === document.activeElement);
-  element.replaceChildren(...fresh.childNodes);
-  if (focused >= 0) controls()[focused]?.focus();
+  settle(element, fresh);
 }
 
 function pause(ms: number): Promise<void> {

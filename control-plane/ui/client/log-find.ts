@@ -106,7 +106,8 @@ export class LogFind {
   #step(isBackwards: boolean): void {
     const { view, isReady } = this.#options;
     if (this.#field.value === "" || !isReady()) return;
-    if (this.#search.query?.text !== this.#field.value) this.#begin();
+    const { query, problem } = this.#search;
+    if (problem || query?.text !== this.#field.value) this.#begin();
     const from = this.current ?? view.topLine().line - (isBackwards ? 0 : 1);
     this.#wanted = { from, isBackwards };
     this.#goToWanted();

@@ -31,7 +31,7 @@ export class LogPanel {
       onNews: (news) => this.#onNews(news),
       onTrouble: (trouble) => {
         this.#trouble = trouble;
-        this.#showStatus();
+        this.showStatus();
       },
     });
     const [frame, index, isReady] = [this.#frame, this.#index, () => this.#isTaken];
@@ -44,7 +44,7 @@ export class LogPanel {
     const searchUrl = dataset["search"] ?? "";
     const find = new LogFind({ searchUrl, index, view, block: link.block, isReady });
     this.#selection = new LogSelection({
-      ...{ frame, view, hasLine: (line) => line < index.next },
+      ...{ frame, view, hasLine: (line) => isReady() && line < index.next },
       current: () => find.current ?? view.topLine().line,
     });
     [this.#view, this.#find] = [view, find];
@@ -55,7 +55,7 @@ export class LogPanel {
       if (line !== undefined) this.#selection.goTo({ from: line + 1, to: line + 1 });
     });
     if (this.#isFollowed && !this.#selection.range) frame.scrollTop = frame.scrollHeight;
-    this.#showStatus();
+    this.showStatus();
   }
 
   /** 0-based line after the last that has been read. */
@@ -84,7 +84,7 @@ export class LogPanel {
     }
     this.#find.more();
     showCounts(index);
-    this.#showStatus();
+    this.showStatus();
   }
 
   /** Whether what the reader is to see first has been read. */
@@ -98,11 +98,7 @@ export class LogPanel {
 
   #takeOver(): void {
     this.#isTaken = true;
-    const place = placeOfServed(this.#frame);
-    get("lines").replaceChildren();
-    this.#frame.classList.add("windowed");
-    for (const id of ["older", "newer"]) showIf(id, false);
-    this.#view.begin(place);
+    this.#view.begin();
     if (this.#selection.range) this.#selection.show();
     else if (this.#isFollowed) this.#view.scrollToEnd();
   }
@@ -116,11 +112,12 @@ export class LogPanel {
 
   /** As the server says of a job that has ended, else as the log tells. */
   #failureLine(): number | undefined {
-    const { failure } = this.#frame.dataset;
+    const { failure } = get("job-header").dataset;
     return failure === undefined ? this.#index.failureLine() : Number(failure);
   }
 
-  #showStatus(): void {
+  /** Says how much of the log there is, and whether there is a failure to go to. */
+  showStatus(): void {
     const { next, isComplete } = this.#index;
     const known = Math.max(next, this.#total);
     const lines = `${known.toLocaleString("en")} ${known === 1 ? "line" : "lines"}`;
@@ -129,20 +126,9 @@ export class LogPanel {
     const status = get("log-status");
     status.textContent = this.#trouble ?? lines + state;
     status.classList.toggle("trouble", this.#trouble !== undefined);
+    if (known > 0) showIf("no-log", false);
     showIf("to-failure", this.#failureLine() !== undefined);
   }
-}
-
-/** The first line in sight of those that the server has rendered. */
-function placeOfServed(frame: HTMLElement): { line: number; offset: number } | undefined {
-  const { top } = frame.getBoundingClientRect();
-  for (const element of frame.querySelectorAll(".line")) {
-    const box = element.getBoundingClientRect();
-    if (box.bottom > top && box.height > 0) {
-      return { line: Number(element.id.slice(1)) - 1, offset: box.top - top };
-    }
-  }
-  return undefined;
 }
 
 const isStartAsked = (): boolean => new URLSearchParams(location.search).has("start");

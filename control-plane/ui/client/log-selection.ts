@@ -26,9 +26,9 @@ export class LogSelection {
     options.frame.addEventListener("click", (event) => this.#clickedNumber(event));
     document.addEventListener("click", (event) => this.#clickedLink(event));
     document.addEventListener("keydown", (event) => {
+      if (event.key.toLowerCase() !== "l" || !isPlainKey(event)) return;
       const line = options.current();
-      if (!isPlainKey(event) || event.key.toLowerCase() !== "l" || !options.hasLine(line)) return;
-      this.#name(line + 1, event.shiftKey);
+      if (options.hasLine(line)) this.#name(line + 1, event.shiftKey);
     });
     addEventListener("hashchange", () => {
       this.#select(rangeOf(location.hash));
@@ -104,8 +104,11 @@ export class LogSelection {
 }
 
 async function copyLink(): Promise<void> {
-  await navigator.clipboard.writeText(location.href);
-  get("copy-link").textContent = "Copied";
+  const isCopied = await navigator.clipboard.writeText(location.href).then(
+    () => true,
+    () => false,
+  );
+  get("copy-link").textContent = isCopied ? "Copied" : "Not allowed: copy the page’s address";
 }
 
 /** The page's address with the lines; where its rendered lines begin is not told with it. */

@@ -44,7 +44,7 @@ export class LogView {
   readonly #options: LogViewOptions;
   readonly #heights = new LogHeights();
   readonly #blocks = new Map<number, Block>();
-  /** Of rows that have changed: they go when the first new ones are there. */
+  /** Of rows that have changed: they go when new ones are there. */
   #stale: HTMLElement[] = [];
   #epoch = 0;
   #anchor: Anchor | undefined;
@@ -59,20 +59,37 @@ export class LogView {
 
   constructor(options: LogViewOptions) {
     this.#options = options;
-    const { frame } = options;
+  }
+
+  /**
+   * Draws the index as it is now, in place of the lines that the server has rendered: they stay until others are drawn, and the first
+   * of them that is in sight stays where it is.
+   */
+  begin(): void {
+    const { frame, content } = this.#options;
+    const served = [...content.querySelectorAll<HTMLElement>(".line")].filter(isShown);
+    const { top } = frame.getBoundingClientRect();
+    const first = served.find((line) => line.getBoundingClientRect().bottom > top);
+    const offset = first ? first.getBoundingClientRect().top - top : 0;
+    for (const link of frame.querySelectorAll<HTMLElement>("a.more")) link.hidden = true;
+    const old = document.createElement("div");
+    old.className = "log-block";
+    old.append(...served);
+    content.replaceChildren(old);
+    frame.classList.add("windowed");
+    this.measureText();
+    this.#stale = [old];
+    this.#reset(first && { line: lineOf(first), offset });
+    old.style.top = `${frame.scrollTop + offset - (first?.offsetTop ?? 0)}px`;
     frame.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#resized()).observe(frame);
   }
 
-  /** Draws the index as it is now, with a line where it was, or is to be. */
-  begin(anchor: Anchor | undefined): void {
-    this.measureText();
-    this.#reset(anchor);
-  }
-
   /** Rows were added. */
   grown(fromRow: number): void {
-    this.#heights.estimate(this.#options.index.rowCount, fromRow, this.#estimate);
+    const { rowCount } = this.#options.index;
+    // What the last block measures stays known when nothing comes to it.
+    if (rowCount > fromRow) this.#heights.estimate(rowCount, fromRow, this.#estimate);
     this.#askToDraw();
   }
 
@@ -171,6 +188,7 @@ export class LogView {
     }
     for (let n = from; n <= to && n < this.#heights.blocks; n++) void this.#fill(n, this.#block(n));
     this.#position(from);
+    this.#removeStale();
     this.#options.onMoved(this.#isAtEnd(scrollTop, clientHeight));
   }
 
@@ -207,10 +225,16 @@ export class LogView {
       block.element.insertAdjacentHTML("beforeend", html);
       this.#decorate(block.element, block.count);
       block.count += found.length;
-      for (const element of this.#stale.splice(0)) element.remove();
+      this.#removeStale();
       this.#measure(number, block.element);
     }
     block.isBusy = false;
+  }
+
+  /** As soon as something new stands everywhere. */
+  #removeStale(): void {
+    if ([...this.#blocks.values()].some(({ count }) => count === 0)) return;
+    for (const element of this.#stale.splice(0)) element.remove();
   }
 
   #decorate(block: Element, from: number): void {
@@ -294,4 +318,5 @@ export class LogView {
   }
 }
 
+const isShown = (element: Element): boolean => element.getClientRects().length > 0;
 const lineOf = (element: Element): number => Number(element.id.slice(1)) - 1;

@@ -87,7 +87,9 @@ describe("a rule of retention", () => {
     await run({ dry_run: false });
     expect(await lab.job(1)).toMatchObject({ health: "Complete", log_removed: true });
     expect(await lab.api("/jobs/1/results")).toMatchObject({ results: [{ name: "one" }] });
-    expect(await lab.api("/jobs/1/log")).toMatchObject({ records: [] });
+    const nothingMore = { complete: true, poll_seconds: 0 };
+    expect(await lab.api("/jobs/1/log")).toMatchObject({ records: [], ...nothingMore });
+    expect(await lab.api("/jobs/1/log-chunks")).toMatchObject({ chunks: [], ...nothingMore });
     // It is done with.
     expect((await run()).jobs).toEqual([]);
   });
