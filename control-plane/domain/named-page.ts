@@ -9,6 +9,8 @@ export interface PageRequest {
 
 /** How many things one call looks at, at most, to fill its page with those that somebody may see. */
 const MOST_SEEN = 1000;
+/** Read together where few of them may fit. */
+const AT_ONCE = 200;
 
 /**
  * A page of a list that is sorted by name, and the cursor of the next if there is one. Where `isVisible` leaves things out, a
@@ -29,7 +31,7 @@ export async function namedPage<T>(
   let at: string | undefined;
   do {
     const page = await table.query<T>("i1", partition, {
-      limit: size + 1 - records.length,
+      limit: Math.max(size + 1 - records.length, isVisible ? AT_ONCE : 0),
       ...(cursor === undefined ? {} : { from: `${cursor}!` }),
       ...(at === undefined ? {} : { cursor: at }),
     });

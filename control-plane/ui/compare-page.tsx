@@ -170,7 +170,7 @@ function CaseLink({ job, one }: { job: number | undefined; one: Case }) {
 
 /** Those that moved most come first. */
 function Measurements({ measurements }: Pick<Comparison, "measurements">) {
-  const size = ({ percent }: { percent?: number | undefined }) => Math.abs(percent ?? Infinity);
+  const more = measurements.count - measurements.cases.length;
   return (
     <section id="measurements">
       <h2>{`Measurements: ${measurements.count}`}</h2>
@@ -191,19 +191,18 @@ function Measurements({ measurements }: Pick<Comparison, "measurements">) {
           </tr>
         </thead>
         <tbody>
-          {measurements.cases
-            .toSorted((a, b) => size(b) - size(a))
-            .map((one) => (
-              <tr>
-                <td class="name">{one.set === undefined ? one.name : `${one.set}/${one.name}`}</td>
-                <td>{one.suite}</td>
-                <td class="number">{`${one.before} ${one.units ?? ""}`}</td>
-                <td class="number">{`${one.after} ${one.units ?? ""}`}</td>
-                <td class="number">{percentText(one.percent)}</td>
-              </tr>
-            ))}
+          {measurements.cases.map((one) => (
+            <tr>
+              <td class="name">{one.set === undefined ? one.name : `${one.set}/${one.name}`}</td>
+              <td>{one.suite}</td>
+              <td class="number">{`${one.before} ${one.units ?? ""}`}</td>
+              <td class="number">{`${one.after} ${one.units ?? ""}`}</td>
+              <td class="number">{percentText(one.percent)}</td>
+            </tr>
+          ))}
         </tbody>
       </table>
+      {more > 0 && <p class="muted">{`and ${more} more`}</p>}
     </section>
   );
 }

@@ -25,10 +25,22 @@ export const Choice = ({ name, label, options, value }: ChoiceProps) => (
   </label>
 );
 
-/** A word to filter by. */
-export const Field = ({ name, label, value }: Omit<ChoiceProps, "options">) => (
+/** A word to filter by, or a day. */
+export const Field = ({
+  name,
+  label,
+  value,
+  type = "text",
+}: Omit<ChoiceProps, "options"> & { type?: "text" | "date" }) => (
   <label>
     {label}
-    <input name={name} value={value ?? ""} size={12} autocomplete="off" spellcheck={false} />
+    <input
+      type={type}
+      name={name}
+      value={value ?? ""}
+      size={type === "text" ? 14 : undefined}
+      autocomplete="off"
+      spellcheck={false}
+    />
   </label>
 );

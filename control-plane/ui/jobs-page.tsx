@@ -2,6 +2,7 @@ import type { JobList } from "#protocol/api.ts";
 import { JOB_HEALTHS, JOB_STATES } from "#protocol/states.ts";
 import type { JobsView } from "../domain/queries/job-views.ts";
 import { addressOf, ExportLinks } from "./export-links.tsx";
+import { Choice, Field } from "./filter-fields.tsx";
 import { FILTERS, isFiltered, type JobsFilter } from "./jobs-filter.ts";
 import { JobsTable } from "./jobs-table.tsx";
 import { Page } from "./page.tsx";
@@ -126,46 +127,6 @@ function Filters({ query, deviceTypes }: Pick<JobsPageProps, "query" | "deviceTy
     </form>
   );
 }
-
-interface ChoiceProps {
-  name: string;
-  label: string;
-  options: readonly string[];
-  value: string | undefined;
-}
-
-export const Choice = ({ name, label, options, value }: ChoiceProps) => (
-  <label>
-    {label}
-    <select name={name}>
-      <option value="">any</option>
-      {options.map((option) => (
-        <option value={option} selected={option === value}>
-          {option}
-        </option>
-      ))}
-    </select>
-  </label>
-);
-
-export const Field = ({
-  name,
-  label,
-  value,
-  type = "text",
-}: Omit<ChoiceProps, "options"> & { type?: string }) => (
-  <label>
-    {label}
-    <input
-      type={type}
-      name={name}
-      value={value ?? ""}
-      size={type === "text" ? 14 : undefined}
-      autocomplete="off"
-      spellcheck={false}
-    />
-  </label>
-);
 
 function Nothing({ query, list }: Pick<JobsPageProps, "query" | "list">) {
   if (list.next_cursor !== undefined)

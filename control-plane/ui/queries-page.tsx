@@ -21,7 +21,10 @@ export function QueriesPage({ view, list }: { view: View; list: QueryList }) {
           </a>
         )}
       </div>
-      {list.queries.length === 0 && (
+      {list.queries.length === 0 && list.next_cursor !== undefined && (
+        <p class="nothing">None among these; others may be yours or shared with you.</p>
+      )}
+      {list.queries.length === 0 && list.next_cursor === undefined && (
         <p class="nothing">
           None yet. A query keeps conditions on jobs, suites or test cases, and draws how they did
           over time.

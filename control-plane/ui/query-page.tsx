@@ -4,7 +4,7 @@ import { ChartFigure } from "./chart-figure.tsx";
 import { addressOf, ExportLinks } from "./export-links.tsx";
 import { Page } from "./page.tsx";
 import { queryPath, sharedWith } from "./queries-page.tsx";
-import { Field } from "./jobs-page.tsx";
+import { Field } from "./filter-fields.tsx";
 import { QueryRows } from "./query-rows.tsx";
 import type { View } from "./view.ts";
 

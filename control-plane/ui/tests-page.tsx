@@ -3,7 +3,7 @@ import type { TestResult } from "#protocol/states.ts";
 import type { TestMatrix, TestRow } from "../domain/queries/tests-over-time.ts";
 import { addressOf, ExportLinks } from "./export-links.tsx";
 import { formatUtc } from "./format-time.ts";
-import { Choice, Field } from "./jobs-page.tsx";
+import { Choice, Field } from "./filter-fields.tsx";
 import { Page } from "./page.tsx";
 import { casePath } from "./query-rows.tsx";
 import type { View } from "./view.ts";
@@ -90,17 +90,11 @@ function Filters({
   deviceTypes,
   queries,
 }: Pick<TestsProps, "query" | "deviceTypes" | "queries">) {
-  const known = query.query === undefined || queries.includes(query.query);
   return (
     <form class="filters" role="search" aria-label="Filter tests">
       <Field name="name" label="Job" value={query.name} />
       <Choice name="device_type" label="Type" options={deviceTypes} value={query.device_type} />
-      <Choice
-        name="query"
-        label="Query"
-        options={known ? queries : [query.query ?? "", ...queries]}
-        value={query.query}
-      />
+      <Choice name="query" label="Query" options={queries} value={query.query} />
       <Field name="submitter" label="Submitter" value={query.submitter} />
       <Field name="test" label="Test" value={query.test} />
       <label>

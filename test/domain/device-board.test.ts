@@ -3,9 +3,9 @@ import { readBoard, type BoardFilter } from "../../control-plane/domain/device-b
 import { deviceItem, type DeviceRecord } from "../../control-plane/domain/device-record.ts";
 import { deviceKey } from "../../control-plane/domain/keys.ts";
 import type { Principal } from "../../control-plane/domain/principal.ts";
-import type { Key, Table } from "../../control-plane/ports/table.ts";
 import { runningJob } from "../support/browser-session.ts";
 import { aJob } from "../support/builders.ts";
+import { countingTable } from "../support/counting-table.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 
 let lab: EmbeddedLab;
@@ -96,25 +96,8 @@ test("who may not see a device does not find it; a private job is a place in the
 
 test("a page of a large board reads little more than it shows", async () => {
   await addMany(["one", "two", "three", "four"], 90);
-  const read = { calls: 0, items: 0 };
-  const { table } = lab.deps;
-  const counting: Table = {
-    scan: (cursor) => table.scan(cursor),
-    transact: (operations) => table.transact(operations),
-    counter: (name) => table.counter(name),
-    raiseCounter: (name, value) => table.raiseCounter(name, value),
-    async get<T>(key: Key) {
-      read.calls += 1;
-      return table.get<T>(key);
-    },
-    async query<T>(...asked: Parameters<Table["query"]>) {
-      const page = await table.query<T>(...asked);
-      read.calls += 1;
-      read.items += page.items.length;
-      return page;
-    },
-  };
-  const deps = { ...lab.deps, table: counting };
+  const { table, read } = countingTable(lab.deps.table);
+  const deps = { ...lab.deps, table };
   const { devices, next_cursor } = await readBoard(deps, lab.admin, {});
   expect([devices.length, devices[0]?.device_type]).toEqual([100, "four"]);
   expect(read.items).toBeLessThanOrEqual(210);

@@ -1,4 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { deviceItem, type DeviceRecord } from "../../control-plane/domain/device-record.ts";
+import { deviceKey, queryKey } from "../../control-plane/domain/keys.ts";
+import { userItem } from "../../control-plane/domain/users.ts";
+import { countingTable } from "../support/counting-table.ts";
 import { searchLab } from "../../control-plane/domain/search-lab.ts";
 import { browserSession } from "../support/browser-session.ts";
 import { aJob } from "../support/builders.ts";
@@ -47,6 +51,32 @@ describe("who searches the lab", () => {
     expect(found.groups.map(({ name }) => name)).toEqual(["alices"]);
   });
 });
+
+test("a search of a large lab reads a few pages of each list", async () => {
+  const device = (await lab.deps.table.get<DeviceRecord>(deviceKey("panda-01")))!.data;
+  const items = Array.from({ length: 2600 }, (_none, n) => [
+    { put: deviceItem({ ...device, hostname: `d-${n}` }) },
+    { put: userItem({ ...PERSON, name: `u-${n}` }) },
+    { put: { key: queryKey(`u-${n}`, "private"), data: { ...QUERY, owner: `u-${n}` } } },
+    { put: { key: queryKey(`u-${n}`, "other"), data: { ...QUERY, owner: `u-${n}` } } },
+  ]).flat();
+  for (let n = 0; n < items.length; n += 80) {
+    await lab.deps.table.transact(items.slice(n, n + 80));
+  }
+  const { principal } = await lab.addUser("alice");
+  for (const who of [lab.admin, principal]) {
+    const { table, read } = countingTable(lab.deps.table);
+    await searchLab({ ...lab.deps, table }, who, "nowhere");
+    expect(read.calls).toBeLessThanOrEqual(60);
+    expect(read.items).toBeLessThanOrEqual(9000);
+  }
+});
+
+const PERSON = {
+  ...{ full_name: "", email: "", admin: false, active: true, groups: [], created: "" },
+  source: "local" as const,
+};
+const QUERY = { name: "private", description: "", entity: "testjob", conditions: [], limit: 10 };
 
 describe("/search", () => {
   test("goes to what is named in full, and lists everything else", async () => {

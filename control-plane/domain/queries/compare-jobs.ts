@@ -9,7 +9,7 @@ import { headOf } from "./search-jobs.ts";
 
 /** Jobs of one side. */
 const MOST_JOBS = 20;
-/** Cases that are told of each kind of change. */
+/** Cases that are told of each kind of change; of measurements those that moved most. */
 const MOST_CASES = 500;
 
 /**
@@ -35,12 +35,13 @@ export async function compareJobs(
     else note(kinds[kind], old, now);
     if (old && now) noteMeasurement(measurements, old, now);
   }
+  const { count, cases: moved } = measurements;
   return {
     before: before.jobs.map(headOf),
     after: after.jobs.map(headOf),
     ...kinds,
     same,
-    measurements,
+    measurements: { count, cases: moved.toSorted(byMove).slice(0, MOST_CASES) },
   };
 }
 
@@ -98,7 +99,6 @@ function noteMeasurement(
   const [before, after] = [old.measurement, now.measurement];
   if (before === undefined || after === undefined || before === after) return;
   list.count += 1;
-  if (list.cases.length === MOST_CASES) return;
   const base = Math.abs(Number(before));
   const percent = Math.round(((Number(after) - Number(before)) / base) * 1e4) / 100;
   list.cases.push({
@@ -108,6 +108,11 @@ function noteMeasurement(
     ...(base === 0 ? {} : { percent }),
   });
 }
+
+/** Those first that moved most; from nothing it is the farthest. */
+const byMove = (a: Moved, b: Moved): number => sizeOf(b) - sizeOf(a) || 0;
+const sizeOf = ({ percent }: Moved): number => Math.abs(percent ?? Infinity);
+type Moved = Comparison["measurements"]["cases"][number];
 
 const nameOf = ({ suite, set, name }: CaseSummary) => ({
   suite,

@@ -16,8 +16,13 @@ import { conditionsOf } from "./query-in-lab.ts";
 
 /** A person has at most so many. */
 const MOST_QUERIES = 200;
+/** One call looks at so many of all, most of which are others' own. */
+const MOST_SEEN = 2000;
 
-/** Those that whoever asks may use: their own, published ones, those of their groups; an administrator all. By owner and name. */
+/**
+ * Those that whoever asks may use: their own, published ones, those of their groups; an administrator all. By owner and name.
+ * A page may be shorter than `limit`, even empty, and yet have a cursor.
+ */
 export async function listQueries(
   deps: Deps,
   principal: Principal,
@@ -26,15 +31,17 @@ export async function listQueries(
   const user = requireUser(principal);
   const size = Math.min(Math.max(1, limit), 500);
   const queries: QueryView[] = [];
-  const range = cursor === undefined ? {} : { from: `${cursor}!` };
+  let seen = 0;
+  let last: QueryView | undefined;
+  const range = { limit: 500, ...(cursor === undefined ? {} : { from: `${cursor}!` }) };
   const { partition } = queryKey("", "");
   for await (const { data } of queryAll<QueryView>(deps, "main", partition, range)) {
-    if (!maySee(user, data)) continue;
-    const last = queries.at(-1);
-    if (last && queries.length === size) {
+    if (last && (queries.length === size || seen === MOST_SEEN)) {
       return { queries, next_cursor: `${last.owner}/${last.name}` };
     }
-    queries.push(data);
+    last = data;
+    seen += 1;
+    if (maySee(user, data)) queries.push(data);
   }
   return { queries };
 }

@@ -196,6 +196,18 @@ describe("a comparison", () => {
     });
   });
 
+  test("tells those measurements first that moved most, however many there are", async () => {
+    const many = (last: number) =>
+      Array.from({ length: 501 }, (_none, n) =>
+        other(`m${n}`, "pass", { measurement: n === 500 ? last : 100 + last }),
+      );
+    await job(many(1));
+    await job(many(9));
+    const { measurements } = await lab.api<Comparison>("/compare?before=1&after=2");
+    expect([measurements.count, measurements.cases.length]).toEqual([501, 500]);
+    expect(measurements.cases[0]).toMatchObject({ name: "m500", percent: 800 });
+  });
+
   test("of builds takes the last result of each test", async () => {
     await job([boots("fail")]);
     await job([boots("pass")]);
