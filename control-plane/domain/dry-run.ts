@@ -8,9 +8,10 @@ import type { Role } from "./group-roles.ts";
 import { labSettings } from "./lab-settings.ts";
 import { memberText } from "./member-text.ts";
 import { wouldBe } from "./new-jobs.ts";
-import { planJob } from "./plan-job.ts";
+import { MAX_PLANNED_CHARS, planJob, TOO_LARGE } from "./plan-job.ts";
 import { requireUser, type Principal, type User } from "./principal.ts";
 import { fullLimit, limitsOf, limitText, tooSmall } from "./quotas.ts";
+import { spendReading } from "./reading-budget.ts";
 import { sightOf, type Sight } from "./visible.ts";
 import { lookAround } from "./waits-for.ts";
 
@@ -23,16 +24,19 @@ export async function checkOnly(
   principal: Principal,
   text: string,
 ): Promise<CheckedJob> {
-  const { problems, warnings, said } = await checkText(deps, requireUser(principal), text);
+  const user = requireUser(principal);
+  spendReading(deps, user, text);
+  const { problems, warnings, said } = await checkText(deps, user, text);
   return { problems, warnings, notes: said };
 }
 
 /**
  * What a submission of this text would do: whether it is accepted, which devices could take its jobs, where they would stand in the
- * queue, and what a worker would do. Stores nothing. A refusal is part of the answer. Throws `too_large`.
+ * queue, and what a worker would do. Stores nothing. A refusal is part of the answer. Throws `too_large`, `throttled`.
  */
 export async function dryRun(deps: Deps, principal: Principal, text: string): Promise<DryRun> {
   const user = requireUser(principal);
+  spendReading(deps, user, text);
   const checked = await checkText(deps, user, text);
   const { problems, warnings, said: notes, definition } = checked;
   const told = { problems, warnings, notes };
@@ -114,6 +118,10 @@ async function planOf(
   { role }: Part,
   { device }: TriedDevice,
 ): Promise<NonNullable<DryRunJob["plan"]>> {
+  // It is read and written anew for each role.
+  if (text.length * parts.length > MAX_PLANNED_CHARS) {
+    return { device: device.hostname, problem: TOO_LARGE };
+  }
   const answer = await planJob(deps, {
     definition: role ? memberOf(text, parts, role) : text,
     device,

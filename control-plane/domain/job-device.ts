@@ -6,6 +6,7 @@ import { deviceBlob } from "./blob-names.ts";
 import { deviceConfig, requireSeeingTexts } from "./device-texts.ts";
 import { attemptOf, getAttempt } from "./job-record.ts";
 import { readDefinition } from "./jobs.ts";
+import { MAX_PLANNED_CHARS } from "./plan-job.ts";
 import type { Principal } from "./principal.ts";
 import { listVersions } from "./texts.ts";
 import { getVisibleJob } from "./visible.ts";
@@ -49,8 +50,12 @@ export async function jobDevice(
     const newer = await versionsSince(deps, hostname, host.start_time ?? job.submit_time);
     const kept = await deps.blobs.get(deviceBlob(id, attemptOf(job)));
     if (kept) return { hostname, kept: new TextDecoder().decode(kept), newer };
-    const read = readRunnerJob(await readDefinition(deps, principal, id));
-    const { context = {} } = read.definition ?? {};
+    const definition = await readDefinition(deps, principal, id);
+    if (definition.length > MAX_PLANNED_CHARS) {
+      const problem = "the job is too large for its device's configuration to be made again";
+      return { hostname, newer, problem };
+    }
+    const { context = {} } = readRunnerJob(definition).definition ?? {};
     const now = await deviceConfig(deps, principal, hostname, { context });
     const then = now.version - newer.length;
     const isSame = newer.length === 0 || then < 1;

@@ -6,6 +6,10 @@ import { renderStored } from "./device-texts.ts";
 import { guestConfiguration } from "./guest-configuration.ts";
 import { faultText } from "./rendered-device.ts";
 
+/** What is longer takes seconds to be read, and a plan is asked for by everybody who sees the job. */
+export const MAX_PLANNED_CHARS = 256 * 1024;
+export const TOO_LARGE = "the job is too large for its plan to be made";
+
 /**
  * What a worker would do for a job on a device, as it is today or as it was for the job: its actions as a tree, with time-outs; or why it could not begin.
  * `definition` is the text of a single job, or of one member of a group as `readDefinition` gives it; its secrets are not put in. A
@@ -28,6 +32,7 @@ export async function planJob(
   },
 ): Promise<PlanAnswer> {
   const { hostname, device_type } = device;
+  if (definition.length > MAX_PLANNED_CHARS) return { problem: TOO_LARGE };
   const of = { definition, device_hostname: isGuest ? "" : hostname, device_type };
   if (kept !== undefined) return deps.planner.plan({ ...of, device: kept });
   const { context = {} } = readRunnerJob(definition).definition ?? {};

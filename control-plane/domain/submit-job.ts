@@ -7,6 +7,7 @@ import { findJobItem } from "./job-record.ts";
 import { submissionKey } from "./keys.ts";
 import { newJobs } from "./new-jobs.ts";
 import { requireUser, type Principal } from "./principal.ts";
+import { spendReading } from "./reading-budget.ts";
 import { TableConflict, type Key } from "../ports/table.ts";
 
 /** A submission that was answered, or whose answer got lost. */
@@ -22,7 +23,7 @@ const encoder = new TextEncoder();
 /**
  * Puts a job, or each of a multinode group, into the queue and asks for a scheduling pass. The text is kept byte for byte. With a `key` that the
  * submitter makes up, the same submission again, for a day, makes no second job. Throws `invalid` with every problem
- * that was found, `too_large`, `throttled` when a quota has no place left, or `conflict` when the key was another submission's.
+ * that was found, `too_large`, `throttled` when a quota has no place left or too much was refused, or `conflict` when the key was another submission's.
  */
 export async function submitJob(
   deps: Deps,
@@ -32,6 +33,7 @@ export async function submitJob(
 ): Promise<SubmitResponse> {
   const user = requireUser(principal);
   const submitter = user.name;
+  const reading = spendReading(deps, user, text);
   const {
     problems,
     warnings,
@@ -40,6 +42,7 @@ export async function submitJob(
     roles,
   } = await checkText(deps, user, text);
   if (!definition || problems.length > 0) throw refusal(problems);
+  reading.takeBack();
   const said = [...warnings.map(asLine), ...remarks];
   const mark = key === undefined ? undefined : submissionKey(submitter, deps.system.hash(key));
   const sha256 = deps.system.hash(text);

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { AppError } from "../../domain/app-error.ts";
 import type { Deps } from "../../domain/deps.ts";
 import { cancelJob, readSubmitted } from "../../domain/jobs.ts";
-import type { Principal } from "../../domain/principal.ts";
+import { requireUser, type Principal } from "../../domain/principal.ts";
 import { getVisibleJob } from "../../domain/visible.ts";
 import type { RouteContext } from "../../http/route.ts";
 import { jobIdIn } from "../job-id-in.ts";
@@ -63,6 +63,8 @@ export function restValidateRoutes(deps: Deps) {
     if (definition === undefined) {
       throw new RestRefusal(400, { definition: "Test job definition is required." });
     }
+    const { spendReading } = await import("../../domain/reading-budget.ts");
+    spendReading(deps, requireUser(c.var.principal), definition);
     const { checkJob } = await import("#protocol/check-job.ts");
     const checked = checkJob(definition);
     const [first] = strict ? [...checked.problems, ...checked.strict] : checked.problems;

@@ -247,9 +247,11 @@ export const jobMethods = [
     "read",
     { definition: text, strict: v.nullish(flag, false) },
     "Checks a definition without submitting it. Answers {} or the first mistake: {path, msg}.",
-    ({ principal }, { definition, strict }) => {
+    async ({ deps, principal }, { definition, strict }) => {
       // It costs more than all that is for who is not signed in.
-      requireUser(principal);
+      const user = requireUser(principal);
+      const { spendReading } = await import("../../domain/reading-budget.ts");
+      spendReading(deps, user, definition);
       return validate(definition, strict);
     },
   ),

@@ -101,8 +101,9 @@ async function output({ deps, principal }: Call, id: string, offset: number): Pr
   return new TextEncoder().encode(whole).subarray(offset);
 }
 
-async function validateYaml({ principal }: Call, definition: string): Promise<null> {
-  requireUser(principal);
+async function validateYaml({ deps, principal }: Call, definition: string): Promise<null> {
+  const { spendReading } = await import("../../domain/reading-budget.ts");
+  spendReading(deps, requireUser(principal), definition);
   const { checkJob } = await import("#protocol/check-job.ts");
   const [first] = checkJob(definition).problems;
   if (!first) return null;
