@@ -44,7 +44,7 @@ const addresses = (made: LabOfWeeks): Record<string, readonly string[]> => {
     "/devices/:hostname/history": [`/devices/${device}/history`],
     "/devices/:hostname/jobs": [`/devices/${device}/jobs`],
     "/docs": ["/docs"],
-    "/docs/*": ["/docs/queue"],
+    "/docs/:page{.*}": ["/docs/queue"],
     "/jobs/:id": [complete, failed, running, waiting, group].map((id) => `/jobs/${id}`),
     "/jobs/:id/cancel": [`/jobs/${running}/cancel`],
     "/jobs/:id/definition": job("/definition"),
@@ -74,7 +74,7 @@ const addresses = (made: LabOfWeeks): Record<string, readonly string[]> => {
 
 /** Served beside the pages, or pages that send on to others. */
 const NO_PAGES = new Set([
-  ...["/assets/:name", "/jobs", "/jobs/:id/parts", "/RPC2", "/RPC2/"],
+  ...["/assets/:name", "/schemas/job.json", "/jobs", "/jobs/:id/parts", "/RPC2", "/RPC2/"],
   ...["/sign-in/oidc/:provider", "/sign-in/oidc/:provider/callback"],
   "/sign-in/oidc/:provider/sign-out",
   // Of who is not signed in, and of a lab that is empty: sign-in.e2e and shell.e2e have them.
