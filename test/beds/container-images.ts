@@ -45,7 +45,14 @@ function buildContext(folder: string): string {
   execFileSync(path.join(root, "scripts/pumice"), ["--version"], { stdio: "ignore" });
   execFileSync(path.join(root, "scripts/build"), ["x64", "--out", context], { stdio: "ignore" });
   const texts = ["LICENSE", "THIRD-PARTY-NOTICES"];
-  for (const name of [...texts, "pumice.mjs", "planner.mjs", "job.schema.json", "device-templates", "ui"]) {
+  for (const name of [
+    ...texts,
+    "pumice.mjs",
+    "planner.mjs",
+    "job.schema.json",
+    "device-templates",
+    "ui",
+  ]) {
     cpSync(path.join(root, "dist", name), path.join(context, name), { recursive: true });
   }
   return context;

@@ -76,7 +76,7 @@ export async function fillLabOfWeeks(lab: EmbeddedLab, { jobs = 24 } = {}): Prom
   /** As somebody does who looks after the devices that an infrastructure error has made Unknown. */
   async function mend(): Promise<void> {
     const { devices } = await lab.api<{ devices: DeviceView[] }>("/devices");
-    for (const { hostname, health } of devices.filter((one) => one.health !== "Good"))
+    for (const { hostname } of devices.filter((one) => one.health !== "Good"))
       await lab.api(`/devices/${hostname}/health`, { body: { health: "Good" } });
     await lab.settled();
   }
