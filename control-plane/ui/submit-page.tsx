@@ -41,6 +41,7 @@ export function SubmitPage(props: SubmitProps) {
         class="submit-page"
         id="submit"
         data-user={view.user?.name}
+        data-last={props.last?.id}
         data-words={view.assets.url("job-words.json")}
         data-new={String(props.from === undefined && props.template === undefined && text === "")}
       >

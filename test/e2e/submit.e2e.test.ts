@@ -180,6 +180,25 @@ describe.skipIf(!hasChromium())("the submit page in a real browser", () => {
     expect(await text()).toBe("");
   });
 
+  test("keeps the draft when the session has ended meanwhile, until it has become a job", async () => {
+    const definition = aJob({ name: "long in the writing" });
+    await write(definition);
+    const cookies = await page.context().cookies();
+    await page.context().clearCookies();
+    await page.getByRole("button", { name: "Submit" }).click();
+    await page.waitForURL(/\/sign-in/);
+    await page.context().addCookies(cookies);
+    await page.goto(`${url}/submit`);
+    await page.getByText("Your draft of earlier").waitFor();
+    expect(await text()).toBe(definition);
+    await page.getByRole("button", { name: "Submit" }).click();
+    await page.waitForURL(`${url}/jobs/1`);
+    await page.goto(`${url}/submit`);
+    await editor().waitFor();
+    expect(await text()).toBe("");
+    expect(await page.evaluate(() => localStorage.length)).toBe(0);
+  });
+
   test("opens a file", async () => {
     await page
       .getByLabel("Open a file")

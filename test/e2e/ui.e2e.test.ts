@@ -165,6 +165,7 @@ describe.skipIf(!hasChromium())("the pages in a real browser", () => {
 
   test("a job is submitted and canceled", async () => {
     await page.getByRole("link", { name: "Submit", exact: true }).click();
+    await page.locator("#editor").waitFor();
     await page.getByRole("textbox", { name: "Job definition, YAML" }).fill(aJob());
     await page.getByRole("button", { name: "Submit" }).click();
     await page.getByRole("link", { name: "Cancel job" }).click();

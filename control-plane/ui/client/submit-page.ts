@@ -4,7 +4,7 @@ import type { EditorView } from "@codemirror/view";
 import type { SourceProblem } from "#protocol/api.ts";
 import type { CheckedJob } from "#protocol/dry-run.ts";
 import { ask } from "./console-api.ts";
-import { dropDraft, findDraft, keepDraft } from "./draft.ts";
+import { dropDraft, findDraft, keepDraft, noteSubmitted } from "./draft.ts";
 import { jobCompletion, jobExplanation } from "./job-completion.ts";
 import { openEditor } from "./job-editor.ts";
 import { diagnosticOf, showVerdict } from "./job-problems.ts";
@@ -14,13 +14,16 @@ import { get, input, showIf } from "./page-parts.ts";
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
-const { user = "", words = "", new: isNew } = get("submit").dataset;
+const { user = "", words = "", last = "", new: isNew } = get("submit").dataset;
 const area = get("definition") as HTMLTextAreaElement;
 const form = get("submit-form") as HTMLFormElement;
-const draft = isNew === "true" ? findDraft(user) : undefined;
+// What somebody typed before this script was there, or the browser has brought back, goes before it.
+const draft = isNew === "true" && area.value === "" ? findDraft(user, last) : undefined;
+const wasTyping = document.activeElement === area;
 /** What the page came with, and what needs no warning when it is left. */
 let unchanged = area.value;
 let isLeaving = false;
+let dryRuns = 0;
 
 const editor = openEditor({
   parent: get("editor"),
@@ -41,6 +44,7 @@ area.hidden = true;
 area.required = false;
 for (const id of ["editor", "keys", "open"]) showIf(id, true);
 showIf("draft", draft !== undefined);
+if (wasTyping) editor.focus();
 get("definition-label").addEventListener("click", () => editor.focus());
 get("discard").addEventListener("click", () => {
   dropDraft(user);
@@ -55,7 +59,7 @@ form.addEventListener("submit", (event) => {
     return;
   }
   isLeaving = true;
-  dropDraft(user);
+  noteSubmitted(user, last);
 });
 addEventListener("beforeunload", (event) => {
   if (!isLeaving && textNow() !== unchanged && textNow().trim() !== "") event.preventDefault();
@@ -109,16 +113,21 @@ function diagnosticsOf({ state }: EditorView, { problems, warnings }: CheckedJob
 /** Puts what the server's page shows of it where it belongs on this one. */
 async function dryRun(): Promise<void> {
   const outcome = get("outcome");
+  const text = textNow();
+  const run = ++dryRuns;
   outcome.setAttribute("aria-busy", "true");
   try {
-    const body = new URLSearchParams({ definition: textNow(), "dry-run": "yes" });
+    const body = new URLSearchParams({ definition: text, "dry-run": "yes" });
     const answer = await fetch("/submit", { method: "POST", body });
+    // Another one is under way.
+    if (run !== dryRuns) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const found = page.querySelector("#outcome") ?? page.querySelector("main");
     outcome.replaceChildren(...(found?.childNodes ?? []));
-    showIf("stale", false);
+    showIf("stale", text !== textNow());
     outcome.querySelector<HTMLElement>("h2, h1")?.focus();
   } catch {
+    if (run !== dryRuns) return;
     outcome.textContent = "The lab does not answer: try again.";
   }
   outcome.removeAttribute("aria-busy");
