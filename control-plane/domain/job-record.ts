@@ -112,7 +112,8 @@ export async function getAttempt(deps: Deps, id: number, attempt?: number): Prom
   if (attempt === undefined || attempt === attemptOf(job)) return job;
   const item = await deps.table.get<JobRecord>(attemptKey(id, attempt));
   if (!item) throw new AppError("not_found", `job ${id} has no attempt ${attempt}`);
-  return item.data;
+  // Rules of retention look at the job, and remove the logs of all of its attempts.
+  return job.log_removed ? { ...item.data, log_removed: true } : item.data;
 }
 
 /** From 1. */

@@ -255,6 +255,8 @@ describe("a job's page", () => {
     expect(refreshed).toContain('data-state="Finished"');
     await show(`/jobs/${id}?attempt=3`, 404);
     expect(await show("/devices/qemu-01")).toContain(`href="/jobs/${id}?attempt=1"`);
+    await removeLog(lab.deps, await getAttempt(lab.deps, id), { who: "a rule" });
+    expect(await show(`/jobs/${id}?attempt=1`)).toContain("The log was removed by a rule");
   });
 
   test("shows hostile log lines, results and names as text", async () => {
