@@ -5,6 +5,7 @@ import { requireUser } from "../domain/principal.ts";
 import { clientAddress } from "./client-address.ts";
 import { readJson } from "./read-body.ts";
 import { routes } from "./route.ts";
+import { ownUrl } from "./session.ts";
 
 /** Loaded when it is asked for: most requests are others. */
 const accounts = () => import("../domain/accounts.ts");
@@ -33,7 +34,7 @@ export function peopleSecretRoutes(deps: Deps) {
     const { code, expires } = await (
       await credentials()
     ).makePasswordLink(deps, c.var.principal, c.req.param("name"));
-    return c.json({ url: new URL(`${PASSWORD_PATH}?code=${code}`, c.req.url).href, expires }, 201);
+    return c.json({ url: ownUrl(c, `${PASSWORD_PATH}?code=${code}`).href, expires }, 201);
   });
   app.post("/users/:name/sign-out", async (c) => {
     const principal = requireUser(c.var.principal);

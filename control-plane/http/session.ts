@@ -37,3 +37,10 @@ export async function endSession(deps: Deps, c: Context): Promise<string | undef
 /** As the browser sees it: a proxy may speak TLS for us. */
 export const isHttps = (request: Request): boolean =>
   request.headers.get("x-forwarded-proto") === "https" || request.url.startsWith("https:");
+
+/** A page of the lab as who asks reaches it, also behind a proxy that ends TLS. */
+export function ownUrl({ req }: Context, page: string): URL {
+  const url = new URL(page, req.url);
+  if (isHttps(req.raw)) url.protocol = "https:";
+  return url;
+}

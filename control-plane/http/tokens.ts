@@ -4,7 +4,7 @@ import { requireUser } from "../domain/principal.ts";
 import { listTokens, revokeToken } from "../domain/tokens.ts";
 import { readJson } from "./read-body.ts";
 import { routes } from "./route.ts";
-import { SIGN_IN_PATH } from "./session.ts";
+import { ownUrl, SIGN_IN_PATH } from "./session.ts";
 
 /** Loaded when it is asked for: most requests are others. */
 const makers = () => import("../domain/make-token.ts");
@@ -33,7 +33,7 @@ export function tokenRoutes(deps: Deps) {
   });
   app.post("/sign-in-links", async (c) => {
     const { code, expires } = await (await signIn()).makeSignInLink(deps, c.var.principal);
-    const url = new URL(`${SIGN_IN_PATH}?code=${code}`, c.req.url).href;
+    const url = ownUrl(c, `${SIGN_IN_PATH}?code=${code}`).href;
     return c.json({ url, expires }, 201);
   });
   return app;

@@ -12,6 +12,7 @@ import { listOwnTokens } from "../domain/tokens.ts";
 import { PASSWORD_PATH } from "../http/people-secrets.ts";
 import { parse } from "../http/read-body.ts";
 import type { Env } from "../http/route.ts";
+import { ownUrl } from "../http/session.ts";
 import { GroupPage, GroupsPage } from "./admin-groups-page.tsx";
 import { UserPage, UsersPage, type UserShown } from "./admin-users-page.tsx";
 import { answerForm, typed, type Said } from "./answer-form.ts";
@@ -107,7 +108,7 @@ const setGroupByForm = userForm(async (deps, c, fields) => {
 
 const passwordLinkByForm = userForm(async (deps, c, _, view) => {
   const { code, expires } = await makePasswordLink(deps, c.var.principal, nameOf(c));
-  const url = new URL(`${PASSWORD_PATH}?code=${code}`, c.req.url).href;
+  const url = ownUrl(c, `${PASSWORD_PATH}?code=${code}`).href;
   return showUser(deps, c, view, { link: { url, expires } });
 });
 

@@ -9,7 +9,7 @@ import { startSession } from "../domain/sign-in.ts";
 import { signInSecret } from "../domain/sign-in-secrets.ts";
 import { fromOf } from "../http/client-address.ts";
 import { principalOf } from "../http/principal-of.ts";
-import { giveSession, isHttps, SIGN_IN_PATH } from "../http/session.ts";
+import { giveSession, isHttps, ownUrl, SIGN_IN_PATH } from "../http/session.ts";
 import { beginOidc, endOidc, finishOidc, type OidcCall, type OidcFlow } from "../identity/oidc.ts";
 import { ownPath } from "./own-path.ts";
 
@@ -119,8 +119,7 @@ async function callOf(deps: Deps, c: Context): Promise<OidcCall> {
   if (!provider) {
     throw new AppError("not_found", `there is no sign-in provider ${JSON.stringify(name)}`);
   }
-  const here = new URL(`${FLOW_PATH}/${provider.name}/callback`, c.req.url);
-  if (isHttps(c.req.raw)) here.protocol = "https:";
+  const here = ownUrl(c, `${FLOW_PATH}/${provider.name}/callback`);
   const secret = await signInSecret(deps, provider.name);
   return { provider, secret, redirectUri: here.href, now: () => deps.system.now() };
 }

@@ -147,6 +147,14 @@ describe("a password", () => {
     expect((await signIn("alice", "a new long one")).headers.get("location")).toBe("/");
   });
 
+  test("is sent by a link with https where a proxy ends TLS", async () => {
+    const headers = { "x-forwarded-proto": "https" };
+    for (const path of ["/users/alice/password-links", "/sign-in-links"]) {
+      const { url } = await lab.api<{ url: string }>(path, { method: "POST", headers });
+      expect(new URL(url).protocol).toBe("https:");
+    }
+  });
+
   test("is chosen by a link that an administrator makes, once, within a day", async () => {
     const link = async () => {
       const { url } = await lab.api<{ url: string }>("/users/alice/password-links", {
