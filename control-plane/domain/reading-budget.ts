@@ -3,7 +3,7 @@ import type { Deps } from "./deps.ts";
 import type { User } from "./principal.ts";
 
 /** A large job is read in some seconds, and nobody else is served meanwhile; an editor that asks while one types needs less. */
-const MOST_CHARS = 4 * 1024 * 1024;
+const MOST_CHARS = 2 * 1024 * 1024;
 const WINDOW_MS = 60_000;
 const MOST_PEOPLE = 10_000;
 
@@ -15,7 +15,7 @@ const budgets = new WeakMap<Deps["table"], Map<string, Spent>>();
 
 /**
  * Counts a job definition that is to be read for somebody, unless they take it back as it has become a job: of jobs there are quotas.
- * In this process only: it is about its time. Throws `throttled` once they have asked for 4 MiB in a minute.
+ * In this process only: it is about its time. Throws `throttled` once they have asked for 2 MiB in a minute.
  */
 export function spendReading(
   { table, system }: Pick<Deps, "table" | "system">,
@@ -35,7 +35,7 @@ export function spendReading(
   }
   if (spent.chars + text.length > MOST_CHARS) {
     const retryAfterSeconds = Math.max(1, Math.ceil((spent.since + WINDOW_MS - now) / 1000));
-    const message = `too much is checked for ${name}: at most 4 MiB of job definitions in a minute`;
+    const message = `too much is checked for ${name}: at most 2 MiB of job definitions in a minute`;
     throw new AppError("throttled", message, { retryAfterSeconds });
   }
   spent.chars += text.length;
