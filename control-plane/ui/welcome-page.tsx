@@ -24,7 +24,7 @@ export function WelcomePage(props: WelcomeProps) {
     <Page view={view} title="First steps" section="/" script="list-page.js">
       <h1>No jobs yet: three steps to a lab</h1>
       <Message message={message} />
-      <div id="live">
+      <div id="first-steps" data-live="">
         <Progress steps={steps} />
       </div>
       {isAdmin ? <Next {...props} /> : <Ask administrators={administrators} steps={steps} />}

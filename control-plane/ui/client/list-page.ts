@@ -19,6 +19,8 @@ async function refresh(): Promise<void> {
   const answer = await fetch(location.href).catch(() => undefined);
   if (!answer?.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // The address leads to another page now: the lab's first job has come.
+  if (!parts.some(({ id }) => page.getElementById(id))) return location.replace(location.href);
   for (const part of parts) {
     const fresh = page.getElementById(part.id);
     if (fresh && !hasSelection(part)) settle(part, fresh);
