@@ -34,10 +34,7 @@ find_node() {
 # Bundles the two programs into dist/ when a source is newer than the last bundle.
 need_bundle() {
   if [ ! -e "$ROOT/dist/.stamp" ] || [ -n "$(find "$ROOT/control-plane" "$ROOT/worker" "$ROOT/device-templates" \
-    "$ROOT/docs/job.schema.json" "$ROOT/docs/examples" "$ROOT/docs/methods" "$ROOT/scripts/zip.mjs" "$ROOT/scripts/no-credential-provider.mjs" "$ROOT/package-lock.json" \
-    "$ROOT/scripts/bundle.mjs" "$ROOT/scripts/bundle-worker.ts" "$ROOT/scripts/bundle-lambda.mjs" "$ROOT/scripts/build-client.mjs" \
-    "$ROOT/scripts/third-party-notices.ts" "$ROOT/scripts/bundle-planner.ts" "$ROOT/scripts/job-templates.ts" "$ROOT/scripts/job-words.ts" "$ROOT/LICENSE" \
-    -newer "$ROOT/dist/.stamp" -type f -print -quit)" ]; then
+    "$ROOT/docs" "$ROOT/scripts" "$ROOT/LICENSE" "$ROOT/package-lock.json" -newer "$ROOT/dist/.stamp" -type f -print -quit)" ]; then
     "$NODE" "$ROOT/scripts/bundle.mjs" >&2 || die "bundling failed: see above"
   fi
 }

@@ -44,15 +44,9 @@ function buildContext(folder: string): string {
   // As a person would: whatever has changed since is bundled again.
   execFileSync(path.join(root, "scripts/pumice"), ["--version"], { stdio: "ignore" });
   execFileSync(path.join(root, "scripts/build"), ["x64", "--out", context], { stdio: "ignore" });
-  const texts = ["LICENSE", "THIRD-PARTY-NOTICES"];
-  for (const name of [
-    ...texts,
-    "pumice.mjs",
-    "planner.mjs",
-    "job.schema.json",
-    "device-templates",
-    "ui",
-  ]) {
+  const files = ["LICENSE", "THIRD-PARTY-NOTICES", "job.schema.json", "openapi.json"];
+  const code = ["pumice.mjs", "planner.mjs", "device-templates", "ui", "docs-site"];
+  for (const name of [...files, ...code]) {
     cpSync(path.join(root, "dist", name), path.join(context, name), { recursive: true });
   }
   return context;

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JobView, LogPage, SubmitResponse } from "#protocol/api.ts";
+import type { DryRun } from "#protocol/dry-run.ts";
+import { aDeviceConfiguration, aJob } from "../support/builders.ts";
 import { freePort } from "../support/loopback-ports.ts";
 import { methodPage } from "../support/method-page.ts";
 import { until } from "../support/real-lab.ts";
@@ -99,6 +101,18 @@ test.skipIf(why)("a lab of both comes up by itself: the worker has its token", a
     docker("inspect", "--format", "{{json .Config.Healthcheck}}", "pumice_server_1"),
   ) as { Test: string[] };
   docker("exec", "pumice_server_1", ...check.slice(1));
+});
+
+test.skipIf(why)("the image has the documentation, what its API is, and the planner", async () => {
+  const paths = ["/docs", "/docs/first-job", "/api/v1/openapi.json"];
+  const found = await Promise.all(
+    paths.map(async (where) => (await fetch(`http://127.0.0.1:${port}${where}`)).status),
+  );
+  expect(found).toEqual([200, 200, 200]);
+  const configuration = aDeviceConfiguration();
+  await api("PUT", "/devices/planned", { device_type: "qemu", worker: "bench", configuration });
+  const tried = await api<DryRun>("POST", "/jobs/dry-run", aJob());
+  expect(tried.jobs[0]?.plan?.steps?.length).toBeGreaterThan(2);
 });
 
 test.skipIf(why)("nobody in them is root, and nothing but their volumes can be written", () => {
