@@ -4,7 +4,7 @@ import type { Principal } from "../domain/principal.ts";
 
 /** What changes, and the scope that a token needs for it; everything that is not here needs `admin`. */
 const CHANGES: readonly [RegExp, Scope][] = [
-  [/^\/(jobs|submit|reservations|consoles|queries)(\/|$)/, "submit"],
+  [/^\/(jobs|submit|reservations|consoles|queries|views)(\/|$)/, "submit"],
   [
     /^\/(workers|devices|device-types|templates|health-checks|aliases|tags|releases|rollout|windows)(\/|$)/,
     "workers",

@@ -57,6 +57,15 @@ test("a day that is over stays as it was counted when its jobs are forgotten", a
   expect(await counted()).toContainEqual(["02-27", 1, true]);
 });
 
+test("nothing is kept while the lab is closed, as jobs of a backup may be missing", async () => {
+  await put(aRecord(1, "2026-02-28T12:00:00.000Z"));
+  await lab.api("/backup/closed", { method: "PUT" });
+  expect((await counted())[1]).toEqual(["02-28", 1, true]);
+  await lab.api("/backup/closed", { method: "DELETE" });
+  await put(aRecord(2, "2026-02-28T13:00:00.000Z"));
+  expect((await counted())[1]).toEqual(["02-28", 2, true]);
+});
+
 test("a day with jobs that have not ended is counted again", async () => {
   await put(aRecord(1, "2026-02-28T08:00:00.000Z", { state: "Running", health: "Unknown" }));
   expect((await labReport(lab.deps, lab.admin, { days: 2 })).days[0]).toMatchObject({ open: 1 });

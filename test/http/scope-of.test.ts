@@ -11,6 +11,7 @@ test.each<[string, string, Scope]>([
   ["POST", "/api/v1/jobs", "submit"],
   ["POST", "/jobs/1/cancel", "submit"],
   ["POST", "/submit", "submit"],
+  ["POST", "/views", "submit"],
   ["POST", "/api/v1/reservations", "submit"],
   ["PUT", "/api/v1/devices/a", "workers"],
   ["POST", "/api/v1/workers/a/rotate", "workers"],

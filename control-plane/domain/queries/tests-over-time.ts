@@ -89,11 +89,11 @@ function noteJob(tests: Map<string, Kept>, found: Found, column: number): boolea
     if (!retried) kept.results[column] = result;
     if (result !== "pass" && result !== "fail") continue;
     const runs = noted.get(kept) ?? [];
-    runs.unshift(result === "pass");
+    runs.push(result === "pass");
     noted.set(kept, runs);
   }
   for (const [kept, runs] of noted) {
-    kept.builds.set(build, [...(kept.builds.get(build) ?? []), ...runs]);
+    kept.builds.set(build, [...(kept.builds.get(build) ?? []), ...runs.toReversed()]);
   }
   return isCut;
 }

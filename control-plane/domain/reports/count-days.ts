@@ -1,3 +1,4 @@
+import { findClosed } from "../closed-lab.ts";
 import type { Deps } from "../deps.ts";
 import { attemptOf, findJobItem, type JobRecord } from "../job-record.ts";
 import { attemptKey, dayReportKey, padded } from "../keys.ts";
@@ -15,7 +16,7 @@ const MOST_ID = 10 ** 12 - 1;
  * The counts of days, newest first as they are asked for: from where they are kept, else counted from the jobs, newest first, and
  * kept when the day is over; those of its jobs that had not ended are looked at again. What one call may read is bounded: of a day
  * that it did not get through there is no `before`, and the next call goes on. To count again does no harm; two at the same time
- * write the same.
+ * write the same. While the lab is closed nothing is kept: a backup that is being restored has not all jobs yet.
  */
 export async function countDays(
   deps: Deps,
@@ -23,9 +24,13 @@ export async function countDays(
   most = MOST_JOBS,
 ): Promise<DayCounts[]> {
   const known = await keptDays(deps, days);
+  const isClosed = (await findClosed(deps)) !== undefined;
   const now = deps.system.now();
   const today = new Date(now).toISOString().slice(0, 10);
   const walk = jobsDown(deps);
+  const keep = async (counts: DayCounts): Promise<void> => {
+    if (!isClosed) await deps.table.transact([{ put: dayReportItem(counts) }]);
+  };
   let left = most.before;
   let again = MOST_AGAIN;
   const all: DayCounts[] = [];
@@ -35,7 +40,7 @@ export async function countDays(
     again -= Math.min(again, was?.open_jobs.length ?? 0);
     if (kept?.before !== undefined) {
       walk.jumpTo(kept.before);
-      if (kept !== was) await deps.table.transact([{ put: dayReportItem(kept) }]);
+      if (kept !== was) await keep(kept);
       all.push(kept);
       continue;
     }
@@ -46,8 +51,7 @@ export async function countDays(
     if (counts.before === undefined && day === today) {
       walk.jumpTo(await lastIdBefore(deps, ALL_JOBS, Date.parse(day)));
     }
-    if ((used > 0 || kept !== was) && isKept(counts, now))
-      await deps.table.transact([{ put: dayReportItem(counts) }]);
+    if ((used > 0 || kept !== was) && isKept(counts, now)) await keep(counts);
     all.push(counts);
   }
   return all;
