@@ -44,60 +44,60 @@ const Webhooks = ({ webhooks }: { webhooks: readonly WebhookView[] }) => (
     {webhooks.length === 0 ? (
       <p class="nothing">The lab tells nobody yet, but for the notices that jobs ask for.</p>
     ) : (
-      <table class="stacked">
-        <thead>
-          <tr>
-            <th scope="col">To</th>
-            <th scope="col">Of</th>
-            <th scope="col">As</th>
-            <th scope="col">State</th>
-            <th scope="col">Remove</th>
-          </tr>
-        </thead>
-        <tbody>
-          {webhooks.map((hook) => (
-            <tr>
-              <td class="name">
-                <a href={`/admin/notices?${new URLSearchParams({ webhook: hook.id })}`}>
-                  {hook.to}
-                </a>
-                <small>{hook.description}</small>
-              </td>
-              <td data-label="Of">
-                {hook.events.join(", ")}
-                {hook.visibility === "all" && <small>of all jobs, also personal ones</small>}
-              </td>
-              <td data-label="As">{hook.format}</td>
-              <td data-label="State">
-                <span class={`chip ${hook.active ? "good" : "bad"}`}>
-                  {hook.active ? "on" : "off"}
-                </span>
-                {hook.why && <small>{hook.why}</small>}
-                {!hook.active && (
-                  <form method="post" action="/admin/webhooks/enable">
-                    <input type="hidden" name="id" value={hook.id} />
-                    <button>Switch on</button>
-                  </form>
-                )}
-              </td>
-              <td>
-                <Sure
-                  ask="Remove"
-                  action="/admin/webhooks/remove"
-                  fields={{ id: hook.id }}
-                  yes="Remove the webhook"
-                />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <WebhooksTable webhooks={webhooks} />
     )}
     <details>
       <summary>Add a webhook</summary>
       <AddWebhook />
     </details>
   </section>
+);
+
+const WebhooksTable = ({ webhooks }: { webhooks: readonly WebhookView[] }) => (
+  <table class="stacked">
+    <thead>
+      <tr>
+        <th scope="col">To</th>
+        <th scope="col">Of</th>
+        <th scope="col">As</th>
+        <th scope="col">State</th>
+        <th scope="col">Remove</th>
+      </tr>
+    </thead>
+    <tbody>
+      {webhooks.map((hook) => (
+        <tr>
+          <td class="name">
+            <a href={`/admin/notices?${new URLSearchParams({ webhook: hook.id })}`}>{hook.to}</a>
+            <small>{hook.description}</small>
+          </td>
+          <td data-label="Of">
+            {hook.events.join(", ")}
+            {hook.visibility === "all" && <small>of all jobs, also personal ones</small>}
+          </td>
+          <td data-label="As">{hook.format}</td>
+          <td data-label="State">
+            <span class={`chip ${hook.active ? "good" : "bad"}`}>{hook.active ? "on" : "off"}</span>
+            {hook.why && <small>{hook.why}</small>}
+            {!hook.active && (
+              <form method="post" action="/admin/webhooks/enable">
+                <input type="hidden" name="id" value={hook.id} />
+                <button>Switch on</button>
+              </form>
+            )}
+          </td>
+          <td>
+            <Sure
+              ask="Remove"
+              action="/admin/webhooks/remove"
+              fields={{ id: hook.id }}
+              yes="Remove the webhook"
+            />
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
 );
 
 const AddWebhook = () => (

@@ -113,43 +113,47 @@ function Now({ rollout, now }: { rollout: RolloutView; now: number }) {
           </Sure>
         )}
       </div>
-      <table class="stacked">
-        <thead>
-          <tr>
-            <th scope="col">Worker</th>
-            <th scope="col">Version</th>
-            <th scope="col">Stands</th>
-            <th scope="col">Pin</th>
-          </tr>
-        </thead>
-        <tbody>
-          {workers.map(({ name, version: has, state, detail }) => (
-            <tr>
-              <td class="name">
-                <a href={`/workers/${encodeURIComponent(name)}`}>{name}</a>
-              </td>
-              <td data-label="Version">{has ?? "unknown"}</td>
-              <td data-label="Stands">
-                <span class={`chip ${STATES[state][1]}`}>{STATES[state][0]}</span>
-                {detail && <small>{detail}</small>}
-              </td>
-              <td>
-                {state === "pinned" && (
-                  <Act
-                    action="/admin/releases/pin"
-                    fields={{ worker: name }}
-                    label="Unpin"
-                    words={`Unpin ${name}`}
-                  />
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Workers workers={workers} />
     </section>
   );
 }
+
+const Workers = ({ workers }: Pick<RolloutView, "workers">) => (
+  <table class="stacked">
+    <thead>
+      <tr>
+        <th scope="col">Worker</th>
+        <th scope="col">Version</th>
+        <th scope="col">Stands</th>
+        <th scope="col">Pin</th>
+      </tr>
+    </thead>
+    <tbody>
+      {workers.map(({ name, version: has, state, detail }) => (
+        <tr>
+          <td class="name">
+            <a href={`/workers/${encodeURIComponent(name)}`}>{name}</a>
+          </td>
+          <td data-label="Version">{has ?? "unknown"}</td>
+          <td data-label="Stands">
+            <span class={`chip ${STATES[state][1]}`}>{STATES[state][0]}</span>
+            {detail && <small>{detail}</small>}
+          </td>
+          <td>
+            {state === "pinned" && (
+              <Act
+                action="/admin/releases/pin"
+                fields={{ worker: name }}
+                label="Unpin"
+                words={`Unpin ${name}`}
+              />
+            )}
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+);
 
 const Start = ({ releases }: Pick<RolloutsProps, "releases">) => (
   <form method="post" action="/admin/releases/start" class="fields">

@@ -29,67 +29,75 @@ export const UsersPage = ({ view, users, from, nextCursor, message }: UsersProps
     {users.length === 0 ? (
       <p class="nothing">Nobody from that name on.</p>
     ) : (
-      <table class="stacked">
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Full name</th>
-            <th scope="col">Groups</th>
-            <th scope="col">May</th>
-            <th scope="col">From</th>
-            <th scope="col">Since</th>
-          </tr>
-        </thead>
-        <tbody>
-          {users.map((user) => (
-            <tr>
-              <td class="name">
-                <a href={`/admin/users/${encodeURIComponent(user.name)}`}>{user.name}</a>
-              </td>
-              <td data-label="Full name">{user.full_name}</td>
-              <td data-label="Groups">{user.groups.join(", ")}</td>
-              <td data-label="May">
-                <Standing user={user} />
-              </td>
-              <td data-label="From">{user.source}</td>
-              <td data-label="Since">
-                <Ago iso={user.created} now={view.now} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <UsersTable users={users} now={view.now} />
     )}
     <Older
       of="users"
       href={nextCursor && `/admin/users?${new URLSearchParams({ cursor: nextCursor })}`}
     />
-    <section aria-labelledby="add">
-      <h2 id="add">Add a user</h2>
-      <form method="post" action="/admin/users" class="fields">
-        <label>
-          Name
-          <input name="name" required maxlength={100} autocomplete="off" autocapitalize="none" />
-        </label>
-        <label>
-          Full name
-          <input name="full_name" maxlength={200} autocomplete="off" />
-        </label>
-        <label>
-          Mail
-          <input name="email" type="email" maxlength={200} autocomplete="off" />
-        </label>
-        <label class="check">
-          <input type="checkbox" name="admin" value="yes" /> Administrator
-        </label>
-        <button class="primary">Add</button>
-      </form>
-      <p class="muted">
-        Who is added can sign in by a password link from their page, or by a provider whose account
-        is linked.
-      </p>
-    </section>
+    <AddUser />
   </AdminFrame>
+);
+
+const UsersTable = ({ users, now }: Pick<UsersProps, "users"> & { now: number }) => (
+  <table class="stacked">
+    <thead>
+      <tr>
+        <th scope="col">Name</th>
+        <th scope="col">Full name</th>
+        <th scope="col">Groups</th>
+        <th scope="col">May</th>
+        <th scope="col">From</th>
+        <th scope="col">Since</th>
+      </tr>
+    </thead>
+    <tbody>
+      {users.map((user) => (
+        <tr>
+          <td class="name">
+            <a href={`/admin/users/${encodeURIComponent(user.name)}`}>{user.name}</a>
+          </td>
+          <td data-label="Full name">{user.full_name}</td>
+          <td data-label="Groups">{user.groups.join(", ")}</td>
+          <td data-label="May">
+            <Standing user={user} />
+          </td>
+          <td data-label="From">{user.source}</td>
+          <td data-label="Since">
+            <Ago iso={user.created} now={now} />
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+);
+
+const AddUser = () => (
+  <section aria-labelledby="add">
+    <h2 id="add">Add a user</h2>
+    <form method="post" action="/admin/users" class="fields">
+      <label>
+        Name
+        <input name="name" required maxlength={100} autocomplete="off" autocapitalize="none" />
+      </label>
+      <label>
+        Full name
+        <input name="full_name" maxlength={200} autocomplete="off" />
+      </label>
+      <label>
+        Mail
+        <input name="email" type="email" maxlength={200} autocomplete="off" />
+      </label>
+      <label class="check">
+        <input type="checkbox" name="admin" value="yes" /> Administrator
+      </label>
+      <button class="primary">Add</button>
+    </form>
+    <p class="muted">
+      Who is added can sign in by a password link from their page, or by a provider whose account is
+      linked.
+    </p>
+  </section>
 );
 
 const Standing = ({ user }: { user: UserView }) => (
@@ -115,7 +123,6 @@ export interface UserShown {
 export function UserPage(props: UserShown) {
   const { view, user, link, message, tokens } = props;
   const path = `/admin/users/${encodeURIComponent(user.name)}`;
-  const isSelf = view.user?.name === user.name;
   return (
     <AdminFrame view={view} title={user.name} tab="/admin/users" message={message}>
       <p class="muted">
@@ -154,29 +161,7 @@ export function UserPage(props: UserShown) {
         </form>
       </section>
       <Groups {...props} path={path} />
-      <section aria-labelledby="sign-in">
-        <h2 id="sign-in">Signing in</h2>
-        <div class="filters">
-          <form method="post" action={`${path}/password-link`}>
-            <button>Make a password link</button>
-          </form>
-          <Sure ask="Sign out everywhere" action={`${path}/sign-out`} yes="Sign them out">
-            Every browser is signed out.
-            <label>
-              <input type="checkbox" name="tokens" value="yes" /> Their API tokens end, too
-            </label>
-          </Sure>
-          {!isSelf && <Flags user={user} path={path} />}
-        </div>
-        {props.accounts.map(({ id, provider, subject }) => (
-          <div class="filters">
-            {`Account of ${provider}: ${subject}`}
-            <Sure ask="Unlink" action={`${path}/unlink`} fields={{ id }} yes="Unlink it">
-              It no longer signs {user.name} in.
-            </Sure>
-          </div>
-        ))}
-      </section>
+      <SigningIn {...props} path={path} />
       <section aria-labelledby="tokens">
         <h2 id="tokens">Tokens and browsers</h2>
         <TokensTable tokens={tokens} now={view.now} next={path} />
@@ -184,6 +169,32 @@ export function UserPage(props: UserShown) {
     </AdminFrame>
   );
 }
+
+const SigningIn = ({ view, user, accounts, path }: UserShown & { path: string }) => (
+  <section aria-labelledby="sign-in">
+    <h2 id="sign-in">Signing in</h2>
+    <div class="filters">
+      <form method="post" action={`${path}/password-link`}>
+        <button>Make a password link</button>
+      </form>
+      <Sure ask="Sign out everywhere" action={`${path}/sign-out`} yes="Sign them out">
+        Every browser is signed out.
+        <label>
+          <input type="checkbox" name="tokens" value="yes" /> Their API tokens end, too
+        </label>
+      </Sure>
+      {view.user?.name !== user.name && <Flags user={user} path={path} />}
+    </div>
+    {accounts.map(({ id, provider, subject }) => (
+      <div class="filters">
+        {`Account of ${provider}: ${subject}`}
+        <Sure ask="Unlink" action={`${path}/unlink`} fields={{ id }} yes="Unlink it">
+          It no longer signs {user.name} in.
+        </Sure>
+      </div>
+    ))}
+  </section>
+);
 
 const Flags = ({ user, path }: { user: UserView; path: string }) => (
   <>
