@@ -44,6 +44,7 @@ const HeaderPart = (props: HeaderProps) => (
     data-state={props.job.state}
     data-health={props.job.health}
     data-failure={failureOf(props.job, props.timeline)?.line}
+    data-retried={props.job.retried ? props.job.attempt : undefined}
   >
     <JobHeader {...props} />
   </div>

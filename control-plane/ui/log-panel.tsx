@@ -86,7 +86,6 @@ function Frame({ view, job, log }: LogPanelProps) {
       data-attempt={job.attempt ?? 1}
       data-next={log.next}
       data-total={linesOf(job)}
-      data-complete={String(log.complete)}
       data-keys="l Link to the line; L to all from the one before"
       data-worker={assets.url("log-worker.js")}
       data-search={assets.url("log-search-worker.js")}

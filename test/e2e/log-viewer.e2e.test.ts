@@ -10,6 +10,8 @@ import { hasChromium, launchChromium, signedInPage } from "../support/chromium.t
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { SampleLog } from "../support/sample-log.ts";
 
+const START = "2026-03-01T12:00:00Z";
+
 type Fetch = (request: Request) => Response | Promise<Response>;
 
 describe.skipIf(!hasChromium())("a log in a real browser", () => {
@@ -46,12 +48,12 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
   }
 
   /** A running job of a new lab, its page opened. */
-  async function open(settings: Partial<Settings>, prepare: () => void = () => {}) {
+  async function open(settings: Partial<Settings>, prepare = () => {}, lines: string[] = []) {
     lab = await embeddedLab(settings);
     url = await listen((request) => lab.app.fetch(request));
     const worker = await lab.addWorker();
     await lab.addDevice("qemu-01");
-    const job = await runningJob(lab, worker);
+    const job = await runningJob(lab, worker, { lines });
     prepare();
     page = await signedInPage(browser, lab, url, errors);
     asked = [];
@@ -62,7 +64,7 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
 
   const line = (number: number) => page.locator(`#L${number}`);
   const ofLog = (count: number) => {
-    const log = new SampleLog("2026-03-01T12:00:00Z");
+    const log = new SampleLog(START);
     for (let n = 1; n <= count; n++) log.add("target", `number ${n};`);
     return log.records;
   };
@@ -131,5 +133,59 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
     await page.getByText("60 lines", { exact: true }).waitFor();
     expect(askedFor("/log?").length).toBeGreaterThan(0);
     expect(await page.locator(".line").count()).toBe(60);
+  });
+
+  test("of a job that fails while it is open has the line that shows it", async () => {
+    const { id, token } = await open({});
+    await page.getByText("Nothing has been logged.").waitFor();
+    const log = new SampleLog(START).start("1", "boot").add("target", ...Array(400).fill("up"));
+    log.add("target", "Kernel panic").add("debug", "more;").end(9, "no prompt");
+    const lines = log.records.length;
+    await lab.ship(id, token, 0, log.records);
+    await line(lines - 1).waitFor();
+    expect(await page.getByText("Nothing has been logged.").isVisible()).toBe(false);
+    const failure = { error_type: "Job", error_msg: "no prompt", evidence: { line: 401 } } as const;
+    await lab.finish(id, token, { result: "fail", ...failure, lines });
+    await page.locator("#failure .shows", { hasText: "Kernel panic" }).waitFor();
+    await page.getByRole("button", { name: "Jump to failure" }).click();
+    await page.locator("#L402.marked", { hasText: "Kernel panic" }).waitFor();
+  });
+
+  test("keeps its address when the job goes back to the queue", async () => {
+    const { id, token } = await open({}, undefined, ["retry_on: infrastructure"]);
+    await lab.ship(id, token, 0, ofLog(30));
+    await line(30).waitFor();
+    const fault = { result: "fail", error_type: "Infrastructure", error_msg: "no power" } as const;
+    await lab.finish(id, token, { ...fault, lines: 30 });
+    await page.getByText("This is attempt 1 of the job.").waitFor();
+    await line(7).getByRole("link").click();
+    expect(page.url()).toBe(`${url}/jobs/${id}?attempt=1#L7`);
+    await page.reload();
+    await page.locator("#L7.marked", { hasText: "number 7;" }).waitFor();
+  });
+
+  test("stands as the server has made it until the script has read it", async () => {
+    const { id, token } = await open({});
+    await lab.ship(id, token, 0, ofLog(900));
+    await lab.finish(id, token, { result: "pass", lines: 900 });
+    const waiting = Promise.withResolvers<void>();
+    await page.route("**/log-chunks*", async (route) => {
+      await waiting.promise;
+      await route.continue();
+    });
+    await page.goto(`${url}/jobs/${id}`);
+    await page.locator("#log-find").waitFor();
+    expect(await page.locator("#log").evaluate((log) => log.scrollTop)).toBe(0);
+    await page.setViewportSize({ width: 1000, height: 700 });
+    await line(250).scrollIntoViewIfNeeded();
+    const top = async () => Math.round((await line(250).boundingBox())!.y);
+    const before = await top();
+    const below = async () => (await page.locator("#newer").boundingBox())!.y;
+    expect(await below()).toBeGreaterThan((await line(500).boundingBox())!.y);
+    waiting.resolve();
+    await page.getByText("900 lines", { exact: true }).waitFor();
+    await expect.poll(() => page.locator(".log-block").count()).toBeGreaterThan(1);
+    await expect.poll(top).toBe(before);
+    await line(500).waitFor({ state: "detached" });
   });
 });

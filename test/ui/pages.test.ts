@@ -112,7 +112,7 @@ describe("a job's page", () => {
     );
     expect(html).toMatch(/<a href="\?start=\d+#L\d+">systemd-running<\/a>/);
     expect(html).toContain("1843.22 MB/s");
-    expect(html).toContain(`data-complete="true"`);
+    expect(html).toContain(`data-total="${records.length}"`);
     expect(html).not.toContain("Cancel job");
   });
 

@@ -42,6 +42,15 @@ async function refresh(): Promise<void> {
     if (fresh) takeOver(get(id), fresh);
   }
   log.showStatus();
+  nameAttempt(get("job-header").dataset["retried"]);
+}
+
+/** Another attempt has followed the one that is shown: the address without a number leads to that one now. */
+function nameAttempt(retried: string | undefined): void {
+  const address = new URL(location.href);
+  if (retried === undefined || address.searchParams.has("attempt")) return;
+  address.searchParams.set("attempt", retried);
+  history.replaceState(undefined, "", address);
 }
 
 function takeOver(element: HTMLElement, fresh: HTMLElement): void {

@@ -20,7 +20,7 @@ export class LogPanel {
   readonly #frame = get("log");
   /** Lines that there were when the page was made. */
   readonly #total = Number(this.#frame.dataset["total"]);
-  readonly #isFollowed = this.#frame.dataset["complete"] !== "true" && !isStartAsked();
+  readonly #isFollowed = get("job-header").dataset["state"] !== "Finished" && !isStartAsked();
   #trouble: string | undefined;
   #isTaken = false;
 

@@ -70,7 +70,7 @@ export class LogView {
     const served = [...content.querySelectorAll<HTMLElement>(".line")].filter(isShown);
     const { top } = frame.getBoundingClientRect();
     const first = served.find((line) => line.getBoundingClientRect().bottom > top);
-    const offset = first ? first.getBoundingClientRect().top - top : 0;
+    const firstTop = first?.getBoundingClientRect().top ?? top;
     for (const link of frame.querySelectorAll<HTMLElement>("a.more")) link.hidden = true;
     const old = document.createElement("div");
     old.className = "log-block";
@@ -78,6 +78,7 @@ export class LogView {
     content.replaceChildren(old);
     frame.classList.add("windowed");
     this.measureText();
+    const offset = firstTop - content.getBoundingClientRect().top - frame.scrollTop;
     this.#stale = [old];
     this.#reset(first && { line: lineOf(first), offset });
     old.style.top = `${frame.scrollTop + offset - (first?.offsetTop ?? 0)}px`;
