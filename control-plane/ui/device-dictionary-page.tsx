@@ -24,7 +24,7 @@ export interface RefusedText {
 export function DeviceDictionaryPage({ view, device, shown, mayChange, refused }: Props) {
   const { hostname } = device;
   const here = `/devices/${encodeURIComponent(hostname)}/dictionary`;
-  const format = shown?.versions.find(({ version }) => version === shown.version)?.format;
+  const format = shown?.format;
   const label = format === "configuration" ? "Configuration" : "Dictionary";
   const isEditable = mayChange && view.user !== undefined && !view.archive;
   return (
@@ -53,7 +53,8 @@ export function DeviceDictionaryPage({ view, device, shown, mayChange, refused }
 
 /** Folded until somebody wants it, or what they sent was refused. */
 function Edit({ here, shown, refused }: Pick<Props, "shown" | "refused"> & { here: string }) {
-  const current = shown?.versions[0]?.version ?? 0;
+  // One that was removed: it was so by its last version.
+  const current = shown?.current ?? shown?.versions[0]?.version ?? 0;
   return (
     <details class="edit" id="edit" open={refused !== undefined}>
       <summary>Edit</summary>

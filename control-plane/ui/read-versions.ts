@@ -31,7 +31,7 @@ export async function readVersions(
   const now = await findText(deps, kind, name);
   const last = versions.find(({ removed }) => !removed)?.version;
   const wanted = version ?? now?.version ?? last;
-  const { text, version: shown } = await getText(deps, kind, name, wanted);
+  const { text, version: shown, format } = await getText(deps, kind, name, wanted);
   const compared =
     from === undefined || to === undefined
       ? undefined
@@ -40,5 +40,5 @@ export async function readVersions(
           fromText: (await getText(deps, kind, name, from)).text,
           toText: (await getText(deps, kind, name, to)).text,
         };
-  return { text, version: shown, current: now?.version, versions, next_cursor, compared };
+  return { text, version: shown, format, current: now?.version, versions, next_cursor, compared };
 }

@@ -7,6 +7,8 @@ import { Ago } from "./time.tsx";
 export interface VersionedText {
   text: string;
   version: number;
+  /** Of the text of a device. */
+  format: TextVersion["format"];
   /** The one that counts now; undefined when it was removed. */
   current: number | undefined;
   /** The newest first. */

@@ -144,6 +144,15 @@ describe("a device's dictionary", () => {
     await show("/devices/qemu-01/dictionary?from=1&to=99", 404);
   });
 
+  test("is edited as it is now also beside its older versions", async () => {
+    for (let version = 2; version < 25; version++) {
+      await save(DICTIONARY.replace("512", String(version)), version);
+    }
+    const [, older] = /href="([^"]+cursor=\d+)"/.exec(await show("/devices/qemu-01/dictionary"))!;
+    const [, version] = /name="version" value="(\d+)"/.exec(await show(older!))!;
+    expect((await save(DICTIONARY, Number(version))).status).toBe(303);
+  });
+
   test("that is refused is shown again with the reason, and nothing is lost", async () => {
     const bad = await save("{% extends 'qemu.jinja2' %}\n{% set x = %}\n", 2);
     expect(bad.status).toBe(400);
