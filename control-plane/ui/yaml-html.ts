@@ -4,9 +4,9 @@ import { escapeHtml } from "./escape-html.ts";
 const KEY =
   /^(\s*(?:- +)*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s#"'[\]{},&*!|>%@`-][^\s:#]*(?: [^\s:#]+)*)(\s*:)(?=\s|$)/;
 const DASHES = /^\s*(?:- +)+/;
-/** What begins a text of several lines. */
-const BLOCK = /(?:^|\s)[|>][+-]?\d?[+-]?\s*(?:#.*)?$/;
-const COMMENT = /(?:^|\s)#.*$/;
+/** What begins a text of several lines. To YAML there are more line ends than one: no expression stops at them, to begin again at each `#`. */
+const BLOCK = /(?:^|\s)[|>][+-]?\d?[+-]?\s*(?:#[^]*)?$/;
+const COMMENT = /(?:^|\s)#[^]*$/;
 const WORD = /^(?:true|false|null|~|yes|no|on|off|-?\d[\d_]*(?:\.\d+)?)$/i;
 
 /** Lines as HTML with the classes y-key, y-comment, y-word, y-text; guesses, as an editor's colours do, and never fails. */

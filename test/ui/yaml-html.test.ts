@@ -22,6 +22,9 @@ test("keys, comments, plain words and quoted texts are told apart", () => {
   expect(html("url: http://files.test/a#b")).toBe(
     '<span class="y-key">url</span>: http://files.test/a#b',
   );
+  expect(html("a: b # one\u2028# two")).toBe(
+    '<span class="y-key">a</span>: b<span class="y-comment"> # one\u2028# two</span>',
+  );
   expect(html("# all of it")).toBe('<span class="y-comment"># all of it</span>');
 });
 
