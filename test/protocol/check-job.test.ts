@@ -176,3 +176,21 @@ describe("a key of our own", () => {
     ]);
   });
 });
+
+test("of what LAVA takes though its strict schema does not know it, nothing is said", () => {
+  const inline = `- test:
+    definitions:
+    - from: inline
+      name: a
+      path: a
+      parameters: {GREETING: hello}
+      repository:
+        metadata: {format: Lava-Test Test Definition 1.0, name: a}
+        run: {steps: [a]}
+`;
+  const { problems, warnings, strict } = checkJob(job(inline));
+  expect([problems, warnings]).toEqual([[], []]);
+  expect(strict).toMatchObject([{ path: "actions[0].test.definitions[0].parameters" }]);
+  // What is mistyped still is.
+  expect(checkJob(job(inline.replace("parameters", "paramters"))).warnings).toHaveLength(1);
+});
