@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Console } from "../../worker/console/console.ts";
 import { expectPrompt, PromptWait, type PromptOptions } from "../../worker/console/prompt.ts";
+import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 
 const never = new AbortController().signal;
 const PROMPTS = { prompt: /root@dut:~# /g, login: /login: /g };
@@ -263,4 +264,19 @@ describe("a prompt", () => {
       /awaited \/root@dut:~# \/, \/login: \/; what came last: "something/,
     );
   });
+});
+
+test("the failure of a wait names the prompts, not what else counts", async () => {
+  const dut = fakeDut();
+  const stop = new AbortController();
+  const others = Object.fromEntries(
+    Array.from({ length: 6 }, (_, n) => [`death-${n}`, new RegExp(`BUG ${n}`, "g")]),
+  );
+  const wait = new PromptWait(dut.console, PROMPTS, dut.options({ signal: stop.signal, others }));
+  const failed = wait.within(20);
+  dut.say("nothing that anybody waits for\r\n");
+  const reason = new JobFailure("Job", "login-action timed out after 18 seconds");
+  stop.abort(reason);
+  await expect(failed).rejects.toBe(reason);
+  expect(reason.evidence?.pattern).toMatch(/^root@dut:~#  \| login:  \| BUG 0/);
 });

@@ -42,6 +42,8 @@ export interface ExpectOptions {
   readonly quiet?: { readonly ms: number; readonly since: number };
   /** Gives up early (`tryExpect`), as when the time is over. */
   readonly giveUp?: AbortSignal;
+  /** What a failure says was awaited, in this order; all patterns unless given. */
+  readonly awaited?: Readonly<Record<string, RegExp>>;
 }
 
 export interface Match<Name extends string> {
@@ -195,8 +197,9 @@ export class Console {
     for (;;) {
       if (signal.aborted) {
         const situation = this.#situation();
-        this.#log("debug", `waited in vain: ${inWords(situation, patterns)}`);
-        explain(signal.reason, situation, patterns);
+        const { awaited = patterns } = options;
+        this.#log("debug", `waited in vain: ${inWords(situation, awaited)}`);
+        explain(signal.reason, situation, awaited);
         signal.throwIfAborted();
       }
       const match = look();

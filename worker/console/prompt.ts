@@ -140,6 +140,8 @@ export class PromptWait {
         signal,
         keepMatch,
         quiet: { ms: this.#quietMs(), since: this.#judged },
+        // The prompt first: others may be many, such as all that a kernel says when it dies.
+        awaited: { ...this.#prompts, ...others },
         ...(giveUp ? { giveUp } : {}),
       },
     );
