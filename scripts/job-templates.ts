@@ -78,6 +78,11 @@ function jobOf(page: string, source: string): string {
   throw new Error(`docs/${source}: expected one job below "## Job", found ${fences.length}`);
 }
 
-/** An example without the folder that scripts fill in: whoever starts from it has files of their own. */
+/** An example without the folder that scripts fill in: whoever starts from it has files of their own, and is told so. */
 const own = (text: string): string =>
-  text.replace(/^#.*@GUEST@.*\n/m, "").replaceAll("file://@GUEST@/", "http://files.example.com/");
+  text
+    .replace(
+      /^#.*@GUEST@.*\n/m,
+      "# Put the addresses of your own files in the place of files.example.com's.\n",
+    )
+    .replaceAll("file://@GUEST@/", "http://files.example.com/");

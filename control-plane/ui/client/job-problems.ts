@@ -41,20 +41,24 @@ export function showVerdict(verdict: CheckedJob | undefined, why?: string): void
     return;
   }
   const { problems, warnings, notes } = verdict;
-  const count = problems.length;
-  const said =
-    count > 0
-      ? status("bad", count === 1 ? "One problem" : `${count} problems`)
-      : status("good", "No problems");
   box.replaceChildren(
-    said,
+    verdictOf(problems.length, warnings.length),
     ...list(problems, "bad"),
     ...list(warnings, "warn"),
     ...notes.map((note) => made("p", "notice warn", note)),
   );
 }
 
-const MARKS = { good: "✓", bad: "✕", idle: "·" } as const;
+const MARKS = { good: "✓", warn: "!", bad: "✕", idle: "·" } as const;
+
+function verdictOf(problems: number, warnings: number): HTMLElement {
+  if (problems > 0) return status("bad", problems === 1 ? "One problem" : `${problems} problems`);
+  if (warnings === 0) return status("good", "No problems");
+  return status(
+    "warn",
+    `Will be taken, with ${warnings === 1 ? "a warning" : `${warnings} warnings`}`,
+  );
+}
 
 function status(tone: keyof typeof MARKS, text: string): HTMLElement {
   const line = made("p", "verdict");
