@@ -33,7 +33,7 @@ export function DevicesPage({ view, board, query, types }: DevicesProps) {
       <LabTabs open="/devices" />
       {!isEmpty && <Filters query={query} types={types} isFiltered={isFiltered} />}
       <div id="live">
-        {isEmpty && <NoDevices />}
+        {isEmpty && <NoDevices isAdmin={view.user?.admin ?? false} />}
         {devices.length > 0 && (
           <p class="board-sum">
             <Counts devices={devices} />
@@ -76,10 +76,23 @@ function Filters({
   );
 }
 
-const NoDevices = () => (
+const NoDevices = ({ isAdmin }: { isAdmin: boolean }) => (
   <div class="nothing">
-    <p>This lab has no devices yet. An administrator adds one from a shell:</p>
+    <p>
+      This lab has no devices yet.{" "}
+      {isAdmin ? (
+        <>
+          <a href="/welcome">The first steps</a> lead to one, until there has been a job. From a
+          shell:
+        </>
+      ) : (
+        "An administrator adds one from a shell:"
+      )}
+    </p>
     <pre>pumice devices add HOSTNAME --type TYPE --worker WORKER --dictionary DEVICE.jinja2</pre>
+    <p>
+      <a href="/docs/devices">How devices are described</a>
+    </p>
   </div>
 );
 

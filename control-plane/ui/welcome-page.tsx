@@ -27,6 +27,11 @@ export function WelcomePage(props: WelcomeProps) {
       <div id="first-steps" data-live="">
         <Progress steps={steps} />
       </div>
+      {isAdmin && !props.made && (
+        <div id="not-heard" data-live="">
+          <NotThere steps={steps} />
+        </div>
+      )}
       {isAdmin ? <Next {...props} /> : <Ask administrators={administrators} steps={steps} />}
     </Page>
   );
@@ -66,32 +71,24 @@ function Next(props: WelcomeProps) {
   if (props.made) return <Enrol made={props.made} />;
   if (!steps.worker) return <AddWorker {...props} />;
   if (steps.device === undefined) {
-    return (
-      <>
-        {steps.worker.state !== "Online" && <NotThere worker={steps.worker.name} />}
-        <AddDevice {...props} worker={steps.worker.name} />
-      </>
-    );
+    return <AddDevice {...props} worker={steps.worker.name} />;
   }
   return (
-    <>
-      {steps.worker.state !== "Online" && <NotThere worker={steps.worker.name} />}
-      <section aria-labelledby="submit">
-        <h2 id="submit">Submit a job</h2>
-        <p>
-          No job has been submitted yet. Choose one to start from, change what you like, and submit
-          it:
-        </p>
-        <p>
-          <a class="button primary" href="/submit">
-            Submit a job
-          </a>
-        </p>
-        <p>
-          Or from a shell: <code>pumice submit job.yaml --watch</code>
-        </p>
-      </section>
-    </>
+    <section aria-labelledby="submit">
+      <h2 id="submit">Submit a job</h2>
+      <p>
+        No job has been submitted yet. Choose one to start from, change what you like, and submit
+        it:
+      </p>
+      <p>
+        <a class="button primary" href="/submit">
+          Submit a job
+        </a>
+      </p>
+      <p>
+        Or from a shell: <code>pumice submit job.yaml --watch</code>
+      </p>
+    </section>
   );
 }
 
@@ -145,17 +142,20 @@ const Enrol = ({ made }: { made: NonNullable<WelcomeProps["made"]> }) => (
   </section>
 );
 
-const NotThere = ({ worker }: { worker: string }) => (
-  <section aria-labelledby="not-there">
-    <h2 id="not-there">{`Worker ${worker} has not been heard of`}</h2>
-    <p>Is the line lost, or older than an hour? The one before is then worth nothing.</p>
-    <form method="post" action="/welcome/worker">
-      <input type="hidden" name="name" value={worker} />
-      <input type="hidden" name="again" value="yes" />
-      <button>Make another line</button>
-    </form>
-  </section>
-);
+function NotThere({ steps: { worker } }: { steps: FirstSteps }) {
+  if (!worker || worker.state === "Online") return null;
+  return (
+    <section aria-labelledby="not-there">
+      <h2 id="not-there">{`Worker ${worker.name} has not been heard of`}</h2>
+      <p>Is the line lost, or older than an hour? The one before is then worth nothing.</p>
+      <form method="post" action="/welcome/worker">
+        <input type="hidden" name="name" value={worker.name} />
+        <input type="hidden" name="again" value="yes" />
+        <button>Make another line</button>
+      </form>
+    </section>
+  );
+}
 
 const DICTIONARY = `{% extends 'qemu.jinja2' %}
 {% set no_kvm = true %}

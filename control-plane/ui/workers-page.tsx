@@ -34,8 +34,21 @@ export function WorkersPage({ view, workers, rollout, isFirstPage, nextCursor }:
         )}
         {workers.length === 0 && isFirstPage && nextCursor === undefined ? (
           <div class="nothing">
-            <p>This lab has no workers yet. An administrator adds one from a shell:</p>
+            <p>
+              This lab has no workers yet.{" "}
+              {view.user?.admin ? (
+                <>
+                  <a href="/welcome">The first steps</a> lead to one, until there has been a job.
+                  From a shell:
+                </>
+              ) : (
+                "An administrator adds one from a shell:"
+              )}
+            </p>
             <pre>pumice workers enrol NAME --add</pre>
+            <p>
+              <a href="/docs/install">How a worker is installed</a>
+            </p>
           </div>
         ) : (
           <WorkersTable workers={workers} now={view.now} />

@@ -194,11 +194,18 @@ describe.skipIf(!hasChromium())("the shell of the pages in a real browser", () =
       expect(await axeProblems(page)).toEqual([]);
       const enrol = [program.file, ...line.split(" ").slice(2), "--settings", settings];
       expect(await once(spawn(process.execPath, enrol, { env }), "exit")).toEqual([0, null]);
+      // Another window, where the line is not shown.
+      const other = await page.context().newPage();
+      await other.goto(lab.url);
+      await other.getByText("bench-1 has not been heard of").waitFor();
       const start = [program.file, "start", "--work-dir", path.join(dir, "work")];
       const agent = spawn(process.execPath, start, { env: { ...env, PUMICE_SETTINGS: settings } });
       try {
         // Nobody loads the page again.
         await page.getByText("Done: bench-1 is Online").waitFor();
+        await other.getByText("Done: bench-1 is Online").waitFor();
+        await other.getByText("bench-1 has not been heard of").waitFor({ state: "detached" });
+        await other.close();
         await page.getByRole("link", { name: "Go on" }).click();
         await page.getByLabel("Dictionary").fill("{% extends 'no-such.jinja2' %}");
         await page.getByRole("button", { name: "Add the device" }).click();
