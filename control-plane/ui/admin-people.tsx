@@ -49,7 +49,11 @@ async function showUser(
   const [{ groups }, tokens, accounts] = await Promise.all([
     listGroups(deps, admin),
     listOwnTokens(deps, { ...admin, name }),
-    listAccounts(deps, admin, name).catch(() => ({ accounts: [] })),
+    listAccounts(deps, admin, name).catch((error: unknown) => {
+      // Somebody of whom there are tokens only.
+      if (error instanceof AppError && error.code === "not_found") return { accounts: [] };
+      throw error;
+    }),
   ]);
   const props = { view, user, tokens, accounts: accounts.accounts, ...shown };
   return c.html(<UserPage {...props} groups={groups.map((group) => group.name)} />) as Response;

@@ -21,7 +21,14 @@ let loaded: Promise<DocsSite> | undefined;
  * The documentation site. A bundled program has it in `docs-site/` beside itself and reads a file when it is asked for; run from
  * its sources, as in tests, it builds the site once and keeps it in memory.
  */
-export const loadDocsSite = (): Promise<DocsSite> => (loaded ??= load());
+export function loadDocsSite(): Promise<DocsSite> {
+  loaded ??= load().catch((error: unknown) => {
+    // The next reader has it tried again.
+    loaded = undefined;
+    throw error;
+  });
+  return loaded;
+}
 
 async function load(): Promise<DocsSite> {
   if (import.meta.url.endsWith("/control-plane/ui/docs-site.ts")) return buildSite();

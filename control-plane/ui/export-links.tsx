@@ -1,16 +1,18 @@
 import { FORMATS } from "./export-rows.ts";
 
-/** Links to what the page shows as files. `query`: that of the page. */
+/** Links to what the page shows as files. `query`: that of the page; `what` is in the files, where that is not all. */
 export function ExportLinks({
   path,
+  what = "",
   query = {},
 }: {
   path: string;
+  what?: string;
   query?: Readonly<Record<string, string | number | undefined>>;
 }) {
   return (
     <p class="exports">
-      {"Export "}
+      {`Export ${what} `}
       {FORMATS.map((format) => (
         <a href={addressOf(path, { ...query, format })} download="">
           {format.toUpperCase()}

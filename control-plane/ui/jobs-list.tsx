@@ -11,7 +11,7 @@ import type { Env } from "../http/route.ts";
 import { addressOf } from "./export-links.tsx";
 import { exported, exportFormat } from "./export-rows.ts";
 import { jobsFilter, timesOf } from "./jobs-filter.ts";
-import { JobsPage } from "./jobs-page.tsx";
+import { JobsPage, MOST_EXPORTED } from "./jobs-page.tsx";
 import { optionalText } from "./page-query.ts";
 import type { View } from "./view.ts";
 
@@ -26,7 +26,6 @@ const viewForm = v.object({
   name: v.pipe(v.string(), v.trim(), v.minLength(1, "expected a name"), v.maxLength(60)),
 });
 const removalForm = v.object({ name: v.string() });
-const MOST_EXPORTED = 200;
 const MAX_FORM_BYTES = 8192;
 
 /** `/`: jobs as the address filters them, or the same as a file. */

@@ -15,6 +15,9 @@ interface JobsQuery extends JobsFilter {
   trail?: string | undefined;
 }
 
+/** Jobs in a file. */
+export const MOST_EXPORTED = 200;
+
 interface JobsPageProps {
   view: View;
   list: JobList;
@@ -38,7 +41,7 @@ export function JobsPage({ view, list, query, deviceTypes, views }: JobsPageProp
       </div>
       <footer class="page-foot">
         {view.user && !view.archive && <ThisView query={query} views={views} />}
-        <ExportLinks path="/" query={filterOf(query)} />
+        <ExportLinks path="/" query={filterOf(query)} what={`the newest ${MOST_EXPORTED}`} />
       </footer>
     </Page>
   );

@@ -80,7 +80,7 @@ export function QueryPage({ view, query, answer, chart, measured, drawn, mayChan
           </a>
         )}
       </nav>
-      <ExportLinks path={path} />
+      <ExportLinks path={path} what={`the newest ${query.limit}`} />
     </Page>
   );
 }

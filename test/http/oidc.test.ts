@@ -87,7 +87,9 @@ async function comeBack(subject = "sub-alice", next = "/devices"): Promise<strin
 }
 const signIn = async (subject?: string) => browser.get(await comeBack(subject));
 const whoIsIn = async (): Promise<string | undefined> =>
-  /<a href="\/account" title="Your account">([^<]*)</.exec(await (await browser.get(`${LAB}/`)).text())?.[1];
+  /<a href="\/account" title="Your account">([^<]*)</.exec(
+    await (await browser.get(`${LAB}/`)).text(),
+  )?.[1];
 const user = async (name: string) => (await findUser(lab.deps, name))?.data;
 async function addUser(name: string, rest: object = {}): Promise<void> {
   const made = { ...(await newUser(lab.deps, name, { source: "added" })), ...rest };
