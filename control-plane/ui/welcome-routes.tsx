@@ -2,9 +2,11 @@ import type { Context, Hono } from "hono";
 import { newEnrolmentSchema } from "#protocol/enrol.ts";
 import { putDeviceSchema } from "#protocol/api.ts";
 import type { Deps } from "../domain/deps.ts";
-import { firstSteps } from "../domain/first-steps.ts";
+import { hasOnLab } from "../domain/access.ts";
+import { firstSteps, type FirstSteps } from "../domain/first-steps.ts";
 import { requireAdmin, requireReader } from "../domain/principal.ts";
 import { requireName } from "../domain/require-name.ts";
+import { sightOf } from "../domain/visible.ts";
 import { labName } from "#protocol/lab.ts";
 import { parse } from "../http/read-body.ts";
 import type { Env } from "../http/route.ts";
@@ -44,9 +46,17 @@ async function show(
   if (!steps) return c.redirect("/", 303);
   const mayKnow = view.user !== undefined && !view.user.admin;
   const administrators = mayKnow ? await someAdministrators(deps) : [];
-  const props = { view, steps, administrators, ...shown };
+  const { access } = await sightOf(deps, c.var.principal);
+  const told = hasOnLab(access, "view") ? steps : withoutNames(steps);
+  const props = { view, steps: told, administrators, ...shown };
   return c.html(<WelcomePage {...props} />) as Response;
 }
+
+/** For who may not see every worker and device: how far the lab is, they may know. */
+const withoutNames = ({ worker, device }: FirstSteps): FirstSteps => ({
+  ...(worker ? { worker: { name: "it", state: worker.state } } : {}),
+  ...(device === undefined ? {} : { device: "a device" }),
+});
 
 function enrolByForm(deps: Deps, c: Context<Env>, view: View): Promise<Response> {
   return answerForm(
