@@ -1,5 +1,6 @@
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
+import { MAX_DEFINITION_BYTES } from "./jobs.ts";
 import type { User } from "./principal.ts";
 
 /** A large job is read in some seconds, and nobody else is served meanwhile; an editor that asks while one types needs less. */
@@ -24,6 +25,8 @@ export function spendReading(
 ): { takeBack: () => void } {
   const people = budgets.get(table) ?? new Map<string, Spent>();
   budgets.set(table, people);
+  // What is larger is refused unread.
+  const chars = text.length > MAX_DEFINITION_BYTES ? 0 : text.length;
   const now = system.now();
   const found = people.get(name);
   const spent = found && found.since + WINDOW_MS > now ? found : { chars: 0, since: now };
@@ -33,11 +36,11 @@ export function spendReading(
     const [oldest] = people.size > MOST_PEOPLE ? people.keys() : [];
     if (oldest !== undefined) people.delete(oldest);
   }
-  if (spent.chars + text.length > MOST_CHARS) {
+  if (spent.chars + chars > MOST_CHARS) {
     const retryAfterSeconds = Math.max(1, Math.ceil((spent.since + WINDOW_MS - now) / 1000));
     const message = `too much is checked for ${name}: at most 2 MiB of job definitions in a minute`;
     throw new AppError("throttled", message, { retryAfterSeconds });
   }
-  spent.chars += text.length;
-  return { takeBack: () => void (spent.chars -= text.length) };
+  spent.chars += chars;
+  return { takeBack: () => void (spent.chars -= chars) };
 }

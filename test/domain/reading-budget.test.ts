@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { DryRun } from "#protocol/dry-run.ts";
+import { browserSession } from "../support/browser-session.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { aGroupJob } from "../support/group-job.ts";
@@ -40,6 +41,15 @@ test("who has much checked in a minute is told to come later, by whatever way; o
   expect(await status("/jobs/check", refused, other.token)).toBe(200);
   lab.pass(60);
   expect(await status("/jobs/check", refused)).toBe(200);
+});
+
+test("what is too large is told to be that, however often", async () => {
+  const browser = await browserSession(lab);
+  for (let n = 0; n < 3; n++) {
+    const form = { definition: padded(aJob(), 2_200_000), "dry-run": "yes" };
+    expect((await browser.post("/submit", form)).status).toBe(413);
+  }
+  expect((await lab.request("/jobs/check", { body: aJob() })).status).toBe(200);
 });
 
 test("what becomes a job costs nothing of it", async () => {
