@@ -29,7 +29,7 @@ export async function showTypes(deps: Deps, c: Context<Env>, view: View): Promis
   const { cursor, all } = parse(listQuery, c.req.query(), "query");
   const page = { limit: PER_PAGE, cursor };
   const { device_types: types, next_cursor } = await listDeviceTypes(deps, c.var.principal, page);
-  const shown = { view, types, withHidden: all !== undefined, nextCursor: next_cursor };
+  const shown = { view, types, withHidden: all !== undefined, cursor, nextCursor: next_cursor };
   return c.html(<DeviceTypesPage {...shown} />) as Response;
 }
 

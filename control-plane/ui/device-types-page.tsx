@@ -1,4 +1,5 @@
 import type { DeviceTypeView } from "#protocol/api.ts";
+import { addressOf } from "./export-links.tsx";
 import { LabTabs } from "./lab-tabs.tsx";
 import { Page } from "./page.tsx";
 import type { View } from "./view.ts";
@@ -8,11 +9,12 @@ interface Props {
   types: readonly DeviceTypeView[];
   /** Whether the page shows types that lists leave out. */
   withHidden: boolean;
+  cursor: string | undefined;
   nextCursor: string | undefined;
 }
 
 /** `/device-types`: what kinds of devices the lab has, how many of each, and how many jobs wait for them. */
-export function DeviceTypesPage({ view, types, withHidden, nextCursor }: Props) {
+export function DeviceTypesPage({ view, types, withHidden, cursor, nextCursor }: Props) {
   const shown = types.filter(({ display }) => withHidden || display);
   const left = types.length - shown.length;
   return (
@@ -29,9 +31,19 @@ export function DeviceTypesPage({ view, types, withHidden, nextCursor }: Props) 
           </p>
         )}
         <nav class="pages" aria-label="Pages of device types">
-          {left > 0 && <a href="/device-types?all=yes">{`${left} that lists leave out`}</a>}
+          {left > 0 && (
+            <a href={addressOf("/device-types", { cursor, all: "yes" })}>
+              {`${left} that lists leave out`}
+            </a>
+          )}
           {nextCursor !== undefined && (
-            <a rel="next" href={`/device-types?cursor=${encodeURIComponent(nextCursor)}`}>
+            <a
+              rel="next"
+              href={addressOf("/device-types", {
+                cursor: nextCursor,
+                all: withHidden ? "yes" : undefined,
+              })}
+            >
               Next →
             </a>
           )}

@@ -118,6 +118,17 @@ describe("a device's forms", () => {
   });
 });
 
+test("types that lists leave out stay shown from page to page", async () => {
+  const types = Array.from({ length: 101 }, (_none, n) => `type-${String(n).padStart(3, "0")}`);
+  for (const name of types) {
+    await lab.api(`/device-types/${name}`, { method: "PUT", body: { display: false } });
+  }
+  const all = "/device-types?all=yes";
+  expect(await show("/device-types")).toContain(`href="${all}"`);
+  const [, next = ""] = /rel="next" href="([^"]+)"/.exec(await show(all)) ?? [];
+  expect(await show(next.replaceAll("&amp;", "&"))).toContain("type-100");
+});
+
 describe("a device's dictionary", () => {
   const save = (text: string, version: number, comment = "") =>
     browser.post("/devices/qemu-01/dictionary", { text, version: String(version), comment });
