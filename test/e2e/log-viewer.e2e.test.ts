@@ -168,9 +168,10 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
     const { id, token } = await open({});
     await lab.ship(id, token, 0, ofLog(900));
     await lab.finish(id, token, { result: "pass", lines: 900 });
-    const waiting = Promise.withResolvers<void>();
+    let goOn = () => {};
+    const waiting = new Promise<void>((resolve) => (goOn = resolve));
     await page.route("**/log-chunks*", async (route) => {
-      await waiting.promise;
+      await waiting;
       await route.continue();
     });
     await page.goto(`${url}/jobs/${id}`);
@@ -182,7 +183,7 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
     const before = await top();
     const below = async () => (await page.locator("#newer").boundingBox())!.y;
     expect(await below()).toBeGreaterThan((await line(500).boundingBox())!.y);
-    waiting.resolve();
+    goOn();
     await page.getByText("900 lines", { exact: true }).waitFor();
     await expect.poll(() => page.locator(".log-block").count()).toBeGreaterThan(1);
     await expect.poll(top).toBe(before);

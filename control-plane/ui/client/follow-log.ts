@@ -1,4 +1,5 @@
 import type { LogChunkList, LogPage } from "#protocol/api.ts";
+import { pause } from "./console-api.ts";
 import { createLogReader, type LogQuery, type LogReader } from "../../log-reader.ts";
 
 const WAIT_SECONDS = 20;
@@ -39,7 +40,7 @@ export async function followLog(reader: LogReader, follower: LogFollower): Promi
       follower.report("No answer from the lab; trying again");
       pauseMs = Math.min(MAX_PAUSE_MS, 500 * 2 ** failures) * (0.75 + Math.random() / 2);
     }
-    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (pauseMs > 0) await pause(pauseMs);
   }
 }
 

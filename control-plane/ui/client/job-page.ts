@@ -1,3 +1,4 @@
+import { pause } from "./console-api.ts";
 import { LogPanel } from "./log-panel.ts";
 import { get } from "./page-parts.ts";
 import { settle } from "./settle.ts";
@@ -60,10 +61,6 @@ function takeOver(element: HTMLElement, fresh: HTMLElement): void {
       state === "Finished" ? `The job has ended: ${health}` : `The job is ${state}`;
   }
   settle(element, fresh);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function once(target: EventTarget, event: string, condition: () => boolean): Promise<void> {
