@@ -1,4 +1,5 @@
 import path from "node:path";
+import { isTaken } from "#protocol/check-job.ts";
 import type { DeviceConfiguration } from "#protocol/device-configuration.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
 import { checkFile, type CheckedFile, type Remark } from "./check-file.ts";
@@ -109,10 +110,12 @@ const reportOf = (
 function tell({ terminal }: Context, checked: CheckedFile, isStrict: boolean): number {
   const said = [
     ...checked.errors.map((remark) => ({ ...remark, level: "error" as const })),
-    ...checked.strictErrors.map((remark) => ({
-      ...remark,
-      level: isStrict ? ("error" as const) : ("warning" as const),
-    })),
+    ...checked.strictErrors
+      .filter((remark) => isStrict || !isTaken(remark))
+      .map((remark) => ({
+        ...remark,
+        level: isStrict ? ("error" as const) : ("warning" as const),
+      })),
     ...checked.warnings.map((remark) => ({ ...remark, level: "warning" as const })),
   ].toSorted((a, b) => a.line - b.line || a.column - b.column);
   for (const { file, line, column, path: where, message, level } of said) {

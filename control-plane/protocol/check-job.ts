@@ -33,7 +33,8 @@ export function checkJob(source: string): CheckedJob {
 const TAKEN =
   /^actions\[\d+\]\.(?:test\.definitions\[\d+\]\.param(?:eter)?s|(?:boot|deploy)\.connection)$/;
 
-const isTaken = ({ path, message }: SourceProblem): boolean =>
+/** Whether a problem of the strict schema is none of the job's. */
+export const isTaken = ({ path, message }: SourceProblem): boolean =>
   message.startsWith("unknown key") && TAKEN.test(path);
 
 /** LAVA's full schema on a job (JOB.md 0), its text or what was read of it. Never throws. */

@@ -86,6 +86,13 @@ test("what only the strict schema refuses is a warning, and an error with --stri
   expect(strict.out).toContain(": error: actions[0].deploy.kernal");
 });
 
+test("the example of the first job is checked without a word, and by --strict not", async () => {
+  const example = path.resolve(import.meta.dirname, "../../docs/examples/qemu-smoke.yaml");
+  const lax = await cli(["check", example]);
+  expect([lax.code, lax.out]).toEqual([0, ""]);
+  expect((await cli(["check", "--strict", example])).code).toBe(1);
+});
+
 test("--json prints an object per file, with both verdicts", async () => {
   const good = file("good.yaml", job());
   const odd = file("odd.yaml", job().replace("    to: tftp", "    to: tftp\n    kernal: {url: x}"));
