@@ -113,7 +113,7 @@ function makeChart(
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       axes: [
         { ...axis, space: 80, values: (_chart, ticks) => ticks.map(dateOf(ticks)) },
-        { ...axis, size: 70, values: (_chart, ticks) => ticks.map((n) => `${n} ${unit}`) },
+        { ...axis, size: widthOf, values: (_chart, ticks) => ticks.map((n) => `${n} ${unit}`) },
       ],
       series: [
         {},
@@ -158,4 +158,14 @@ function moveCursor(chart: uPlot, points: Point[], at: number): void {
     { left: chart.valToPos(point.time, "x"), top: chart.valToPos(point.value, "y") },
     false,
   );
+}
+
+const AXIS_PX = 20;
+const CHARACTER_PX = 7;
+const MOST_AXIS_PX = 140;
+
+/** How much room the numbers beside a chart take. */
+function widthOf(_chart: uPlot, texts: readonly string[] | null): number {
+  const longest = Math.max(0, ...(texts ?? []).map((text) => text.length));
+  return Math.min(MOST_AXIS_PX, AXIS_PX + CHARACTER_PX * longest);
 }
