@@ -24,7 +24,7 @@ describe.skipIf(!hasChromium())("what an administrator does by the pages, to its
     await page.context().close();
     await lab.close();
     await receiver.close();
-    expect(errors.splice(0)).toEqual([]);
+    if (errors.length > 0) throw new Error(`in the browser: ${errors.splice(0).join("; ")}`);
   });
 
   test("a roll-out begins with one worker, goes on to all and is stopped; a worker is pinned and freed", async () => {
