@@ -83,7 +83,8 @@ test("a page names the jobs in motion, and one of them is told with its parts in
   for (let n = 0; n < 25; n++) await lab.ship(id, token, n, [line]);
   const { again, blobs } = await lab.api<BackupPage>("/backup/items");
   expect(again).toEqual([id]);
-  expect(blobs).toHaveLength(26);
+  // The log's, the definition, and the configuration that its device has.
+  expect(blobs).toHaveLength(27);
 
   const first = await lab.api<BackupPage>(`/backup/jobs/${id}`);
   expect((first.items[0]!.data as JobRecord).log_lines).toBe(25);
