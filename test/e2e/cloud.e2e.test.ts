@@ -69,7 +69,10 @@ describe.skipIf(!hasChromium())("a browser", () => {
         .waitFor({ timeout: 120_000 });
       expect(asked.filter((url) => url.startsWith(aws.storage.s3Endpoint))).not.toEqual([]);
       expect(asked.filter((url) => /\/log\?/.test(url))).toEqual([]);
-      await page.locator(".line", { hasText: "count-1" }).first().waitFor();
+      // Only what is near is in the page: the first of them is found.
+      await page.getByRole("searchbox", { name: "Find in the log" }).fill("count-1");
+      await page.keyboard.press("Enter");
+      await page.locator(".line", { hasText: /count-1$/ }).first().waitFor();
       expect((await lab.finished(id)).health).toBe("Complete");
       expect(errors).toEqual([]);
     } finally {
