@@ -72,7 +72,10 @@ describe.skipIf(!hasChromium())("a browser", () => {
       // Only what is near is in the page: the first of them is found.
       await page.getByRole("searchbox", { name: "Find in the log" }).fill("count-1");
       await page.keyboard.press("Enter");
-      await page.locator(".line", { hasText: /count-1$/ }).first().waitFor();
+      await page
+        .locator(".line", { hasText: /count-1$/ })
+        .first()
+        .waitFor();
       expect((await lab.finished(id)).health).toBe("Complete");
       expect(errors).toEqual([]);
     } finally {
