@@ -85,6 +85,8 @@ const OTHER_AREAS = /^\/(api|results|scheduler|blobs)\b/;
 const LOOKS = [
   { name: "on a desk in the light", width: 1280, height: 800, colorScheme: "light" },
   { name: "on a phone in the dark", width: 390, height: 844, colorScheme: "dark" },
+  { name: "on a desk in the dark", width: 1280, height: 800, colorScheme: "dark" },
+  { name: "on a phone in the light", width: 390, height: 844, colorScheme: "light" },
 ] as const;
 /** A folder for pictures of all of them, to be looked at. */
 const PICTURES = process.env["PUMICE_PICTURES"];
@@ -157,7 +159,7 @@ describe.skipIf(!hasChromium())("every page", () => {
 
   async function keepPicture(where: string, look: string): Promise<void> {
     mkdirSync(PICTURES!, { recursive: true });
-    const file = `${where.replaceAll(/[^\w-]+/g, "_")}-${look.split(" ")[2]}.png`;
+    const file = `${where.replaceAll(/[^\w-]+/g, "_")}-${look.replaceAll(" ", "-")}.png`;
     await page.screenshot({ path: path.join(PICTURES!, file) });
   }
 });
