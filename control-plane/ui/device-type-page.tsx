@@ -5,6 +5,7 @@ import type { Durations } from "../domain/durations.ts";
 import { DeviceTable } from "./device-table.tsx";
 import { atMost, checksText } from "./device-types-page.tsx";
 import { Counts } from "./devices-page.tsx";
+import { FactList } from "./fact-list.tsx";
 import { formatDuration } from "./format-time.ts";
 import { GrantsTable } from "./grants-table.tsx";
 import { Page } from "./page.tsx";
@@ -85,18 +86,7 @@ function Facts({ type, devices, aliases, durations }: DeviceTypeProps) {
     ["Failed jobs", type.retry_on === undefined ? undefined : "the lab’s faults are tried again"],
     ["Lists", type.display ? undefined : "leave it out"],
   ];
-  return (
-    <dl class="facts">
-      {facts.map(([fact, value]) =>
-        value === undefined ? null : (
-          <div>
-            <dt>{fact}</dt>
-            <dd>{value}</dd>
-          </div>
-        ),
-      )}
-    </dl>
-  );
+  return <FactList facts={facts} />;
 }
 
 /** `92 % of 48 Complete`: of what its devices remember, without health checks and what somebody canceled. */

@@ -2,6 +2,7 @@ import type { DryRun, DryRunDevice, DryRunJob } from "#protocol/dry-run.ts";
 import type { PlannedStep } from "#protocol/plan.ts";
 import { placeText } from "#protocol/waits-text.ts";
 import { formatDuration } from "./format-time.ts";
+import { depthClass, rowsOf } from "./plan-steps.ts";
 
 /** What a submission would do. */
 export function DryRunOutcome({ outcome, now }: { outcome: DryRun; now: number }) {
@@ -104,7 +105,7 @@ interface PlanProps {
 }
 
 function Plan({ device, steps, name, isOpen }: PlanProps) {
-  const rows = flatten(steps);
+  const rows = rowsOf(steps);
   return (
     <details class="plan-of" open={isOpen}>
       <summary>{`The plan on ${device}: ${rows.length} steps`}</summary>
@@ -126,7 +127,7 @@ function Plan({ device, steps, name, isOpen }: PlanProps) {
           </thead>
           <tbody>
             {rows.map((step) => (
-              <tr class={`depth${Math.min(step.level.split(".").length, 5)}`}>
+              <tr class={depthClass(step)}>
                 <td class="level">{step.level}</td>
                 <th scope="row">
                   {step.name}
@@ -145,6 +146,3 @@ function Plan({ device, steps, name, isOpen }: PlanProps) {
     </details>
   );
 }
-
-const flatten = (steps: readonly PlannedStep[]): PlannedStep[] =>
-  steps.flatMap((step) => [step, ...flatten(step.steps ?? [])]);

@@ -4,6 +4,7 @@ import type { JobPlan } from "../domain/job-plan.ts";
 import { formatDuration } from "./format-time.ts";
 import { JobFrame } from "./job-frame.tsx";
 import { lineAddress } from "./line-address.ts";
+import { depthClass, rowsOf } from "./plan-steps.ts";
 import { outcomeOf, type Timeline, type TimelineAction } from "./timeline.ts";
 import type { View } from "./view.ts";
 
@@ -43,7 +44,7 @@ function aboutPlan({ hostname, isOwn, isKept }: JobPlan): string {
 }
 
 function Steps({ job, steps: tree, timeline }: Pick<PlanProps, "job" | "timeline"> & Planned) {
-  const steps = flatten(tree);
+  const steps = rowsOf(tree);
   // Of one namespace nobody need be told.
   const spaces = new Set(steps.flatMap(({ namespace }) => namespace ?? [])).size > 1;
   const attempts = steps.some((step) => step.attempts !== undefined);
@@ -75,7 +76,7 @@ function Steps({ job, steps: tree, timeline }: Pick<PlanProps, "job" | "timeline
         </thead>
         <tbody>
           {steps.map((step) => (
-            <tr class={`depth${Math.min(step.level.split(".").length, 5)}`}>
+            <tr class={depthClass(step)}>
               <td class="level">{step.level}</td>
               <th scope="row">{step.name}</th>
               <td class="number">{formatDuration(step.timeout_seconds * 1000)}</td>
@@ -117,6 +118,3 @@ function Took({ run, job, isFinished }: TookProps) {
     </td>
   );
 }
-
-const flatten = (steps: readonly PlannedStep[]): PlannedStep[] =>
-  steps.flatMap((step) => [step, ...flatten(step.steps ?? [])]);

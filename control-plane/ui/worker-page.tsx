@@ -7,6 +7,7 @@ import type { BoardDevice } from "../domain/device-board.ts";
 import { ChangesTable } from "./changes-table.tsx";
 import { DeviceTable } from "./device-table.tsx";
 import { Counts } from "./devices-page.tsx";
+import { FactList } from "./fact-list.tsx";
 import { GrantsTable } from "./grants-table.tsx";
 import { JobsTable } from "./jobs-table.tsx";
 import { Page } from "./page.tsx";
@@ -125,18 +126,7 @@ function Facts({ worker, load, rollout, view: { now } }: WorkerProps) {
     ["Enrolment code good until", worker.enrolment_expires?.slice(0, 16).replace("T", " ")],
     ["Token", tokenFact(worker, now)],
   ];
-  return (
-    <dl class="facts">
-      {facts.map(([name, value]) =>
-        value === undefined ? null : (
-          <div>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ),
-      )}
-    </dl>
-  );
+  return <FactList facts={facts} />;
 }
 
 const tokenFact = ({ token_rotation_asked: asked }: WorkerView, now: number) =>
