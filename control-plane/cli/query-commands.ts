@@ -238,6 +238,10 @@ const rowsOf = (kind: keyof typeof WORDS, { cases, count }: ChangedCases): Cell[
   ...(count > cases.length ? [[WORDS[kind], "", `${count - cases.length} more`, "", "", ""]] : []),
 ];
 
+/** As on the page of tests: of a few runs a percentage would say too much. */
+const flakiness = ({ score, chances }: FlakyList["tests"][number]): string =>
+  chances < 5 ? "too few runs" : `${Math.round(score * 100)} %`;
+
 async function flaky(context: Context): Promise<number> {
   argumentsOf(context);
   const { terminal, values } = context;
@@ -247,7 +251,7 @@ async function flaky(context: Context): Promise<number> {
   else {
     const rows = answer.tests.map((test) => [
       ...[printable(test.suite), printable(nameOf(test)), printable(test.device_type)],
-      ...[`${Math.round(test.score * 100)} %`, String(test.flips), String(test.pass)],
+      ...[flakiness(test), String(test.flips), String(test.pass)],
       ...[String(test.fail), test.jobs.join(", ")],
     ]);
     const head = ["SUITE", "CASE", "DEVICE TYPE", "SCORE", "FLIPS", "PASS", "FAIL", "JOBS"];

@@ -111,6 +111,8 @@ export const flakyListSchema = v.object({
       fail: v.number(),
       /** How often the result was another one than the time before in the same build. */
       flips: v.number(),
+      /** Runs that had one before them in the same build: a score of fewer than 5 says little. */
+      chances: v.number(),
       /** Flips of all chances to flip: 0 to 1. */
       score: v.number(),
       /** Jobs in which it flipped last. */

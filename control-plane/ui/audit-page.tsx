@@ -2,6 +2,7 @@ import type { AuditEntry, AuditPage as Entries } from "#protocol/people.ts";
 import { AdminFrame } from "./admin-frame.tsx";
 import { Ago } from "./time.tsx";
 import type { View } from "./view.ts";
+import { Who } from "./who.tsx";
 
 /** What the query string of `/audit` says. */
 export interface AuditQuery {
@@ -20,7 +21,7 @@ interface AuditProps {
 }
 
 const FIELDS = [
-  ["who", "Who", "lava-health is the lab itself"],
+  ["who", "Who", "lava-health is the lab itself, and its health checks"],
   ["kind", "Kind", "device, worker, user, group, token, lab ..."],
   ["name", "Name", "of the device, worker, user ..."],
   ["from", "From", "2026-11-22 or 2026-11-22T08:00:00Z"],
@@ -86,7 +87,7 @@ const Entries = ({ entries, now }: { entries: AuditEntry[]; now: number }) => (
             <Ago iso={time} now={now} />
           </td>
           <td>
-            <a href={addressOf({ who })}>{who}</a>
+            <Who who={who} reason={reason} href={addressOf({ who })} />
           </td>
           <td class="name">
             <a href={addressOf({ kind, name })}>{`${kind} ${name}`}</a>

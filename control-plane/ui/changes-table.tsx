@@ -1,5 +1,6 @@
 import type { ChangeView } from "#protocol/history.ts";
 import { Ago } from "./time.tsx";
+import { Who } from "./who.tsx";
 
 /** What happened to a device or a worker, the newest first. */
 export function ChangesTable({ changes, now }: { changes: readonly ChangeView[]; now: number }) {
@@ -20,7 +21,9 @@ export function ChangesTable({ changes, now }: { changes: readonly ChangeView[];
             <td class="when">
               <Ago iso={time} now={now} />
             </td>
-            <td>{who}</td>
+            <td>
+              <Who who={who} reason={reason} />
+            </td>
             <td>
               {Object.entries(changed)
                 .filter(isSaying)

@@ -4,6 +4,7 @@ import { placeText } from "#protocol/waits-text.ts";
 import { AnnotationNotices } from "./annotations.tsx";
 import { FailingLines, type FailingLine } from "./failing-lines.tsx";
 import { failureOf } from "./failure-sentence.ts";
+import { formatUtc } from "./format-time.ts";
 import { JobTabs } from "./job-frame.tsx";
 import { lineAddress } from "./line-address.ts";
 import { ResultCounts } from "./result-counts.tsx";
@@ -11,6 +12,7 @@ import { JobStatus } from "./status.tsx";
 import { Ago, ranFor, waitedFor } from "./time.tsx";
 import type { Timeline } from "./timeline.ts";
 import type { View } from "./view.ts";
+import { submitterText, Who } from "./who.tsx";
 
 export interface HeaderProps {
   view: View;
@@ -129,7 +131,9 @@ function Facts({ job, now, results }: { job: JobView; now: number; results: Resu
       )}
       {job.role !== undefined && <Fact name="Role">{`${job.role} (${job.sub_id})`}</Fact>}
       <Fact name="Submitter">
-        <a href={`/?submitter=${encodeURIComponent(job.submitter)}`}>{job.submitter}</a>
+        <a href={`/?submitter=${encodeURIComponent(job.submitter)}`}>
+          {submitterText(job.submitter)}
+        </a>
       </Fact>
       <Fact name="Priority">{job.priority}</Fact>
       {job.tags.length > 0 && <Fact name="Tags">{job.tags.join(", ")}</Fact>}
@@ -186,14 +190,21 @@ function FailureNotice({ job, timeline, failingLines }: HeaderProps) {
 function CancelNotice({ view, job, canceled }: HeaderProps) {
   const isCanceled = job.state === "Canceling" || job.health === "Canceled";
   const why = job.error_msg || canceled?.reason;
-  if (!isCanceled || !(canceled || why)) return null;
+  const when = canceled?.time ?? job.end_time;
+  if (!isCanceled) return null;
   return (
     <p class="notice" id="canceled">
-      <b>Canceled</b>
+      <b>{job.state === "Canceling" ? "Is being canceled" : "Canceled"}</b>
       {canceled && (
         <>
+          {" by "}
+          <Who who={canceled.who} reason={canceled.reason} />
+        </>
+      )}
+      {when !== undefined && (
+        <>
           {" "}
-          by {canceled.who} <Ago iso={canceled.time} now={view.now} />
+          <Ago iso={when} now={view.now} />, {formatUtc(when)}
         </>
       )}
       {why ? `: ${why}` : "."}

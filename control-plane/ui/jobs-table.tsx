@@ -1,6 +1,7 @@
 import type { JobView } from "#protocol/api.ts";
 import { JobStatus } from "./status.tsx";
 import { Ago, ranFor } from "./time.tsx";
+import { submitterText } from "./who.tsx";
 
 /** Jobs, one a row. */
 export function JobsTable({ jobs, now }: { jobs: JobView[]; now: number }) {
@@ -88,7 +89,7 @@ function JobRow({ job, now }: { job: JobView; now: number }) {
           <a href={`/devices/${encodeURIComponent(device)}`}>{device}</a>
         )}
       </td>
-      <td class="submitter">{job.submitter}</td>
+      <td class="submitter">{submitterText(job.submitter)}</td>
       <td class="when">
         <Ago iso={job.submit_time} now={now} />
       </td>

@@ -3,6 +3,7 @@ import { expectedText } from "#protocol/waits-text.ts";
 import { Page } from "./page.tsx";
 import { Ago } from "./time.tsx";
 import type { View } from "./view.ts";
+import { submitterText } from "./who.tsx";
 
 interface QueueProps {
   view: View;
@@ -146,7 +147,7 @@ function QueueRow({ job, now }: { job: QueuedJob; now: number }) {
         </a>
         {job.tags.length > 0 && <small>{`tags ${job.tags.join(", ")}`}</small>}
       </td>
-      <td class="submitter">{job.submitter}</td>
+      <td class="submitter">{submitterText(job.submitter)}</td>
       <td class="number">
         {job.priority}
         <span class="phone-only"> priority</span>

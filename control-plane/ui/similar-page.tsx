@@ -3,6 +3,7 @@ import { JobFrame } from "./job-frame.tsx";
 import { JobStatus } from "./status.tsx";
 import { Ago, ranFor } from "./time.tsx";
 import type { View } from "./view.ts";
+import { submitterText } from "./who.tsx";
 
 interface SimilarProps {
   view: View;
@@ -17,7 +18,7 @@ export const SimilarPage = ({ view, job, jobs }: SimilarProps) => (
     <div class="part-bar">
       <h2>Similar jobs</h2>
       <span class="muted">
-        {`By ${job.submitter} on ${job.health_check ? (job.device ?? "") : job.device_type}, with the same description but for numbers: those before and after it.`}
+        {`By ${submitterText(job.submitter)} on ${job.health_check ? (job.device ?? "") : job.device_type}, with the same description but for numbers: those before and after it.`}
       </span>
     </div>
     {jobs.length === 1 ? (

@@ -4,6 +4,7 @@ import type { Condition } from "#protocol/saved-query.ts";
 import type { Deps } from "../domain/deps.ts";
 import { someDeviceTypeNames } from "../domain/device-types.ts";
 import type { Principal } from "../domain/principal.ts";
+import { isTelling } from "../domain/queries/flaky-tests.ts";
 import { listQueries } from "../domain/queries/saved-queries.ts";
 import {
   MOST_COLUMNS,
@@ -67,7 +68,7 @@ function fittingRows({ tests }: TestMatrix, { show = "all", test = "" }: Asked):
   const fits = {
     all: () => true,
     changed: ({ isChanged }: TestRow) => isChanged,
-    flaky: ({ score = 0 }: TestRow) => score > 0,
+    flaky: ({ flips }: TestRow) => flips > 0,
     failing: ({ isFailing }: TestRow) => isFailing,
   }[show];
   const rows = tests.filter(
@@ -75,7 +76,9 @@ function fittingRows({ tests }: TestMatrix, { show = "all", test = "" }: Asked):
   );
   if (show !== "flaky")
     return rows.toSorted((a, b) => (a.suite < b.suite ? -1 : Number(a.suite > b.suite)));
-  return rows.toSorted((a, b) => (b.score ?? 0) - (a.score ?? 0));
+  return rows.toSorted(
+    (a, b) => Number(isTelling(b)) - Number(isTelling(a)) || (b.score ?? 0) - (a.score ?? 0),
+  );
 }
 
 const fileRows = ({ jobs }: TestMatrix, rows: readonly TestRow[]) =>

@@ -1,6 +1,7 @@
 import type { JobHead } from "#protocol/queries.ts";
 import type { TestResult } from "#protocol/states.ts";
 import type { TestMatrix, TestRow } from "../domain/queries/tests-over-time.ts";
+import { ENOUGH_CHANCES, isTelling } from "../domain/queries/flaky-tests.ts";
 import { addressOf, ExportLinks } from "./export-links.tsx";
 import { formatUtc } from "./format-time.ts";
 import { Choice, Field } from "./filter-fields.tsx";
@@ -63,7 +64,9 @@ export function TestsPage({ view, query, matrix, rows, count, from, ...choices }
             <span class={`outcome ${result}`}>{MARKS[result]}</span> {result}
           </span>
         ))}
-        <span>Flaky: how often the result was another one although the build was the same.</span>
+        <span>
+          {`Flaky: how often the result was another one than in the run before, although the build was the same; said from ${ENOUGH_CHANCES + 1} runs on.`}
+        </span>
       </p>
       {count > 0 && <ExportLinks path="/tests" query={{ ...query }} />}
     </Page>
@@ -211,7 +214,14 @@ function Row({ row, jobs }: { row: TestRow; jobs: readonly JobHead[] }) {
 
 function Flakiness({ row: { score, flips, chances } }: { row: TestRow }) {
   if (score === undefined) return <></>;
-  const told = `another result ${flips} of ${chances} times`;
+  const told = `another result than the run before ${flips} of ${chances} times`;
+  if (!isTelling({ chances })) {
+    return (
+      <small class="muted" title={told}>
+        too few runs
+      </small>
+    );
+  }
   return (
     <span class={score === 0 ? "muted" : "warn"} title={told}>
       {`${Math.round(score * 100)} %`}

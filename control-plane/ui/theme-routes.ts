@@ -4,7 +4,7 @@ import { requireOwnPage } from "../http/principal-of.ts";
 import { readText } from "../http/read-body.ts";
 import type { Env } from "../http/route.ts";
 import { isHttps } from "../http/session.ts";
-import { ownPath } from "./own-path.ts";
+import { isOwnPath } from "./own-path.ts";
 import { THEME_COOKIE, THEMES } from "./view.ts";
 
 const YEAR_SECONDS = 365 * 24 * 60 * 60;
@@ -21,12 +21,14 @@ export function themeRoutes(app: Hono<Env>): void {
     const options = { path: "/", sameSite: "Lax", secure: isHttps(c.req.raw) } as const;
     if (theme) setCookie(c, THEME_COOKIE, theme, { ...options, maxAge: YEAR_SECONDS });
     else deleteCookie(c, THEME_COOKIE, options);
-    return c.redirect(ownPath(pathOf(c.req.header("referer"))), 303);
+    return c.redirect(pathOf(c.req.header("referer")), 303);
   });
 }
 
+/** Where somebody came from, or `/`: a Referer is a browser's word, no mistake of theirs. */
 function pathOf(address = ""): string {
   if (!URL.canParse(address)) return "/";
   const { pathname, search } = new URL(address);
-  return pathname + search;
+  const path = pathname + search;
+  return isOwnPath(path) ? path : "/";
 }

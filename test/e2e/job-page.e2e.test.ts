@@ -220,6 +220,18 @@ describe.skipIf(!hasChromium())("a job's pages in a real browser", () => {
     await page.emulateMedia({ media: "screen" });
   });
 
+  test("a canceled job says who canceled it and when, and leads to no failure", async () => {
+    await open(jobs.canceled);
+    const notice = page.locator("#canceled");
+    await notice.getByText(/^Canceled by admin .*, 2026-03-0\d \d\d:\d\d:\d\d UTC/).waitFor();
+    await page.getByText("9 lines", { exact: true }).waitFor();
+    const jump = page.getByRole("button", { name: "Jump to failure" });
+    expect(await jump.count()).toBe(0);
+    // The same log of a job that failed has it.
+    await open(jobs.failed);
+    await jump.waitFor();
+  });
+
   test("canceling asks once more", async () => {
     await open(jobs.waiting);
     await page.getByRole("link", { name: "Cancel job" }).click();

@@ -28,6 +28,23 @@ test.each<[string, string, Scope]>([
   expect(scopeOf(method, path)).toBe(scope);
 });
 
+/** Pages of administration, and what of the API tells the same. */
+test.each([
+  ["/admin/users", "/users"],
+  ["/admin/users/a", "/users/a"],
+  ["/admin/groups", "/groups"],
+  ["/admin/permissions", "/permissions"],
+  ["/admin/permissions/device/a", "/permissions/device/a"],
+  ["/admin/tokens", "/tokens"],
+  ["/admin/releases", "/releases"],
+  ["/admin/notices", "/notices"],
+  ["/admin/settings", "/settings"],
+  ["/audit", "/audit"],
+])("%s needs the scope that the API's %s needs", (page, path) => {
+  expect(scopeOf("GET", page)).toBe(scopeOf("GET", `/api/v1${path}`));
+  expect(scopeOf("POST", page)).toBe("admin");
+});
+
 const user = { kind: "user", name: "a", admin: true, groups: [], tokenId: "t" } as const;
 const may = (scopes: readonly Scope[] | undefined, method: string, path: string): boolean => {
   try {

@@ -17,6 +17,7 @@ export interface SampleJobs {
   many: number;
   /** Of a multinode group, Complete. */
   member: number;
+  /** By a person while it ran. */
   canceled: number;
   running: number;
   /** For a device that another job has. */
@@ -58,11 +59,14 @@ export async function sampleJobs(lab: EmbeddedLab): Promise<SampleJobs> {
   await lab.api("/devices/qemu-02/health", { body: { health: "Maintenance" } });
   lab.pass(60);
   await putDevice(lab, "qemu-01", `${DICTIONARY}{# changed-later #}{% set memory = 333 %}\n`);
+  const canceled = await endedJob(lab, worker, "not wanted", failingLog(), {
+    result: "fail",
+    error_type: "Canceled",
+    error_msg: "canceled",
+  });
   const { id: running, token } = await runningJob(lab, worker, { name: "a long soak test" });
   await lab.ship(running, token, 0, sampleLog(START).slice(0, 60));
   const waiting = await lab.submit(aJob({ name: "waits for its turn" }));
-  const canceled = await lab.submit(aJob({ name: "not wanted" }));
-  await lab.api(`/jobs/${canceled}/cancel`, { method: "POST" });
   return { failed, similar, retried, many, member, canceled, running, waiting };
 }
 
@@ -87,6 +91,7 @@ async function endedJob(
     await lab.ship(id, token, from, records.slice(from, from + 1000));
   }
   lab.pass(90 + 7 * id);
+  if (end.error_type === "Canceled") await lab.api(`/jobs/${id}/cancel`, { method: "POST" });
   await lab.finish(id, token, { ...end, lines: records.length });
   return id;
 }
@@ -101,6 +106,13 @@ async function endedGroup(lab: EmbeddedLab, worker: string): Promise<number> {
   }
   await lab.sync(worker);
   return members[0]!.id;
+}
+
+/** An action that was cut off, as a runner says it. */
+function failingLog(): object[] {
+  const log = new SampleLog(START).start("1", "lava-test-retry").start("1.1", "lava-test-shell");
+  log.add("error", "lava-test-shell: canceled").end(4000, "canceled").end(0, "canceled");
+  return log.records;
 }
 
 /** A bootloader that is silent at first. */

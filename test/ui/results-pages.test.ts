@@ -223,6 +223,23 @@ describe("tests over time", () => {
     ]);
   });
 
+  test("say how flaky a test is only when it ran often enough for a percentage", async () => {
+    const flaky = async () =>
+      /<td class="number">(.*?)<\/td>/s.exec(await show("/tests?test=wobbly"))![1]!;
+    await ran("smoke", { wobbly: "pass", seldom: "pass" }, build);
+    expect(await flaky()).toBe("");
+    await ran("smoke", { wobbly: "fail", seldom: "fail" }, build);
+    for (let n = 0; n < 3; n++) await ran("smoke", { wobbly: "fail" }, build);
+    expect(await flaky()).toContain("too few runs");
+    expect(await flaky()).toContain("1 of 4 times");
+    await ran("smoke", { wobbly: "fail" }, build);
+    expect(await flaky()).toContain(">20 %<");
+    const page = await show("/tests?show=flaky");
+    expect(page).toContain("from 6 runs on");
+    // The one with enough runs comes first, though the other one flipped each time.
+    expect(page.indexOf(">wobbly<")).toBeLessThan(page.indexOf(">seldom<"));
+  });
+
   test("lead to a suite and to a case with its history", async () => {
     await ran("smoke", { x: "pass", y: "pass" });
     await ran("smoke", { x: "fail" });

@@ -10,6 +10,8 @@ import { searchJobs, told, type Found, type Look } from "./search-jobs.ts";
 const MOST_TESTS = 50_000;
 const MOST_TOLD = 500;
 const MOST_JOBS_TOLD = 5;
+/** Fewer chances to flip say nothing: of two runs, one flip would be all. */
+export const ENOUGH_CHANCES = 5;
 
 export interface FlakyRequest {
   readonly conditions: readonly Condition[];
@@ -22,7 +24,7 @@ export interface FlakyRequest {
 /**
  * Tests whose result changes although nothing else does, the worst first. The rule: the results, pass or fail, of one test (suite,
  * set and name) on one device type and of one build stand in the order in which they came, those of failed attempts among
- * them. Each that differs from the one before is a flip; the score is flips by chances to flip, all builds together. One build:
+ * them. Each that differs from the one before is a flip; the score is flips by chances to flip, all builds together; those with fewer than ENOUGH_CHANCES come last. One build:
  * the same attributes (`metadata`), or of jobs that have none the same definition. Jobs that lack an attribute of `by` do not count.
  */
 export async function flakyTests(
@@ -43,9 +45,18 @@ export async function flakyTests(
   const flaky = [...tests.values()]
     .map(tallied)
     .filter(({ flips }) => flips > 0)
-    .sort((a, b) => b.score - a.score || b.flips - a.flips || (a.name < b.name ? -1 : 1));
+    .sort(
+      (a, b) =>
+        Number(isTelling(b)) - Number(isTelling(a)) ||
+        b.score - a.score ||
+        b.flips - a.flips ||
+        (a.name < b.name ? -1 : 1),
+    );
   return { tests: flaky.slice(0, MOST_TOLD), ...told(look) };
 }
+
+/** Whether a score says something. */
+export const isTelling = ({ chances }: { chances: number }): boolean => chances >= ENOUGH_CHANCES;
 
 interface Run {
   passed: boolean;
@@ -103,5 +114,5 @@ function tallied({ builds, ...test }: Test): FlakyList["tests"][number] {
     }
   }
   const score = chances === 0 ? 0 : Math.round((flips / chances) * 1000) / 1000;
-  return { ...test, pass, fail, flips, score, jobs: [...jobs].slice(0, MOST_JOBS_TOLD) };
+  return { ...test, pass, fail, flips, chances, score, jobs: [...jobs].slice(0, MOST_JOBS_TOLD) };
 }

@@ -110,9 +110,10 @@ export class LogPanel {
     this.#find.decorate(element, line);
   }
 
-  /** As the server says of a job that has ended, else as the log tells. */
+  /** As the server says of a job that has ended, else as the log tells. One that was canceled did not fail, whatever its log says. */
   #failureLine(): number | undefined {
-    const { failure } = get("job-header").dataset;
+    const { failure, state, health } = get("job-header").dataset;
+    if (state === "Canceling" || health === "Canceled") return undefined;
     return failure === undefined ? this.#index.failureLine() : Number(failure);
   }
 

@@ -224,7 +224,7 @@ describe("a flaky test", () => {
     expect(tests).toEqual([
       {
         ...{ suite: "0_smoke", name: "boots", device_type: "qemu" },
-        ...{ pass: 2, fail: 1, flips: 2, score: 1, jobs: [3, 2] },
+        ...{ pass: 2, fail: 1, flips: 2, chances: 2, score: 1, jobs: [3, 2] },
       },
     ]);
   });
