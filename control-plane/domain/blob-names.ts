@@ -13,6 +13,10 @@ export const deviceBlob = (id: number, attempt: number): string =>
 /** Of a member of a multinode group: what was submitted, of all roles. */
 export const multinodeBlob = (id: number): string => `${jobBlobs(id)}multinode.yaml`;
 
+/** What of a thousand jobs is filtered by (job-list/job-blocks.ts); each time it is packed under another name. */
+export const jobBlockBlob = (first: number, name: string): string =>
+  `job-blocks/${padded(first)}-${name}`;
+
 /** Results in short of an attempt that has many. */
 export const summaryBlob = (id: number, attempt: number, sha256: string): string =>
   `${jobBlobs(id)}summary-${attempt}-${sha256.slice(0, 16)}.json.gz`;

@@ -113,7 +113,8 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
   kind("multinode group to look at", /^multinode-due$/, /./, v.any(), asIs, false),
   // Looked for again in a restored lab.
   kind("queue by submitter", /^device-type#/, /^share-(queue|turn)$/, v.any(), asIs, false),
-  // Made again of the results when somebody asks.
+  // Made again of the jobs, or of the results, when somebody asks.
+  kind("jobs in short", /^job-blocks$/, /./, v.any(), asIs, false),
   kind("summary", /^job#\d+$/, /^summary#/, v.any(), asIs, false),
   kind(
     "kept job",
@@ -295,6 +296,8 @@ const KINDS: readonly (ItemKind & { partition: RegExp; sort: RegExp })[] = [
     v.looseObject({ holder: v.string(), ids: v.array(v.string()) }),
     ({ holder, ids }: { holder: string; ids: string[] }) => reservationsOfItem(holder, ids),
   ),
+  // A connection to one place.
+  kind("listener", /^listeners$/, /./, v.any(), asIs, false),
   // Its worker and its reservation's time are those of one place.
   kind("console session", /^console#/, /./, v.any(), asIs, false),
   kind("console of a device", /^device#/, /^console$/, v.any(), asIs, false),

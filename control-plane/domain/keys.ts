@@ -22,6 +22,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | how far retention has looked at old jobs   | main  | lab                 | retention                  |
  * | whether somebody watches a job             | main  | job#ID              | watch                      |
  * | all jobs, newest first                     | i1    | jobs                | ID                         |
+ * | what of 1000 ids has ended, in short       | main  | job-blocks          | FIRST_ID                   |
  * | queue of a device type (Submitted)         | i2    | queue#TYPE          | 100-PRIORITY#SUBMITTED#ID  |
  * | the same by submitter (Submitted)          | i3    | share-queue#TYPE    | 100-PRIORITY#SUBMITTER#... |
  * | when missing jobs were looked for in that  | main  | device-type#TYPE    | share-queue                |
@@ -106,6 +107,7 @@ import type { Key, SecondaryKeys } from "../ports/table.ts";
  * | webhooks                                   | main  | webhooks            | ID                         |
  * | whether there is any                       | i1    | webhooks            | ID                         |
  * | up to where their changes have been read   | main  | lab                 | webhooks-read              |
+ * | who listens to LAVA's events, in AWS       | main  | listeners           | ID_OF_CONNECTION           |
  *
  * Hot partitions. DynamoDB gives a partition key 1,000 write and 3,000 read units a second, in the table and in each
  * index by itself; indexes hold keys only, so an entry is one unit and is written when its key changes, not with the item.
@@ -222,6 +224,7 @@ export const deliveryKey = (id: string): Key => ({ partition: `delivery#${id}`, 
 export const webhookKey = (id: string): Key => ({ partition: "webhooks", sort: id });
 export const smtpPasswordKey: Key = { partition: "lab", sort: "smtp-password" };
 export const webhooksReadKey: Key = { partition: "lab", sort: "webhooks-read" };
+export const listenerKey = (id: string): Key => ({ partition: "listeners", sort: id });
 export const settingsKey: Key = { partition: "lab", sort: "settings" };
 /** For what the tick has to do at a time, as ISO 8601. */
 export const dueKey = (time: string, name: string): Key => ({

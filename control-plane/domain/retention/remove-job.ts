@@ -2,7 +2,9 @@ import type { Item, Operation } from "../../ports/table.ts";
 import { changeItem, type By } from "../changes.ts";
 import type { Deps } from "../deps.ts";
 import { attemptOf, findJobItem, jobItem, type JobRecord } from "../job-record.ts";
+import { unpackBlockOf } from "../job-list/job-blocks.ts";
 import { jobKey } from "../keys.ts";
+import { retrying } from "../retrying.ts";
 import {
   chunkBlob,
   definitionBlob,
@@ -30,7 +32,10 @@ export async function removeJob(deps: Deps, job: JobRecord, by: By): Promise<boo
   for (let attempt = attemptOf(job); attempt > 0; attempt--) {
     await deps.blobs.remove(deviceBlob(job.id, attempt));
   }
-  await finish(deps, job, by, ["job", (now) => ({ job: now, expires: deps.system.now() })]);
+  const gone = (now: JobRecord) => ({ job: now, expires: deps.system.now() });
+  await retrying(async () => {
+    await finish(deps, job, by, ["job", gone], [await unpackBlockOf(deps, job.id)]);
+  });
   return true;
 }
 
@@ -85,7 +90,13 @@ function blobsOf(id: number, { key, data }: Item<object>): string[] {
 type Last = readonly [what: string, (job: JobRecord) => { job: JobRecord; expires?: number }];
 
 /** From then on the item is absent for everybody; whatever else is left of the job goes with it when the engine removes it. */
-async function finish(deps: Deps, { id }: JobRecord, by: By, [what, last]: Last): Promise<void> {
+async function finish(
+  deps: Deps,
+  { id }: JobRecord,
+  by: By,
+  [what, last]: Last,
+  beside: readonly Operation[] = [],
+): Promise<void> {
   const item = await findJobItem(deps, id);
   if (!item) return;
   const { job, expires } = last(item.data);
@@ -97,5 +108,6 @@ async function finish(deps: Deps, { id }: JobRecord, by: By, [what, last]: Last)
       when: { version: item.version },
     },
     { put: changeItem(deps, told), when: "absent" },
+    ...beside,
   ]);
 }

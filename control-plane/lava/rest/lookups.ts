@@ -9,6 +9,8 @@ export interface Field<T> {
   readonly of: (row: T) => Value | readonly Value[];
   /** The words of a choice. */
   readonly choices?: readonly string[];
+  /** What of a row `of` looks at, where a list has not all of each. */
+  readonly reads?: keyof T;
 }
 export type Fields<T> = Readonly<Record<string, Field<T>>>;
 export type Fits<T> = (row: T) => boolean;
@@ -33,6 +35,12 @@ export function readFilters<T>(fields: Fields<T>, query: URLSearchParams): Fits<
     if (fits) filters.push(fits);
   }
   return filters;
+}
+
+/** What the filters of a query look at. */
+export function readBy<T>(fields: Fields<T>, query: URLSearchParams): (keyof T)[] {
+  const names = [...query.keys()].filter((name) => !NO_FILTERS.has(name));
+  return names.flatMap((name) => namedIn(fields, name)[0]?.reads ?? []);
 }
 
 function namedIn<T>(fields: Fields<T>, name: string): [Field<T> | undefined, string] {
