@@ -22,12 +22,15 @@ const ROUND = 10;
 /** How long the rounds rest in the cloud, where each look is paid for. */
 const CLOUD_REST_SECONDS = 5 * 60;
 
+/** How long nobody looks for old jobs that could be packed, once there are none. */
+const JOBS_REST_MS = 60 * 60 * 1000;
+
 /** Where the next round begins; a hint only, a process that starts again begins at the front. */
 export interface Rounds {
   /** How long a round rests that has come to its end; absent: not at all. */
   restSeconds?: number;
   /** Which rest, and until when, in ms since 1970. */
-  resting?: Partial<Record<List | "notices", number>>;
+  resting?: Partial<Record<List | "notices" | "jobs", number>>;
   deviceTypes?: string;
   groups?: string;
   devices?: string;
@@ -64,6 +67,15 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
   await goRound<DeviceTypeRecord>(deps, rounds, "deviceTypes", ({ name }) =>
     requestLostPass(deps, name),
   );
+  await orLater(deps, "old jobs", () => packOld(deps, rounds));
+}
+
+/** So that the first who looks through a lab of many old jobs need not wait for it. */
+async function packOld(deps: Deps, rounds: Rounds): Promise<void> {
+  if (rests(deps, rounds, "jobs")) return;
+  const { packOldJobs } = await import("./job-list/pack-old-jobs.ts");
+  if (!(await packOldJobs(deps))) return;
+  rounds.resting = { ...rounds.resting, jobs: deps.system.now() + JOBS_REST_MS };
 }
 
 const ROUND_PARTITION = {
@@ -111,8 +123,11 @@ async function goRound<T>(
   if (page.cursor === undefined) rest(deps, rounds, list);
 }
 
-const rests = ({ system }: Deps, { resting = {} }: Rounds, list: List | "notices"): boolean =>
-  system.now() < (resting[list] ?? 0);
+const rests = (
+  { system }: Deps,
+  { resting = {} }: Rounds,
+  list: List | "notices" | "jobs",
+): boolean => system.now() < (resting[list] ?? 0);
 
 function rest({ system }: Deps, rounds: Rounds, list: List | "notices"): void {
   if (rounds.restSeconds === undefined) return;

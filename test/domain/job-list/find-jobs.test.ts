@@ -4,6 +4,7 @@ import { packedBlocks } from "../../../control-plane/domain/job-list/job-blocks.
 import { jobItem, type JobRecord } from "../../../control-plane/domain/job-record.ts";
 import { deleteJob } from "../../../control-plane/domain/retention/delete-job.ts";
 import type { Column } from "../../../control-plane/domain/job-list/pack-rows.ts";
+import { tick, type Rounds } from "../../../control-plane/domain/tick.ts";
 import { embeddedLab, type EmbeddedLab } from "../../support/embedded-lab.ts";
 import { fc } from "../../support/property.ts";
 
@@ -130,6 +131,21 @@ test("nobody finds or counts what they may not see", async () => {
     expect(count).toBe(2000);
     expect(ids.some((id) => id % 5 === 0)).toBe(false);
   }
+});
+
+test("the tick packs old jobs, a few blocks at a time, and rests when all are", async () => {
+  await put(jobsUpTo(7500));
+  const rounds: Rounds = {};
+  await tick(lab.deps, rounds);
+  expect((await packed()).map(({ data }) => data.jobs)).toEqual([999, 1000, 1000, 1000, 1000]);
+  await tick(lab.deps, rounds);
+  expect(await packed()).toHaveLength(7);
+  await put([aJob(8500)]);
+  await tick(lab.deps, rounds);
+  expect(await packed()).toHaveLength(7);
+  lab.pass(3601);
+  await tick(lab.deps, rounds);
+  expect(await packed()).toHaveLength(8);
 });
 
 test("a lab that is only read packs nothing", async () => {
