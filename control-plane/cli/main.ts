@@ -6,6 +6,7 @@ import { applyCommand } from "./apply-command.ts";
 import { backupCommands } from "./backup-commands.ts";
 import { chartCommand } from "./chart-command.ts";
 import { checkCommand } from "./check-command.ts";
+import { checkLabCommand } from "./check-lab-command.ts";
 import { ClientError, makeClient } from "./client.ts";
 import { UsageError, type Command, type Context, type Values } from "./command.ts";
 import { CONNECTION_OPTIONS, connectionOf } from "./connection.ts";
@@ -67,6 +68,7 @@ const commands: readonly Command[] = [
   applyCommand,
   exportCommand,
   ...backupCommands,
+  checkLabCommand,
   importLavaCommand,
   checkCommand,
   renderCommand,

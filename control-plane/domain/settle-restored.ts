@@ -69,10 +69,11 @@ async function linesOf(deps: Deps, id: number, attempt: number): Promise<number>
   return earlier?.data.log_lines ?? 0;
 }
 
-const holdsDevice = (job: JobRecord): boolean => job.device !== undefined && isWithWorker(job);
+/** Its device is kept for it. */
+export const holdsDevice = (job: JobRecord): boolean => job.device !== undefined && isWithWorker(job);
 
 /** One that runs beside its host has no device. */
-const isWithWorker = ({ state, taken_back, worker }: JobRecord): boolean =>
+export const isWithWorker = ({ state, taken_back, worker }: JobRecord): boolean =>
   worker !== undefined &&
   (state === "Scheduled" || state === "Running" || state === "Canceling" || taken_back === true);
 

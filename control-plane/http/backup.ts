@@ -18,6 +18,7 @@ import { jobIdOf, routes } from "./route.ts";
 const backup = () => import("../domain/backup.ts");
 const reopen = () => import("../domain/reopen-lab.ts");
 const restore = () => import("../domain/restore.ts");
+const integrity = () => import("../domain/integrity/check-page.ts");
 
 const cursor = v.optional(v.pipe(v.string(), v.maxLength(5000)));
 const itemsQuery = v.object({
@@ -43,6 +44,10 @@ export function backupRoutes(deps: Deps) {
     return c.json(
       await (await backup()).backupJob(deps, c.var.principal, jobIdOf(c), query.cursor),
     );
+  });
+  app.get("/backup/check", async (c) => {
+    const query = parse(jobQuery, c.req.query(), "query");
+    return c.json(await (await integrity()).checkPage(deps, c.var.principal, query.cursor));
   });
   app.get("/backup/state", async (c) => c.json(await stateOf(deps, c.var.principal)));
   app.put("/backup/closed", async (c) => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { DeviceView, JobView, WorkerView } from "#protocol/api.ts";
+import type { CheckedPage, Violation } from "#protocol/integrity.ts";
 import type { TokenView } from "#protocol/tokens.ts";
 import { aJob, aResult } from "../support/builders.ts";
 import { cli } from "../support/cli-run.ts";
@@ -126,7 +127,20 @@ export async function answersOf(lab: MovableLab): Promise<Record<string, string>
     const text = (await answer.text()).replace(/"waits_for":"[^"]*"/g, "");
     answers[where] = `${answer.status} ${text}`;
   }
+  expect(await violationsAt(lab)).toEqual([]);
   return answers;
+}
+
+/** What a check finds that looks at the lab as `pumice check-lab` does. */
+async function violationsAt(lab: MovableLab): Promise<Violation[]> {
+  const violations: Violation[] = [];
+  for (let cursor: string | undefined = ""; cursor !== undefined;) {
+    const query: string = cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+    const page: CheckedPage = await lab.api(`/backup/check${query}`);
+    violations.push(...page.violations);
+    ({ cursor } = page);
+  }
+  return violations;
 }
 
 /**

@@ -27,6 +27,7 @@ import { aJob } from "../support/builders.ts";
 import { memoryWorld, type MemoryWorld } from "../support/memory-world.ts";
 import { fc } from "../support/property.ts";
 import { checkLab } from "../support/scheduler-checks.ts";
+import { violationsOf } from "../support/violations-of.ts";
 
 /** More for a longer look: PUMICE_RUNS=2000. */
 const RUNS = Number(process.env["PUMICE_RUNS"] ?? 15);
@@ -96,6 +97,7 @@ test("whatever happens, in whatever order, and wherever the process dies: quotas
           await check(play, before);
         }
         await bringToAnEnd(play);
+        expect(await violationsOf(world.deps, world.admin)).toEqual([]);
         expect([world.complaints, world.failures]).toEqual([[], []]);
       } finally {
         world.close();

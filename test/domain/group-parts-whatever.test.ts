@@ -4,6 +4,7 @@ import { TableConflict } from "../../control-plane/ports/table.ts";
 import { groupEvent, groupPlay } from "../support/group-play.ts";
 import { memoryWorld } from "../support/memory-world.ts";
 import { fc } from "../support/property.ts";
+import { violationsOf } from "../support/violations-of.ts";
 
 /** More for a longer look: PUMICE_RUNS=2000. */
 const RUNS = Number(process.env["PUMICE_RUNS"] ?? 25);
@@ -37,6 +38,7 @@ test("whatever happens, and wherever the process dies: no group that begins in p
           await play.check();
         }
         await play.bringToAnEnd();
+        expect(await violationsOf(world.deps, world.admin)).toEqual([]);
       } finally {
         world.close();
       }

@@ -4,6 +4,7 @@ import { TableConflict } from "../../control-plane/ports/table.ts";
 import { AGENTS, groupEvent, groupPlay } from "../support/group-play.ts";
 import { memoryWorld } from "../support/memory-world.ts";
 import { fc } from "../support/property.ts";
+import { violationsOf } from "../support/violations-of.ts";
 
 /** More for a longer look: PUMICE_RUNS=2000. */
 const RUNS = Number(process.env["PUMICE_RUNS"] ?? 25);
@@ -25,7 +26,10 @@ test("whatever happens, and wherever the process dies: no group begins by halves
           await world.run(() => play.do(step));
           await play.check();
         }
+        const found = () => violationsOf(world.deps, world.admin);
+        expect((await found()).filter(({ rule }) => rule !== "overdue")).toEqual([]);
         await play.bringToAnEnd();
+        expect(await found()).toEqual([]);
       } finally {
         world.close();
       }

@@ -6,6 +6,7 @@ import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { fc } from "../support/property.ts";
 import { isOnAws } from "../support/test-engine.ts";
+import { violationsOf } from "../support/violations-of.ts";
 
 const RETRIED = aJob({ lines: ["retry_on: infrastructure"] });
 const DEAD_BOARD = { result: "fail", error_type: "Infrastructure", error_msg: "gone" } as const;
@@ -32,6 +33,7 @@ test("whatever happens, a job has two attempts at most, a worker no two runners 
     const world = await embeddedLab({ jobLeaseSeconds: 600 });
     try {
       await play(world, events);
+      expect(await violationsOf(world.deps, world.admin)).toEqual([]);
     } finally {
       await world.close();
     }

@@ -20,6 +20,7 @@ import { memoryWorld, turns, type MemoryWorld } from "../support/memory-world.ts
 import { fc } from "../support/property.ts";
 import { checkLab, requireOrder } from "../support/scheduler-checks.ts";
 import { event, type Event } from "../support/scheduler-events.ts";
+import { violationsOf } from "../support/violations-of.ts";
 
 /** More for a longer look: PUMICE_RUNS=2000. */
 const RUNS = Number(process.env["PUMICE_RUNS"] ?? 25);
@@ -84,7 +85,11 @@ async function playAll(play: Play, plan: LabPlan, events: readonly Event[]): Pro
       await requireOrder(play.world, before);
     }
   }
+  const found = () => violationsOf(play.world.deps, play.world.admin);
+  // There was no tick lately.
+  expect((await found()).filter(({ rule }) => rule !== "overdue")).toEqual([]);
   await bringToAnEnd(play);
+  expect(await found()).toEqual([]);
   expect(play.world.complaints).toEqual([]);
   expect(play.world.failures).toEqual([]);
 }

@@ -454,6 +454,7 @@ export const ROWS: readonly Row[] = [
 
   api("administrators", "GET", "/backup/items", 200),
   api("administrators", "GET", "/backup/jobs/1", 200),
+  api("administrators", "GET", "/backup/check", 200),
   api("administrators", "GET", "/backup/state", 200),
   api("administrators", "PUT", "/backup/closed", 200),
   api("administrators", "DELETE", "/backup/closed", 200),
