@@ -21,6 +21,7 @@ import { signInSecretIn } from "./sign-in-secret.ts";
 import { createApp } from "./http/app.ts";
 import type { Env } from "./http/route.ts";
 import { isWebSocket, serveEventSockets } from "./lava/events/event-sockets.ts";
+import { serveCoordinator, type Coordinator } from "./lava/coordinator/serve-coordinator.ts";
 import { lavaApp } from "./lava/lava-app.ts";
 import type { System } from "./ports/system.ts";
 import { stockTemplates } from "./stock-templates.ts";
@@ -34,6 +35,8 @@ const CLOSE_MS = 5_000;
 export interface Serving {
   /** `http://HOST:PORT`, or `https://`, with the port that was taken. */
   readonly url: string;
+  /** `HOST:PORT` of the coordinator, where there is one. */
+  readonly coordinator?: string | undefined;
   /** Answers what is waiting, then stops. */
   close(): Promise<void>;
 }
@@ -49,6 +52,7 @@ export async function serve({
   tls,
   trustedProxies = 0,
   archive = false,
+  coordinator,
   env = process.env,
 }: {
   dataDir: string;
@@ -61,14 +65,23 @@ export async function serve({
   trustedProxies?: number;
   /** Only to be read: no jobs, no workers, no changes. */
   archive?: boolean;
+  /** HOST:PORT where it is a lava-coordinator for the runners of stock workers. */
+  coordinator?: string | undefined;
   /** Has the secrets of sign-in providers. */
   env?: NodeJS.ProcessEnv;
 }): Promise<Serving> {
-  const { host, port } = parseListen(listen);
+  const { host, port } = parseListen("--listen", listen);
+  const meeting =
+    coordinator === undefined || archive ? undefined : parseListen("--coordinator", coordinator);
   const pair = tls && readTlsPair(tls);
   const lab = await openLab({
     dataDir,
-    settings: { retentionDays, archive, signInSecret: (provider) => signInSecretIn(env, provider) },
+    settings: {
+      retentionDays,
+      archive,
+      coordinator: meeting !== undefined,
+      signInSecret: (provider) => signInSecretIn(env, provider),
+    },
   });
   const inHand = new Set<Promise<Response>>();
   const handle = async (
@@ -98,10 +111,13 @@ export async function serve({
     );
   // Longer than a long poll's pause, so that no request meets a connection that is just being closed.
   server.keepAliveTimeout = 75_000;
+  let groups: Coordinator | undefined;
   try {
+    groups = meeting && (await serveCoordinator(lab.deps, meeting));
     server.listen(port, host);
     await once(server, "listening");
   } catch (error) {
+    await groups?.close();
     await lab.close();
     throw error;
   }
@@ -118,9 +134,12 @@ export async function serve({
   let closing: Promise<void> | undefined;
   return {
     url: urlOf(pair ? "https" : "http", server.address() as AddressInfo),
+    coordinator: groups?.address,
     close() {
       events?.close();
-      return (closing ??= stop(lab, server, ticking, inHand));
+      return (closing ??= Promise.all([groups?.close()]).then(() =>
+        stop(lab, server, ticking, inHand),
+      ));
     },
   };
 }
@@ -228,11 +247,11 @@ async function stop(
   await lab.close();
 }
 
-function parseListen(listen: string): { host: string; port: number } {
+function parseListen(option: string, listen: string): { host: string; port: number } {
   const found = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+):(\d{1,5})$/.exec(listen);
   const port = Number(found?.[2]);
   if (!found?.[1] || port > 65535) {
-    throw new Error(`--listen: expected HOST:PORT such as 127.0.0.1:8400, not ${listen}`);
+    throw new Error(`${option}: expected HOST:PORT such as 127.0.0.1:8400, not ${listen}`);
   }
   return { host: found[1].replace(/^\[|\]$/g, ""), port };
 }

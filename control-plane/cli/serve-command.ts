@@ -14,6 +14,7 @@ export const serveCommand: Command = {
     "tls-key": { type: "string" },
     "trusted-proxies": { type: "string" },
     archive: { type: "boolean" },
+    coordinator: { type: "string" },
   },
   help: [
     "--data DIR          where it keeps everything; made when it is new",
@@ -23,6 +24,7 @@ export const serveCommand: Command = {
     "--tls-key FILE      its key, PEM; both are read again when they are renewed",
     "--trusted-proxies N how many proxies of yours stand in front: only they are believed about who asks; default 0",
     "--archive           serve it only to be read: no jobs, no workers, no changes (PUMICE_ARCHIVE=yes)",
+    "--coordinator HOST:PORT  be the lava-coordinator of stock workers (port 3079 there), so that they get multinode jobs (docs/stock-workers.md)",
     "Secrets of sign-in providers: PUMICE_SIGN_IN_SECRET_NAME, or a file by PUMICE_SIGN_IN_SECRET_NAME_FILE (docs/sign-in.md)",
     "Each may be set in the environment instead: PUMICE_DATA, PUMICE_LISTEN, PUMICE_RETENTION_DAYS, PUMICE_TLS_CERT ...",
   ],
@@ -46,12 +48,16 @@ export const serveCommand: Command = {
       tls,
       trustedProxies,
       archive,
+      coordinator: settingOf(context, "coordinator"),
       env,
     });
     context.terminal.say(`Pumice serves at ${serving.url} `);
     context.terminal.say(
       `Data: ${dataDir}; the administrator's token: ${path.join(dataDir, "admin-token")}`,
     );
+    if (serving.coordinator !== undefined) {
+      context.terminal.say(`Coordinator of stock workers: ${serving.coordinator}`);
+    }
     if (!context.signal.aborted) await once(context.signal, "abort");
     context.terminal.say("Stopping ...");
     await serving.close();

@@ -40,8 +40,12 @@ export interface Settings {
   readonly signInSecret?: (provider: string) => string | undefined;
   /** The lab is only read: no jobs, no workers, no ticks. */
   readonly archive?: boolean;
+  /** It has a coordinator for the runners of stock workers: they get jobs of multinode groups. */
+  readonly coordinator?: boolean;
   /** Where browsers fetch blobs, as `https://HOST`; undefined where that is the lab's own address. */
   readonly blobOrigin?: string;
+  /** Where LAVA's event stream is, as `https://HOST/ws`; undefined where this process has it itself. */
+  readonly eventsUrl?: string;
 }
 
 export const DEFAULT_SETTINGS = {

@@ -25,9 +25,9 @@ export interface PassFacts {
 
 /** Made for each pass anew. `notesHeld`: it is a pass, which is to be repeated when a quota that holds a job back has a place again. */
 export function passFacts(deps: Deps, { notesHeld = false } = {}): PassFacts {
-  const { system, table } = deps;
+  const { settings, system, table } = deps;
   const claims = claimsFor(deps, notesHeld);
-  const facts: Facts = { now: system.now() };
+  const facts: Facts = { now: system.now(), hasCoordinator: settings.coordinator === true };
   let windows: Promise<ComingWindow[]> | undefined;
   const accesses = new Map<string, Promise<Access>>();
   const readAccess = async (submitter: string): Promise<Access> => {

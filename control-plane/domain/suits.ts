@@ -20,6 +20,8 @@ export interface Facts {
   readonly type?: { permissions?: Grants | undefined };
   /** The quota of the job's submitter that is used up. */
   readonly quota?: Limit;
+  /** Whether the lab answers the runners of stock workers as a lava-coordinator does. */
+  readonly hasCoordinator?: boolean;
   /** Maintenance windows that are not over. */
   readonly windows?: readonly ComingWindow[];
   /** The device's worker; null: it is gone. */
@@ -70,10 +72,13 @@ export function obstacle(job: JobRecord, device: DeviceRecord, facts: Facts): Ob
   );
 }
 
-/** A stock worker's jobs of a group would meet at a lava-coordinator, which this lab has not. */
-function kindObstacle({ group }: JobRecord, { worker }: Facts): Obstacle | undefined {
-  if (group === undefined || worker?.kind !== "stock") return undefined;
-  const text = `on worker ${worker.name}, a stock lava-worker, which gets no multinode jobs`;
+/** A stock worker's jobs of a group meet at a lava-coordinator, which a lab has where `pumice serve` is told so. */
+function kindObstacle(
+  { group }: JobRecord,
+  { worker, hasCoordinator = false }: Facts,
+): Obstacle | undefined {
+  if (group === undefined || worker?.kind !== "stock" || hasCoordinator) return undefined;
+  const text = `on worker ${worker.name}, a stock lava-worker, which gets multinode jobs only where pumice serve has --coordinator`;
   return { code: "worker kind", bars: "pair", text };
 }
 
