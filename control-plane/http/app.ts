@@ -6,6 +6,7 @@ import type { Deps } from "../domain/deps.ts";
 import { findVisibleSubJob } from "../domain/visible.ts";
 import { readsOnly } from "./archive.ts";
 import { backupRoutes } from "./backup.ts";
+import { baseHeaders } from "./base-headers.ts";
 import { clientAddress } from "./client-address.ts";
 import { consoleRoutes } from "./consoles.ts";
 import { devicePhotoRoutes } from "./device-photos.ts";
@@ -59,9 +60,9 @@ export function createApp(deps: Deps, showError?: ShowError): Hono<Env> {
       ? showError(error, c)
       : problemResponse(deps, error, c),
   );
+  app.use("*", baseHeaders);
   app.use(`${API}/*`, async (c, next) => {
     c.header("cache-control", "no-store");
-    c.header("x-content-type-options", "nosniff");
     await next();
   });
   if (deps.settings.archive) app.use("*", readsOnly);
