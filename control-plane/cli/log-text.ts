@@ -23,7 +23,7 @@ export function logText(terminal: Terminal, record: Record): string {
   const time = coloured(terminal, "dim", printable(String(dt)).slice(11, 23));
   const result = lvl === "results" ? v.safeParse(resultMessageSchema, msg) : undefined;
   if (result?.success) return `${time} ${resultText(terminal, result.output)}`;
-  const text = typeof msg === "string" ? printableLines(msg) : printable(JSON.stringify(msg));
+  const text = typeof msg === "string" ? printableLines(msg) : printable(JSON.stringify(msg) ?? "");
   const mark = MARKS[String(lvl)]?.(record) ?? "";
   return `${time} ${coloured(terminal, COLOURS[String(lvl)], `${mark}${text}`)}`;
 }
