@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 /**
- * Writes a program that a device may have in place of QEMU: it answers `--version`, and else is a DUT whose
+ * Writes a program that a device may have in place of QEMU: it answers `--version` and `--help`, and else is a DUT whose
  * console is its standard input and output. `boot` is shell script: what the DUT does.
  */
 export function standInGuest(dir: string, boot: string): string {
@@ -10,7 +10,7 @@ export function standInGuest(dir: string, boot: string): string {
   writeFileSync(
     file,
     `#!/bin/sh
-if [ "$1" = --version ]; then echo "QEMU emulator version 9.9.9"; exit; fi
+case "$1" in --version | --help) echo "QEMU emulator version 9.9.9"; exit ;; esac
 prompt() { printf 'dut# '; }
 # A shell that echoes nothing and runs what it is told; the test shell is stood in for by a few lines.
 shell() {

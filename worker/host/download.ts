@@ -10,6 +10,7 @@ import { JobFailure } from "../pipeline/job-failure.ts";
 import { isRemote, openRemote, probeRemote, type RcloneAccess } from "./download-remote.ts";
 import type { Source, Sums, WantedSums } from "./download-source.ts";
 import { fetchUrl } from "./fetch-url.ts";
+import { requireOpenFile } from "./local-file.ts";
 import { isNoRoom } from "./spool.ts";
 import { fromWeb, openWebFile } from "./web-file.ts";
 import { unpackTo, unpackZip, type Compression } from "./unpack.ts";
@@ -212,6 +213,7 @@ const uncached = (stream: Readable, sizeBytes: number | undefined): Source => ({
 /** A `file://` URL's path is taken as it stands: nothing in it is decoded (DISPATCHER.md 11.1). */
 async function localFile(url: string): Promise<{ path: string; sizeBytes: number }> {
   const path = url.slice("file://".length);
+  requireOpenFile(path);
   const found = await stat(path).catch(() => undefined);
   const readable = await access(path, constants.R_OK).then(
     () => true,

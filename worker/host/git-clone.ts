@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { JobFailure } from "../pipeline/job-failure.ts";
+import { requireOpenFile } from "./local-file.ts";
 import { hostEnvironment, runCommand } from "./spawn.ts";
 
 export interface GitClone {
@@ -32,6 +33,7 @@ const TRIES = 6;
 export async function gitClone(clone: GitClone): Promise<string> {
   const { url, target, branch, revision, signal, onLine } = clone;
   checkUrl(url);
+  if (isLocal(url)) requireOpenFile(url.replace(/^file:\/\//, ""));
   for (const [what, name] of Object.entries({ branch, revision })) {
     if (name?.startsWith("-")) {
       throw new JobFailure("Job", `${what} '${name}': a name of git doesn't begin with "-"`);
@@ -100,13 +102,14 @@ function checkUrl(url: string): void {
   );
 }
 
+const isLocal = (url: string): boolean => url.startsWith("/") || url.startsWith("file://");
+
 /** Nobody is there to answer git's questions, and a remote repository may not reach into local ones. */
 function gitEnvironment(url: string): Record<string, string> {
-  const local = url.startsWith("/") || url.startsWith("file://");
   return hostEnvironment({
     GIT_TERMINAL_PROMPT: "0",
     GIT_ASKPASS: "true",
     GIT_SSH_COMMAND: "ssh -o BatchMode=yes",
-    GIT_ALLOW_PROTOCOL: `http:https:git:ssh${local ? ":file" : ""}`,
+    GIT_ALLOW_PROTOCOL: `http:https:git:ssh${isLocal(url) ? ":file" : ""}`,
   });
 }

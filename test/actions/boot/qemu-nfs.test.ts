@@ -14,7 +14,7 @@ const at = (name: string): string => path.join(folder, name);
 
 /** QEMU's stand-in: looks at what it is told as a kernel with its root on NFS would, then is a shell. */
 const QEMU = (root: string): string => `#!/bin/sh
-[ "$1" != --version ] || { echo "QEMU emulator version 9.9.9"; exit; }
+case "$1" in --version | --help) echo "QEMU emulator version 9.9.9"; exit ;; esac
 for word in "$@"; do printf '%s\\n' "$word"; done >${root}/argv
 while [ $# -gt 0 ]; do
   case "$1" in

@@ -16,6 +16,7 @@ import { serveFile } from "../../services/file-server.ts";
 import { openConsole } from "../connection/open-console.ts";
 import { loginSteps } from "../login/login.ts";
 import { qemuArguments, qemuProgram } from "./qemu-command.ts";
+import { qemuSandbox } from "./qemu-sandbox.ts";
 
 /** How the installer's QEMU ended, once it has. */
 const installedSlot = slot<Promise<string>>("the installer's end");
@@ -103,7 +104,9 @@ async function start(
 ): ReturnType<typeof processTransport> {
   const { slots, job, log, signal } = context;
   await slots.find(consoleSlot)?.close();
-  const command: [string, ...string[]] = [qemuProgram(job), ...argv];
+  const program = qemuProgram(job);
+  const sandbox = await qemuSandbox(program, job, signal);
+  const command: [string, ...string[]] = [program, ...argv, ...sandbox];
   log.debug(`Calling: ${JSON.stringify(command)}`);
   const transport = await processTransport(command, { cwd: job.scratch });
   openConsole(context, transport);

@@ -15,6 +15,7 @@ import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { openConsole } from "../connection/open-console.ts";
 import { loginSteps } from "../login/login.ts";
 import { nfsAppend, qemuArguments, qemuProgram, type QemuMethod } from "./qemu-command.ts";
+import { qemuSandbox } from "./qemu-sandbox.ts";
 import { checkQemuContainer, qemuInContainer, versionInContainer } from "./qemu-container.ts";
 
 /** A guest in QEMU, whose console is QEMU's standard input and output (DISPATCHER.md 12). */
@@ -84,8 +85,10 @@ async function startGuest(
   let transport: Transport;
   if (docker === undefined) {
     version = await qemuVersion(program, signal);
-    log.debug(`Calling: ${JSON.stringify([program, ...words, ...append])}`);
-    transport = await processTransport([program, ...words, ...append], { cwd: job.scratch });
+    const sandbox = await qemuSandbox(program, job, signal);
+    const command: [string, ...string[]] = [program, ...words, ...append, ...sandbox];
+    log.debug(`Calling: ${JSON.stringify(command)}`);
+    transport = await processTransport(command, { cwd: job.scratch });
   } else {
     version = await versionInContainer(context, docker, program);
     transport = await qemuInContainer(context, docker, [program, ...words, ...append]);
