@@ -43,6 +43,7 @@ async function open(env: Environment): Promise<Deps> {
     // A held answer costs as much as one that is being worked on.
     logHoldSeconds: 0,
     blobOrigin: new URL(bucketUrl(place)).origin,
+    ...(env["PUMICE_EVENTS_URL"] ? { eventsUrl: env["PUMICE_EVENTS_URL"] } : {}),
   };
   const templates = stockTemplates();
   const rest = { table, blobs, signals, system, outbound, planner, templates };
@@ -55,7 +56,7 @@ async function open(env: Environment): Promise<Deps> {
 }
 
 /** The credentials are fixed for an environment's life. */
-function placeOf(env: Environment): AwsPlace {
+export function placeOf(env: Environment): AwsPlace {
   const sessionToken = env["AWS_SESSION_TOKEN"];
   return {
     region: required(env, "AWS_REGION"),
@@ -76,7 +77,7 @@ function placeOf(env: Environment): AwsPlace {
   };
 }
 
-function required(env: Environment, name: string): string {
+export function required(env: Environment, name: string): string {
   const value = env[name];
   if (value) return value;
   throw new Error(`${name} is not set: expected the function as infra/template.yaml makes it`);

@@ -11,6 +11,7 @@ import {
 } from "@aws-sdk/client-cloudformation";
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
+import { withoutComments } from "./read-template.ts";
 
 /** What CloudFormation would do to one resource. */
 export interface Change {
@@ -79,7 +80,7 @@ async function create(
     StackName: stack,
     ChangeSetName: `pumice-${randomUUID()}`,
     ChangeSetType: isNew ? "CREATE" : "UPDATE",
-    TemplateBody: template,
+    TemplateBody: withoutComments(template),
     Parameters: parameters,
     Capabilities: ["CAPABILITY_IAM"],
     ...(isNew ? { ImportExistingResources: true } : {}),

@@ -1,4 +1,4 @@
-// Bundles the Lambda functions: into a folder, http.mjs, schedule.mjs and tick.mjs with the chunks that they share and
+// Bundles the Lambda functions: into a folder, http.mjs, schedule.mjs, tick.mjs and events.mjs with the chunks that they share and
 // the files that they read; and the same as a zip for deployment, which is byte for byte the same when the sources are.
 import { build } from "esbuild";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { thirdPartyNotices } from "./third-party-notices.ts";
 import { zip } from "./zip.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
-const FUNCTIONS = ["http", "schedule", "tick"];
+const FUNCTIONS = ["http", "schedule", "tick", "events"];
 
 /** `outDir` must be new; the zip is written beside it, as `outDir`.zip. Gives what went into the code. */
 export async function bundleLambda(outDir) {

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { Deps } from "../domain/deps.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { Env } from "../http/route.ts";
+import { eventsPlace } from "./events/events-place.ts";
 import { restApi } from "./rest/rest-app.ts";
 import { lavaWebUrls } from "./web-urls/web-urls.ts";
 import { stockWorkerRoutes } from "./stock-worker/stock-worker-routes.ts";
@@ -19,6 +20,7 @@ export function lavaApp(deps: Deps): Hono<Env> {
     restApi,
     xmlRpcApp,
     lavaWebUrls,
+    eventsPlace,
   ];
   for (const surface of surfaces) app.route("/", surface(deps));
   return app;

@@ -9,7 +9,10 @@ import type { DryRun } from "#protocol/dry-run.ts";
 import type { SyncResponse } from "#protocol/worker-api.ts";
 import { startCloud, type Cloud } from "../support/aws/cloud.ts";
 import { aDeviceConfiguration, aJob } from "../support/builders.ts";
+import { listenTo } from "../support/lambda/event-listener.ts";
 import { startLambda, type Gateway } from "../support/lambda/gateway.ts";
+import { startSocketFront, type SocketFront } from "../support/lambda/socket-front.ts";
+import { startStreamSource, type StreamSource } from "../support/lambda/stream-source.ts";
 
 const { bundleLambda } = (await import(
   new URL("../../scripts/bundle-lambda.mjs", import.meta.url).href
@@ -18,6 +21,8 @@ const { bundleLambda } = (await import(
 let dir: string;
 let cloud: Cloud;
 let lambda: Gateway;
+let sockets: SocketFront;
+let stream: StreamSource;
 const tokenId = randomBytes(8).toString("hex");
 const adminToken = `pumice_${tokenId}_${randomBytes(32).toString("base64url")}`;
 
@@ -27,20 +32,32 @@ beforeAll(async () => {
   cloud = await startCloud();
   const hash = createHash("sha256").update(adminToken).digest("hex");
   const { region, credentials, passesQueueUrl: url } = cloud.place;
+  const invoke = (event: unknown) => lambda.invoke("events", event);
+  sockets = await startSocketFront({ invoke, region, credentials });
+  stream = startStreamSource(cloud.dynamodb, invoke);
   lambda = await startLambda({
     bundleFolder: path.join(dir, "lambda"),
-    env: { ...cloud.env, PUMICE_FIRST_ADMIN: `${tokenId}:${hash}`, PUMICE_LOG_LEVEL: "debug" },
+    env: {
+      ...cloud.env,
+      PUMICE_FIRST_ADMIN: `${tokenId}:${hash}`,
+      PUMICE_LOG_LEVEL: "debug",
+      PUMICE_CONNECTIONS_URL: sockets.connectionsUrl,
+      PUMICE_EVENTS_URL: sockets.connectionsUrl,
+    },
     functions: {
       // As short as a hold's end needs.
       http: { handler: "http.handler", timeoutMs: 4_000 },
       schedule: { handler: "schedule.handler" },
       tick: { handler: "tick.handler" },
+      events: { handler: "events.handler" },
     },
     passesQueue: { url, region, credentials, endpoint: cloud.storage.sqsEndpoint },
   });
 }, 60_000);
 
 afterAll(async () => {
+  await sockets?.close();
+  await stream?.close();
   await lambda?.close();
   await cloud?.close();
   await rm(dir, { recursive: true, force: true });
@@ -178,6 +195,63 @@ describe("the lab", () => {
   });
 });
 
+describe("LAVA's event stream", () => {
+  test("is where the lab's own address sends its clients", async () => {
+    const answer = await fetch(`${lambda.url}/ws/?token=a%2Fb`, { redirect: "manual" });
+    const to = answer.headers.get("location");
+    expect([answer.status, to]).toEqual([307, `${sockets.connectionsUrl}?token=a%2Fb`]);
+  });
+
+  test("tells who listens, by the table's stream, also after a cold start", async () => {
+    await expect(listenTo(sockets.url)).rejects.toThrow("401");
+    const { token } = await api<{ token: string }>("/workers", { name: "stock" });
+    const admin = await listenTo(sockets.url, { authorization: `Token ${adminToken}` });
+    const worker = await listenTo(`${sockets.url}?token=${token}`);
+    await lambda.recycle();
+    const answer = await request("/api/v1/jobs", { method: "POST", body: aJob() });
+    const { job_ids } = (await answer.json()) as { job_ids: [number] };
+    const told = await admin.next("testjob", { job: job_ids[0] });
+    expect(told).toMatchObject({ state: "Submitted", device_type: "qemu" });
+    await stream.settled();
+    // It is none of the worker's.
+    expect(worker.rest()).toEqual([]);
+    await request(`/api/v1/tokens/${token.split("_")[1]}`, { method: "DELETE" });
+    await worker.closed;
+    admin.socket.close();
+    await admin.closed;
+  });
+
+  test("tells them what happened while the table was away, once it is back", async () => {
+    const admin = await listenTo(`${sockets.url}?token=${adminToken}`);
+    await stream.settled();
+    await lambda.settled();
+    const before = stream.calls();
+    // Each call of the SDK tries six times.
+    cloud.dynamodb.watch((operation, body) => {
+      const isOfListeners = operation === "Query" && JSON.stringify(body).includes("listeners");
+      if (isOfListeners) cloud.dynamodb.fail({ operation, kind: "error500", times: 6 });
+      if (isOfListeners) cloud.dynamodb.watch(undefined);
+    });
+    await api("/workers", { name: "late" });
+    await stream.settled();
+    expect(stream.calls()).toBe(before + 2);
+    await request("/api/v1/jobs", { method: "POST", body: aJob() });
+    expect(await admin.next("testjob")).toMatchObject({ state: "Submitted" });
+    admin.socket.terminate();
+  });
+
+  test("says nothing to anybody when nobody listens", async () => {
+    await expect.poll(() => sockets.open()).toEqual([]);
+    await stream.settled();
+    lambda.meter.reset();
+    const posts = sockets.posts.length;
+    await request("/api/v1/jobs", { method: "POST", body: aJob() });
+    await stream.settled();
+    expect(lambda.meter.read()["events"]?.invocations).toBeGreaterThan(0);
+    expect(sockets.posts.length).toBe(posts);
+  });
+});
+
 test("a pass that fails comes again, the others of its batch do not", async () => {
   const Records = ["one", "two", "two"].map((body, n) => ({ messageId: String(n), body }));
   // Each of both tries six times: one meets six of them, the other at most five.
@@ -201,12 +275,12 @@ describe("the bundle", () => {
     const files = filesOf(zip);
     const found = await readdir(again, { recursive: true, withFileTypes: true });
     expect(files.size).toBe(found.filter((entry) => entry.isFile()).length);
-    for (const name of ["http.mjs", "schedule.mjs", "tick.mjs", "ui/style.css"]) {
+    for (const name of ["http.mjs", "schedule.mjs", "tick.mjs", "events.mjs", "ui/style.css"]) {
       expect(files.get(name)?.equals(await readFile(path.join(again, name)))).toBe(true);
     }
   });
 
-  test.each(["http", "schedule", "tick"])(
+  test.each(["http", "schedule", "tick", "events"])(
     "has less than 450 kB to load before %s answers",
     async (name) => {
       const folder = path.join(dir, "lambda");

@@ -39,7 +39,7 @@ describe("the first deploy", () => {
     const run = await infraProgram(args, cloud.env, folder);
     expect(run.said).toContain("first a bucket for code (pumice-code)");
     expect(run.out).toContain("+ Table (DynamoDB::Table)\n");
-    expect(run.out).toMatch(/\n45 to add\nDeployed: https:\/\/pumice\.example\n$/);
+    expect(run.out).toMatch(/\n59 to add\nDeployed: https:\/\/pumice\.example\n$/);
     expect(run.code).toBe(0);
     const key = `code/${sha256("first").slice(0, 32)}.zip`;
     expect(cloud.objects.get(`pumice-code-bucket/${key}`)).toBe("first");
@@ -103,7 +103,7 @@ describe("a deploy", () => {
     ]);
   });
 
-  test("of other code changes the three functions, and prints JSON for programs", async () => {
+  test("of other code changes all functions, and prints JSON for programs", async () => {
     await deploy("first");
     const run = await infraProgram(
       ["deploy", ...ofCode("second"), "--yes", "--json"],
@@ -119,7 +119,7 @@ describe("a deploy", () => {
       url: "https://pumice.example",
     });
     expect(changes).toEqual(
-      ["Http", "Schedule", "Tick"].map((name) => ({
+      ["Events", "Http", "Schedule", "Tick"].map((name) => ({
         action: "Modify",
         name,
         type: "AWS::Lambda::Function",
@@ -134,7 +134,7 @@ describe("a deploy", () => {
     const before = [...cloud.objects.keys()];
     const run = await askedInfra(["deploy", ...ofCode("second")], ["n"]);
     expect([run.code, run.questions]).toEqual([1, ["Deploy? [y/N] "]]);
-    expect(run.out).toContain("3 to change");
+    expect(run.out).toContain("4 to change");
     expect([...cloud.objects.keys()]).toEqual(before);
     const agreed = await askedInfra(["deploy", ...ofCode("second")], ["y"]);
     expect(agreed.code).toBe(0);
@@ -196,7 +196,7 @@ describe("diff", () => {
 
   test("exits with 1 and the changes, and leaves nothing behind", async () => {
     const first = await diff("first");
-    expect([first.code, first.out]).toEqual([1, expect.stringContaining("45 to add")]);
+    expect([first.code, first.out]).toEqual([1, expect.stringContaining("59 to add")]);
     expect([cloud.stacks.stacks.size, cloud.objects.size]).toEqual([0, 0]);
     await deploy("first");
     const second = await diff("second");

@@ -28,6 +28,10 @@ const READ_PUT_DELETE = allow(
 );
 
 const JOBS = { "Fn::Sub": "${Blobs.Arn}/jobs/*" };
+const STREAM = { "Fn::Sub": "${Table.Arn}/stream/*" };
+const CONNECTIONS = {
+  "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${EventsApi}/ws/*",
+};
 const ARCHIVE = { "Fn::Sub": "${Blobs.Arn}/archive/*" };
 
 function statementsOf(role: string): unknown[] {
@@ -118,7 +122,39 @@ describe("what each function may do", () => {
     ]);
   });
 
-  test("nothing is allowed by a wildcard but objects of jobs and queues of this lab's workers", () => {
+  test("events: reads, notes who listens, takes changes, speaks to the connections of its own API", () => {
+    expect(statementsOf("EventsRole")).toEqual([
+      LOG,
+      allow(
+        "Table",
+        ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"],
+        arnOf("Table"),
+      ),
+      {
+        ...allow(
+          "Listeners",
+          ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+          arnOf("Table"),
+        ),
+        Condition: {
+          "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["listeners", "token#*"] },
+        },
+      },
+      allow(
+        "TakeChanges",
+        [
+          "dynamodb:DescribeStream",
+          "dynamodb:GetRecords",
+          "dynamodb:GetShardIterator",
+          "dynamodb:ListStreams",
+        ],
+        STREAM,
+      ),
+      allow("Connections", ["execute-api:ManageConnections"], CONNECTIONS),
+    ]);
+  });
+
+  test("nothing is allowed by a wildcard but objects of jobs, this lab's queues of workers, its stream and its connections", () => {
     const allowed = [...nodesOf(lab.template.Resources)].filter(
       (node) => node["Effect"] === "Allow",
     );
@@ -132,13 +168,15 @@ describe("what each function may do", () => {
         ...[JOBS["Fn::Sub"], ARCHIVE["Fn::Sub"], "${Blobs.Arn}/releases/*"],
         "${Blobs.Arn}/device-photos/*",
         WORKERS_QUEUES["Fn::Sub"],
+        STREAM["Fn::Sub"],
+        CONNECTIONS["Fn::Sub"],
       ]),
     );
   });
 
   test("each function has its own role, and only Lambda may take it", () => {
     const roles = ofType("AWS::Lambda::Function").map(([, { Properties }]) => Properties["Role"]);
-    expect(roles).toEqual(["HttpRole", "ScheduleRole", "TickRole"].map(arnOf));
+    expect(roles).toEqual(["HttpRole", "ScheduleRole", "TickRole", "EventsRole"].map(arnOf));
     for (const [, { Properties }] of ofType("AWS::IAM::Role")) {
       expect(Properties["AssumeRolePolicyDocument"]).toEqual({
         Version: "2012-10-17",
@@ -153,7 +191,16 @@ describe("what each function may do", () => {
     }
   });
 
-  test("functions are called by this API and this rule only", () => {
+  test("functions are called by these APIs and this rule only", () => {
+    expect(propertiesOf("EventsApiMayCall")).toEqual({
+      Action: "lambda:InvokeFunction",
+      FunctionName: { Ref: "Events" },
+      Principal: "apigateway.amazonaws.com",
+      SourceArn: {
+        "Fn::Sub":
+          "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${EventsApi}/*/*",
+      },
+    });
     expect(propertiesOf("HttpApiMayCall")).toEqual({
       Action: "lambda:InvokeFunction",
       FunctionName: { Ref: "Http" },
@@ -169,7 +216,7 @@ describe("what each function may do", () => {
       Principal: "events.amazonaws.com",
       SourceArn: arnOf("EachMinute"),
     });
-    expect(ofType("AWS::Lambda::Permission")).toHaveLength(2);
+    expect(ofType("AWS::Lambda::Permission")).toHaveLength(3);
     expect(ofType("AWS::Lambda::Url")).toEqual([]);
   });
 });

@@ -1,7 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { CODE_TEMPLATE, LAB_TEMPLATE } from "../../infra/read-template.ts";
+import {
+  CODE_TEMPLATE,
+  LAB_TEMPLATE,
+  parseTemplate,
+  withoutComments,
+} from "../../infra/read-template.ts";
 import { code, lab, namesIn, nodesOf, type Fields } from "../support/infra/template-parts.ts";
 
 const BOTH = [
@@ -96,6 +101,8 @@ describe("the text", () => {
     expect(Object.keys(lab.template.Outputs)).toEqual([
       "Url",
       "DomainTarget",
+      "EventsUrl",
+      "EventsTarget",
       "TableName",
       "BucketName",
       "PassesQueueUrl",
@@ -108,7 +115,8 @@ describe("the text", () => {
   });
 
   test("fits into a request, for those who deploy it without a bucket", () => {
-    expect(Buffer.byteLength(lab.text)).toBeLessThan(51_200);
+    expect(Buffer.byteLength(withoutComments(lab.text))).toBeLessThan(51_200);
+    expect(parseTemplate(withoutComments(lab.text))).toEqual(lab.template);
   });
 
   test("cfn-lint has nothing against it", ({ skip }) => {

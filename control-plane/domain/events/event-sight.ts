@@ -68,7 +68,37 @@ export async function eventSight(deps: Deps, principal: Principal): Promise<Even
   };
 }
 
+/** What somebody who began to listen some time ago may see now; undefined when their token or account is no good any more. */
+export async function listenerSight(
+  deps: Deps,
+  principal: Principal,
+): Promise<EventSight | undefined> {
+  const now = await principalNow(deps, principal);
+  if (!now) return undefined;
+  return now.kind === "worker" ? workerSight(deps, now) : eventSight(deps, now);
+}
+
+/** A worker hears of its own jobs. */
+function workerSight(deps: Deps, worker: Extract<Principal, { kind: "worker" }>): EventSight {
+  let until = deps.system.now() + SIGHT_MS;
+  return {
+    sees: async (change) => isOfWorker(change, worker.name),
+    async isGood() {
+      if (deps.system.now() < until) return true;
+      until = deps.system.now() + SIGHT_MS;
+      return (await principalNow(deps, worker)) !== undefined;
+    },
+  };
+}
+
+/** Whether a change is what a worker listens for. */
+export const isOfWorker = ({ kind, data }: ChangeRecord, worker: string): boolean =>
+  kind === "job" && data?.["worker"] === worker;
+
 async function principalNow(deps: Deps, principal: Principal): Promise<Principal | undefined> {
+  if (principal.kind === "worker") {
+    return (await deps.table.get(tokenKey(principal.tokenId))) ? principal : undefined;
+  }
   if (principal.kind === ANONYMOUS) {
     const { access } = await labSettings(deps);
     const nobody = { name: "", groups: [] };

@@ -62,7 +62,7 @@ export async function* followEvents(
 }
 
 /** Streams at a time: a browser's tabs and some programs; and what one process can serve. Of all who are not signed in together. */
-const MOST_OF_A_PERSON = 64;
+export const MOST_OF_A_PERSON = 64;
 const MOST_OF_A_PROCESS = 1000;
 const places = new WeakMap<object, Map<string, number>>();
 

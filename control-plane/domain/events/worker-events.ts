@@ -3,6 +3,7 @@ import type { Deps } from "../deps.ts";
 import { tokenKey } from "../people-keys.ts";
 import { requireWorker, type Principal } from "../principal.ts";
 import { changeFeed } from "./change-feed.ts";
+import { isOfWorker } from "./event-sight.ts";
 
 const LOOK_MS = 15_000;
 
@@ -19,7 +20,7 @@ export async function* jobsOfWorker(
     for (;;) {
       const news = await follower.next(LOOK_MS, signal);
       if (!news || signal.aborted || !(await deps.table.get(tokenKey(tokenId)))) return;
-      yield news.filter(({ kind, data }) => kind === "job" && data?.["worker"] === name);
+      yield news.filter((change) => isOfWorker(change, name));
     }
   } finally {
     follower.leave();

@@ -56,6 +56,25 @@ export function createSigner(place: AwsPlace, service: "s3" | "sqs") {
   };
 }
 
+/** Makes the headers with which a request of ours is signed, its own among them. */
+export function createHeaderSigner(place: AwsPlace, service: "execute-api") {
+  const { region, credentials } = place;
+  const signer = new SignatureV4({ service, region, credentials, sha256: Sha256 });
+  return async ({
+    method,
+    url,
+    headers = {},
+    body,
+    at,
+  }: Omit<ToSign, "expiresInSeconds"> & { readonly body: string }): Promise<
+    Record<string, string>
+  > => {
+    const { protocol, hostname, pathname: path } = url;
+    const request = { method, protocol, hostname, path, headers: { host: url.host, ...headers } };
+    return (await signer.sign({ ...request, body }, { signingDate: at })).headers;
+  };
+}
+
 /** Spaces as %20, as the signature has them. */
 const strictQuery = (query: URLSearchParams): string =>
   [...query].map(([name, value]) => `${escape(name)}=${escape(value)}`).join("&");

@@ -5,21 +5,20 @@ import type { ChangeRecord } from "../../domain/changes.ts";
 import type { Deps } from "../../domain/deps.ts";
 import { followEvents } from "../../domain/events/follow-events.ts";
 import { jobsOfWorker } from "../../domain/events/worker-events.ts";
-import { ANONYMOUS, type Principal } from "../../domain/principal.ts";
-import { authenticate } from "../../domain/tokens.ts";
+import { MOST_LISTENERS } from "../../domain/events/listeners.ts";
+import type { Principal } from "../../domain/principal.ts";
 import { addressGroup } from "../../domain/sign-in-limits.ts";
 import { addressSeen } from "../../http/client-address.ts";
 import { makeFailureLimit } from "../../http/failure-limit.ts";
-import { bearerIn, seesAnonymously } from "../../http/principal-of.ts";
 import { lavaEvent } from "./lava-event.ts";
+import { listenerOf } from "./listener-of.ts";
 
 const LIMITS = {
   heartbeatMs: 30_000,
   /** Of one that reads too slowly so much waits at most; then it is gone, and may come again. */
   waitingBytes: 1024 * 1024,
-  listeners: 500,
-  /** Of one address, or of one network of IPv6: also workers behind one router have room. */
-  listenersOfAddress: 100,
+  listeners: MOST_LISTENERS.all,
+  listenersOfAddress: MOST_LISTENERS.ofAddress,
 };
 
 /** For `createServer`, as `shouldUpgradeCallback`: any other upgrade that a client offers is a request like others. */
@@ -71,7 +70,12 @@ export function serveEventSockets(
       return refuse(socket, "503 Service Unavailable", "too many listen");
     }
     const address = addressOf(request, given.trustedProxies);
-    const principal = await listenerOf(deps, request, url);
+    const { authorization, "lava-token": lavaToken } = request.headers;
+    const principal = await listenerOf(deps, {
+      authorization,
+      lavaToken: lavaToken?.toString(),
+      token: url.searchParams.get("token") ?? undefined,
+    });
     if (!principal) {
       failures.check(address);
       failures.note(address);
@@ -108,24 +112,6 @@ export function serveEventSockets(
       sockets.close();
     },
   };
-}
-
-/** Who listens; undefined for nobody who may. No cookie counts: other sites' pages could listen with it. */
-async function listenerOf(
-  deps: Deps,
-  { headers }: IncomingMessage,
-  url: URL,
-): Promise<Principal | undefined> {
-  const { authorization, "lava-token": lavaToken } = headers;
-  const token = bearerIn(authorization ?? "") ?? url.searchParams.get("token") ?? lavaToken;
-  if (typeof token !== "string") {
-    return (await seesAnonymously(deps)) ? { kind: ANONYMOUS } : undefined;
-  }
-  const principal = await authenticate(deps, token);
-  if (principal?.kind === "worker") return principal;
-  if (principal?.kind !== "user") return undefined;
-  const { scopes } = principal;
-  return !scopes || scopes.includes("read") || scopes.includes("admin") ? principal : undefined;
 }
 
 async function tell(

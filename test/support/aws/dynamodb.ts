@@ -36,11 +36,17 @@ export interface DynamoDb {
   clearFaults(): void;
   /** Hears of each call before it is done. */
   watch(listener: ((operation: string, body: object) => void) | undefined): void;
+  /** The table's stream: hears of each item that was written, as it was and as it is, in the order of writes. */
+  stream(listener: ItemListener | undefined): void;
   close(): Promise<void>;
 }
 
+export type ItemListener = (before: Attributes | undefined, after: Attributes | undefined) => void;
+
 interface Handling {
   readonly call: Call;
+  /** Hears of what was written. */
+  written: ItemListener | undefined;
   readonly transact: ReturnType<typeof createTransactions> | undefined;
   readonly units: Units & { calls: Record<string, number> };
 }
@@ -76,6 +82,7 @@ export async function startDynamoDb({ now = Date.now } = {}): Promise<DynamoDb> 
   const units = { reads: 0, writes: 0, indexWrites: 0, calls: {} as Record<string, number> };
   const handling: Handling = {
     call,
+    written: undefined,
     units,
     transact: jar ? undefined : createTransactions(call, now),
   };
@@ -128,6 +135,7 @@ export async function startDynamoDb({ now = Date.now } = {}): Promise<DynamoDb> 
     fail: (fault) => void faults.push({ ...fault }),
     clearFaults: () => void faults.splice(0),
     watch: (listener) => void (watcher = listener),
+    stream: (listener) => void (handling.written = listener),
     async close() {
       const closed = once(server, "close");
       server.close();
@@ -156,7 +164,7 @@ function failure(kind: Fault["kind"], body: Record<string, unknown>): Error {
 }
 
 async function handle(
-  { call, transact, units }: Handling,
+  { call, transact, units, written }: Handling,
   operation: string,
   body: Record<string, unknown>,
 ): Promise<object> {
@@ -164,6 +172,7 @@ async function handle(
   const wrote = (factor: number) => (before?: Attributes, after?: Attributes) => {
     units.writes += factor * writeUnits(before, after);
     units.indexWrites += indexWriteUnits(before, after);
+    if (before !== after) written?.(before, after);
   };
   if (operation === "TransactWriteItems" && transact) {
     return transact(body as unknown as Parameters<typeof transact>[0], wrote(2));

@@ -69,8 +69,12 @@ const REFUSALS: Record<"s3" | "sqs", Record<Why, readonly [number, string, strin
 };
 
 /** The refusal as the service words it. */
-export function refuseSignature(service: "s3" | "sqs", why: Why, detail = ""): AwsRefusal {
-  const [status, code, message] = REFUSALS[service][why];
+export function refuseSignature(
+  service: "s3" | "sqs" | "execute-api",
+  why: Why,
+  detail = "",
+): AwsRefusal {
+  const [status, code, message] = REFUSALS[service === "s3" ? "s3" : "sqs"][why];
   return new AwsRefusal(status, code, `${message} ${detail}`.trim());
 }
 

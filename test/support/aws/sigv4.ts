@@ -4,9 +4,11 @@ import { AwsRefusal, type AwsRequest, headerOf, queryOf, unescapeUri } from "./e
 import { compactTime, instantOf, refuseSignature } from "./sigv4-refusals.ts";
 
 export type AwsService = "s3" | "sqs";
+/** Also of the connections of a WebSocket API. */
+export type SignedService = AwsService | "execute-api";
 
 export interface SignatureCheck {
-  readonly service: AwsService;
+  readonly service: SignedService;
   readonly region: string;
   readonly credentials: Credentials;
   /** Epoch milliseconds: what the service's clock says. */
@@ -77,7 +79,7 @@ export function verifySignature(request: AwsRequest, check: SignatureCheck): Ver
   return { isPresigned: claim.isPresigned, payload };
 }
 
-function readClaim(request: AwsRequest, service: AwsService): Claim {
+function readClaim(request: AwsRequest, service: SignedService): Claim {
   const authorization = headerOf(request, "authorization");
   const isPresigned = request.query.some(([name]) => name.startsWith("X-Amz-Signature"));
   if (authorization === undefined && !isPresigned) throw refuseSignature(service, "anonymous");
@@ -89,7 +91,7 @@ function readClaim(request: AwsRequest, service: AwsService): Claim {
     : readHeaderClaim(request, authorization, service);
 }
 
-function readQueryClaim(request: AwsRequest, service: AwsService): Claim {
+function readQueryClaim(request: AwsRequest, service: SignedService): Claim {
   const names = request.query.map(([name]) => name).filter((name) => name.startsWith("X-Amz-"));
   const part = (name: string) => {
     const value = queryOf(request, `X-Amz-${name}`);
@@ -113,7 +115,11 @@ function readQueryClaim(request: AwsRequest, service: AwsService): Claim {
   };
 }
 
-function readHeaderClaim(request: AwsRequest, authorization: string, service: AwsService): Claim {
+function readHeaderClaim(
+  request: AwsRequest,
+  authorization: string,
+  service: SignedService,
+): Claim {
   const match =
     /^AWS4-HMAC-SHA256 Credential=([^ ,]+), ?SignedHeaders=([^ ,]+), ?Signature=([0-9a-f]{64})$/.exec(
       authorization,
@@ -149,7 +155,7 @@ function checkTime(request: AwsRequest, claim: Claim, { service, now }: Signatur
   );
 }
 
-function checkHeaders(request: AwsRequest, names: readonly string[], service: AwsService): void {
+function checkHeaders(request: AwsRequest, names: readonly string[], service: SignedService): void {
   if (!names.includes("host") || names.some((name) => name !== name.toLowerCase())) {
     throw refuseSignature(service, "mismatch");
   }
@@ -165,8 +171,8 @@ function checkToken(token: string | undefined, { credentials, service }: Signatu
   throw refuseSignature(service, token === undefined ? "unknownKey" : "token");
 }
 
-function payloadOf(request: AwsRequest, claim: Claim, service: AwsService): string {
-  if (service === "sqs") return sha256(request.body);
+function payloadOf(request: AwsRequest, claim: Claim, service: SignedService): string {
+  if (service !== "s3") return sha256(request.body);
   const hoisted = request.query.find(([name]) => name.toLowerCase() === "x-amz-content-sha256");
   const signed = headerOf(request, "x-amz-content-sha256") ?? hoisted?.[1];
   if (signed !== undefined) return signed;
@@ -179,7 +185,7 @@ function payloadOf(request: AwsRequest, claim: Claim, service: AwsService): stri
 }
 
 /** S3 signs a path as it is meant, every other service as it is sent: escaped once more. */
-function canonicalPath(path: string, service: AwsService): string {
+function canonicalPath(path: string, service: SignedService): string {
   const segments = path.split("/");
   return segments
     .map((segment) => escapeUri(service === "s3" ? unescapeUri(segment) : segment))

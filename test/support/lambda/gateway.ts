@@ -11,7 +11,7 @@ export interface LambdaOptions {
   readonly bundleFolder: string;
   /** Environment variables of all functions. */
   readonly env?: Readonly<Record<string, string>>;
-  /** By name: `http` is called by requests, `schedule` by the queue, `tick` by the clock. Pumice's three unless told. */
+  /** By name: `http` is called by requests, `schedule` by the queue, `tick` by the clock. `events` by whoever listens and the table's stream. Pumice's unless told. */
   readonly functions?: Readonly<Record<string, FunctionSettings>>;
   readonly kind?: FrontKind;
   /** How long the front waits for the function; AWS's limit unless told. */
@@ -56,6 +56,7 @@ const LAB_FUNCTIONS = {
   http: { handler: "http.handler", timeoutMs: 30_000 },
   schedule: { handler: "schedule.handler", timeoutMs: 60_000 },
   tick: { handler: "tick.handler", timeoutMs: 60_000, maxEnvironments: 1 },
+  events: { handler: "events.handler", timeoutMs: 60_000 },
 };
 
 /** AWS's side of Lambda on this machine: environments, what calls them, and what would be billed. */
