@@ -38,7 +38,12 @@ export interface StockBench {
   startServer(): Promise<void>;
   killServer(): Promise<void>;
   /** `--token` is the worker's own unless `args` say otherwise; each folder is a worker of its own. */
-  startWorker(args?: readonly string[], folder?: string): ChildProcess;
+  startWorker(
+    args?: readonly string[],
+    folder?: string,
+    /** A program that becomes `lava-worker`, and its arguments. */
+    before?: readonly string[],
+  ): ChildProcess;
   readonly workerToken: string;
   stopWorker(signal?: NodeJS.Signals): Promise<void>;
   /** What `lava-worker` wrote to its log. */
@@ -48,10 +53,14 @@ export interface StockBench {
   close(): Promise<void>;
 }
 
-/** `pumice serve` as a process, and a stock `lava-worker` with a device of QEMU. */
-export const stockBench = (): Promise<StockBench> => ofParts(makeBench);
+/** `pumice serve` as a process, with these options, and a stock `lava-worker` with a device of QEMU. */
+export const stockBench = (options: readonly string[] = []): Promise<StockBench> =>
+  ofParts((onClose) => makeBench(onClose, options));
 
-async function makeBench(onClose: OnClose): Promise<Omit<StockBench, "close">> {
+async function makeBench(
+  onClose: OnClose,
+  options: readonly string[],
+): Promise<Omit<StockBench, "close">> {
   const dir = mkdtempSync(path.join(tmpdir(), "pumice-stock-"));
   onClose(() => rmSync(dir, { recursive: true, force: true }));
   const workDir = path.join(dir, "worker");
@@ -68,12 +77,18 @@ async function makeBench(onClose: OnClose): Promise<Omit<StockBench, "close">> {
     "initramfs.cpio.gz": path.join(guest, "initramfs.cpio.gz"),
   });
   onClose(() => shelf.close());
-  const plane = await serveProcess(program.file, path.join(dir, "data"));
+  const plane = await serveProcess(program.file, path.join(dir, "data"), options);
   onClose(() => plane.close());
-  let worker: ChildProcess | undefined;
+  const workers: ChildProcess[] = [];
+  const folders = new Set([workDir]);
+  const stopWorker = async (signal: NodeJS.Signals = "SIGTERM") => {
+    await Promise.all(workers.splice(0).map((worker) => endProcess(worker, signal)));
+  };
   onClose(async () => {
-    if (worker) await endProcess(worker, "SIGKILL");
-    for (const pid of processesOf(workDir)) process.kill(pid, "SIGKILL");
+    await stopWorker("SIGKILL");
+    for (const folder of folders) {
+      for (const pid of processesOf(folder)) process.kill(pid, "SIGKILL");
+    }
   });
   const { adminToken } = plane;
   async function api<T>(method: string, where: string, body?: unknown, type = "application/json") {
@@ -88,11 +103,7 @@ async function makeBench(onClose: OnClose): Promise<Omit<StockBench, "close">> {
     return (await answer.json()) as T;
   }
   const { token } = await api<{ token: string }>("POST", "/workers", { name: "stock" });
-  await api("PUT", "/devices/qemu-01", {
-    device_type: "qemu",
-    worker: "stock",
-    dictionary: "{% extends 'qemu.jinja2' %}\n{% set no_kvm = True %}\n{% set memory = 256 %}\n",
-  });
+  await api("PUT", "/devices/qemu-01", stockDevice("stock"));
   const job = (id: number) => api<JobView>("GET", `/jobs/${id}`);
   const log = async (id: number) => {
     const records: LogPage["records"] = [];
@@ -121,19 +132,27 @@ async function makeBench(onClose: OnClose): Promise<Omit<StockBench, "close">> {
     worker: (name = "stock") => api<WorkerView>("GET", `/workers/${name}`),
     startServer: () => plane.start(),
     killServer: () => plane.kill(),
-    startWorker(args = ["--name", "stock", "--token", token], folder = workDir) {
+    startWorker(args = ["--name", "stock", "--token", token], folder = workDir, before = []) {
       const own = ["--worker-dir", folder, "--log-file", workerLog, "--level", "DEBUG"];
       const pace = ["--ping-interval", "1", "--job-log-interval", "1"];
       const all = ["--url", plane.url(), ...own, ...pace, ...args];
-      worker = spawn(LAVA_WORKER, all, { stdio: ["ignore", "ignore", "inherit"] });
+      const [program = LAVA_WORKER, ...rest] = [...before, LAVA_WORKER, ...all];
+      const worker = spawn(program, rest, { stdio: ["ignore", "ignore", "inherit"] });
+      workers.push(worker);
+      folders.add(folder);
       return worker;
     },
-    async stopWorker(signal = "SIGTERM") {
-      if (worker) await endProcess(worker, signal);
-    },
+    stopWorker,
     said: () => (existsSync(workerLog) ? readFileSync(workerLog, "utf8") : ""),
   };
 }
+
+/** A device of QEMU, as it is put. */
+export const stockDevice = (worker: string) => ({
+  device_type: "qemu",
+  worker,
+  dictionary: "{% extends 'qemu.jinja2' %}\n{% set no_kvm = True %}\n{% set memory = 256 %}\n",
+});
 
 /** A job of QEMU as LAVA's own runner takes it, with these steps. */
 export const stockJob = (shelf: string, steps: readonly string[]): string => `

@@ -15,13 +15,17 @@ export interface ServeProcess {
 }
 
 /** `pumice serve`, a bundle in `file`, as a process on a free port of loopback. It has ended when this throws. */
-export async function serveProcess(file: string, dataDir: string): Promise<ServeProcess> {
+export async function serveProcess(
+  file: string,
+  dataDir: string,
+  more: readonly string[] = [],
+): Promise<ServeProcess> {
   let listen = "127.0.0.1:0";
   let url = "";
   let server: ChildProcess;
   async function start(): Promise<void> {
     // As scripts/pumice starts it.
-    const args = [file, "serve", "--data", dataDir, "--listen", listen];
+    const args = [file, "serve", "--data", dataDir, "--listen", listen, ...more];
     server = spawn(process.execPath, ["--max-semi-space-size=2", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });

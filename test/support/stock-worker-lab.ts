@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { DeviceView, LogPage, ResultView, WorkerView } from "#protocol/api.ts";
+import type { Settings } from "../../control-plane/domain/deps.ts";
 import { aJob } from "./builders.ts";
 import { embeddedLab, type EmbeddedLab } from "./embedded-lab.ts";
 
@@ -22,8 +23,10 @@ let lab: EmbeddedLab;
 let worker: string;
 
 /** A lab with a device of worker `bench`, whose token it answers; all below speaks to it, as a stock worker does. Close it after the test. */
-export async function stockWorkerLab(): Promise<{ lab: EmbeddedLab; worker: string }> {
-  lab = await embeddedLab({ jobLeaseSeconds: 600 });
+export async function stockWorkerLab(
+  settings: Partial<Settings> = {},
+): Promise<{ lab: EmbeddedLab; worker: string }> {
+  lab = await embeddedLab({ jobLeaseSeconds: 600, ...settings });
   worker = await lab.addWorker();
   await lab.addDevice("qemu-01");
   return { lab, worker };

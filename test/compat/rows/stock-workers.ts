@@ -34,10 +34,10 @@ export const STOCK_WORKERS_ROWS: readonly Row[] = [
     "asks at once when it has something to do; with its token in the URL",
   ),
   works("health checks", "run as any other job of its device, and say whether that is in order"),
-  {
-    ...{ surface: "Stock workers", name: "multinode jobs", state: "absent", refused: "no job" },
-    about: "they need a lava-coordinator: groups get devices of our own workers only",
-  },
+  works(
+    "multinode jobs",
+    "where `pumice serve` has `--coordinator`, among themselves and with workers of ours; without it they get none",
+  ),
 ];
 
 /** `pumice-worker start --protocol lava`. */
