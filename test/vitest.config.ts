@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -27,7 +28,7 @@ const labTests = [
   "test/domain/*-whatever.test.ts",
   "test/domain/{group-*,health-checks,job-life,job-log,people,reservations,retry-job,schedule}.test.ts",
   "test/domain/{notices,results}/**/*.test.ts",
-  "test/domain/{at-once,fair-share,job-device}.test.ts",
+  "test/domain/{at-once,fair-share,integrity,job-device}.test.ts",
   "test/http/{access,archive,events,lab,oidc,sign-in}.test.ts",
   "test/ui/{hostile-pages,pages,query-pages,results-pages}.test.ts",
   "test/docs/{examples,typed-commands}.test.ts",
@@ -67,6 +68,9 @@ const methodTests = [
 ];
 
 const root = path.resolve(import.meta.dirname, "..");
+const cores = availableParallelism();
+/** The files of a worker share its process: to load the sources anew for each takes longer than its tests. */
+const isolate = false;
 /** Notes what tests of LAVA's surfaces really call. */
 const setupFiles = [fileURLToPath(import.meta.resolve("./support/record-calls.setup.ts"))];
 
@@ -98,8 +102,9 @@ export default defineConfig({
           ],
           testTimeout: 30_000,
           hookTimeout: 30_000,
-          // More than there are cores: most of these tests wait for processes and time-outs.
-          maxWorkers: 5,
+          isolate,
+          // More than there are cores: some of these tests wait for processes and time-outs.
+          maxWorkers: cores + 2,
         },
       },
       {
@@ -116,7 +121,8 @@ export default defineConfig({
           env: { PUMICE_TEST_ENGINE: "aws" },
           testTimeout: 120_000,
           hookTimeout: 30_000,
-          maxWorkers: 3,
+          isolate,
+          maxWorkers: cores + 1,
         },
       },
       {
@@ -129,7 +135,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // Each boots guests: more at a time than there are cores only makes all of them slower.
-          maxWorkers: 2,
+          maxWorkers: Math.max(2, Math.floor(cores / 2)),
         },
       },
       {
@@ -141,7 +147,8 @@ export default defineConfig({
           include: methodTests,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 4,
+          isolate,
+          maxWorkers: cores + 2,
         },
       },
       {
@@ -151,7 +158,7 @@ export default defineConfig({
           include: ["test/beds/**/*.bed.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 600_000,
-          maxWorkers: 2,
+          maxWorkers: Math.max(2, Math.floor(cores / 2)),
         },
       },
       {
@@ -163,7 +170,7 @@ export default defineConfig({
           include: ["test/compat/**/*.compat.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 600_000,
-          maxWorkers: 2,
+          maxWorkers: Math.max(2, Math.floor(cores / 2)),
         },
       },
       {
