@@ -1,20 +1,25 @@
 // Bundles the two programs into dist/: pumice.mjs (Node.js 24) and pumice-worker.cjs (Node.js 20 or
 // later, Bun).
 // Beside them the cloud's control plane: lambda/ and lambda.zip.
+// --out DIR: elsewhere. --parts FILE: which npm packages are in what, as JSON.
 import { build } from "esbuild";
 import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { parseArgs } from "node:util";
 import { buildDocs } from "./build-docs.mjs";
 import { buildClient } from "./build-client.mjs";
 import { bundleLambda } from "./bundle-lambda.mjs";
 import { bundlePlanner } from "./bundle-planner.ts";
 import { bundleWorker } from "./bundle-worker.ts";
-import { thirdPartyNotices } from "./third-party-notices.ts";
+import { partsOf, thirdPartyNotices } from "./third-party-notices.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
-const dist = path.join(root, "dist");
+const { values: options } = parseArgs({
+  options: { out: { type: "string" }, parts: { type: "string" } },
+});
+const dist = path.resolve(options.out ?? path.join(root, "dist"));
 // Built beside, then moved file by file: whoever reads meanwhile finds the old file or the new one, whole.
-const fresh = path.join(root, `dist.${process.pid}`);
+const fresh = `${dist}.${process.pid}`;
 
 await mkdir(fresh, { recursive: true });
 try {
@@ -47,6 +52,11 @@ try {
   ]);
   const notices = await thirdPartyNotices([client, lambda, pumice.metafile, worker, planner]);
   await writeFile(path.join(fresh, "THIRD-PARTY-NOTICES"), notices);
+  if (options.parts) {
+    const outputs = { client, lambda, pumice: pumice.metafile, worker, planner };
+    const parts = Object.entries(outputs).map(async ([name, one]) => [name, await partsOf([one])]);
+    await writeFile(options.parts, JSON.stringify(Object.fromEntries(await Promise.all(parts))));
+  }
   await writeFile(path.join(fresh, ".stamp"), "");
   await replaceFolder(path.join(fresh, "lambda"), path.join(dist, "lambda"));
   await replaceFolder(path.join(fresh, "docs-site"), path.join(dist, "docs-site"));

@@ -19,8 +19,7 @@ export async function thirdPartyNotices(
   metafiles: readonly Metafile[],
   more: readonly Notice[] = [],
 ): Promise<string> {
-  const folders = new Set(metafiles.flatMap((one) => packagesIn(one)));
-  const packages = await Promise.all([...folders].map((folder) => noticeOf(folder)));
+  const packages = await Promise.all(foldersOf(metafiles).map((folder) => noticeOf(folder)));
   packages.sort((a, b) => (a.name < b.name ? -1 : 1));
   const own = { name: "Pumice", text: await readFile(path.join(root, "LICENSE"), "utf8") };
   const line = "=".repeat(80);
@@ -28,6 +27,27 @@ export async function thirdPartyNotices(
     .map(({ name, text }) => `${line}\n${name}\n${line}\n\n${text.replaceAll("\r", "").trim()}\n`)
     .join("\n");
 }
+
+/** An npm package of which something is in a bundle. */
+export interface Part {
+  readonly name: string;
+  readonly version: string;
+  /** As its package.json has it, an SPDX expression. */
+  readonly license?: string;
+}
+
+/** The npm packages in these bundles. */
+export const partsOf = async (metafiles: readonly Metafile[]): Promise<Part[]> =>
+  Promise.all(
+    foldersOf(metafiles).map(async (folder) => {
+      const { name, version, license } = await manifestOf(folder);
+      return { name, version, ...(license ? { license } : {}) };
+    }),
+  );
+
+const foldersOf = (metafiles: readonly Metafile[]): string[] => [
+  ...new Set(metafiles.flatMap((one) => packagesIn(one))),
+];
 
 /** What fell out as unused is in no output. */
 function packagesIn({ outputs }: Metafile): string[] {
@@ -38,13 +58,11 @@ function packagesIn({ outputs }: Metafile): string[] {
   });
 }
 
+const manifestOf = async (folder: string): Promise<Part> =>
+  JSON.parse(await readFile(path.join(folder, "package.json"), "utf8")) as Part;
+
 async function noticeOf(folder: string): Promise<Notice> {
-  const manifest = JSON.parse(await readFile(path.join(folder, "package.json"), "utf8")) as {
-    name: string;
-    version: string;
-    license?: string;
-  };
-  const { name, version, license } = manifest;
+  const { name, version, license } = await manifestOf(folder);
   const files = (await readdir(folder)).filter((file) =>
     /^(licen[cs]e|copying|notice)/i.test(file),
   );

@@ -28,7 +28,8 @@ const PINNED: Record<string, { version: string; integrity: string }> = {
  * @throws Error when npm can't fetch it, or what came is something else.
  */
 export async function npmPackage(name: string): Promise<string> {
-  const pin = PINNED[name] ?? (await lockedPin(name));
+  const pin = await findPin(name);
+  if (!pin) throw new Error(`${name} is not in package-lock.json`);
   const installed = path.join(root, "node_modules", name);
   if ((await versionOf(installed)) === pin.version) return installed;
   const folder = path.join(cache, `${name.replace(/\W+/g, "-")}-${pin.version}`);
@@ -62,11 +63,10 @@ interface Lock {
   packages: Record<string, { version: string; integrity: string }>;
 }
 
-async function lockedPin(name: string): Promise<{ version: string; integrity: string }> {
+/** Version and hash of an npm package that this checkout is built with. */
+export async function findPin(name: string): Promise<Lock["packages"][string] | undefined> {
   const text = await readFile(path.join(root, "package-lock.json"), "utf8");
-  const pin = (JSON.parse(text) as Lock).packages[`node_modules/${name}`];
-  if (!pin) throw new Error(`${name} is not in package-lock.json`);
-  return pin;
+  return PINNED[name] ?? (JSON.parse(text) as Lock).packages[`node_modules/${name}`];
 }
 
 async function versionOf(folder: string): Promise<string | undefined> {
