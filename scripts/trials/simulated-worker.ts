@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import type { LogCommitRequest, RunnerReport, SyncResponse, Ticket } from "#protocol/worker-api.ts";
+import { systemClock } from "../../worker/agent/clock.ts";
+import { ControlPlane } from "../../worker/agent/control-plane.ts";
+import { SyncLoop } from "../../worker/agent/sync-loop.ts";
+import { HttpClient } from "../../worker/host/http-client.ts";
+import type { Latencies } from "./latencies.ts";
+
+export interface WorkerOptions {
+  readonly url: string;
+  readonly token: string;
+  /** How long a job takes beside what its reports take. */
+  readonly jobMs: number;
+  readonly times: Latencies;
+  /** A request that was refused or broke; there should be none. */
+  readonly failed: (what: string, error: unknown) => void;
+  readonly began: (id: number) => void;
+  readonly ended: (id: number) => void;
+}
+
+export const LINES_A_CHUNK = 60;
+export const CHUNKS = 3;
+/** Results in each chunk. */
+export const RESULTS_A_CHUNK = 5;
+
+/**
+ * A worker as the control plane sees it: the agent's own sync loop and client, and in the place of runners jobs that ship a log of
+ * some chunks with results. Runs until `signal` is aborted.
+ */
+export async function simulatedWorker(options: WorkerOptions, signal: AbortSignal): Promise<void> {
+  const { url, token, failed } = options;
+  const controlPlane = new ControlPlane(new HttpClient(url), () => token);
+  const runners = new Map<number, RunnerReport["state"]>();
+  const jobs = new Set<Promise<void>>();
+  const loop = new SyncLoop();
+  const take = (ticket: Ticket): void => {
+    const { job_id: id } = ticket;
+    if (runners.has(id)) return;
+    runners.set(id, "running");
+    options.began(id);
+    const job = runJob(options, controlPlane, ticket, signal)
+      .catch((error: unknown) => {
+        if (!signal.aborted) failed("a job's reports", error);
+      })
+      .finally(() => {
+        runners.delete(id);
+        told.delete(id);
+        jobs.delete(job);
+        loop.changed();
+        options.ended(id);
+      });
+    jobs.add(job);
+  };
+  const told = new Set<number>();
+  const ask = async (...args: Parameters<ControlPlane["sync"]>): Promise<SyncResponse> => {
+    // That a job runs is answered at once; what is held back has no latency.
+    const isNews = args[0].runners.some(({ job_id }) => !told.has(job_id));
+    const begin = performance.now();
+    try {
+      const answer = await controlPlane.sync(...args);
+      if (isNews) options.times.add("sync with news", performance.now() - begin);
+      for (const { job_id } of args[0].runners) told.add(job_id);
+      return answer;
+    } catch (error) {
+      // The loop gives a request up when there is news.
+      if (!args[1].aborted) failed("sync", error);
+      throw error;
+    }
+  };
+  await loop.run(
+    {
+      controlPlane: { sync: ask, askQueue: controlPlane.askQueue.bind(controlPlane) },
+      clock: systemClock,
+      log: () => {},
+      reports: () => [...runners].map(([job_id, state]) => ({ job_id, state })),
+      apply: ({ start, cancel, lost }) => {
+        for (const ticket of start) take(ticket);
+        if (cancel.length > 0 || lost.length > 0) {
+          failed("sync", new Error(`jobs ${[...cancel, ...lost].join(", ")} are to end or lost`));
+        }
+      },
+      restored: () => {},
+      refreshToken: () => {},
+    },
+    signal,
+  );
+  await Promise.all(jobs);
+}
+
+async function runJob(
+  { jobMs, times }: WorkerOptions,
+  controlPlane: ControlPlane,
+  { job_id: id, token }: Ticket,
+  signal: AbortSignal,
+): Promise<void> {
+  const job = { id, token };
+  for (const { commit, body } of chunks()) {
+    const { first_line, bytes, sha256 } = commit;
+    const begin = performance.now();
+    const place = await controlPlane.logUpload(job, { first_line, bytes, sha256 }, signal);
+    await controlPlane.put(place, body, signal);
+    await controlPlane.logCommit(job, commit, signal);
+    times.add("ship a chunk", performance.now() - begin);
+    await systemClock.sleep(jobMs / CHUNKS, signal);
+  }
+  const begin = performance.now();
+  const lines = LINES_A_CHUNK * CHUNKS;
+  await controlPlane.finish(job, { result: "pass", lines }, signal);
+  times.add("finish", performance.now() - begin);
+}
+
+let made: { commit: LogCommitRequest; body: Buffer }[] | undefined;
+
+/** The log of every job, packed once: what packing costs is the worker's own business. */
+function chunks(): { commit: LogCommitRequest; body: Buffer }[] {
+  made ??= Array.from({ length: CHUNKS }, (_, n) => {
+    const first = n * LINES_A_CHUNK;
+    const dt = "2026-03-01T12:00:00.000000+00:00";
+    const records = Array.from({ length: LINES_A_CHUNK }, (_, k) =>
+      k < RESULTS_A_CHUNK
+        ? {
+            dt,
+            lvl: "results",
+            msg: { definition: "0_load", case: `case-${n}-${k}`, result: "pass" },
+          }
+        : { dt, lvl: "target", msg: `[    0.${first + k}] a line of the console of a board` },
+    );
+    const body = gzipSync(records.map((one) => `${JSON.stringify(one)}\n`).join(""));
+    const results = records.flatMap(({ lvl, msg }, k) =>
+      lvl === "results" ? [{ line: first + k, dt, msg: msg as Record<string, unknown> }] : [],
+    );
+    const sha256 = createHash("sha256").update(body).digest("hex");
+    const commit = { first_line: first, count: LINES_A_CHUNK, bytes: body.length, sha256, results };
+    return { commit, body };
+  });
+  return made;
+}
