@@ -13,7 +13,7 @@ import { readWorkerEnvironment } from "#protocol/worker-environment.ts";
 import { stockTemplates } from "../../control-plane/stock-templates.ts";
 import { renderDevice } from "../../control-plane/templates/render-device.ts";
 import type { Block } from "./blocks.ts";
-import { commandProblems, isCommandLine } from "./command-lines.ts";
+import { commandProblems } from "./command-lines.ts";
 
 /** A kind of example: which blocks are of it, and what is wrong with one. The first kind that takes a block checks it. */
 export interface Kind {
@@ -261,8 +261,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "commands: good shell, and commands, options, scripts and files that are there",
-    takes: ({ language, text }) =>
-      language === "sh" || (language === "" && text.split("\n").some(isCommandLine)),
+    takes: ({ language }) => language === "sh",
     problems: async ({ text }) => [...shell(text), ...(await commandProblems(text))],
   },
   {
@@ -271,6 +270,12 @@ export const KINDS: readonly Kind[] = [
     problems: () => [],
   },
 ];
+
+const COMMANDS = KINDS.find(({ name }) => name.startsWith("commands:"));
+
+/** Whether a shell is to run it. */
+export const isCommandBlock = (block: Block): boolean =>
+  KINDS.find(({ takes }) => takes(block)) === COMMANDS;
 
 /** What a shell says of it without running it. */
 function shell(text: string): string[] {

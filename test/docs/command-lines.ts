@@ -4,15 +4,9 @@ import path from "node:path";
 import { startCli } from "../support/cli-run.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-const PROGRAMS =
-  /^(?:sudo (?:-u \S+ )?)?(?:[A-Z_]+=\S* )*(?:\.\/)?(scripts\/[\w-]+|pumice-worker[\w-]*|pumice|npm|lavacli|curl|python3|systemctl|export|podman|docker-compose|zcat|apt-get|cp|cd|chmod|sed|mkdir|ls|telnet|fastboot|openssl|sha256sum|id=|\(umask|printf|PATH=)/;
-
 /** What is called of ours in a line, at its beginning or behind what begins another command. */
 const CALLS =
   /(?:^|(?:&&|\|\||[;|(]|sudo(?: -u \S+)?|exec \S+|\b[A-Z_]+=\S*) *)(scripts\/[\w-]+|pumice-worker|pumice|npm run)(?= |$)([^|;&)<>]*)/g;
-
-/** Whether a line of a block is a command for this documentation's reader. */
-export const isCommandLine = (line: string): boolean => PROGRAMS.test(line.trim());
 
 const scripts = Object.keys(
   (JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as { scripts: object })
