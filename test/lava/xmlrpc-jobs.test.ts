@@ -186,7 +186,8 @@ describe("a list of jobs", () => {
     expect(await ids(null, null, 0, 1000)).toEqual([4, 3, 2, 1]);
     expect(await rpc.fault("scheduler.jobs.list", "bad")).toBe("400 Invalid state 'bad'");
     expect(await rpc.fault("scheduler.jobs.list", null, "bad")).toBe("400 Invalid health 'bad'");
-    expect(await rpc.fault("scheduler.jobs.list", null, null, 20_000)).toMatch(/^400 start/);
+    expect(await ids("Running")).toEqual([]);
+    expect(await ids(null, null, 20_000)).toEqual([]);
   });
 
   test("is of those that ended lately, in minutes", async () => {

@@ -50,6 +50,8 @@ export interface JobSearch {
   readonly fits?: ((job: JobRecord) => boolean) | undefined;
   readonly offset: number;
   readonly limit: number;
+  /** False: nobody wants the number, so that the search ends with the page; it counts up to there then. */
+  readonly isCounted?: boolean;
 }
 
 let running = 0;
@@ -102,7 +104,8 @@ async function lookThrough(deps: Deps, sight: Sight, search: JobSearch) {
     if (!isClosed) await packBlock(deps, first, { block, jobs, newest });
     return jobs;
   };
-  for (let at = 0; at < firsts.length; at += ABREAST) {
+  const isEnough = () => search.isCounted === false && !compare && page.isElsewhere(0);
+  for (let at = 0; at < firsts.length && !isEnough(); at += ABREAST) {
     if (deps.system.now() > until) throw notReady(at * BLOCK, firsts.length * BLOCK);
     // Where only numbers are added up, the next block has to know what those before it had.
     const some = firsts.slice(at, at + ABREAST);
@@ -172,7 +175,7 @@ function pageInTurn({ offset, limit }: JobSearch): Gathered {
       count += 1;
     },
     pass: (more) => void (count += more),
-    isElsewhere: (more) => count + more <= offset || count >= offset + limit,
+    isElsewhere: (more) => (more > 0 && count + more <= offset) || count >= offset + limit,
     end: () => ({ count, ids }),
   };
 }

@@ -2,7 +2,8 @@ import * as v from "valibot";
 import type { JobView } from "#protocol/api.ts";
 import { JOB_HEALTHS, JOB_STATES } from "#protocol/states.ts";
 import { AppError } from "../../domain/app-error.ts";
-import { cancelJob, getJob, listJobs, readDefinition, type JobFilter } from "../../domain/jobs.ts";
+import { cancelJob, getJob, readDefinition, type JobFilter } from "../../domain/jobs.ts";
+import type { JobRecord } from "../../domain/job-record.ts";
 import { requireUser } from "../../domain/principal.ts";
 import { jobDetails, jobEntry, lavaJobId } from "../shapes/job-details.ts";
 import { Fault, named } from "./fault.ts";
@@ -20,13 +21,12 @@ import {
   whole,
   type Call,
 } from "./method.ts";
+import { newestJobs, newestUnfinished } from "./newest-jobs.ts";
 import type { XmlRpcValue } from "./xml-value.ts";
 
 const J = "scheduler.jobs.";
 /** LAVA gives no more in one answer. */
 const MOST_LISTED = 100;
-/** How far a list may begin behind the newest job: each one before is read. */
-const DEEPEST = 10_000;
 const start = v.nullish(fromZero, 0);
 const limit = v.nullish(fromZero, 25);
 
@@ -76,35 +76,20 @@ export async function cancel({ deps, principal }: Call, id: string): Promise<tru
 
 /** The newest jobs that fit, from the `start`th on. Those that wait are found in their queues. */
 async function jobsFrom(
-  { deps, principal }: Call,
+  call: Call,
   filter: Pick<JobFilter, "state" | "health">,
   { start, limit, endedAfter }: { start: number; limit: number; endedAfter?: number | undefined },
 ): Promise<JobView[]> {
-  if (start > DEEPEST) {
-    throw new Fault(400, `start: expected at most ${DEEPEST}; saved queries find older jobs`);
-  }
   const size = Math.min(limit, MOST_LISTED);
-  if (filter.state === "Submitted" && endedAfter === undefined) {
-    const { queuedJobs } = await import("../../domain/queued-jobs.ts");
-    const waiting = await queuedJobs(deps, principal);
-    const fit = waiting.filter(({ health }) => (filter.health ?? health) === health);
-    return fit.slice(start, start + size);
-  }
-  const found: JobView[] = [];
-  let cursor: string | undefined;
-  // Each page looks at a thousand jobs at the most; what is rarer than this is asked of queries.
-  for (let pages = 0; pages < 100 && found.length < start + size; pages++) {
-    const page = await listJobs(deps, principal, { ...filter, limit: 200, cursor });
-    found.push(
-      ...page.jobs.filter(
-        ({ end_time }) =>
-          endedAfter === undefined || (end_time !== undefined && Date.parse(end_time) > endedAfter),
-      ),
-    );
-    cursor = page.next_cursor;
-    if (cursor === undefined) break;
-  }
-  return found.slice(start, start + size);
+  const { state: wanted } = filter;
+  const fits = ({ state, health, end_time = "" }: JobRecord): boolean =>
+    (wanted ?? state) === state &&
+    (filter.health ?? health) === health &&
+    (endedAfter === undefined || Date.parse(end_time) > endedAfter);
+  const search = { fits, columns: ["health", "end_time"], start, limit: size } as const;
+  const isOver = wanted === undefined || wanted === "Finished";
+  const few = isOver ? undefined : await newestUnfinished(call, search);
+  return few ?? newestJobs(call, search);
 }
 
 function wordOf<T extends string>(words: readonly T[], what: string, given: string | undefined) {

@@ -23,10 +23,13 @@ import {
   type Call,
   type Method,
 } from "./method.ts";
+import { newestJobs } from "./newest-jobs.ts";
 import { wholeText } from "./whole-text.ts";
 import type { XmlRpcValue } from "./xml-value.ts";
 
 const S = "scheduler.";
+/** That one answer tells of. */
+const MOST_RECENT = 200;
 async function device({ deps, principal }: Call, hostname: string): Promise<DeviceView> {
   const { getDevice } = await import("../../domain/devices.ts");
   return named("Device", hostname, getDevice(deps, principal, hostname));
@@ -65,17 +68,23 @@ async function unfinished(call: Call): Promise<XmlRpcValue> {
     ]);
 }
 
-async function recent(
-  { deps, principal }: Call,
-  filter: JobFilter,
-  count: number,
-): Promise<JobView[]> {
-  const { jobs } = await listJobs(deps, principal, {
-    ...filter,
-    state: "Finished",
-    limit: count || 1,
+/** The last jobs that have ended, of a device or type, and of a submitter; a device's own are in a list of theirs. */
+async function recent(call: Call, wanted: JobFilter, count: number): Promise<JobView[]> {
+  const limit = Math.min(count, MOST_RECENT);
+  const { deps, principal } = call;
+  if (limit > 0 && wanted.device !== undefined && wanted.submitter === undefined) {
+    return (await listJobs(deps, principal, { ...wanted, state: "Finished", limit })).jobs;
+  }
+  return newestJobs(call, {
+    columns: ["device", "device_type", "submitter"],
+    fits: ({ state, device, device_type, submitter }) =>
+      state === "Finished" &&
+      (wanted.device ?? device) === device &&
+      (wanted.device_type ?? device_type) === device_type &&
+      (wanted.submitter ?? submitter) === submitter,
+    start: 0,
+    limit,
   });
-  return jobs.slice(0, count);
 }
 
 /** Everything that `jobs.show` says and the definition; never LAVA's rows, which have the submitter's password in them. */
