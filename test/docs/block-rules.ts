@@ -14,6 +14,7 @@ import { stockTemplates } from "../../control-plane/stock-templates.ts";
 import { renderDevice } from "../../control-plane/templates/render-device.ts";
 import type { Block } from "./blocks.ts";
 import { commandProblems } from "./command-lines.ts";
+import { bootProblems, partProblems, type Part } from "./planned-part.ts";
 
 /** A kind of example: which blocks are of it, and what is wrong with one. The first kind that takes a block checks it. */
 export interface Kind {
@@ -23,7 +24,7 @@ export interface Kind {
 }
 
 const root = path.resolve(import.meta.dirname, "../..");
-const isYaml = ({ language }: Block) => language === "yaml" || language === "";
+const isYaml = ({ language }: Block) => language === "yaml";
 const value = ({ text }: Block): unknown => {
   try {
     return parse(text);
@@ -125,7 +126,7 @@ export const KINDS: readonly Kind[] = [
     problems: ({ text }) => readTestDefinition(text).problems.map(({ message }) => message),
   },
   {
-    name: "actions of a job: the gate takes a job with them",
+    name: "actions of a job: gate and planner take a job with them",
     takes: (block) => {
       const parsed = value(block);
       const kinds = new Set([...Object.keys(METHODS), "command"]);
@@ -135,23 +136,20 @@ export const KINDS: readonly Kind[] = [
         parsed.every((one) => isMapping(one) && kinds.has(Object.keys(one)[0] ?? ""))
       );
     },
-    problems: (block) => gate({ actions: value(block) }),
+    problems: (block) => partProblems(value(block) as Part),
   },
   {
-    name: "a part of a job: the gate takes a job with it",
+    name: "a part of a job: gate and planner take a job with it",
     takes: (block) =>
       isYaml(block) &&
       keysOf(block).length > 0 &&
       keysOf(block).every((key) => JOB_PARTS.includes(key)),
-    problems: (block) => gate(inGroup(value(block) as object)),
+    problems: (block) => partProblems(value(block) as Part),
   },
   {
-    name: "a part of a boot action: the gate takes a job with it",
+    name: "a part of a boot action: gate and planner take a job with it",
     takes: (block) => isYaml(block) && keysOf(block).join() === "transfer_overlay",
-    problems: (block) =>
-      gate({
-        actions: [{ boot: { method: "minimal", prompts: ["#"], ...(value(block) as object) } }],
-      }),
+    problems: (block) => bootProblems(value(block) as Record<string, unknown>, "boot-u-boot"),
   },
   {
     name: "a step of a test: it reads as one",
@@ -216,9 +214,9 @@ export const KINDS: readonly Kind[] = [
     problems: ({ text }) => rendered(text),
   },
   {
-    name: "lines of a dictionary: a device renders with them",
+    name: "lines of a dictionary: a device renders with them, and a job is planned on it",
     takes: ({ text }) => text.startsWith("{% set "),
-    problems: ({ text }) => rendered(`{% extends 'base-uboot.jinja2' %}\n${text}`),
+    problems: ({ text }) => partProblems({}, "boot-u-boot", text),
   },
   {
     name: "JSON",
