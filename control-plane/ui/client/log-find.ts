@@ -1,5 +1,6 @@
+import type { Place } from "./found-matches.ts";
 import type { LogIndex } from "./log-index.ts";
-import { highlight, rangeIn } from "./log-marks.ts";
+import { highlight, rangesIn } from "./log-marks.ts";
 import type { LogBlock } from "./log-messages.ts";
 import { LogSearch } from "./log-search.ts";
 import type { LogView } from "./log-view.ts";
@@ -19,13 +20,13 @@ interface FindOptions {
 
 /** Finding in the log: the field, its switches and buttons, and the keys f, n and N. */
 export class LogFind {
-  /** The 0-based line of the match that was gone to. */
-  current: number | undefined;
+  /** The match that was gone to. */
+  current: Place | undefined;
   readonly #options: FindOptions;
   readonly #search: LogSearch;
   readonly #field = input("find");
   /** Asked for, and not found yet. */
-  #wanted: { from: number; isBackwards: boolean } | undefined;
+  #wanted: { from: Place; isBackwards: boolean } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isPaintAsked = false;
 
@@ -46,10 +47,10 @@ export class LogFind {
 
   /** Marks a line that was drawn, when it is one that was found. */
   decorate(element: HTMLElement, line: number): void {
-    const match = this.#search.query && this.#search.matchIn(line);
-    element.classList.toggle("found", match !== undefined);
-    element.classList.toggle("current", match !== undefined && line === this.current);
-    if (match) this.refresh();
+    const isFound = this.#search.query !== undefined && this.#search.matchesIn(line).length > 0;
+    element.classList.toggle("found", isFound);
+    element.classList.toggle("current", isFound && line === this.current?.line);
+    if (isFound) this.refresh();
   }
 
   /** Shows with the next frame what there is to show. */
@@ -60,8 +61,7 @@ export class LogFind {
       this.#goToWanted();
       this.#showCount();
       this.#options.view.refresh();
-      const lines = this.#search.query ? document.querySelectorAll("#lines .found") : [];
-      highlight([...lines].flatMap((line) => this.#rangeOfMatch(line)));
+      this.#highlight();
       this.#isPaintAsked = false;
     });
   }
@@ -108,44 +108,54 @@ export class LogFind {
     if (this.#field.value === "" || !isReady()) return;
     const { query, problem } = this.#search;
     if (problem || query?.text !== this.#field.value) this.#begin();
-    const from = this.current ?? view.topLine().line - (isBackwards ? 0 : 1);
+    const from = this.current ?? { line: view.topLine().line, start: isBackwards ? 0 : -1 };
     this.#wanted = { from, isBackwards };
     this.#goToWanted();
   }
 
   #goToWanted(): void {
     if (!this.#wanted || this.#search.problem) return;
-    const { index, view } = this.#options;
+    const { view } = this.#options;
     const { from, isBackwards } = this.#wanted;
     const found = this.#search.next(from, isBackwards);
-    const isAll = this.#search.searched >= index.next;
+    const { isAll, searched } = this.#search;
     if (isAll) this.#wanted = undefined;
     // Round the end only when there is nothing before it.
     const isFirst = isBackwards
-      ? this.#search.searched > from && found !== undefined && found < from
-      : found !== undefined && found > from;
+      ? searched > from.line && found !== undefined && isBefore(found, from)
+      : found !== undefined && isBefore(from, found);
     if (found === undefined || (!isAll && !isFirst)) return;
     this.#wanted = undefined;
     this.current = found;
-    view.goTo(found);
+    view.goTo(found.line);
     view.refresh();
     this.refresh();
   }
 
-  #rangeOfMatch(element: Element): Range[] {
-    const match = this.#search.matchIn(Number(element.id.slice(1)) - 1);
-    const range = match && rangeIn(element, match.start, match.length);
-    return range ? [range] : [];
+  #highlight(): void {
+    const ranges: Range[] = [];
+    let current: Range | undefined;
+    const found = "#lines .log-block:not(.stale) .found";
+    for (const element of this.#search.query ? document.querySelectorAll(found) : []) {
+      const rangeOf = rangesIn(element);
+      for (const match of this.#search.matchesIn(Number(element.id.slice(1)) - 1)) {
+        const range = rangeOf(match);
+        if (!range) continue;
+        if (this.current && samePlace(match, this.current)) current = range;
+        else ranges.push(range);
+      }
+    }
+    highlight(ranges, current);
   }
 
   #showCount(): void {
-    const { query, problem, searched } = this.#search;
+    const { query, problem, searched, isFull, isAll } = this.#search;
     const { next } = this.#options.index;
     const { shown, hidden, place } = this.#search.counts(this.current);
     const texts = [
-      place > 0 ? `${number(place)} of ${number(shown)}` : number(shown),
+      `${place > 0 ? `${number(place)} of ` : ""}${number(shown)}${isFull ? "+" : ""} ${shown === 1 ? "match" : "matches"}`,
       ...(hidden > 0 ? [`${number(hidden)} in hidden levels`] : []),
-      ...(searched < next ? [`${Math.floor((100 * searched) / next)} %`] : []),
+      ...(isAll ? [] : [`${Math.floor((100 * searched) / next)} %`]),
     ];
     const count = get("find-count");
     count.classList.toggle("trouble", problem !== undefined);
@@ -155,5 +165,9 @@ export class LogFind {
     }
   }
 }
+
+const isBefore = (a: Place, b: Place): boolean =>
+  a.line < b.line || (a.line === b.line && a.start < b.start);
+const samePlace = (a: Place, b: Place): boolean => a.line === b.line && a.start === b.start;
 
 const number = (count: number): string => count.toLocaleString("en");

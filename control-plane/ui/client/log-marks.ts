@@ -1,4 +1,5 @@
 import { formatDuration } from "../format-time.ts";
+import type { Match } from "./found-matches.ts";
 import type { LogSection } from "./log-sections.ts";
 
 /** What drawn lines get beyond their text: where a section can be folded, and the place of a match. */
@@ -43,30 +44,36 @@ function summaryOf({ line, last, tookMs, failed }: LogSection): string {
   return parts.join(", ");
 }
 
-/** Where a part of the line's text is in the document; undefined when it is not shown. */
-export function rangeIn(element: Element, start: number, length: number): Range | undefined {
+/** Where a part of a line's text is in the document. */
+export function rangesIn(element: Element): (match: Match) => Range | undefined {
   const text = element.querySelector("span");
-  if (!text) return undefined;
-  const range = document.createRange();
+  const parts: { node: Node; at: number; end: number }[] = [];
+  if (!text) return () => undefined;
   const nodes = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
-  let at = 0;
-  let hasStart = false;
+  let end = 0;
   for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
     if (node.parentElement?.closest(NOT_TEXT)) continue;
-    const size = node.textContent?.length ?? 0;
-    if (!hasStart && start < at + size) {
-      range.setStart(node, start - at);
-      hasStart = true;
-    }
-    if (hasStart) range.setEnd(node, Math.min(size, start + length - at));
-    if (hasStart && start + length <= at + size) return range;
-    at += size;
+    const at = end;
+    end += node.textContent?.length ?? 0;
+    parts.push({ node, at, end });
   }
-  return hasStart ? range : undefined;
+  return ({ start, length }) => {
+    const first = parts.find((part) => start < part.end);
+    // What is cut off of a line that is too long is not in the document.
+    const last = parts.find((part) => start + length <= part.end) ?? parts.at(-1);
+    if (!first || !last) return undefined;
+    const range = document.createRange();
+    range.setStart(first.node, start - first.at);
+    range.setEnd(last.node, Math.min(last.end, start + length) - last.at);
+    return range;
+  };
 }
 
-/** Shows these places as found, where the browser can; the lines are marked in any case. */
-export function highlight(ranges: Range[]): void {
+/** Shows these places as found and one as the current, where the browser can; the lines are marked in any case. */
+export function highlight(ranges: Range[], current: Range | undefined): void {
   if (typeof Highlight === "undefined") return;
   CSS.highlights.set("found", new Highlight(...ranges));
+  const one = new Highlight(...(current ? [current] : []));
+  one.priority = 1;
+  CSS.highlights.set("found-current", one);
 }

@@ -48,5 +48,8 @@ export interface ToSearchWorker {
   query: LogQueryText;
 }
 
-/** Three numbers for each line that was found: the line, and where the first match in its text begins and how long it is. */
+/** Matches of one line that are told. */
+export const MOST_OF_LINE = 100;
+
+/** Three numbers for each match: the line, and where in its text it begins and how long it is. */
 export type FromSearchWorker = Uint32Array;

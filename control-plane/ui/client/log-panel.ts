@@ -45,7 +45,7 @@ export class LogPanel {
     const find = new LogFind({ searchUrl, index, view, block: link.block, isReady });
     this.#selection = new LogSelection({
       ...{ frame, view, hasLine: (line) => isReady() && line < index.next },
-      current: () => find.current ?? view.topLine().line,
+      current: () => find.current?.line ?? view.topLine().line,
     });
     [this.#view, this.#find] = [view, find];
     mountTools({ frame, index, view, isReady, onLevels: () => find.refresh() });

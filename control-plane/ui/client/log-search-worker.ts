@@ -1,5 +1,5 @@
 import { lineText } from "#protocol/log-text.ts";
-import type { LogQueryText, ToSearchWorker } from "./log-messages.ts";
+import { MOST_OF_LINE, type LogQueryText, type ToSearchWorker } from "./log-messages.ts";
 import { unpackText } from "./pack-text.ts";
 
 /** Beside the job's page: finds a text in one block of the log after another. The page ends it when an expression takes too long. */
@@ -11,20 +11,23 @@ async function search({ block, query }: ToSearchWorker): Promise<void> {
   const find = finder(query);
   const found: number[] = [];
   for (const [n, json] of text.split("\n").entries()) {
-    const match = find(lineText(JSON.parse(json) as Record<string, unknown>));
-    if (match) found.push(block.first + n, ...match);
+    const line = lineText(JSON.parse(json) as Record<string, unknown>);
+    for (const [start, length] of find(line)) found.push(block.first + n, start, length);
   }
   const message = Uint32Array.from(found);
   postMessage(message, { transfer: [message.buffer] });
 }
 
-type Match = [start: number, length: number];
+type Place = [start: number, length: number];
 
-function finder({ text, isRegex, isCased }: LogQueryText): (line: string) => Match | undefined {
+function finder({ text, isRegex, isCased }: LogQueryText): (line: string) => Place[] {
   const source = isRegex ? text : text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-  const pattern = new RegExp(source, isCased ? "" : "i");
+  const pattern = new RegExp(source, isCased ? "g" : "gi");
   return (line) => {
-    const match = pattern.exec(line);
-    return match?.[0] ? [match.index, match[0].length] : undefined;
+    const places: Place[] = [];
+    for (const { 0: found, index } of line.matchAll(pattern)) {
+      if (found !== "" && places.push([index, found.length]) === MOST_OF_LINE) break;
+    }
+    return places;
   };
 }

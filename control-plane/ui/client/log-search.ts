@@ -1,9 +1,11 @@
-import { FoundLines } from "./found-lines.ts";
+import { FoundMatches, type Match, type Place } from "./found-matches.ts";
 import type { LogBlock, LogQueryText, ToSearchWorker } from "./log-messages.ts";
 import { BLOCK_LINES } from "./log-store.ts";
 
 /** The longest that one block may take: an expression can need more time than there is. */
 const MAX_BLOCK_MS = 4000;
+/** Matches that are kept, 12 bytes each. */
+const MOST_FOUND = 4_000_000;
 
 export interface LogSearchOptions {
   /** Address of log-search-worker.ts. */
@@ -16,7 +18,7 @@ export interface LogSearchOptions {
   onChange(): void;
 }
 
-/** Finds a text in the whole log, block by block; what arrives later is searched as well. Lines count from 0. */
+/** Finds a text in the whole log, each place of it, block by block; what arrives later is searched as well. Lines count from 0. */
 export class LogSearch {
   query: LogQueryText | undefined;
   /** What is wrong with the expression. */
@@ -25,7 +27,7 @@ export class LogSearch {
   searched = 0;
   readonly #options: LogSearchOptions;
   #worker: Worker | undefined;
-  readonly #found = new FoundLines();
+  readonly #found = new FoundMatches();
   #run = 0;
 
   constructor(options: LogSearchOptions) {
@@ -46,6 +48,16 @@ export class LogSearch {
     this.#options.onChange();
   }
 
+  /** There are more matches than are kept: the rest of the log is not searched. */
+  get isFull(): boolean {
+    return this.#found.count >= MOST_FOUND;
+  }
+
+  /** Nothing is left to be searched now. */
+  get isAll(): boolean {
+    return this.isFull || this.searched >= this.#options.next();
+  }
+
   /** Forgets what was found. */
   end(): void {
     this.#run += 1;
@@ -58,11 +70,11 @@ export class LogSearch {
   /** Searches what was not searched yet. */
   async more(): Promise<void> {
     const { query } = this;
-    if (!query || this.problem || this.#worker) return;
+    if (!query || this.problem || this.#worker || this.isFull) return;
     const run = this.#run;
     const worker = new Worker(this.#options.url, { type: "module" });
     this.#worker = worker;
-    while (this.searched < this.#options.next()) {
+    while (this.searched < this.#options.next() && !this.isFull) {
       const next = this.#options.next();
       const number = Math.floor(this.searched / BLOCK_LINES);
       const block = await this.#options.block(number);
@@ -82,33 +94,33 @@ export class LogSearch {
     this.#options.onChange();
   }
 
-  /** How many lines were found, of the levels that are shown and of those that are not, and the how manyth of the shown `line` is. */
-  counts(line: number | undefined): { shown: number; hidden: number; place: number } {
+  /** How many matches are in lines of levels that are shown, and of others, and the how manyth of the shown is at a place. */
+  counts(at: Place | undefined): { shown: number; hidden: number; place: number } {
     let [shown, hidden, place] = [0, 0, 0];
+    const current = at ? this.#found.indexOf(at) : -1;
     for (let n = 0; n < this.#found.count; n++) {
-      const found = this.#found.lineAt(n);
-      const isShown = this.#options.isLevelShown(found);
+      const isShown = this.#options.isLevelShown(this.#found.lineAt(n));
       if (isShown) shown += 1;
       else hidden += 1;
-      if (isShown && found === line) place = shown;
+      if (isShown && n === current) place = shown;
     }
     return { shown, hidden, place };
   }
 
-  /** The next line that was found and whose level is shown, round the log's end. `from` itself is not one. */
-  next(from: number, isBackwards: boolean): number | undefined {
-    const { count, lineAt, placeOf } = this.#found;
+  /** The next match whose line's level is shown, round the log's end; backwards the last before the place, else the first after it. */
+  next({ line, start }: Place, isBackwards: boolean): Match | undefined {
+    const { count, lineAt, matchAt, indexOf } = this.#found;
     const step = isBackwards ? -1 : 1;
-    const first = placeOf(isBackwards ? from : from + 1) - (isBackwards ? 1 : 0);
+    const first = isBackwards ? indexOf({ line, start }) - 1 : indexOf({ line, start: start + 1 });
     for (let tried = 0; tried < count; tried++) {
-      const line = lineAt((first + step * tried + 2 * count) % count);
-      if (this.#options.isLevelShown(line)) return line;
+      const n = (first + step * tried + 2 * count) % count;
+      if (this.#options.isLevelShown(lineAt(n))) return matchAt(n);
     }
     return undefined;
   }
 
-  /** Where the match is in the line's text, when it is one that was found. */
-  matchIn = (line: number) => this.#found.matchIn(line);
+  /** Where in the line's text it was found. */
+  matchesIn = (line: number): Match[] => this.#found.matchesIn(line);
 }
 
 /** What the worker finds in a block; undefined when it takes too long. */

@@ -1,6 +1,7 @@
 import { lineHtml, type LogRecords } from "../log-html.ts";
 import { BLOCK_ROWS, LogHeights } from "./log-heights.ts";
 import type { LogIndex } from "./log-index.ts";
+import { LogScroll } from "./log-scroll.ts";
 
 /** Drawn beyond what is in sight, above and below. */
 const MARGIN_PIXELS = 800;
@@ -11,7 +12,7 @@ const RETRY_MS = 1000;
 export interface LogViewOptions {
   /** What scrolls. */
   frame: HTMLElement;
-  /** What is in it, as high as the whole log. */
+  /** What is in it, as high as the whole log, or as high as can be. */
   content: HTMLElement;
   index: LogIndex;
   /** The records of these lines; undefined when they can't be had now. */
@@ -43,13 +44,12 @@ export class LogView {
   isPinned = false;
   readonly #options: LogViewOptions;
   readonly #heights = new LogHeights();
+  readonly #scroll: LogScroll;
   readonly #blocks = new Map<number, Block>();
   /** Of rows that have changed: they go when new ones are there. */
   #stale: HTMLElement[] = [];
   #epoch = 0;
   #anchor: Anchor | undefined;
-  /** Where we have scrolled to: everything else is the reader's doing. */
-  #top = 0;
   /** What gets the focus when its line is drawn. */
   #focus: { line: number; selector: string } | undefined;
   #isDrawAsked = false;
@@ -59,6 +59,7 @@ export class LogView {
 
   constructor(options: LogViewOptions) {
     this.#options = options;
+    this.#scroll = new LogScroll(options.frame, options.content);
   }
 
   /**
@@ -80,6 +81,7 @@ export class LogView {
     this.measureText();
     const offset = firstTop - content.getBoundingClientRect().top - frame.scrollTop;
     this.#stale = [old];
+    this.#scroll.read();
     this.#reset(first && { line: lineOf(first), offset });
     old.style.top = `${frame.scrollTop + offset - (first?.offsetTop ?? 0)}px`;
     frame.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -119,7 +121,7 @@ export class LogView {
 
   /** The first line in sight. */
   topLine(): Anchor {
-    const top = this.#options.frame.scrollTop;
+    const { top } = this.#scroll;
     const number = this.#heights.blockAt(top);
     const blockTop = this.#heights.topOf(number);
     for (const child of this.#blocks.get(number)?.element.children ?? []) {
@@ -143,23 +145,32 @@ export class LogView {
 
   #reset(anchor: Anchor | undefined): void {
     this.#epoch += 1;
-    for (const { element } of this.#blocks.values()) this.#stale.push(element);
+    for (const { element } of this.#blocks.values()) {
+      element.classList.add("stale");
+      this.#stale.push(element);
+    }
     this.#blocks.clear();
     this.#heights.estimate(this.#options.index.rowCount, 0, this.#estimate);
     this.#anchor = this.isPinned ? undefined : anchor;
     this.#draw();
   }
 
-  #isAtEnd(top: number, height: number): boolean {
-    return this.#heights.total - top - height < END_PIXELS;
+  /** Pixels below what is in sight. */
+  get #toEnd(): number {
+    return this.#heights.total - this.#scroll.top - this.#options.frame.clientHeight;
+  }
+
+  get #isAtEnd(): boolean {
+    return this.#toEnd < END_PIXELS;
   }
 
   #scrolled(): void {
-    const { scrollTop: top, clientHeight } = this.#options.frame;
-    if (Math.abs(top - this.#top) >= 1) {
+    const before = this.#scroll.top;
+    if (this.#scroll.read()) {
       this.#anchor = undefined;
-      this.isPinned = (top > this.#top || this.isPinned) && this.#isAtEnd(top, clientHeight);
-      this.#top = top;
+      // A frame that has become higher moves up, too, and is at the very end still.
+      const isDown = this.#scroll.top > before;
+      this.isPinned = isDown ? this.#isAtEnd : this.isPinned && this.#toEnd < 2;
     }
     this.#askToDraw();
   }
@@ -179,18 +190,19 @@ export class LogView {
   #draw(): void {
     this.#isDrawAsked = false;
     this.#keepPlace();
-    const { scrollTop, clientHeight } = this.#options.frame;
-    const from = this.#heights.blockAt(scrollTop - MARGIN_PIXELS);
-    const to = this.#heights.blockAt(scrollTop + clientHeight + MARGIN_PIXELS);
+    const { top } = this.#scroll;
+    const bottom = top + this.#options.frame.clientHeight;
+    const from = this.#heights.blockAt(top - MARGIN_PIXELS);
+    const to = this.#heights.blockAt(bottom + MARGIN_PIXELS);
     for (const [number, { element }] of this.#blocks) {
       if (number >= from && number <= to) continue;
       element.remove();
       this.#blocks.delete(number);
     }
     for (let n = from; n <= to && n < this.#heights.blocks; n++) void this.#fill(n, this.#block(n));
-    this.#position(from);
+    this.#position();
     this.#removeStale();
-    this.#options.onMoved(this.#isAtEnd(scrollTop, clientHeight));
+    this.#options.onMoved(this.#isAtEnd);
   }
 
   #block(number: number): Block {
@@ -252,48 +264,43 @@ export class LogView {
   #measure(number: number, element: HTMLElement): void {
     const bottom = this.#heights.topOf(number) + this.#heights.heightOf(number);
     const more = this.#heights.measured(number, element.offsetHeight);
-    const { frame } = this.#options;
     if (more !== 0) {
-      this.#position(number);
-      if (bottom <= frame.scrollTop && !this.#anchor) this.#scrollTo(frame.scrollTop + more);
+      const isAbove = bottom <= this.#scroll.top && !this.#anchor;
+      this.#scroll.resize(this.#heights.total);
+      if (isAbove) this.#scroll.to(this.#scroll.top + more);
       this.#askToDraw();
     }
     this.#keepPlace();
   }
 
-  /** Puts the blocks from this one on where they belong. */
-  #position(from: number): void {
+  /** Puts the blocks where they belong. */
+  #position(): void {
+    const { shift } = this.#scroll;
     for (const [number, { element }] of this.#blocks) {
-      if (number >= from) element.style.top = `${this.#heights.topOf(number)}px`;
+      element.style.top = `${this.#heights.topOf(number) - shift}px`;
     }
-    this.#options.content.style.height = `${this.#heights.total}px`;
   }
 
   #keepPlace(): void {
-    const { frame, content } = this.#options;
-    content.style.height = `${this.#heights.total}px`;
-    if (this.isPinned) this.#scrollTo(frame.scrollHeight);
+    const { total } = this.#heights;
+    this.#scroll.resize(total);
+    if (this.isPinned) this.#scroll.to(total);
     else if (this.#anchor) {
       const { offset } = this.#placeOf(this.#anchor.line);
-      this.#scrollTo(frame.scrollTop + offset - this.#anchor.offset);
+      this.#scroll.to(this.#scroll.top + offset - this.#anchor.offset);
     }
+    this.#position();
   }
 
   #placeOf(line: number): Anchor {
-    const { index, frame } = this.#options;
+    const { index } = this.#options;
     const row = index.rowOf(line);
     const number = Math.min(Math.floor(row / BLOCK_ROWS), Math.max(0, this.#heights.blocks - 1));
     let top = this.#heights.topOf(number);
     const drawn = this.#blocks.get(number)?.element.children[row - number * BLOCK_ROWS];
     if (drawn) top += (drawn as HTMLElement).offsetTop;
     else for (let n = number * BLOCK_ROWS; n < row; n++) top += this.#estimate(n);
-    return { line, offset: top - frame.scrollTop };
-  }
-
-  #scrollTo(top: number): void {
-    const { frame } = this.#options;
-    frame.scrollTop = top;
-    this.#top = frame.scrollTop;
+    return { line, offset: top - this.#scroll.top };
   }
 
   readonly #estimate = (row: number): number =>
