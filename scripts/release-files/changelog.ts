@@ -22,7 +22,15 @@ export function changelog(checkout: string, version: string): string {
     });
   const before = tagBefore(git, version);
   const range = before ? [`${before}..HEAD`] : ["HEAD"];
-  const log = git("log", "--no-merges", "--name-only", "--format=%x00%h %s", ...range, "--");
+  const log = git(
+    "log",
+    "--no-merges",
+    "--name-only",
+    "--abbrev=12",
+    "--format=%x00%h %s",
+    ...range,
+    "--",
+  );
   const byArea = new Map<string, string[]>(AREAS.map(([title]) => [title, []]));
   for (const entry of log.split("\0").filter(Boolean)) {
     const [head = "", ...files] = entry.split("\n").filter(Boolean);

@@ -83,9 +83,8 @@ async function makeRelease({ version, platforms, key, keyFile, publicKey }: Wish
   writeFileSync(path.join(programs, "pumice"), STARTER, { mode: 0o755 });
   const pack = (from: string, name: string, members?: string[]) =>
     packFolder({ from, into: at(name), seconds, ...(members ? { members } : {}) });
-  const site = path.join(programs, "docs-site");
   await pack(out, `pumice-server-${version}.tar.gz`, [path.basename(programs)]);
-  await pack(site, `pumice-docs-${version}.tar.gz`);
+  await pack(root, `pumice-docs-${version}.tar.gz`, ["README.md", "docs"]);
   await pack(path.join(root, "infra"), `pumice-infra-${version}.tar.gz`, INFRA);
   rmSync(programs, { recursive: true });
 
