@@ -9,6 +9,7 @@ import { announcingTable, NOTICES_PASS } from "./domain/announcing-table.ts";
 import { DEFAULT_SETTINGS, type Deps, type Settings } from "./domain/deps.ts";
 import { deviceTypeNames } from "./domain/device-types.ts";
 import { deliverNotices } from "./domain/notices/deliver.ts";
+import { firstSignInCode } from "./domain/first-sign-in.ts";
 import { schedulePass } from "./domain/schedule.ts";
 import { firstAdminToken, isSetUp, setUpLab } from "./domain/set-up-lab.ts";
 import { tick, type Rounds } from "./domain/tick.ts";
@@ -20,6 +21,7 @@ import { planner } from "./planner.ts";
 import { signInSecretIn } from "./sign-in-secret.ts";
 import { createApp } from "./http/app.ts";
 import type { Env } from "./http/route.ts";
+import { SIGN_IN_PATH } from "./http/session.ts";
 import { isWebSocket, serveEventSockets } from "./lava/events/event-sockets.ts";
 import { serveCoordinator, type Coordinator } from "./lava/coordinator/serve-coordinator.ts";
 import { lavaApp } from "./lava/lava-app.ts";
@@ -35,6 +37,8 @@ const CLOSE_MS = 5_000;
 export interface Serving {
   /** `http://HOST:PORT`, or `https://`, with the port that was taken. */
   readonly url: string;
+  /** As long as nobody has signed in: a link that signs a browser in, once, within ten minutes. It is a secret. */
+  firstSignInLink(): Promise<string | undefined>;
   /** `HOST:PORT` of the coordinator, where there is one. */
   readonly coordinator?: string | undefined;
   /** Answers what is waiting, then stops. */
@@ -132,8 +136,13 @@ export async function serve({
       .catch((error: unknown) => realSystem.log("tick failed", { error: String(error) }));
   }, TICK_MS);
   let closing: Promise<void> | undefined;
+  const url = urlOf(pair ? "https" : "http", server.address() as AddressInfo);
   return {
-    url: urlOf(pair ? "https" : "http", server.address() as AddressInfo),
+    url,
+    async firstSignInLink() {
+      const code = archive ? undefined : await firstSignInCode(lab.deps);
+      return code === undefined ? undefined : `${url}${SIGN_IN_PATH}?code=${code}`;
+    },
     coordinator: groups?.address,
     close() {
       events?.close();

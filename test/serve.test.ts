@@ -242,3 +242,30 @@ test("an upload that was not signed by this lab, or says more than was signed, i
     403,
   );
 });
+
+test("a link signs the first browser in, once; who has signed in is shown no other", async () => {
+  const signIn = (code: string) =>
+    fetch(`${serving.url}/sign-in`, {
+      method: "POST",
+      redirect: "manual",
+      headers: { "sec-fetch-site": "same-origin" },
+      body: new URLSearchParams({ code }),
+    });
+  const link = new URL((await serving.firstSignInLink())!);
+  expect(link.origin).toBe(serving.url);
+  const code = link.searchParams.get("code")!;
+  const answer = await signIn(code);
+  expect([answer.status, answer.headers.get("location")]).toEqual([303, "/"]);
+  const cookie = answer.headers.get("set-cookie")!.split(";")[0]!;
+  expect((await fetch(`${serving.url}/admin`, { headers: { cookie } })).status).toBe(200);
+  expect((await signIn(code)).status).toBe(401);
+  expect(await serving.firstSignInLink()).toBeUndefined();
+  await serving.close();
+  await start();
+  expect(await serving.firstSignInLink()).toBeUndefined();
+});
+
+test("who has used the first token is shown no link", async () => {
+  await api("/jobs");
+  expect(await serving.firstSignInLink()).toBeUndefined();
+});

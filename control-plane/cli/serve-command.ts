@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import path from "node:path";
+import type { Serving } from "../serve.ts";
 import { argumentsOf, textOf, UsageError, type Command, type Context } from "./command.ts";
 
 export const serveCommand: Command = {
@@ -52,9 +53,9 @@ export const serveCommand: Command = {
       env,
     });
     context.terminal.say(`Pumice serves at ${serving.url} `);
-    context.terminal.say(
-      `Data: ${dataDir}; the administrator's token: ${path.join(dataDir, "admin-token")}`,
-    );
+    const tokenFile = path.join(dataDir, "admin-token");
+    context.terminal.say(`Data: ${dataDir}; the administrator's token: ${tokenFile}`);
+    if (!archive) await tellHowToSignIn(context, serving, tokenFile);
     if (serving.coordinator !== undefined) {
       context.terminal.say(`Coordinator of stock workers: ${serving.coordinator}`);
     }
@@ -64,6 +65,16 @@ export const serveCommand: Command = {
     return 0;
   },
 };
+
+/** To a person who looks, and before anybody has signed in, by a link: it is a secret, which no service's log is to have. */
+async function tellHowToSignIn({ terminal }: Context, serving: Serving, tokenFile: string) {
+  const link = terminal.progress ? await serving.firstSignInLink() : undefined;
+  terminal.say(
+    link === undefined
+      ? `To sign a browser in: pumice sign-in --url ${serving.url} --token-file ${tokenFile}`
+      : `Nobody has signed in yet. This link signs your browser in, once, within ten minutes:\n  ${link}`,
+  );
+}
 
 /** An option, or the environment's word for it, as containers have it: `--tls-cert`, `PUMICE_TLS_CERT`. */
 const settingOf = ({ values, env }: Context, name: string): string | undefined =>

@@ -5,7 +5,7 @@ import { userItem, type UserRecord } from "./users.ts";
 import { itemOfToken, makeToken, newTokenItem } from "./tokens.ts";
 
 /** Name of the administrator that a new lab has. */
-const FIRST_ADMIN = "admin";
+export const FIRST_ADMIN = "admin";
 
 const firstToken = {
   kind: "user",

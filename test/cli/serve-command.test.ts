@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { runCli } from "../../control-plane/cli/main.ts";
+
+let dir: string;
+beforeEach(() => void (dir = mkdtempSync(path.join(tmpdir(), "pumice-serve-command-"))));
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What `pumice serve` says until it serves, to a person at a terminal or to a service's log. */
+async function serveSays({ isTerminal }: { isTerminal: boolean }): Promise<string> {
+  const stop = new AbortController();
+  let said = "";
+  const terminal = {
+    out: () => undefined,
+    say(text: string) {
+      said += `${text}\n`;
+      if (text.includes("sign")) stop.abort();
+    },
+    useColours: false,
+    ...(isTerminal ? { progress: () => undefined } : {}),
+  };
+  const args = ["serve", "--data", path.join(dir, "data"), "--listen", "127.0.0.1:0"];
+  expect(await runCli(args, terminal, stop.signal, {})).toBe(0);
+  return said;
+}
+
+test("a new lab shows a link to sign in by, at a terminal only", async () => {
+  const log = await serveSays({ isTerminal: false });
+  expect(log).not.toContain("code=");
+  expect(log).toMatch(/pumice sign-in --url http:\S+ --token-file \S+admin-token/);
+  const said = await serveSays({ isTerminal: true });
+  expect(said).toMatch(
+    /once, within ten minutes:\n {2}http:\/\/127\.0\.0\.1:\d+\/sign-in\?code=\S+/,
+  );
+});
