@@ -16,6 +16,7 @@ const checks = [
   ["lint", "oxlint", "--type-aware", "--deny-warnings"],
   ["types", "tsc"],
   ["unused code", "knip"],
+  ["known holes of what ships", "node", "scripts/audit-main.ts"],
 ];
 const projects = { "--fast": ["fast"], compat: ["compat"], "--config": named }[only] ?? [
   "fast",

@@ -60,7 +60,7 @@ export const CHAPTERS = [
       "worker-faults",
     ],
   },
-  { title: "Operations", pages: ["operations", "backup", "figures"] },
+  { title: "Operations", pages: ["operations", "security", "threat-model", "backup", "figures"] },
   {
     title: "Coming from LAVA",
     pages: [
