@@ -5,7 +5,7 @@ import type { Gateway } from "../../test/support/lambda/gateway.ts";
 import { NOTHING, type Usage } from "./prices.ts";
 
 /** Memory of the functions as infra/template.yaml has it, MB. */
-const MEMORY_MB: Record<string, number> = { http: 512, schedule: 512, tick: 256 };
+const MEMORY_MB: Record<string, number> = { http: 512, schedule: 512, tick: 256, events: 256 };
 /** Lambda gives a whole processor at 1,769 MB; what takes a millisecond here takes longer with less. */
 const FULL_PROCESSOR_MB = 1769;
 /** START, END and REPORT of each invocation, and the API's access log: bytes that we don't write ourselves. */

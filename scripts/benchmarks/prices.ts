@@ -8,6 +8,9 @@ export const PRICES = {
   /** arm64, per GB and second. */
   lambdaGbSecond: 1.33334e-5,
   httpApiRequest: 1e-6,
+  /** Each 32 KB of what either side says; to connect is one, too. */
+  socketMessage: 1e-6,
+  socketMinute: 0.25e-6,
   sqsRequest: 0.4e-6,
   sqsFifoRequest: 0.5e-6,
   writeUnit: 0.625e-6,
@@ -26,6 +29,9 @@ export interface Usage {
   lambdaRequests: number;
   lambdaGbSeconds: number;
   httpRequests: number;
+  /** Of LAVA's event stream. */
+  socketMessages: number;
+  socketMinutes: number;
   sqsRequests: number;
   sqsFifoRequests: number;
   writeUnits: number;
@@ -43,6 +49,8 @@ export const NOTHING: Usage = {
   lambdaRequests: 0,
   lambdaGbSeconds: 0,
   httpRequests: 0,
+  socketMessages: 0,
+  socketMinutes: 0,
   sqsRequests: 0,
   sqsFifoRequests: 0,
   writeUnits: 0,
@@ -62,6 +70,8 @@ export function priceOf(usage: Usage): Record<string, number> {
     "Lambda requests": usage.lambdaRequests * PRICES.lambdaRequest,
     "Lambda time": usage.lambdaGbSeconds * PRICES.lambdaGbSecond,
     "HTTP API": usage.httpRequests * PRICES.httpApiRequest,
+    "WebSocket API":
+      usage.socketMessages * PRICES.socketMessage + usage.socketMinutes * PRICES.socketMinute,
     SQS: usage.sqsRequests * PRICES.sqsRequest + usage.sqsFifoRequests * PRICES.sqsFifoRequest,
     "DynamoDB writes": usage.writeUnits * PRICES.writeUnit,
     "DynamoDB reads": usage.readUnits * PRICES.readUnit,

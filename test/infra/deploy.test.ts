@@ -119,7 +119,7 @@ describe("a deploy", () => {
       url: "https://pumice.example",
     });
     expect(changes).toEqual(
-      ["Events", "Http", "Schedule", "Tick"].map((name) => ({
+      ["Http", "Schedule", "Tick", "Events"].map((name) => ({
         action: "Modify",
         name,
         type: "AWS::Lambda::Function",

@@ -125,11 +125,8 @@ describe("what each function may do", () => {
   test("events: reads, notes who listens, takes changes, speaks to the connections of its own API", () => {
     expect(statementsOf("EventsRole")).toEqual([
       LOG,
-      allow(
-        "Table",
-        ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"],
-        arnOf("Table"),
-      ),
+      allow("Table", ["dynamodb:BatchGetItem", "dynamodb:GetItem"], arnOf("Table")),
+      lists([arnOf("Table"), ...indexes(1)]),
       {
         ...allow(
           "Listeners",

@@ -3,9 +3,15 @@ import type { AddedWorker, SubmitResponse } from "#protocol/api.ts";
 import type { PutReleaseAnswer } from "#protocol/release-api.ts";
 import type { LogUploadResponse, SyncResponse } from "#protocol/worker-api.ts";
 import { NOTICES_PASS } from "../../control-plane/domain/announcing-table.ts";
+import type { ChangeRecord } from "../../control-plane/domain/changes.ts";
+import { changesFrom } from "../../control-plane/domain/events/read-changes.ts";
 import { deliverNotices } from "../../control-plane/domain/notices/deliver.ts";
+import { userKey } from "../../control-plane/domain/people-keys.ts";
 import { schedulePass } from "../../control-plane/domain/schedule.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
+import { makeFailureLimit } from "../../control-plane/http/failure-limit.ts";
+import { createPusher } from "../../control-plane/lava/events/push-events.ts";
+import { answerSocket } from "../../control-plane/lava/events/socket-routes.ts";
 import { system as nodeSystem } from "../../control-plane/node-system.ts";
 import { openCloudLab, type CloudLab } from "../support/aws/cloud-lab.ts";
 import { startCloud, type Cloud } from "../support/aws/cloud.ts";
@@ -15,7 +21,7 @@ import { aRelease, aSigner } from "../support/a-release.ts";
 import { aGroupJob, aRole } from "../support/group-job.ts";
 import { aChunk } from "../support/embedded-lab.ts";
 
-const ROLES = ["HttpRole", "ScheduleRole", "TickRole"] as const;
+const ROLES = ["HttpRole", "ScheduleRole", "TickRole", "EventsRole"] as const;
 type Role = (typeof ROLES)[number];
 
 /** One lab, opened by each function under its role. */
@@ -33,7 +39,8 @@ beforeEach(async () => {
     return [role, guard, await openCloudLab(cloud, guard.place, system)] as const;
   };
   // The API comes first: it makes the first administrator.
-  const opened = [await open("HttpRole"), await open("ScheduleRole"), await open("TickRole")];
+  const opened: Awaited<ReturnType<typeof open>>[] = [];
+  for (const role of ROLES) opened.push(await open(role));
   guards = Object.fromEntries(opened.map(([role, guard]) => [role, guard])) as typeof guards;
   labs = Object.fromEntries(opened.map(([role, , lab]) => [role, lab])) as typeof labs;
 });
@@ -110,6 +117,40 @@ async function shipAndFinish({ id, token }: { id: number; token: string }): Prom
   expect(put.status).toBe(200);
   await api(`/jobs/${id}/log-chunks`, { token, body: chunk.commit });
   await api(`/jobs/${id}/finish`, { token, body: { result: "pass", lines: 1 } });
+}
+
+/** A person and a worker listen to LAVA's events, hear of a job, and go. */
+async function listenToEvents(worker: string): Promise<void> {
+  const { deps } = labs.EventsRole;
+  const limits = { failures: makeFailureLimit(() => now), trustedProxies: 0 };
+  const event = (eventType: "CONNECT" | "DISCONNECT", connectionId: string, token = "") =>
+    answerSocket(
+      deps,
+      { requestContext: { eventType, connectionId }, queryStringParameters: { token } },
+      limits,
+    );
+  const permissions = { submit: ["everyone"] };
+  await api("/settings", { method: "PUT", body: { settings: { access: { permissions } } } });
+  const { token } = await api<{ token: string }>("/tokens", { body: { subject: "lee" } });
+  expect(await event("CONNECT", "worker", worker)).toEqual({ statusCode: 200 });
+  expect(await event("CONNECT", "person", token)).toEqual({ statusCode: 200 });
+  await api("/jobs", { body: aJob() });
+  // As of an older version, which kept no records of people.
+  await labs.HttpRole.deps.table.transact([{ delete: userKey("lee") }]);
+  const told: string[] = [];
+  const push = createPusher(deps, {
+    post: async (id) => {
+      told.push(id);
+      return "sent";
+    },
+    end: async () => {},
+  });
+  const changes: ChangeRecord[] = [];
+  for await (const one of changesFrom(labs.HttpRole.deps, new Date(now).toISOString()))
+    changes.push(one);
+  await push(changes);
+  expect(told).toContain("person");
+  for (const id of ["worker", "person"]) await event("DISCONNECT", id);
 }
 
 async function bringAndRemoveRelease(): Promise<void> {
@@ -196,10 +237,11 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
   await api(`${photos}/${photo}`);
   await api(`${photos}/${photo}`, { method: "DELETE" });
   await api(`/jobs/${finished.id}/suites`);
+  await listenToEvents(worker);
   await removeOldJobs();
   await expect(api(`/jobs/${finished.id}`)).rejects.toThrow("404");
   const refused = Object.fromEntries(ROLES.map((role) => [role, guards[role].refused()]));
-  expect(refused).toEqual({ HttpRole: [], ScheduleRole: [], TickRole: [] });
+  expect(refused).toEqual({ HttpRole: [], ScheduleRole: [], TickRole: [], EventsRole: [] });
   const unused = ROLES.map((role) => guards[role].unused().filter((deed) => !isLog(deed)));
   expect(unused).toEqual([
     // S3 asks for it when a blob is absent; the emulator does not. Polls and tags: see the guard, and the template.
@@ -213,6 +255,14 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
     ],
     // For a job that gets its device just as its queue time-out ends it.
     ["s3:ListBucket bucket", "sqs:SendMessage workers-queue"],
+    // Of the stream that Lambda reads for it, and of API Gateway, whose calls don't come through the guard.
+    [
+      "dynamodb:DescribeStream stream",
+      "dynamodb:GetRecords stream",
+      "dynamodb:GetShardIterator stream",
+      "dynamodb:ListStreams stream",
+      "execute-api:ManageConnections other",
+    ],
   ]);
 });
 

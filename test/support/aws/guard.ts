@@ -113,6 +113,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [1, 2, 3, 4].map((n) => [`{"Fn::Sub":"\${Table.Arn}/index/by-i${n}"}`, `index by-i${n}`]),
   ),
+  '{"Fn::Sub":"${Table.Arn}/stream/*"}': "stream",
   '{"Fn::GetAtt":["Passes","Arn"]}': "passes",
   '{"Fn::Sub":"arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-w-*"}':
     "workers-queue",
