@@ -186,21 +186,27 @@ function bestPage(
   compare: NonNullable<JobSearch["compare"]>,
 ): Gathered {
   const wanted = offset + limit;
+  const inOrder = (a: JobRecord, b: JobRecord): number => compare(a, b) || a.id - b.id;
   let best: JobRecord[] = [];
+  /** What comes behind it is not of the page. */
+  let last: JobRecord | undefined;
   let count = 0;
-  const inOrder = () => best.sort((a, b) => compare(a, b) || a.id - b.id).slice(0, wanted);
   return {
     take(job) {
       count += 1;
+      if (last && inOrder(job, last) > 0) return;
       best.push(job);
-      if (best.length >= 2 * wanted + 1000) best = inOrder();
+      if (best.length < 2 * wanted + 1000) return;
+      best = best.sort(inOrder).slice(0, wanted);
+      last = best.at(-1);
     },
     pass: (more) => void (count += more),
     isElsewhere: () => false,
     end: () => ({
       count,
-      ids: inOrder()
-        .slice(offset)
+      ids: best
+        .sort(inOrder)
+        .slice(offset, wanted)
         .map(({ id }) => id),
     }),
   };
