@@ -136,6 +136,10 @@ export async function serve({
       .catch((error: unknown) => realSystem.log("tick failed", { error: String(error) }));
   }, TICK_MS);
   let closing: Promise<void> | undefined;
+  const stopAll = async () => {
+    await groups?.close();
+    await stop(lab, server, ticking, inHand);
+  };
   const url = urlOf(pair ? "https" : "http", server.address() as AddressInfo);
   return {
     url,
@@ -146,9 +150,7 @@ export async function serve({
     coordinator: groups?.address,
     close() {
       events?.close();
-      return (closing ??= Promise.all([groups?.close()]).then(() =>
-        stop(lab, server, ticking, inHand),
-      ));
+      return (closing ??= stopAll());
     },
   };
 }
