@@ -21,6 +21,7 @@ import { listeningLab } from "../support/listening-lab.ts";
 import { until } from "../support/real-lab.ts";
 import { guestDevice, guestJob, standInGuest } from "../support/stand-in-guest.ts";
 import { workerProgram } from "../support/worker-program.ts";
+import { lacking } from "../support/lacking.ts";
 
 let program: Awaited<ReturnType<typeof workerProgram>>;
 let lab: Awaited<ReturnType<typeof listeningLab>>;
@@ -81,92 +82,95 @@ const finished = (id: number): Promise<void> =>
 const says = (lines: number): string => `yes ${"x".repeat(99)} | head -n ${lines}`;
 
 // A file system of its own, which only root may mount.
-describe.runIf(process.getuid?.() === 0)("a worker whose disk is full", () => {
-  let ballast: string;
-  beforeEach(() => {
-    mkdirSync(bench.workDir);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", bench.workDir]);
-    ballast = path.join(bench.workDir, "ballast");
-  });
-  afterEach(() => {
-    agent.kill("SIGKILL");
-    execFileSync("umount", ["--lazy", bench.workDir]);
-  });
+describe.skipIf(lacking(process.getuid?.() !== 0, "a small disk needs root"))(
+  "a worker whose disk is full",
+  () => {
+    let ballast: string;
+    beforeEach(() => {
+      mkdirSync(bench.workDir);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", bench.workDir]);
+      ballast = path.join(bench.workDir, "ballast");
+    });
+    afterEach(() => {
+      agent.kill("SIGKILL");
+      execFileSync("umount", ["--lazy", bench.workDir]);
+    });
 
-  /** Leaves nothing on the disk. */
-  function fill(): void {
-    const { bavail, bsize } = statfsSync(bench.workDir);
-    try {
-      writeFileSync(ballast, Buffer.alloc(bavail * bsize + 4096));
-    } catch {
-      // It is full now.
+    /** Leaves nothing on the disk. */
+    function fill(): void {
+      const { bavail, bsize } = statfsSync(bench.workDir);
+      try {
+        writeFileSync(ballast, Buffer.alloc(bavail * bsize + 4096));
+      } catch {
+        // It is full now.
+      }
     }
-  }
 
-  test("ends its job as the lab's fault, delivers the log and begins another one when there is room", async () => {
-    await addDevice(
-      `echo the board is on; while [ ! -e go ]; do sleep 0.05; done; ${says(20_000)}; while :; do read -r line; done`,
-    );
-    begin({ PUMICE_MIN_FREE_MB: "4" });
-    const id = await submit();
-    await follow(id, /the board is on/);
-    fill();
-    writeFileSync(path.join(bench.dir, "go"), "");
-    await finished(id);
-    expect(await lab.job(id)).toMatchObject({
-      health: "Incomplete",
-      error_type: "Infrastructure",
-      error_msg: `disk full at ${bench.workDir}: free space there, or give it a larger disk`,
+    test("ends its job as the lab's fault, delivers the log and begins another one when there is room", async () => {
+      await addDevice(
+        `echo the board is on; while [ ! -e go ]; do sleep 0.05; done; ${says(20_000)}; while :; do read -r line; done`,
+      );
+      begin({ PUMICE_MIN_FREE_MB: "4" });
+      const id = await submit();
+      await follow(id, /the board is on/);
+      fill();
+      writeFileSync(path.join(bench.dir, "go"), "");
+      await finished(id);
+      expect(await lab.job(id)).toMatchObject({
+        health: "Incomplete",
+        error_type: "Infrastructure",
+        error_msg: `disk full at ${bench.workDir}: free space there, or give it a larger disk`,
+      });
+      const log = await follow(id);
+      expect(log.find((text) => text.startsWith("Pumice:"))).toMatch(
+        /^Pumice: \d+ records \([\d.]+ MB\) were left out of the log behind line \d+: the worker's disk is full/,
+      );
+      expect(log).toContain(">> the plug is off");
+      expect(log.at(-1)).toMatch(/"case":"job"/);
+      expect(readFileSync(path.join(bench.dir, "switched"), "utf8")).toBe("off\n");
+
+      const next = await submit();
+      await until(async () => {
+        const { notice = "" } = await lab.api<WorkerView>("/workers/bench");
+        return notice.startsWith(`gets no new jobs: disk full at ${bench.workDir}: `);
+      });
+      expect((await lab.job(next)).state).not.toBe("Running");
+      rmSync(ballast);
+      await follow(next, /the board is on/);
+      expect((await lab.api<WorkerView>("/workers/bench")).notice).toBeUndefined();
     });
-    const log = await follow(id);
-    expect(log.find((text) => text.startsWith("Pumice:"))).toMatch(
-      /^Pumice: \d+ records \([\d.]+ MB\) were left out of the log behind line \d+: the worker's disk is full/,
-    );
-    expect(log).toContain(">> the plug is off");
-    expect(log.at(-1)).toMatch(/"case":"job"/);
-    expect(readFileSync(path.join(bench.dir, "switched"), "utf8")).toBe("off\n");
 
-    const next = await submit();
-    await until(async () => {
-      const { notice = "" } = await lab.api<WorkerView>("/workers/bench");
-      return notice.startsWith(`gets no new jobs: disk full at ${bench.workDir}: `);
+    test("switches the device of a killed runner off all the same, and tells the end when there is room", async () => {
+      await addDevice("echo the board is on; while :; do read -r line; done");
+      begin({ PUMICE_MIN_FREE_MB: "1" });
+      const id = await submit();
+      await follow(id, /the board is on/);
+      fill();
+      await kill(agent);
+      for (const pid of bench.processesOf(id)) process.kill(pid, "SIGKILL");
+      begin({ PUMICE_MIN_FREE_MB: "1" });
+      await finished(id);
+      expect(await lab.job(id)).toMatchObject({ error_type: "Infrastructure" });
+      expect(await follow(id)).toContain(">> the plug is off");
+      expect(readFileSync(path.join(bench.dir, "switched"), "utf8")).toBe("off\n");
     });
-    expect((await lab.job(next)).state).not.toBe("Running");
-    rmSync(ballast);
-    await follow(next, /the board is on/);
-    expect((await lab.api<WorkerView>("/workers/bench")).notice).toBeUndefined();
-  });
 
-  test("switches the device of a killed runner off all the same, and tells the end when there is room", async () => {
-    await addDevice("echo the board is on; while :; do read -r line; done");
-    begin({ PUMICE_MIN_FREE_MB: "1" });
-    const id = await submit();
-    await follow(id, /the board is on/);
-    fill();
-    await kill(agent);
-    for (const pid of bench.processesOf(id)) process.kill(pid, "SIGKILL");
-    begin({ PUMICE_MIN_FREE_MB: "1" });
-    await finished(id);
-    expect(await lab.job(id)).toMatchObject({ error_type: "Infrastructure" });
-    expect(await follow(id)).toContain(">> the plug is off");
-    expect(readFileSync(path.join(bench.dir, "switched"), "utf8")).toBe("off\n");
-  });
-
-  test("is not given a job from the start, and says why that waits", async () => {
-    await addDevice("echo the board is on; shell");
-    begin({ PUMICE_MIN_FREE_MB: "100" });
-    await until(async () =>
-      /1[67] MB are free/.test((await lab.api<WorkerView>("/workers/bench")).notice ?? ""),
-    );
-    const id = await submit();
-    const { waits_for } = (await lab.job(id)) as { waits_for?: string };
-    expect(waits_for).toMatch(/which can't begin another job: disk full at/);
-    expect(readdirSync(path.join(bench.workDir, "jobs"))).toEqual([]);
-  });
-});
+    test("is not given a job from the start, and says why that waits", async () => {
+      await addDevice("echo the board is on; shell");
+      begin({ PUMICE_MIN_FREE_MB: "100" });
+      await until(async () =>
+        /1[67] MB are free/.test((await lab.api<WorkerView>("/workers/bench")).notice ?? ""),
+      );
+      const id = await submit();
+      const { waits_for } = (await lab.job(id)) as { waits_for?: string };
+      expect(waits_for).toMatch(/which can't begin another job: disk full at/);
+      expect(readdirSync(path.join(bench.workDir, "jobs"))).toEqual([]);
+    });
+  },
+);
 
 // Mounts once more what is there, as what can only be read.
-test.runIf(process.getuid?.() === 0)(
+test.skipIf(lacking(process.getuid?.() !== 0, "a small disk needs root"))(
   "a worker whose disk has become read-only switches the device of a dead runner off, and tells the end later",
   async () => {
     await addDevice("echo the board is on; while :; do read -r line; done");

@@ -8,6 +8,7 @@ import { Readiness } from "../../worker/agent/readiness.ts";
 import type { JobKeeper } from "../../worker/agent/job-keeper.ts";
 import type { MemoryLimit } from "../../worker/host/memory-limit.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { lacking } from "../support/lacking.ts";
 
 let workDir: string;
 let clock: ManualClock;
@@ -74,7 +75,7 @@ test("a work folder out of reach is a reason, and no end of the agent", async ()
 });
 
 // Only root may mount.
-test.runIf(process.getuid?.() === 0)(
+test.skipIf(lacking(process.getuid?.() !== 0, "it needs root"))(
   "so is a card that has become read-only, with all its room",
   async () => {
     execFileSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", workDir]);

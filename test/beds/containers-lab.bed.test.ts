@@ -17,6 +17,7 @@ const why =
   process.getuid?.() !== 0
     ? "the daemon needs root"
     : ["dockerd", "docker-compose", "mmdebstrap"].find((name) => !hasProgram(name));
+if (why !== undefined) console.warn(`skipped: ${why}`);
 const folder = mkdtempSync(path.join(tmpdir(), "pumice-containers-"));
 const socketFile = path.join(folder, "docker.sock");
 let stopDaemon: (() => Promise<void>) | undefined;

@@ -24,6 +24,7 @@ import { readWorkerSettings } from "../../worker/host/settings-file.ts";
 import { pumiceProgram } from "../support/pumice-program.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { workerProgram } from "../support/worker-program.ts";
+import { lacking } from "../support/lacking.ts";
 
 let programs: Record<"pumice" | "worker", Awaited<ReturnType<typeof workerProgram>>>;
 beforeAll(async () => {
@@ -150,7 +151,7 @@ describe("a board", () => {
     expect(readFileSync(path.join(folder, "token"), "utf8")).not.toBe(token);
   });
 
-  test.skipIf(process.getuid?.() !== 0)(
+  test.skipIf(lacking(process.getuid?.() !== 0, "it needs root"))(
     "that root enrols leaves the files to the worker's user",
     async () => {
       const folder = path.join(dir, "one");

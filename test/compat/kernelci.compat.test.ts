@@ -11,6 +11,7 @@ import { pumiceProgram } from "../support/pumice-program.ts";
 import { guestDir, processesOf, root, until } from "../support/real-lab.ts";
 import { recorded } from "../support/recorded-calls.ts";
 import { workerProgram } from "../support/worker-program.ts";
+import { lacking } from "../support/lacking.ts";
 
 /** With requests and PyYAML, which lavacli needs. */
 const PYTHON = "/usr/bin/python3";
@@ -20,181 +21,197 @@ const hasPython = spawnSync(PYTHON, ["-c", "import requests, yaml"]).status === 
  * A lab as docs/kernelci.md sets it up, and a client that asks and reads as KernelCI's pipeline does. That pipeline itself
  * (kernelci-core) is in no registry of packages in any version of today.
  */
-describe.skipIf(!hasPython)("KernelCI's pipeline", () => {
-  let dir: string;
-  let hooks: HookReceiver;
-  let shelf: FileShelf;
-  let programs: { file: string; remove: () => void }[];
-  let server: ChildProcess;
-  let worker: ChildProcess;
-  let url = "";
-  let token = "";
+describe.skipIf(lacking(!hasPython, "Python has no requests or yaml"))(
+  "KernelCI's pipeline",
+  () => {
+    let dir: string;
+    let hooks: HookReceiver;
+    let shelf: FileShelf;
+    let programs: { file: string; remove: () => void }[];
+    let server: ChildProcess;
+    let worker: ChildProcess;
+    let url = "";
+    let token = "";
 
-  beforeAll(async () => {
-    dir = mkdtempSync(path.join(tmpdir(), "pumice-kernelci-"));
-    hooks = await hookReceiver();
-    const guest = guestDir();
-    shelf = await startFileShelf({
-      bzImage: path.join(guest, "vmlinuz"),
-      "rootfs.cpio.gz": path.join(guest, "initramfs.cpio.gz"),
+    beforeAll(async () => {
+      dir = mkdtempSync(path.join(tmpdir(), "pumice-kernelci-"));
+      hooks = await hookReceiver();
+      const guest = guestDir();
+      shelf = await startFileShelf({
+        bzImage: path.join(guest, "vmlinuz"),
+        "rootfs.cpio.gz": path.join(guest, "initramfs.cpio.gz"),
+      });
+      programs = [await pumiceProgram(), await workerProgram()];
+      const [plane, agent] = programs.map(({ file }) => file) as [string, string];
+      symlinkSync(
+        path.join(root, "device-templates"),
+        path.join(path.dirname(plane), "device-templates"),
+      );
+      const data = path.join(dir, "data");
+      server = spawn(
+        process.execPath,
+        [plane, "serve", "--data", data, "--listen", "127.0.0.1:0"],
+        {
+          stdio: ["ignore", "pipe", "pipe"],
+        },
+      );
+      let said = "";
+      for (const stream of [server.stdout, server.stderr]) {
+        stream?.on("data", (text: Buffer) => (said += String(text)));
+      }
+      await until(() => /http:\/\/\S+\s/.test(said));
+      url = /http:\/\/[^\s/]+/.exec(said)![0];
+      await setUp(agent, readFileSync(path.join(data, "admin-token"), "utf8").trim());
     });
-    programs = [await pumiceProgram(), await workerProgram()];
-    const [plane, agent] = programs.map(({ file }) => file) as [string, string];
-    symlinkSync(
-      path.join(root, "device-templates"),
-      path.join(path.dirname(plane), "device-templates"),
-    );
-    const data = path.join(dir, "data");
-    server = spawn(process.execPath, [plane, "serve", "--data", data, "--listen", "127.0.0.1:0"], {
-      stdio: ["ignore", "pipe", "pipe"],
+    afterAll(async () => {
+      for (const child of [worker, server].filter((one) => one !== undefined)) {
+        child.kill("SIGKILL");
+        await once(child, "exit");
+      }
+      for (const pid of processesOf(dir)) process.kill(pid, "SIGKILL");
+      for (const program of programs) program.remove();
+      await Promise.all([hooks.close(), shelf.close()]);
+      rmSync(dir, { recursive: true, force: true });
     });
-    let said = "";
-    for (const stream of [server.stdout, server.stderr]) {
-      stream?.on("data", (text: Buffer) => (said += String(text)));
+
+    async function api<T>(
+      method: string,
+      where: string,
+      bearer: string,
+      body: unknown,
+    ): Promise<T> {
+      const answer = await fetch(`${url}/api/v1${where}`, {
+        method,
+        headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      if (!answer.ok) throw new Error(`${where}: ${answer.status} ${await answer.text()}`);
+      return (await answer.json()) as T;
     }
-    await until(() => /http:\/\/\S+\s/.test(said));
-    url = /http:\/\/[^\s/]+/.exec(said)![0];
-    await setUp(agent, readFileSync(path.join(data, "admin-token"), "utf8").trim());
-  });
-  afterAll(async () => {
-    for (const child of [worker, server].filter((one) => one !== undefined)) {
-      child.kill("SIGKILL");
-      await once(child, "exit");
+
+    /** As docs/kernelci.md says. */
+    async function setUp(agent: string, admin: string): Promise<void> {
+      await api("POST", "/users", admin, { name: "kernelci" });
+      const tokenOf = async (more = {}) =>
+        (await api<{ token: string }>("POST", "/tokens", admin, { subject: "kernelci", ...more }))
+          .token;
+      const secret = { value: "s3cret-of-the-pipeline" };
+      await api("PUT", "/secrets/kernelci-callback", await tokenOf(), secret);
+      token = await tokenOf({ scopes: ["submit"] });
+      const notices = { private_hosts: ["127.0.0.1"] };
+      await api("PUT", "/settings", admin, { settings: { notices } });
+      const bench = await api<{ token: string }>("POST", "/workers", admin, { name: "bench" });
+      await api("PUT", "/devices/qemu-01", admin, {
+        device_type: "qemu",
+        worker: "bench",
+        dictionary:
+          "{% extends 'qemu.jinja2' %}\n{% set no_kvm = True %}\n{% set memory = 256 %}\n",
+      });
+      const grant = { to: "user:kernelci", permission: "submit" };
+      await api("POST", "/permissions/device-type/qemu", admin, grant);
+      const tokenFile = path.join(dir, "worker-token");
+      writeFileSync(tokenFile, bench.token, { mode: 0o600 });
+      const args = ["--url", url, "--token-file", tokenFile, "--work-dir", path.join(dir, "work")];
+      worker = spawn(process.execPath, [agent, "start", ...args], { stdio: "ignore" });
     }
-    for (const pid of processesOf(dir)) process.kill(pid, "SIGKILL");
-    for (const program of programs) program.remove();
-    await Promise.all([hooks.close(), shelf.close()]);
-    rmSync(dir, { recursive: true, force: true });
-  });
 
-  async function api<T>(method: string, where: string, bearer: string, body: unknown): Promise<T> {
-    const answer = await fetch(`${url}/api/v1${where}`, {
-      method,
-      headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
+    /** What the client prints. */
+    async function client(args: string[], input = ""): Promise<string> {
+      const child = spawn(PYTHON, [path.join(import.meta.dirname, "kernelci-client.py"), ...args], {
+        stdio: ["pipe", "pipe", "inherit"],
+      });
+      let text = "";
+      child.stdout.on("data", (data: Buffer) => (text += String(data)));
+      child.stdin.end(input);
+      const [code] = (await once(child, "close")) as [number];
+      expect(code).toBe(0);
+      return text.trim();
+    }
+    const submit = async (job: string) => Number(await client(["submit", url, token], job));
+
+    /** What the pipeline makes of the callback about a node. */
+    async function told(node: string) {
+      const isOf = ({ path: where }: { path: string }): boolean => where === `/node/${node}`;
+      await until(() => hooks.received.some(isOf));
+      const { body, method, headers } = hooks.received.find(isOf)!;
+      expect(method).toBe("POST");
+      expect(headers["content-type"]).toContain("application/json");
+      expect(headers.authorization).toBe("s3cret-of-the-pipeline");
+      return JSON.parse(await client(["callback"], body)) as Record<string, unknown>;
+    }
+
+    // First: after a job for whose end the lab is to blame a device is not known to be good.
+    test("sees how long the queue of a device type is, and which of its devices are good", async () => {
+      expect(JSON.parse(await client(["queue", url, token, "qemu"]))).toEqual([0, ["qemu-01"]]);
+      recorded("KernelCI", "length of a queue, devices by type");
     });
-    if (!answer.ok) throw new Error(`${where}: ${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as T;
-  }
 
-  /** As docs/kernelci.md says. */
-  async function setUp(agent: string, admin: string): Promise<void> {
-    await api("POST", "/users", admin, { name: "kernelci" });
-    const tokenOf = async (more = {}) =>
-      (await api<{ token: string }>("POST", "/tokens", admin, { subject: "kernelci", ...more }))
-        .token;
-    const secret = { value: "s3cret-of-the-pipeline" };
-    await api("PUT", "/secrets/kernelci-callback", await tokenOf(), secret);
-    token = await tokenOf({ scopes: ["submit"] });
-    const notices = { private_hosts: ["127.0.0.1"] };
-    await api("PUT", "/settings", admin, { settings: { notices } });
-    const bench = await api<{ token: string }>("POST", "/workers", admin, { name: "bench" });
-    await api("PUT", "/devices/qemu-01", admin, {
-      device_type: "qemu",
-      worker: "bench",
-      dictionary: "{% extends 'qemu.jinja2' %}\n{% set no_kvm = True %}\n{% set memory = 256 %}\n",
+    test("submits a job, waits for it, and is told by a callback of all that it found", async () => {
+      const id = await submit(job("65a1", STEPS, `${shelf.url}bzImage`));
+      recorded("KernelCI", "submission by REST");
+      expect(await client(["wait", url, token, String(id)])).toBe("Complete");
+      recorded("KernelCI", "polling until Finished");
+      const found = await told("65a1");
+      expect(found).toMatchObject({
+        ...{ node: "65a1", result: "pass", device: "qemu-01", login: "pass", kernelmsg: "pass" },
+        tests: {
+          baseline: { linux: "pass", broken: "fail", "not-run": "skip", cpu: { "in-set": "pass" } },
+        },
+        measurements: { "boot-time": "12.5000000000" },
+      });
+      expect(found["error_code"] ?? null).toBeNull();
+      expect(found["console"]).toContain("Linux version");
+      expect(found["console"]).toContain("[1mbold");
+      expect(JSON.stringify(hooks.received)).not.toContain(token);
+      recorded("KernelCI", "callback with dataset: all");
+      recorded("KernelCI", "callback token by name");
     });
-    const grant = { to: "user:kernelci", permission: "submit" };
-    await api("POST", "/permissions/device-type/qemu", admin, grant);
-    const tokenFile = path.join(dir, "worker-token");
-    writeFileSync(tokenFile, bench.token, { mode: 0o600 });
-    const args = ["--url", url, "--token-file", tokenFile, "--work-dir", path.join(dir, "work")];
-    worker = spawn(process.execPath, [agent, "start", ...args], { stdio: "ignore" });
-  }
 
-  /** What the client prints. */
-  async function client(args: string[], input = ""): Promise<string> {
-    const child = spawn(PYTHON, [path.join(import.meta.dirname, "kernelci-client.py"), ...args], {
-      stdio: ["pipe", "pipe", "inherit"],
+    test("is told that the lab was at fault, and why", async () => {
+      // Nobody listens there.
+      const gone = `http://127.0.0.1:${await freePort()}/bzImage`;
+      await submit(job("65a2", STEPS, gone));
+      const found = await told("65a2");
+      expect(found).toMatchObject({
+        result: "incomplete",
+        error_code: "Infrastructure",
+        tests: {},
+      });
+      expect(found["error_msg"]).toContain("bzImage");
     });
-    let text = "";
-    child.stdout.on("data", (data: Buffer) => (text += String(data)));
-    child.stdin.end(input);
-    const [code] = (await once(child, "close")) as [number];
-    expect(code).toBe(0);
-    return text.trim();
-  }
-  const submit = async (job: string) => Number(await client(["submit", url, token], job));
 
-  /** What the pipeline makes of the callback about a node. */
-  async function told(node: string) {
-    const isOf = ({ path: where }: { path: string }): boolean => where === `/node/${node}`;
-    await until(() => hooks.received.some(isOf));
-    const { body, method, headers } = hooks.received.find(isOf)!;
-    expect(method).toBe("POST");
-    expect(headers["content-type"]).toContain("application/json");
-    expect(headers.authorization).toBe("s3cret-of-the-pipeline");
-    return JSON.parse(await client(["callback"], body)) as Record<string, unknown>;
-  }
-
-  // First: after a job for whose end the lab is to blame a device is not known to be good.
-  test("sees how long the queue of a device type is, and which of its devices are good", async () => {
-    expect(JSON.parse(await client(["queue", url, token, "qemu"]))).toEqual([0, ["qemu-01"]]);
-    recorded("KernelCI", "length of a queue, devices by type");
-  });
-
-  test("submits a job, waits for it, and is told by a callback of all that it found", async () => {
-    const id = await submit(job("65a1", STEPS, `${shelf.url}bzImage`));
-    recorded("KernelCI", "submission by REST");
-    expect(await client(["wait", url, token, String(id)])).toBe("Complete");
-    recorded("KernelCI", "polling until Finished");
-    const found = await told("65a1");
-    expect(found).toMatchObject({
-      ...{ node: "65a1", result: "pass", device: "qemu-01", login: "pass", kernelmsg: "pass" },
-      tests: {
-        baseline: { linux: "pass", broken: "fail", "not-run": "skip", cpu: { "in-set": "pass" } },
-      },
-      measurements: { "boot-time": "12.5000000000" },
+    test("is told that a test ended its job", async () => {
+      await submit(job("65a3", ["lava-test-raise no-such-subsystem"], `${shelf.url}bzImage`));
+      const found = await told("65a3");
+      expect(found).toMatchObject({ result: "incomplete", error_code: "Test", login: "pass" });
+      expect(found["error_msg"]).toContain("no-such-subsystem");
+      recorded("KernelCI", "error_type in suite lava");
     });
-    expect(found["error_code"] ?? null).toBeNull();
-    expect(found["console"]).toContain("Linux version");
-    expect(found["console"]).toContain("[1mbold");
-    expect(JSON.stringify(hooks.received)).not.toContain(token);
-    recorded("KernelCI", "callback with dataset: all");
-    recorded("KernelCI", "callback token by name");
-  });
 
-  test("is told that the lab was at fault, and why", async () => {
-    // Nobody listens there.
-    const gone = `http://127.0.0.1:${await freePort()}/bzImage`;
-    await submit(job("65a2", STEPS, gone));
-    const found = await told("65a2");
-    expect(found).toMatchObject({ result: "incomplete", error_code: "Infrastructure", tests: {} });
-    expect(found["error_msg"]).toContain("bzImage");
-  });
+    test("is told of a job that somebody canceled", async () => {
+      const id = await submit(job("65a4", ["sleep 600"], `${shelf.url}bzImage`));
+      await until(async () => (await logOf(id)).includes("sleep 600"), 200);
+      await fetch(`${url}/api/v0.2/jobs/${id}/cancel/`, { headers: asPipeline() });
+      expect(await told("65a4")).toMatchObject({ result: "incomplete", error_code: "Canceled" });
+    });
 
-  test("is told that a test ended its job", async () => {
-    await submit(job("65a3", ["lava-test-raise no-such-subsystem"], `${shelf.url}bzImage`));
-    const found = await told("65a3");
-    expect(found).toMatchObject({ result: "incomplete", error_code: "Test", login: "pass" });
-    expect(found["error_msg"]).toContain("no-such-subsystem");
-    recorded("KernelCI", "error_type in suite lava");
-  });
+    const asPipeline = () => ({ authorization: `Token ${token}` });
+    const logOf = async (id: number): Promise<string> =>
+      (await fetch(`${url}/api/v0.2/jobs/${id}/logs/`, { headers: asPipeline() })).text();
 
-  test("is told of a job that somebody canceled", async () => {
-    const id = await submit(job("65a4", ["sleep 600"], `${shelf.url}bzImage`));
-    await until(async () => (await logOf(id)).includes("sleep 600"), 200);
-    await fetch(`${url}/api/v0.2/jobs/${id}/cancel/`, { headers: asPipeline() });
-    expect(await told("65a4")).toMatchObject({ result: "incomplete", error_code: "Canceled" });
-  });
+    const STEPS = [
+      "lava-test-case linux --shell uname -a",
+      "lava-test-case broken --result fail",
+      "lava-test-case not-run --result skip",
+      "lava-test-case boot-time --result pass --measurement 12.5 --units seconds",
+      "lava-test-set start cpu",
+      "lava-test-case in-set --result pass",
+      "lava-test-set stop cpu",
+      "printf '\\033[1mbold\\n'",
+    ];
 
-  const asPipeline = () => ({ authorization: `Token ${token}` });
-  const logOf = async (id: number): Promise<string> =>
-    (await fetch(`${url}/api/v0.2/jobs/${id}/logs/`, { headers: asPipeline() })).text();
-
-  const STEPS = [
-    "lava-test-case linux --shell uname -a",
-    "lava-test-case broken --result fail",
-    "lava-test-case not-run --result skip",
-    "lava-test-case boot-time --result pass --measurement 12.5 --units seconds",
-    "lava-test-set start cpu",
-    "lava-test-case in-set --result pass",
-    "lava-test-set stop cpu",
-    "printf '\\033[1mbold\\n'",
-  ];
-
-  /** In the shape of those that its templates make: keys sorted, and all that they have beside the test itself. */
-  const job = (node: string, steps: readonly string[], kernel: string): string => `actions:
+    /** In the shape of those that its templates make: keys sorted, and all that they have beside the test itself. */
+    const job = (node: string, steps: readonly string[], kernel: string): string => `actions:
 - deploy:
     images:
       kernel:
@@ -258,4 +275,5 @@ timeouts:
   queue: {days: 2}
 visibility: public
 `;
-});
+  },
+);

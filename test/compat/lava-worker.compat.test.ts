@@ -10,6 +10,7 @@ import {
   stockJob,
   type StockBench,
 } from "./stock-bench.ts";
+import { lacking } from "../support/lacking.ts";
 
 const SMOKE = [
   "lava-test-case linux --shell uname -a",
@@ -26,7 +27,7 @@ const SLOW = [
 ];
 const STEPS = Array.from({ length: 8 }, (_, n) => `step-${n + 1}`);
 
-describe.skipIf(!hasLavaWorker)("a stock lava-worker", () => {
+describe.skipIf(lacking(!hasLavaWorker, "lava-worker is missing"))("a stock lava-worker", () => {
   let bench: StockBench;
   beforeAll(async () => {
     bench = await stockBench();

@@ -3,12 +3,13 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aJob } from "../support/builders.ts";
 import { hasLavacli, lavacliBench, type LavacliBench } from "./lavacli-bench.ts";
+import { lacking } from "../support/lacking.ts";
 
 /*
  * The real lavacli (Debian's package, 1.2) against a real `pumice serve`: each of its commands, with what it prints and how it
  * exits, as it does at a LAVA 2023.01. The tests go on from each other.
  */
-describe.skipIf(!hasLavacli)("lavacli", () => {
+describe.skipIf(lacking(!hasLavacli, "lavacli is missing"))("lavacli", () => {
   let bench: LavacliBench;
   /** What a command printed; throws when it exits otherwise. */
   async function run(args: string, code = 0): Promise<string> {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Signals } from "../../control-plane/ports/signals.ts";
+import { lacking } from "../support/lacking.ts";
 
 /**
  * What every engine's signals must do. `onPass` hears of each scheduling pass that is asked for. With `ownBells` a bell
@@ -30,7 +31,7 @@ export function signalsConformance(
     for (const listener of [mine, other]) listener.close();
   });
 
-  test.skipIf(!ownBells)(
+  test.skipIf(lacking(!ownBells, "a queue gives a message to one listener"))(
     "a ring wakes everybody who waits for that bell, and nobody else (not over SQS: a queue gives a message to one)",
     async () => {
       const signals = await make(() => {});

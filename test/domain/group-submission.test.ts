@@ -8,6 +8,7 @@ import { asMapping } from "#protocol/schema-parts.ts";
 import { definitionBlob } from "../../control-plane/domain/blob-names.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { aGroupJob, aGuestRole, aRole } from "../support/group-job.ts";
+import { lacking } from "../support/lacking.ts";
 
 let lab: EmbeddedLab;
 beforeEach(async () => {
@@ -237,7 +238,7 @@ describe("a multinode job is refused, with the place, when", () => {
 });
 
 const corpus = path.resolve(import.meta.dirname, "../../../shared/corpus/jobs");
-describe.skipIf(!existsSync(corpus))(
+describe.skipIf(lacking(!existsSync(corpus), "the corpus of jobs is not there"))(
   "LAVA's own multinode jobs (skipped when ../shared is absent: they are not part of this repository)",
   () => {
     const verdicts = existsSync(corpus)

@@ -5,6 +5,7 @@ import type { DeviceView } from "#protocol/api.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { isOnAws } from "../support/test-engine.ts";
+import { lacking } from "../support/lacking.ts";
 
 let lab: EmbeddedLab;
 let worker: string;
@@ -221,7 +222,7 @@ describe("runners and jobs that do not match", () => {
     expect((await lab.job(id)).state).toBe("Running");
   });
 
-  test.skipIf(isOnAws)(
+  test.skipIf(lacking(isOnAws, "only the embedded engine has this"))(
     "a job whose definition is gone from the disk ends as the lab's fault and blocks nobody (embedded engine only: its blobs are files)",
     async () => {
       const id = await lab.submit();

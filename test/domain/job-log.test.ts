@@ -4,6 +4,7 @@ import { MAX_CHUNK_RECORDS, type LogUploadResponse } from "#protocol/worker-api.
 import { aResult } from "../support/builders.ts";
 import { aChunk, embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { isOnAws } from "../support/test-engine.ts";
+import { lacking } from "../support/lacking.ts";
 
 let lab: EmbeddedLab;
 let worker: string;
@@ -156,7 +157,7 @@ describe("reading", () => {
     expect(await page("?start=9")).toMatchObject({ complete: true, records: [] });
   });
 
-  test.skipIf(isOnAws)(
+  test.skipIf(lacking(isOnAws, "only the embedded engine has this"))(
     "waits for the next line, or for the end (embedded engine only: in the cloud no answer about a log is held)",
     async () => {
       const waiting = page("?start=0&wait=20");

@@ -27,6 +27,7 @@ import {
 import { realLab, until, type RealLab } from "../support/real-lab.ts";
 import { counting, expectWholeLog, isTesting } from "../support/smoke-jobs.ts";
 import { brokenVersion, workerBuild, workerScript } from "../support/worker-versions.ts";
+import { lacking } from "../support/lacking.ts";
 
 const signer = aSigner();
 let lab: RealLab;
@@ -123,139 +124,142 @@ const start = async (version: string) => {
 };
 const versions = () => readdirSync(path.join(worker.layout.dir, "versions")).toSorted();
 
-describe.skipIf(process.arch !== "x64")("a worker that upgrades itself", () => {
-  test.each(["script", "single file"] as const)(
-    "(%s) changes its version under a running job, which is adopted and Complete, and keeps the old file meanwhile",
-    async (form) => {
-      const made = FORMS[form];
-      install("1.0.0", await made.old("1.0.0"));
-      await made.release("1.1.0");
-      await hasVersion("1.0.0");
-      const id = await lab.submit(counting);
-      await lab.follow(id, isTesting);
-      await start("1.1.0");
-      await hasVersion("1.1.0");
-      expect((await lab.job(id)).state).toBe("Running");
-      expect((await lab.finished(id)).health).toBe("Complete");
-      expectWholeLog(await lab.follow(id), 60);
-      expect(worker.log.join("")).toContain(`job ${id}: adopted, running`);
-      expect(versions()).toEqual(["1.0.0", "1.1.0"]);
-      expect(await rollout()).toMatchObject({
-        active: true,
-        workers: [{ name: "bench", version: "1.1.0", state: "upgraded" }],
-      });
-      await made.release("1.2.0");
-      await start("1.2.0");
-      await hasVersion("1.2.0");
-      await until(() => versions().length === 2);
-      expect(versions()).toEqual(["1.1.0", "1.2.0"]);
-      const next = await lab.submit(counting);
-      expect((await lab.finished(next)).health).toBe("Complete");
-    },
-  );
+describe.skipIf(lacking(process.arch !== "x64", "the file is made for x64 here"))(
+  "a worker that upgrades itself",
+  () => {
+    test.each(["script", "single file"] as const)(
+      "(%s) changes its version under a running job, which is adopted and Complete, and keeps the old file meanwhile",
+      async (form) => {
+        const made = FORMS[form];
+        install("1.0.0", await made.old("1.0.0"));
+        await made.release("1.1.0");
+        await hasVersion("1.0.0");
+        const id = await lab.submit(counting);
+        await lab.follow(id, isTesting);
+        await start("1.1.0");
+        await hasVersion("1.1.0");
+        expect((await lab.job(id)).state).toBe("Running");
+        expect((await lab.finished(id)).health).toBe("Complete");
+        expectWholeLog(await lab.follow(id), 60);
+        expect(worker.log.join("")).toContain(`job ${id}: adopted, running`);
+        expect(versions()).toEqual(["1.0.0", "1.1.0"]);
+        expect(await rollout()).toMatchObject({
+          active: true,
+          workers: [{ name: "bench", version: "1.1.0", state: "upgraded" }],
+        });
+        await made.release("1.2.0");
+        await start("1.2.0");
+        await hasVersion("1.2.0");
+        await until(() => versions().length === 2);
+        expect(versions()).toEqual(["1.1.0", "1.2.0"]);
+        const next = await lab.submit(counting);
+        expect((await lab.finished(next)).health).toBe("Complete");
+      },
+    );
 
-  test.each([
-    { what: "ends at once", body: "exit 7", why: /started 3 times/, env: {} },
-    {
-      what: "hangs",
-      body: "exec sleep 1000",
-      why: /has not reached its control plane/,
-      env: { PUMICE_UPGRADE_WATCHDOG_SECONDS: "1" },
-    },
-  ])(
-    "goes back from a version that $what, says so, and the roll-out stops; its job goes on",
-    async ({ body, why, env }) => {
-      install("1.0.0", await workerScript(files, "1.0.0"), env);
-      await release("2.0.0", brokenVersion(files, "2.0.0", body));
+    test.each([
+      { what: "ends at once", body: "exit 7", why: /started 3 times/, env: {} },
+      {
+        what: "hangs",
+        body: "exec sleep 1000",
+        why: /has not reached its control plane/,
+        env: { PUMICE_UPGRADE_WATCHDOG_SECONDS: "1" },
+      },
+    ])(
+      "goes back from a version that $what, says so, and the roll-out stops; its job goes on",
+      async ({ body, why, env }) => {
+        install("1.0.0", await workerScript(files, "1.0.0"), env);
+        await release("2.0.0", brokenVersion(files, "2.0.0", body));
+        await hasVersion("1.0.0");
+        const id = await lab.submit(counting);
+        await lab.follow(id, isTesting);
+        await start("2.0.0");
+        await until(async () => (await view()).upgrade?.state === "rolled_back");
+        const stopped = await rollout();
+        expect(stopped).toMatchObject({
+          active: false,
+          reason: expect.stringMatching(/^worker bench went back to its old version/),
+          workers: [{ version: "1.0.0", state: "rolled_back", detail: expect.stringMatching(why) }],
+        });
+        expect((await lab.finished(id)).health).toBe("Complete");
+        expectWholeLog(await lab.follow(id), 60);
+        expect((await pumice("rollout", "next")).out).toContain("goes on");
+        expect((await view()).version).toBe("1.0.0");
+      },
+    );
+
+    test("changes to the next version after one that was given up", async () => {
+      install("1.0.0", await workerScript(files, "1.0.0"));
+      await release("2.0.0", brokenVersion(files, "2.0.0", "exit 7"));
+      await release("2.0.1", await workerScript(files, "2.0.1"));
       await hasVersion("1.0.0");
-      const id = await lab.submit(counting);
-      await lab.follow(id, isTesting);
       await start("2.0.0");
       await until(async () => (await view()).upgrade?.state === "rolled_back");
-      const stopped = await rollout();
-      expect(stopped).toMatchObject({
-        active: false,
-        reason: expect.stringMatching(/^worker bench went back to its old version/),
-        workers: [{ version: "1.0.0", state: "rolled_back", detail: expect.stringMatching(why) }],
-      });
-      expect((await lab.finished(id)).health).toBe("Complete");
-      expectWholeLog(await lab.follow(id), 60);
-      expect((await pumice("rollout", "next")).out).toContain("goes on");
-      expect((await view()).version).toBe("1.0.0");
-    },
-  );
-
-  test("changes to the next version after one that was given up", async () => {
-    install("1.0.0", await workerScript(files, "1.0.0"));
-    await release("2.0.0", brokenVersion(files, "2.0.0", "exit 7"));
-    await release("2.0.1", await workerScript(files, "2.0.1"));
-    await hasVersion("1.0.0");
-    await start("2.0.0");
-    await until(async () => (await view()).upgrade?.state === "rolled_back");
-    await start("2.0.1");
-    await hasVersion("2.0.1");
-    expect((await view()).upgrade).toBeUndefined();
-  });
-
-  test("goes back by itself from a version whose agent runs but is not let in", async () => {
-    install("1.0.0", await workerScript(files, "1.0.0"), {
-      PUMICE_UPGRADE_CONFIRM_SECONDS: "10",
+      await start("2.0.1");
+      await hasVersion("2.0.1");
+      expect((await view()).upgrade).toBeUndefined();
     });
-    const good = await workerScript(path.join(files, "good"), "3.0.0");
-    const token = path.join(lab.dir, "another-token");
-    writeFileSync(token, "nonsense\n");
-    // Called as `start --url URL --token-file FILE ...`.
-    const body = `exec "${good}" "$1" "$2" "$3" "$4" "${token}" "$6" "$7"`;
-    await release("3.0.0", brokenVersion(files, "3.0.0", body));
-    await hasVersion("1.0.0");
-    await start("3.0.0");
-    await until(async () => (await view()).upgrade?.state === "rolled_back");
-    expect((await view()).upgrade?.reason).toMatch(/within 10 s: .*401/);
-    expect((await view()).version).toBe("1.0.0");
-  });
 
-  test.skipIf(process.getuid?.() !== 0)(
-    "goes from install and enrol to the next version as a user of its own, who is not root",
-    async () => {
-      const image = path.join(lab.dir, "image");
-      const at = (name: string) => path.join(image, name);
-      mkdirSync(at("etc"), { recursive: true });
-      writeFileSync(at("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
-      writeFileSync(at("etc/group"), "root:x:0:\n");
-      const file = build("1.0.0");
-      const run = (...args: string[]) =>
-        execFileSync(file, args, {
-          encoding: "utf8",
-          env: { PATH: process.env["PATH"], PUMICE_SETTINGS: at("etc/pumice-worker/worker.env") },
-        });
-      run("install", "--root", image, "--init", "systemd");
-      const { out } = await pumice("workers", "enrol", "board", "--add");
-      const code = /board:\S+/.exec(out)?.[0] ?? "";
-      run("enrol", lab.url, code);
-      const [, , uid, gid] = /^pumice-worker:.*$/m
-        .exec(readFileSync(at("etc/passwd"), "utf8"))![0]
-        .split(":");
-      // Of a test's folder nobody else sees anything.
-      chmodSync(lab.dir, 0o755);
-      const dir = realpathSync(at("usr/local/lib/pumice-worker"));
-      worker = startInstalled(dir, [], {
-        env: {
-          PUMICE_SETTINGS: at("etc/pumice-worker/worker.env"),
-          PUMICE_WORK_DIR: at("var/lib/pumice-worker"),
-        },
-        uid: Number(uid),
-        gid: Number(gid),
+    test("goes back by itself from a version whose agent runs but is not let in", async () => {
+      install("1.0.0", await workerScript(files, "1.0.0"), {
+        PUMICE_UPGRADE_CONFIRM_SECONDS: "10",
       });
-      const board = () => lab.api<WorkerView>("GET", "/workers/board");
-      await until(async () => (await board()).platform === "linux-x64");
-      await add(path.dirname(build("1.1.0")));
-      for (const version of ["1.1.0", "1.2.0"]) {
-        if (version === "1.2.0") await add(path.dirname(build(version)));
-        expect((await pumice("rollout", "start", version, "--worker", "board")).said).toBe("");
-        await until(async () => (await board()).version === version);
-      }
-      await until(() => versions().length === 2);
-      expect(versions()).toEqual(["1.1.0", "1.2.0"]);
-    },
-  );
-});
+      const good = await workerScript(path.join(files, "good"), "3.0.0");
+      const token = path.join(lab.dir, "another-token");
+      writeFileSync(token, "nonsense\n");
+      // Called as `start --url URL --token-file FILE ...`.
+      const body = `exec "${good}" "$1" "$2" "$3" "$4" "${token}" "$6" "$7"`;
+      await release("3.0.0", brokenVersion(files, "3.0.0", body));
+      await hasVersion("1.0.0");
+      await start("3.0.0");
+      await until(async () => (await view()).upgrade?.state === "rolled_back");
+      expect((await view()).upgrade?.reason).toMatch(/within 10 s: .*401/);
+      expect((await view()).version).toBe("1.0.0");
+    });
+
+    test.skipIf(lacking(process.getuid?.() !== 0, "it needs root"))(
+      "goes from install and enrol to the next version as a user of its own, who is not root",
+      async () => {
+        const image = path.join(lab.dir, "image");
+        const at = (name: string) => path.join(image, name);
+        mkdirSync(at("etc"), { recursive: true });
+        writeFileSync(at("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
+        writeFileSync(at("etc/group"), "root:x:0:\n");
+        const file = build("1.0.0");
+        const run = (...args: string[]) =>
+          execFileSync(file, args, {
+            encoding: "utf8",
+            env: { PATH: process.env["PATH"], PUMICE_SETTINGS: at("etc/pumice-worker/worker.env") },
+          });
+        run("install", "--root", image, "--init", "systemd");
+        const { out } = await pumice("workers", "enrol", "board", "--add");
+        const code = /board:\S+/.exec(out)?.[0] ?? "";
+        run("enrol", lab.url, code);
+        const [, , uid, gid] = /^pumice-worker:.*$/m
+          .exec(readFileSync(at("etc/passwd"), "utf8"))![0]
+          .split(":");
+        // Of a test's folder nobody else sees anything.
+        chmodSync(lab.dir, 0o755);
+        const dir = realpathSync(at("usr/local/lib/pumice-worker"));
+        worker = startInstalled(dir, [], {
+          env: {
+            PUMICE_SETTINGS: at("etc/pumice-worker/worker.env"),
+            PUMICE_WORK_DIR: at("var/lib/pumice-worker"),
+          },
+          uid: Number(uid),
+          gid: Number(gid),
+        });
+        const board = () => lab.api<WorkerView>("GET", "/workers/board");
+        await until(async () => (await board()).platform === "linux-x64");
+        await add(path.dirname(build("1.1.0")));
+        for (const version of ["1.1.0", "1.2.0"]) {
+          if (version === "1.2.0") await add(path.dirname(build(version)));
+          expect((await pumice("rollout", "start", version, "--worker", "board")).said).toBe("");
+          await until(async () => (await board()).version === version);
+        }
+        await until(() => versions().length === 2);
+        expect(versions()).toEqual(["1.1.0", "1.2.0"]);
+      },
+    );
+  },
+);

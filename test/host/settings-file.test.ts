@@ -17,6 +17,7 @@ import {
   readWorkerSettings,
   writeWorkerSettings,
 } from "../../worker/host/settings-file.ts";
+import { lacking } from "../support/lacking.ts";
 
 describe("the worker's settings", () => {
   let folder: string;
@@ -86,7 +87,7 @@ describe("the worker's settings", () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it.skipIf(process.getuid?.() !== 0)(
+  it.skipIf(lacking(process.getuid?.() !== 0, "it needs root"))(
     "of another user's folder are no link that root follows",
     () => {
       const secret = path.join(folder, "secret");

@@ -7,6 +7,7 @@ import type { LogRecord } from "#protocol/log-record.ts";
 import { boundedLog } from "../../worker/host/bounded-log.ts";
 import { listSegments, sizeOfLog } from "../../worker/host/log-segments.ts";
 import { openSpool, type SpoolOptions } from "../../worker/host/spool.ts";
+import { lacking } from "../support/lacking.ts";
 
 let dir: string;
 let log: string;
@@ -48,72 +49,75 @@ describe("a spool", () => {
 });
 
 // A file system of its own, which only root may mount.
-describe.runIf(process.getuid?.() === 0)("a spool on a full disk", () => {
-  let disk: string;
-  beforeEach(() => {
-    disk = path.join(dir, "disk");
-    mkdirSync(disk);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", disk]);
-    log = path.join(disk, "log.jsonl");
-  });
-  afterEach(() => execFileSync("umount", ["--lazy", disk]));
+describe.skipIf(lacking(process.getuid?.() !== 0, "a small disk needs root"))(
+  "a spool on a full disk",
+  () => {
+    let disk: string;
+    beforeEach(() => {
+      disk = path.join(dir, "disk");
+      mkdirSync(disk);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", disk]);
+      log = path.join(disk, "log.jsonl");
+    });
+    afterEach(() => execFileSync("umount", ["--lazy", disk]));
 
-  const open = (options: SpoolOptions = {}) => openSpool(log, { retryMs: 5, ...options });
+    const open = (options: SpoolOptions = {}) => openSpool(log, { retryMs: 5, ...options });
 
-  test("says so once, keeps what it was given and writes it when there is room again", async () => {
-    writeFileSync(path.join(disk, "ballast"), Buffer.alloc(128 * 1024));
-    let told = 0;
-    const spool = open({ onFull: () => (told += 1) });
-    const lines = Array.from({ length: 3000 }, (_, n) => `${n} ${"x".repeat(90)}`);
-    for (const line of lines) expect(spool.append(line)).toBe(true);
-    await expect.poll(() => told).toBe(1);
-    expect(spool.isFull).toBe(true);
-    const closed = spool.close();
-    execFileSync("mount", ["-o", "remount,size=2m", disk]);
-    await closed;
-    expect(allLines()).toEqual(lines);
-    expect(told).toBe(1);
-  });
+    test("says so once, keeps what it was given and writes it when there is room again", async () => {
+      writeFileSync(path.join(disk, "ballast"), Buffer.alloc(128 * 1024));
+      let told = 0;
+      const spool = open({ onFull: () => (told += 1) });
+      const lines = Array.from({ length: 3000 }, (_, n) => `${n} ${"x".repeat(90)}`);
+      for (const line of lines) expect(spool.append(line)).toBe(true);
+      await expect.poll(() => told).toBe(1);
+      expect(spool.isFull).toBe(true);
+      const closed = spool.close();
+      execFileSync("mount", ["-o", "remount,size=2m", disk]);
+      await closed;
+      expect(allLines()).toEqual(lines);
+      expect(told).toBe(1);
+    });
 
-  test("takes no more than a little once it is full", async () => {
-    const spool = open();
-    let taken = 0;
-    for (let n = 0; n < 20_000; n++) if (spool.append("x".repeat(99))) taken += 1;
-    expect(taken).toBeLessThan(14_000);
-    execFileSync("mount", ["-o", "remount,size=4m", disk]);
-    await spool.close();
-    expect(allLines()).toHaveLength(taken);
-  });
+    test("takes no more than a little once it is full", async () => {
+      const spool = open();
+      let taken = 0;
+      for (let n = 0; n < 20_000; n++) if (spool.append("x".repeat(99))) taken += 1;
+      expect(taken).toBeLessThan(14_000);
+      execFileSync("mount", ["-o", "remount,size=4m", disk]);
+      await spool.close();
+      expect(allLines()).toHaveLength(taken);
+    });
 
-  test("is given up when nobody wants to wait", async () => {
-    const spool = open();
-    for (let n = 0; n < 4000; n++) spool.append("x".repeat(99));
-    await spool.close(AbortSignal.abort());
-    expect(statSync(log).size).toBeGreaterThan(200_000);
-  });
+    test("is given up when nobody wants to wait", async () => {
+      const spool = open();
+      for (let n = 0; n < 4000; n++) spool.append("x".repeat(99));
+      await spool.close(AbortSignal.abort());
+      expect(statSync(log).size).toBeGreaterThan(200_000);
+    });
 
-  test("has a log that tells what is missing of it, and that is whole but for that", async () => {
-    const reserve = path.join(disk, "reserve");
-    writeFileSync(reserve, Buffer.alloc(64 * 1024));
-    const spool = open({ onFull: () => rmSync(reserve) });
-    const bounded = boundedLog(spool, log, { logBytes: 1e9, spoolBytes: 1e9 });
-    const numbers = await fill(bounded, 3000);
-    const last = bounded.append(...record("the end", "info"));
-    bounded.end();
-    await spool.close();
-    const messages = allLines().map((line) => (JSON.parse(line) as LogRecord).msg);
-    const at = messages.findIndex((msg) => String(msg).startsWith("Pumice:"));
-    expect(messages[at]).toMatch(
-      new RegExp(
-        `^Pumice: ${3000 - at} records .* behind line ${at - 1}: the worker's disk is full`,
-      ),
-    );
-    expect(messages[last]).toBe("the end");
-    expect(messages.slice(0, at)).toEqual(Array.from({ length: at }, (_, n) => text(n)));
-    expect(numbers.slice(0, at)).toEqual(Array.from({ length: at }, (_, n) => n));
-    expect(new Set(numbers.slice(at))).toEqual(new Set([at]));
-  });
-});
+    test("has a log that tells what is missing of it, and that is whole but for that", async () => {
+      const reserve = path.join(disk, "reserve");
+      writeFileSync(reserve, Buffer.alloc(64 * 1024));
+      const spool = open({ onFull: () => rmSync(reserve) });
+      const bounded = boundedLog(spool, log, { logBytes: 1e9, spoolBytes: 1e9 });
+      const numbers = await fill(bounded, 3000);
+      const last = bounded.append(...record("the end", "info"));
+      bounded.end();
+      await spool.close();
+      const messages = allLines().map((line) => (JSON.parse(line) as LogRecord).msg);
+      const at = messages.findIndex((msg) => String(msg).startsWith("Pumice:"));
+      expect(messages[at]).toMatch(
+        new RegExp(
+          `^Pumice: ${3000 - at} records .* behind line ${at - 1}: the worker's disk is full`,
+        ),
+      );
+      expect(messages[last]).toBe("the end");
+      expect(messages.slice(0, at)).toEqual(Array.from({ length: at }, (_, n) => text(n)));
+      expect(numbers.slice(0, at)).toEqual(Array.from({ length: at }, (_, n) => n));
+      expect(new Set(numbers.slice(at))).toEqual(new Set([at]));
+    });
+  },
+);
 
 describe("a bounded log", () => {
   const open = (limits: { logBytes?: number; spoolBytes?: number }, options: SpoolOptions = {}) => {

@@ -19,6 +19,7 @@ import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { VERSION } from "#protocol/version.ts";
 import { workerProgram } from "../support/worker-program.ts";
+import { lacking } from "../support/lacking.ts";
 
 const has = (program: string): boolean =>
   ["/usr/bin", "/usr/sbin", "/bin", "/sbin"].some((dir) => existsSync(path.join(dir, program)));
@@ -64,195 +65,204 @@ const SETPRIV =
 const UNIT = "etc/systemd/system/pumice-worker.service";
 
 // Files are given to the worker's user.
-describe.skipIf(process.getuid?.() !== 0)("installing into an image", () => {
-  test("puts everything in its place, and the worker's things into its user's hands", () => {
-    const done = install();
-    expect([done.status, done.stderr]).toEqual([0, ""]);
-    const [, , uid = "", gid = "", , home] =
-      /^pumice-worker:.*$/m.exec(read("etc/passwd"))?.[0].split(":") ?? [];
-    expect(home).toBe("/var/lib/pumice-worker");
-    expect(read("etc/group")).toMatch(/^dialout:x:20:pumice-worker$/m);
-    expect(read("etc/group")).toMatch(/^kvm:x:104:alice,pumice-worker$/m);
-    const of = (name: string) => {
-      const { mode, uid: owner, gid: group } = statSync(at(name));
-      return [mode & 0o777, `${owner}:${group}`];
-    };
-    const [own, roots] = [`${uid}:${gid}`, "0:0"];
-    expect(of("var/lib/pumice-worker")).toEqual([0o700, own]);
-    expect(of("etc/pumice-worker")).toEqual([0o700, own]);
-    expect(of("var/lib")).toEqual([0o755, roots]);
-    expect(of(LIB)).toEqual([0o755, own]);
-    expect(of(`${LIB}/versions/${VERSION}/pumice-worker`)).toEqual([0o755, roots]);
-    expect(of(`${LIB}/launch`)).toEqual([0o755, roots]);
-    expect(readlinkSync(at(`${LIB}/current`))).toBe(`versions/${VERSION}/pumice-worker`);
-    // What root runs is what root installed, whatever becomes of `current`.
-    const [bin, version] = [
-      "usr/local/bin/pumice-worker",
-      `${LIB}/versions/${VERSION}/pumice-worker`,
-    ];
-    expect(statSync(at(bin)).ino).toBe(statSync(at(version)).ino);
-    const wants = "etc/systemd/system/multi-user.target.wants/pumice-worker.service";
-    expect(readlinkSync(at(wants))).toBe("../pumice-worker.service");
-    expect(existsSync(at(wants))).toBe(true);
-    const launched = spawnSync("sh", [at(`${LIB}/launch`)], { encoding: "utf8" });
-    expect(launched.stdout).toBe("one\n");
-    expect(done.stdout).toContain("Next: /usr/local/bin/pumice-worker enrol URL CODE");
-  });
-
-  test("a second time changes nothing", () => {
-    install();
-    const again = install();
-    expect(again.status).toBe(0);
-    const steps = again.stdout.split("\n").filter((line) => /^(already|done):/.test(line));
-    expect(steps.length).toBeGreaterThan(10);
-    expect(steps.filter((line) => !line.startsWith("already:"))).toEqual([]);
-  });
-
-  test("with another file replaces the program, also while the old one runs", () => {
-    install();
-    writeFileSync(file, "#!/bin/sh\necho two\n");
-    expect(install().status).toBe(0);
-    for (const name of [`${LIB}/current`, "usr/local/bin/pumice-worker"]) {
-      expect(spawnSync(at(name), { encoding: "utf8" }).stdout).toBe("two\n");
-    }
-  });
-
-  test("over another version keeps that one at hand, and ends what was on trial", () => {
-    install();
-    const link = at(`${LIB}/current`);
-    mkdirSync(at(`${LIB}/versions/0.0.1`));
-    writeFileSync(at(`${LIB}/versions/0.0.1/pumice-worker`), "#!/bin/sh\n", { mode: 0o755 });
-    rmSync(link);
-    symlinkSync("versions/0.0.1/pumice-worker", link);
-    writeFileSync(at(`${LIB}/trial`), "0.0.1\n2\n");
-    expect(install().status).toBe(0);
-    expect(readlinkSync(at(`${LIB}/previous`))).toBe("versions/0.0.1/pumice-worker");
-    expect(readlinkSync(link)).toBe(`versions/${VERSION}/pumice-worker`);
-    expect(existsSync(at(`${LIB}/trial`))).toBe(false);
-  });
-
-  test("asks another file for its version, as far as it runs here", () => {
-    writeFileSync(file, '#!/bin/sh\necho "pumice-worker 9.8.7-rc.1"\n');
-    expect(install().status).toBe(0);
-    expect(readlinkSync(at(`${LIB}/current`))).toBe("versions/9.8.7-rc.1/pumice-worker");
-    writeFileSync(file, '#!/bin/sh\necho "pumice-worker ../../x"\n');
-    expect(install().status).toBe(0);
-    expect(readlinkSync(at(`${LIB}/current`))).toBe(`versions/${VERSION}/pumice-worker`);
-  });
-
-  test("takes files that root wrote at enrolment to the worker's user", () => {
-    mkdirSync(at("etc/pumice-worker"));
-    writeFileSync(at("etc/pumice-worker/token"), "secret\n", { mode: 0o600 });
-    writeFileSync(at("etc/pumice-worker/worker.env"), "");
-    expect(install().stdout).not.toContain("Next:");
-    const { uid, mode } = statSync(at("etc/pumice-worker/token"));
-    expect([uid === 0, mode & 0o777]).toEqual([false, 0o600]);
-  });
-
-  test("follows no link that the worker's user left for root", () => {
-    install();
-    const mine = path.join(dir, "mine");
-    mkdirSync(mine);
-    writeFileSync(path.join(mine, "shadow"), "root's\n", { mode: 0o640 });
-    const owner = () => [mine, path.join(mine, "shadow")].map((name) => statSync(name).uid);
-    symlinkSync(path.join(mine, "shadow"), at("etc/pumice-worker/token"));
-    rmSync(at(`${LIB}/launch`));
-    symlinkSync(path.join(mine, "shadow"), at(`${LIB}/launch`));
-    expect(install().status).toBe(0);
-    expect(lstatSync(at(`${LIB}/launch`)).isFile()).toBe(true);
-    rmSync(at(`${LIB}/versions`), { recursive: true });
-    symlinkSync(mine, at(`${LIB}/versions`));
-    expect(install()).toMatchObject({ status: 1, stderr: expect.stringMatching(/ENOTDIR|ELOOP/) });
-    expect(owner()).toEqual([0, 0]);
-    expect(readFileSync(path.join(mine, "shadow"), "utf8")).toBe("root's\n");
-  });
-
-  test("gives away no file that the worker's user gave another name in its own folder", () => {
-    install();
-    const shadow = at("etc/shadow");
-    writeFileSync(shadow, "root's\n", { mode: 0o640 });
-    linkSync(shadow, at("etc/pumice-worker/token"));
-    expect(install().status).toBe(0);
-    expect(statSync(shadow).uid).toBe(0);
-  });
-
-  test("trusts no program of its version that the worker's user has put there", () => {
-    install();
-    const name = at(`${LIB}/versions/${VERSION}/pumice-worker`);
-    rmSync(name);
-    writeFileSync(name, readFileSync(file), { mode: 0o755 });
-    chownSync(name, 4711, 4711);
-    expect(install().status).toBe(0);
-    expect(statSync(name).uid).toBe(0);
-    expect(statSync(at("usr/local/bin/pumice-worker")).uid).toBe(0);
-  });
-
-  test("says what it would do with --dry-run, and does nothing", () => {
-    const { stdout, status } = install("--dry-run");
-    expect(status).toBe(0);
-    expect(stdout).toContain("would make: system user pumice-worker");
-    expect(existsSync(at("usr"))).toBe(false);
-    expect(read("etc/passwd")).not.toContain("pumice");
-  });
-
-  test("is undone by --uninstall, which says what it leaves", () => {
-    install();
-    writeFileSync(at("etc/pumice-worker/worker.env"), "PUMICE_URL=https://lab\n");
-    const { stdout, status } = worker(
-      "install",
-      "--root",
-      root,
-      "--init",
-      "systemd",
-      "--uninstall",
-    );
-    expect(status).toBe(0);
-    for (const gone of [
-      LIB,
-      UNIT,
-      "usr/local/bin/pumice-worker",
-      "etc/udev/rules.d/60-pumice-worker.rules",
-    ])
-      expect([gone, existsSync(at(gone))]).toEqual([gone, false]);
-    expect(stdout).toMatch(/Left: .*etc\/pumice-worker \(settings and token\)/);
-    expect(stdout).toContain("Left: user pumice-worker");
-    expect(existsSync(at("etc/pumice-worker/worker.env"))).toBe(true);
-    expect(worker("install", "--root", root, "--uninstall").stdout).not.toContain("removed:");
-  });
-
-  test("keeps udev rules that somebody has changed", () => {
-    install();
-    const rules = at("etc/udev/rules.d/60-pumice-worker.rules");
-    writeFileSync(rules, "# mine\n");
-    install();
-    worker("install", "--root", root, "--uninstall");
-    expect(readFileSync(rules, "utf8")).toBe("# mine\n");
-  });
-
-  test("takes another user, prefix and place of the program", () => {
-    expect(install("--user", "lab", "--prefix", "/opt/pumice").status).toBe(0);
-    expect(read("etc/passwd")).toMatch(/^lab:/m);
-    expect(read(UNIT)).toContain("ExecStart=/opt/pumice/lib/pumice-worker/launch\n");
-    expect(read(UNIT)).toContain("User=lab\n");
-  });
-
-  test.skipIf(!has("systemd-analyze"))("writes a unit that systemd accepts", () => {
-    install();
-    // It looks for what the unit starts on this machine.
-    const unit = path.join(dir, "pumice-worker.service");
-    writeFileSync(unit, read(UNIT).replaceAll("/usr/local/lib", at("usr/local/lib")));
-    const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", unit], {
-      encoding: "utf8",
+describe.skipIf(lacking(process.getuid?.() !== 0, "it needs root"))(
+  "installing into an image",
+  () => {
+    test("puts everything in its place, and the worker's things into its user's hands", () => {
+      const done = install();
+      expect([done.status, done.stderr]).toEqual([0, ""]);
+      const [, , uid = "", gid = "", , home] =
+        /^pumice-worker:.*$/m.exec(read("etc/passwd"))?.[0].split(":") ?? [];
+      expect(home).toBe("/var/lib/pumice-worker");
+      expect(read("etc/group")).toMatch(/^dialout:x:20:pumice-worker$/m);
+      expect(read("etc/group")).toMatch(/^kvm:x:104:alice,pumice-worker$/m);
+      const of = (name: string) => {
+        const { mode, uid: owner, gid: group } = statSync(at(name));
+        return [mode & 0o777, `${owner}:${group}`];
+      };
+      const [own, roots] = [`${uid}:${gid}`, "0:0"];
+      expect(of("var/lib/pumice-worker")).toEqual([0o700, own]);
+      expect(of("etc/pumice-worker")).toEqual([0o700, own]);
+      expect(of("var/lib")).toEqual([0o755, roots]);
+      expect(of(LIB)).toEqual([0o755, own]);
+      expect(of(`${LIB}/versions/${VERSION}/pumice-worker`)).toEqual([0o755, roots]);
+      expect(of(`${LIB}/launch`)).toEqual([0o755, roots]);
+      expect(readlinkSync(at(`${LIB}/current`))).toBe(`versions/${VERSION}/pumice-worker`);
+      // What root runs is what root installed, whatever becomes of `current`.
+      const [bin, version] = [
+        "usr/local/bin/pumice-worker",
+        `${LIB}/versions/${VERSION}/pumice-worker`,
+      ];
+      expect(statSync(at(bin)).ino).toBe(statSync(at(version)).ino);
+      const wants = "etc/systemd/system/multi-user.target.wants/pumice-worker.service";
+      expect(readlinkSync(at(wants))).toBe("../pumice-worker.service");
+      expect(existsSync(at(wants))).toBe(true);
+      const launched = spawnSync("sh", [at(`${LIB}/launch`)], { encoding: "utf8" });
+      expect(launched.stdout).toBe("one\n");
+      expect(done.stdout).toContain("Next: /usr/local/bin/pumice-worker enrol URL CODE");
     });
-    expect([status, `${stdout}${stderr}`]).toEqual([0, ""]);
-  });
-});
+
+    test("a second time changes nothing", () => {
+      install();
+      const again = install();
+      expect(again.status).toBe(0);
+      const steps = again.stdout.split("\n").filter((line) => /^(already|done):/.test(line));
+      expect(steps.length).toBeGreaterThan(10);
+      expect(steps.filter((line) => !line.startsWith("already:"))).toEqual([]);
+    });
+
+    test("with another file replaces the program, also while the old one runs", () => {
+      install();
+      writeFileSync(file, "#!/bin/sh\necho two\n");
+      expect(install().status).toBe(0);
+      for (const name of [`${LIB}/current`, "usr/local/bin/pumice-worker"]) {
+        expect(spawnSync(at(name), { encoding: "utf8" }).stdout).toBe("two\n");
+      }
+    });
+
+    test("over another version keeps that one at hand, and ends what was on trial", () => {
+      install();
+      const link = at(`${LIB}/current`);
+      mkdirSync(at(`${LIB}/versions/0.0.1`));
+      writeFileSync(at(`${LIB}/versions/0.0.1/pumice-worker`), "#!/bin/sh\n", { mode: 0o755 });
+      rmSync(link);
+      symlinkSync("versions/0.0.1/pumice-worker", link);
+      writeFileSync(at(`${LIB}/trial`), "0.0.1\n2\n");
+      expect(install().status).toBe(0);
+      expect(readlinkSync(at(`${LIB}/previous`))).toBe("versions/0.0.1/pumice-worker");
+      expect(readlinkSync(link)).toBe(`versions/${VERSION}/pumice-worker`);
+      expect(existsSync(at(`${LIB}/trial`))).toBe(false);
+    });
+
+    test("asks another file for its version, as far as it runs here", () => {
+      writeFileSync(file, '#!/bin/sh\necho "pumice-worker 9.8.7-rc.1"\n');
+      expect(install().status).toBe(0);
+      expect(readlinkSync(at(`${LIB}/current`))).toBe("versions/9.8.7-rc.1/pumice-worker");
+      writeFileSync(file, '#!/bin/sh\necho "pumice-worker ../../x"\n');
+      expect(install().status).toBe(0);
+      expect(readlinkSync(at(`${LIB}/current`))).toBe(`versions/${VERSION}/pumice-worker`);
+    });
+
+    test("takes files that root wrote at enrolment to the worker's user", () => {
+      mkdirSync(at("etc/pumice-worker"));
+      writeFileSync(at("etc/pumice-worker/token"), "secret\n", { mode: 0o600 });
+      writeFileSync(at("etc/pumice-worker/worker.env"), "");
+      expect(install().stdout).not.toContain("Next:");
+      const { uid, mode } = statSync(at("etc/pumice-worker/token"));
+      expect([uid === 0, mode & 0o777]).toEqual([false, 0o600]);
+    });
+
+    test("follows no link that the worker's user left for root", () => {
+      install();
+      const mine = path.join(dir, "mine");
+      mkdirSync(mine);
+      writeFileSync(path.join(mine, "shadow"), "root's\n", { mode: 0o640 });
+      const owner = () => [mine, path.join(mine, "shadow")].map((name) => statSync(name).uid);
+      symlinkSync(path.join(mine, "shadow"), at("etc/pumice-worker/token"));
+      rmSync(at(`${LIB}/launch`));
+      symlinkSync(path.join(mine, "shadow"), at(`${LIB}/launch`));
+      expect(install().status).toBe(0);
+      expect(lstatSync(at(`${LIB}/launch`)).isFile()).toBe(true);
+      rmSync(at(`${LIB}/versions`), { recursive: true });
+      symlinkSync(mine, at(`${LIB}/versions`));
+      expect(install()).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/ENOTDIR|ELOOP/),
+      });
+      expect(owner()).toEqual([0, 0]);
+      expect(readFileSync(path.join(mine, "shadow"), "utf8")).toBe("root's\n");
+    });
+
+    test("gives away no file that the worker's user gave another name in its own folder", () => {
+      install();
+      const shadow = at("etc/shadow");
+      writeFileSync(shadow, "root's\n", { mode: 0o640 });
+      linkSync(shadow, at("etc/pumice-worker/token"));
+      expect(install().status).toBe(0);
+      expect(statSync(shadow).uid).toBe(0);
+    });
+
+    test("trusts no program of its version that the worker's user has put there", () => {
+      install();
+      const name = at(`${LIB}/versions/${VERSION}/pumice-worker`);
+      rmSync(name);
+      writeFileSync(name, readFileSync(file), { mode: 0o755 });
+      chownSync(name, 4711, 4711);
+      expect(install().status).toBe(0);
+      expect(statSync(name).uid).toBe(0);
+      expect(statSync(at("usr/local/bin/pumice-worker")).uid).toBe(0);
+    });
+
+    test("says what it would do with --dry-run, and does nothing", () => {
+      const { stdout, status } = install("--dry-run");
+      expect(status).toBe(0);
+      expect(stdout).toContain("would make: system user pumice-worker");
+      expect(existsSync(at("usr"))).toBe(false);
+      expect(read("etc/passwd")).not.toContain("pumice");
+    });
+
+    test("is undone by --uninstall, which says what it leaves", () => {
+      install();
+      writeFileSync(at("etc/pumice-worker/worker.env"), "PUMICE_URL=https://lab\n");
+      const { stdout, status } = worker(
+        "install",
+        "--root",
+        root,
+        "--init",
+        "systemd",
+        "--uninstall",
+      );
+      expect(status).toBe(0);
+      for (const gone of [
+        LIB,
+        UNIT,
+        "usr/local/bin/pumice-worker",
+        "etc/udev/rules.d/60-pumice-worker.rules",
+      ])
+        expect([gone, existsSync(at(gone))]).toEqual([gone, false]);
+      expect(stdout).toMatch(/Left: .*etc\/pumice-worker \(settings and token\)/);
+      expect(stdout).toContain("Left: user pumice-worker");
+      expect(existsSync(at("etc/pumice-worker/worker.env"))).toBe(true);
+      expect(worker("install", "--root", root, "--uninstall").stdout).not.toContain("removed:");
+    });
+
+    test("keeps udev rules that somebody has changed", () => {
+      install();
+      const rules = at("etc/udev/rules.d/60-pumice-worker.rules");
+      writeFileSync(rules, "# mine\n");
+      install();
+      worker("install", "--root", root, "--uninstall");
+      expect(readFileSync(rules, "utf8")).toBe("# mine\n");
+    });
+
+    test("takes another user, prefix and place of the program", () => {
+      expect(install("--user", "lab", "--prefix", "/opt/pumice").status).toBe(0);
+      expect(read("etc/passwd")).toMatch(/^lab:/m);
+      expect(read(UNIT)).toContain("ExecStart=/opt/pumice/lib/pumice-worker/launch\n");
+      expect(read(UNIT)).toContain("User=lab\n");
+    });
+
+    test.skipIf(lacking(!has("systemd-analyze"), "systemd-analyze is missing"))(
+      "writes a unit that systemd accepts",
+      () => {
+        install();
+        // It looks for what the unit starts on this machine.
+        const unit = path.join(dir, "pumice-worker.service");
+        writeFileSync(unit, read(UNIT).replaceAll("/usr/local/lib", at("usr/local/lib")));
+        const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", unit], {
+          encoding: "utf8",
+        });
+        expect([status, `${stdout}${stderr}`]).toEqual([0, ""]);
+      },
+    );
+  },
+);
 
 const AS_NOBODY = ["--reuid", "65534", "--regid", "65534", "--clear-groups", process.execPath];
 /** Not where this runtime is in a folder of root's. */
 const isNobodyAble = spawnSync("setpriv", [...AS_NOBODY, "--version"]).status === 0;
 
-test.skipIf(!isNobodyAble)(
+test.skipIf(lacking(!isNobodyAble, "it needs root and setpriv"))(
   "whoever is not root gets a service of their own, and hears what it can't do",
   () => {
     const home = path.join(dir, "home");
@@ -332,7 +342,7 @@ describe("without systemd", () => {
     expect(run()).toBe(`${starts} /usr/local/lib/pumice-worker/launch /root ${settings}\n`);
   });
 
-  test.skipIf(process.getuid?.() !== 0).each([
+  test.skipIf(lacking(process.getuid?.() !== 0, "it needs root")).each([
     ["openrc", "etc/init.d/pumice-worker", "etc/runlevels/default/pumice-worker"],
     ["runit", "etc/sv/pumice-worker/run", "etc/runit/runsvdir/default/pumice-worker"],
     ["runit", "etc/sv/pumice-worker/log/run", "var/service/pumice-worker", "var/service"],

@@ -3,6 +3,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
 import { root } from "../support/real-lab.ts";
+import { lacking } from "../support/lacking.ts";
 
 test("the example device's configuration is read", () => {
   const text = readFileSync(path.join(root, "docs/examples/qemu-device.yaml"), "utf8");
@@ -60,7 +61,7 @@ test("a device reached by ssh has no power commands for a server", () => {
 });
 
 const corpus = path.resolve(import.meta.dirname, "../../../shared/corpus/devices");
-describe.skipIf(!existsSync(corpus))(
+describe.skipIf(lacking(!existsSync(corpus), "the corpus of devices is not there"))(
   "configurations that LAVA renders (skipped when ../shared is absent: they are not part of this repository)",
   () => {
     const files = existsSync(corpus) ? readdirSync(corpus).filter((f) => f.endsWith(".json")) : [];

@@ -41,10 +41,25 @@ test("needs luck", () => expect(isSecond).toBe(true));
 
 test("all is well: the last line counts it", async () => {
   const { lines, status } = await runOver({
-    "a.test.ts": `test("a", () => {}); test.skip("b", () => {});`,
+    "a.test.ts": `test("a", () => {});`,
   });
-  expect(lines).toEqual(["1 passed, 0 failed, 1 skipped"]);
+  expect(lines).toEqual(["1 passed, 0 failed"]);
   expect(status).toBe(0);
+});
+
+test("what is skipped says why, where it is skipped, in what that imports, or to vitest; else the run fails", async () => {
+  const said = await runOver({
+    "helper.ts": `console.warn("skipped: no board"); export const has = false;`,
+    "a.test.ts": `console.warn("skipped: no disk"); test.skip("a", () => {});`,
+    "b.test.ts": `import { has } from "./helper.ts"; test.skipIf(!has)("b", () => {});`,
+    "c.test.ts": `test("c", ({ skip }) => skip("no network"));`,
+  });
+  expect(said).toEqual({ lines: ["0 passed, 0 failed, 3 skipped"], status: 0 });
+  const silent = await runOver({ "d.test.ts": `test.skip("nobody knows", () => {});` });
+  expect(silent).toEqual({
+    lines: ["FAILED: some: outside of its tests", "0 passed, 1 failed, 4 skipped"],
+    status: 1,
+  });
 });
 
 test("a file that failed is tried again alone, and is called unsteady when it passes then", async () => {

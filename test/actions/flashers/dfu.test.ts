@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { methodPage } from "../../support/method-page.ts";
 import { startToolBench, type ToolBench } from "../../support/tool-bench.ts";
+import { lacking } from "../../support/lacking.ts";
 
 let bench: ToolBench;
 beforeEach(async () => void (bench = await startToolBench()));
@@ -82,7 +83,7 @@ describe("dfu", () => {
     expect(outcome.error_msg).toMatch(/dfu-util failed: exit code 74.*No DFU capable/);
   });
 
-  test.skipIf(!existsSync("/usr/bin/dfu-util"))(
+  test.skipIf(lacking(!existsSync("/usr/bin/dfu-util"), "/usr/bin/dfu-util is missing"))(
     "Debian's dfu-util takes the words and looks for the device",
     async () => {
       bench.tool(

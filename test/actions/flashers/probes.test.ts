@@ -5,6 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { methodPage } from "../../support/method-page.ts";
 import { startToolBench, type ToolBench } from "../../support/tool-bench.ts";
+import { lacking } from "../../support/lacking.ts";
 
 let bench: ToolBench;
 beforeEach(async () => void (bench = await startToolBench()));
@@ -188,15 +189,14 @@ describe("pyocd", () => {
     expect(outcome.error_msg).toMatch(/^pyocd failed: exit code 1.*No connected debug probe/);
   });
 
-  test.skipIf(!existsSync("/usr/bin/pyocd-flashtool"))(
-    "the options for old boards are those of the old tool",
-    () => {
-      const help = execFileSync("pyocd-flashtool", ["--help"], { encoding: "utf8" });
-      expect(help).toMatch(/-b BOARD_ID, --board BOARD_ID/);
-      expect(help).toMatch(/-t TARGET/);
-      expect(help).toMatch(/-f FREQUENCY/);
-    },
-  );
+  test.skipIf(
+    lacking(!existsSync("/usr/bin/pyocd-flashtool"), "/usr/bin/pyocd-flashtool is missing"),
+  )("the options for old boards are those of the old tool", () => {
+    const help = execFileSync("pyocd-flashtool", ["--help"], { encoding: "utf8" });
+    expect(help).toMatch(/-b BOARD_ID, --board BOARD_ID/);
+    expect(help).toMatch(/-t TARGET/);
+    expect(help).toMatch(/-f FREQUENCY/);
+  });
 });
 
 describe("openocd", () => {
@@ -234,7 +234,7 @@ describe("openocd", () => {
     ]);
   });
 
-  test.skipIf(!existsSync("/usr/bin/openocd"))(
+  test.skipIf(lacking(!existsSync("/usr/bin/openocd"), "/usr/bin/openocd is missing"))(
     "Debian's openocd takes the command line, with its adapter for nothing",
     async () => {
       const config = path.join(bench.folder, "board.cfg");

@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { methodPage } from "../../support/method-page.ts";
 import { startToolBench, type ToolBench } from "../../support/tool-bench.ts";
+import { lacking } from "../../support/lacking.ts";
 
 let bench: ToolBench;
 beforeEach(async () => {
@@ -153,7 +154,7 @@ test("what qdl says is in the failure", async () => {
   expect(outcome.error_msg).toMatch(/qdl failed: exit code 1.*unable to open patch7\.xml/);
 });
 
-test.skipIf(!existsSync("/usr/bin/qdl"))(
+test.skipIf(lacking(!existsSync("/usr/bin/qdl"), "/usr/bin/qdl is missing"))(
   "Debian 12's qdl is refused: it can't tell boards apart",
   async () => {
     bench.tool(

@@ -12,6 +12,7 @@ import {
 } from "../../../worker/pipeline/job-slots.ts";
 import { onConsole } from "../../support/on-console.ts";
 import { aJobContext, run, type Ran } from "../../support/plan-of.ts";
+import { lacking } from "../../support/lacking.ts";
 
 let scratch: string;
 let dut: string;
@@ -84,14 +85,17 @@ test("a command that fails is named with what it returned", async () => {
   );
 });
 
-test.runIf(existsSync("/usr/bin/rz"))("the overlay goes over the console by ZMODEM", async () => {
-  const { outcome, messages } = await transfer({
-    transfer_method: "zmodem",
-    unpack_command: "gunzip",
-  });
-  expect(outcome, messages.join("\n")).toMatchObject({ result: "pass" });
-  expect(readFileSync(path.join(dut, "overlay-1.tar"), "utf8")).toBe("the overlay");
-});
+test.skipIf(lacking(!existsSync("/usr/bin/rz"), "/usr/bin/rz is missing: install lrzsz"))(
+  "the overlay goes over the console by ZMODEM",
+  async () => {
+    const { outcome, messages } = await transfer({
+      transfer_method: "zmodem",
+      unpack_command: "gunzip",
+    });
+    expect(outcome, messages.join("\n")).toMatchObject({ result: "pass" });
+    expect(readFileSync(path.join(dut, "overlay-1.tar"), "utf8")).toBe("the overlay");
+  },
+);
 
 test("by NFS it needs a folder that the lab's server exports, and says so before it runs", async () => {
   const { outcome } = await transfer({

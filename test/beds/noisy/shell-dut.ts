@@ -111,8 +111,14 @@ function fileOf(tool: string): string | undefined {
   return known.find((file) => existsSync(file));
 }
 
-/** Why this machine can't be such DUTs; undefined when it can. */
+/** Why this machine can't be such DUTs, which is printed, too; undefined when it can. */
 export function lacksForShells(): string | undefined {
+  const why = lackOfTools();
+  if (why !== undefined) console.warn(`skipped: ${why}`);
+  return why;
+}
+
+function lackOfTools(): string | undefined {
   for (const [tool, from] of [
     ["dash", "dash"],
     ["busybox", "busybox"],

