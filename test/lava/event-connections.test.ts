@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { changesFrom } from "../../control-plane/domain/events/read-changes.ts";
 import { addListener, listenersPage } from "../../control-plane/domain/events/listeners.ts";
 import type { ChangeRecord } from "../../control-plane/domain/changes.ts";
+import { kindOf } from "../../control-plane/domain/item-kinds.ts";
+import { listenerKey } from "../../control-plane/domain/keys.ts";
 import { openConnections } from "../../control-plane/engines/aws/connections.ts";
 import type { AwsPlace } from "../../control-plane/engines/aws/place.ts";
 import { makeFailureLimit } from "../../control-plane/http/failure-limit.ts";
@@ -102,6 +104,22 @@ describe("who listens", () => {
     await push(await news());
     expect(new Set(person.rest().flatMap(({ job }) => job ?? []))).toEqual(new Set([id]));
     expect(new Set(two.rest().map(({ job }) => job))).toEqual(new Set([id]));
+  });
+
+  test("is in no backup", async () => {
+    await listen();
+    const [id = ""] = front.open();
+    const backup = await (await lab.request("/backup/items")).text();
+    expect(backup).toContain("qemu-01");
+    expect(backup).not.toContain(id);
+    expect(kindOf(listenerKey(id))).toMatchObject({ name: "listener", travels: false });
+  });
+
+  test("is told at the lab's own address what to ask for", async () => {
+    for (const where of ["/ws", "/ws/"]) {
+      const answer = await lab.app.request(where);
+      expect([answer.status, answer.headers.get("upgrade")]).toEqual([426, "websocket"]);
+    }
   });
 
   test("is refused without a token, and where too many are there already", async () => {

@@ -8,7 +8,7 @@ import type { Env } from "../../http/route.ts";
  */
 export function eventsPlace({ settings }: Deps): Hono<Env> {
   const app = new Hono<Env>();
-  app.get("/ws/", (c) => {
+  app.on("GET", ["/ws", "/ws/"], (c) => {
     if (settings.eventsUrl === undefined) {
       const message = "this is a WebSocket, LAVA's event stream";
       return c.json({ code: "invalid", message }, 426, { upgrade: "websocket" });

@@ -20,7 +20,7 @@ const FRESH_MS = 10 * 60 * 1000;
 const OPENING_MS = 15_000;
 const OPENING_PAUSES_MS = [100, 200, 400, 800, 1600];
 /** Listeners who are told at a time. */
-const AT_ONCE = 25;
+const AT_ONCE = 50;
 
 /**
  * Tells changes to all who listen at API Gateway, as LAVA's events: to each what they may see, in the given order. Who does not take
