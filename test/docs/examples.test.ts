@@ -6,7 +6,8 @@ import { expect, test } from "vitest";
 import { exampleText, KINDS, SHOWN } from "./block-rules.ts";
 import { blocksOf, pages } from "./blocks.ts";
 
-const blocks = pages().flatMap((page) => blocksOf(page));
+const all = [...pages(), "README.md"];
+const blocks = all.flatMap((page) => blocksOf(page));
 
 test("the pages have examples of each kind, and none that no rule covers", () => {
   expect(blocks.length).toBeGreaterThan(250);
@@ -18,7 +19,7 @@ test("the pages have examples of each kind, and none that no rule covers", () =>
   expect(unused.map(({ name }) => name)).toEqual([]);
 });
 
-test.each(pages())("%s: its examples are right", async (page) => {
+test.each(all)("%s: its examples are right", async (page) => {
   const wrong: string[] = [];
   for (const block of blocksOf(page)) {
     const kind = KINDS.find(({ takes }) => takes(block));

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { METHODS } from "#protocol/job-strategies.ts";
@@ -11,6 +11,14 @@ import { ticketFor } from "../support/run-on-bed.ts";
 
 const goldens = path.resolve(import.meta.dirname, "../golden/plans");
 const isUpdate = process.env["PUMICE_UPDATE_GOLDENS"] !== undefined;
+
+const tests = path.resolve(import.meta.dirname, "..");
+/** The tests that run a page's job, on a bed or against stand-ins. */
+const runners = ["beds", "actions", "deploy"]
+  .flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { cwd: tests }))
+  .map((file) => ({ file, text: readFileSync(path.join(tests, file), "utf8") }));
+/** Pages that a test goes through in a loop. */
+const LOOPED = /^deploy-(usb|sata|sd)$/;
 
 test("each method has its page", () => {
   const wanted = [
@@ -40,8 +48,15 @@ describe.each(methodPages())("docs/methods/%s.md", (name) => {
     expect(text).toBe(readFileSync(golden, "utf8"));
   });
 
-  test("says on what the method was tested", () => {
+  test("says on what the method was tested, and a test runs its job there", () => {
     const last = methodPage(name).text.trim().split("\n\n").at(-1) ?? "";
     expect(last).toMatch(/^Tested: (on|against|by)/);
+    const wanted = LOOPED.test(name) ? "runPage(`deploy-${to}`)" : `"${name}"`;
+    const runs = runners.filter(({ text }) => text.includes(wanted));
+    const isOnBed = last.startsWith("Tested: on") && name !== "deploy-mps";
+    const places = runs.map(({ file }) => file);
+    // A bed is a real device; deploy-mps writes a real disk, which needs none.
+    if (isOnBed) expect(places).toContainEqual(expect.stringMatching(/^beds\//));
+    else expect(places).not.toEqual([]);
   });
 });

@@ -14,8 +14,11 @@ import { runWorker } from "./worker-call.ts";
 
 /** The commands of the pages, typed one after the other by a real shell into a lab that has what they name. */
 
-/** Typed as a whole by a test of its own (first-job.e2e), or made from what commands say of themselves. */
-const NOT_HERE = ["docs/first-job.md", "docs/cli.md"];
+/** Typed as a whole by a test of its own, or made from what commands say of themselves. */
+const NOT_HERE = new Map([
+  ["docs/first-job.md", "test/e2e/first-job.e2e.test.ts"],
+  ["docs/cli.md", "test/docs/cli-page.test.ts"],
+]);
 
 const root = path.resolve(import.meta.dirname, "../..");
 
@@ -111,7 +114,7 @@ const linesOfPage = (page: string): Line[] =>
     .flatMap(({ where, text }) => linesOf(where, text));
 
 const withCommands = [...pages(), "README.md"]
-  .filter((page) => !NOT_HERE.includes(page))
+  .filter((page) => !NOT_HERE.has(page))
   .map((page) => [page, linesOfPage(page)] as const)
   .filter(([, lines]) => lines.length > 0);
 
@@ -131,4 +134,8 @@ test.each(NOT_TYPED)("$line is in the pages, and elsewhere as it says", ({ line,
   expect(lines.filter(({ text }) => line.test(text))).not.toEqual([]);
   if (!by) return expect(because).toBeTruthy();
   expect(readFileSync(path.join(root, by[0]), "utf8")).toContain(by[1]);
+});
+
+test.each([...NOT_HERE])("%s has a test of its own, %s", (page, file) => {
+  expect(readFileSync(path.join(root, file), "utf8")).toContain(path.basename(page));
 });
