@@ -3,6 +3,7 @@ import type { AliasView } from "#protocol/lab-lists.ts";
 import { labName, type LabDeviceType } from "#protocol/lab.ts";
 import type { Item, NewItem, Operation } from "../ports/table.ts";
 import { mayDoTo } from "./access.ts";
+import { atATime } from "./at-a-time.ts";
 import { AppError } from "./app-error.ts";
 import { changeItem, fieldChanges } from "./changes.ts";
 import type { Deps } from "./deps.ts";
@@ -16,6 +17,9 @@ import { queryAll } from "./query-all.ts";
 import { retrying } from "./retrying.ts";
 import { nextPermissions, orForbidden, refusal, sightOf, type Sight } from "./visible.ts";
 import { without } from "./without.ts";
+
+/** Types that are counted at a time: two reads each. */
+const TYPES_AT_A_TIME = 10;
 
 /** A device type in the table; what is not there has its default. */
 export type DeviceTypeRecord = { name: string } & LabDeviceType;
@@ -37,7 +41,7 @@ export async function listDeviceTypes(
 ): Promise<{ device_types: DeviceTypeView[]; next_cursor?: string }> {
   const sight = await sightOf(deps, principal);
   const { records, next_cursor } = await pageOfTypes(deps, sight, page);
-  const device_types = await Promise.all(records.map((type) => viewOf(deps, sight, type)));
+  const device_types = await atATime(TYPES_AT_A_TIME, records, (type) => viewOf(deps, sight, type));
   return { device_types, ...(next_cursor === undefined ? {} : { next_cursor }) };
 }
 
@@ -219,11 +223,11 @@ async function requireNoAlias(
 
 /** What is counted is what whoever asks may see. */
 async function viewOf(deps: Deps, sight: Sight, type: DeviceTypeRecord): Promise<DeviceTypeView> {
-  return {
-    ...without(type, "permissions"),
-    devices: await count(deps, `type-devices#${type.name}`, sight.device),
-    queued: await count(deps, `queue#${type.name}`, sight.job),
-  };
+  const [devices, queued] = await Promise.all([
+    count(deps, `type-devices#${type.name}`, sight.device),
+    count(deps, `queue#${type.name}`, sight.job),
+  ]);
+  return { ...without(type, "permissions"), devices, queued };
 }
 
 async function namesOf(deps: Deps, partition: string): Promise<string[]> {

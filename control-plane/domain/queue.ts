@@ -1,5 +1,6 @@
 import type { Queue } from "#protocol/queue.ts";
 import { AppError } from "./app-error.ts";
+import { atATime } from "./at-a-time.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceTypeRecord } from "./device-types.ts";
 import { expectStart, type FindJob } from "./expect-start.ts";
@@ -17,6 +18,7 @@ const MOST_TOLD = 100;
 const MOST_EXPECTED = 20;
 /** How many of a type's waiting jobs are counted. */
 const MOST_COUNTED = 100;
+const TYPES_AT_A_TIME = 20;
 
 /** Device types that jobs wait for and that whoever asks may see, by name, with how many: up to a hundred each. */
 export async function waitingTypes(
@@ -29,14 +31,12 @@ export async function waitingTypes(
   const { records, ...next } = await namedPage<DeviceTypeRecord>(
     ...([deps, "device-types", nameOf, page, sight.deviceType] as const),
   );
-  const types = await Promise.all(
-    records.map(async ({ name }) => {
-      const range = { limit: MOST_COUNTED };
-      const { items } = await deps.table.query<JobRecord>("i2", `queue#${name}`, range);
-      const visible = await Promise.all(items.map(({ data }) => sight.job(data)));
-      return { name, queued: visible.filter(Boolean).length };
-    }),
-  );
+  const types = await atATime(TYPES_AT_A_TIME, records, async ({ name }) => {
+    const range = { limit: MOST_COUNTED };
+    const { items } = await deps.table.query<JobRecord>("i2", `queue#${name}`, range);
+    const visible = await Promise.all(items.map(({ data }) => sight.job(data)));
+    return { name, queued: visible.filter(Boolean).length };
+  });
   return { types: types.filter(({ queued }) => queued > 0), ...next };
 }
 
