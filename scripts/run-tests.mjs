@@ -1,4 +1,4 @@
-// Runs the checks and the tests one after the other, all of them whatever fails, and ends with one
+// Runs the checks and the tests, all of them whatever fails, and ends with one
 // line `N passed, N failed` over everything. A file of tests that failed is tried once more, alone, and said to be unsteady when it
 // passes then: the beds share their machine with others, and one guest that got no time must not hide what the rest has shown.
 import { spawn } from "node:child_process";
@@ -18,13 +18,16 @@ const checks = [
   ["unused code", "knip"],
   ["known holes of what ships", "node", "scripts/audit-main.ts"],
 ];
-const projects = { "--fast": ["fast"], compat: ["compat"], "--config": named }[only] ?? [
-  "fast",
-  "methods",
-  "cloud",
-  // The second of each waits most of its time: for LAVA's intervals, for messages that come again.
-  ["slow", "compat"],
-  ["beds", "cloud-slow"],
+/** Rows of chains: a row begins when all chains of the one before have ended, a project when the one before it in its chain has. */
+const rows = { "--fast": [["fast"]], compat: [["compat"]], "--config": [named] }[only]?.map(
+  (chain) => [chain],
+) ?? [
+  [["fast", "methods"]],
+  // The second waits most of its time: for LAVA's intervals, for messages that come again.
+  [
+    ["cloud", "slow", "beds"],
+    ["compat", "cloud-slow"],
+  ],
 ];
 /** Files of tests that failed and are tried again: more are no bad luck. */
 const MOST_AGAIN = 12;
@@ -33,17 +36,19 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 const scratch = mkdtempSync(path.join(tmpdir(), "pumice-tests-"));
 
-for (const [name, command, ...args] of only === "compat" || only === "--config" ? [] : checks) {
-  const { status } = await run(command, args);
-  total[status === 0 ? "passed" : "failed"] += 1;
-  if (status !== 0) failures.push(name);
-  console.log(`${status === 0 ? "ok" : "FAILED"}: ${name}`);
-}
+const checksOfRun = only === "compat" || only === "--config" ? [] : checks;
+// Side by side: each has its time in which it uses one core.
+await Promise.all(
+  checksOfRun.map(async ([name, command, ...args]) => {
+    const into = path.join(scratch, `${name.replaceAll(" ", "-")}.txt`);
+    const { status } = await run(command, args, { into });
+    total[status === 0 ? "passed" : "failed"] += 1;
+    if (status !== 0) failures.push(name);
+    console.log(`${status === 0 ? "ok" : "FAILED"}: ${name}`);
+  }),
+);
 const files = [];
-for (const lane of projects) {
-  const together = [lane].flat().map((project, n) => runProject(project, { isQuiet: n > 0 }));
-  files.push(...(await Promise.all(together)).flat());
-}
+for (const row of rows) await Promise.all(row.map((chain, n) => runChain(chain, n > 0)));
 const failed = files.filter(({ why }) => why.length > 0);
 const unsteady = [];
 for (const file of failed.length > MOST_AGAIN ? [] : failed)
@@ -59,6 +64,10 @@ for (const failure of failures) console.log(`FAILED: ${failure}`);
 const skipped = total.skipped ? `, ${total.skipped} skipped` : "";
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = total.failed ? 1 : 0;
+
+async function runChain(projects, isQuiet) {
+  for (const project of projects) files.push(...(await runProject(project, { isQuiet })));
+}
 
 /** What came of each file of a project: counts, and why what failed did. */
 async function runProject(project, { onlyFiles = [], isQuiet = false } = {}) {
