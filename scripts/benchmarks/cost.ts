@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { startCloudPlane } from "../../test/support/aws/cloud-plane.ts";
-import { listenTo } from "../../test/support/lambda/event-listener.ts";
+import { listenTo, type EventListener } from "../../test/support/lambda/event-listener.ts";
 import { realLab, exampleJob } from "../../test/support/real-lab.ts";
 import { idleHour } from "./cost-idle.ts";
 import { readUsage, resetUsage, type Counted } from "./cost-usage.ts";
@@ -82,7 +82,9 @@ async function listener(): Promise<Usage> {
       socket.close();
       await closed;
     }
-    while (gate!.open().length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const calls = () => counted.gateway.meter.read()["events"]?.invocations ?? 0;
+    // The function is told of each twice.
+    while (calls() < 2 * CONNECTS) await new Promise((resolve) => setTimeout(resolve, 20));
   });
   const minutes = HOURS_OF_MONTH * 60;
   return {
@@ -92,7 +94,9 @@ async function listener(): Promise<Usage> {
   };
 }
 
-const listen = () => listenTo(`${gate!.url}?token=${plane.adminToken}`);
+function listen(): Promise<EventListener> {
+  return listenTo(`${gate!.url}?token=${plane.adminToken}`);
+}
 
 /** What one listener who hears of everything adds to a job: messages alone, as the function is called anyway. */
 async function heardJob(job: string): Promise<Usage> {
