@@ -132,5 +132,6 @@ function usage(): string {
     noise,
     scale,
     worker,
+    "  --against-lava: the same work on a LAVA beside it, with ratios; by itself: scripts/bench --against-lava --help",
   ].join("\n");
 }

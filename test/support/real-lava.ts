@@ -19,6 +19,15 @@ export interface RealLava {
   close(): Promise<void>;
 }
 
+/** One that this process has started: what it writes is in `dir`, all its processes are below `pid`. */
+export interface OwnLava extends RealLava {
+  readonly dir: string;
+  readonly pid: number;
+  readonly token: string;
+  /** `how`: a line that real-lava.sh knows. */
+  readonly restart: (how?: string) => Promise<void>;
+}
+
 /** Why no LAVA server can be had here; undefined when one can. */
 export function noLava(): string | undefined {
   if (process.env["PUMICE_TEST_LAVA"]) return undefined;
@@ -46,7 +55,8 @@ export async function realLava(): Promise<RealLava> {
 
 const SPACES = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
-async function ownLava(): Promise<RealLava> {
+/** `env`: what real-lava.sh knows of it. */
+export async function ownLava(env: Record<string, string> = {}): Promise<OwnLava> {
   const dir = mkdtempSync(path.join(tmpdir(), "pumice-lava-"));
   const token = randomBytes(16).toString("hex");
   const [web, events, socket] = [await freePort(), await freePort(), await freePort()];
@@ -54,24 +64,34 @@ async function ownLava(): Promise<RealLava> {
   const ports = [web, events, socket].map(String);
   const child = spawn("unshare", [...SPACES, "bash", script, dir, ...ports], {
     stdio: ["pipe", "pipe", "ignore"],
-    env: { ...process.env, LAVA_TOKEN: token },
+    env: { ...process.env, LAVA_TOKEN: token, ...env },
   });
+  // Also when this process is ended before it can close what it has begun.
+  const remove = (): void =>
+    rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  const leave = (): void => {
+    child.kill("SIGKILL");
+    remove();
+  };
+  process.once("exit", leave);
   const lines = createInterface(child.stdout);
   await ready(child, lines, dir);
   const url = `http://127.0.0.1:${web}/`;
   return {
-    url,
+    ...{ url, dir, token },
+    pid: child.pid!,
     eventsUrl: `ws://127.0.0.1:${events}/ws/`,
     rest: restOf(url, token),
-    async restart() {
-      child.stdin.write("again\n");
+    async restart(how = "again") {
+      child.stdin.write(`${how}\n`);
       await ready(child, lines, dir);
     },
     async close() {
       const ended = once(child, "exit");
       child.kill("SIGKILL");
       await ended;
-      rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+      process.removeListener("exit", leave);
+      remove();
     },
   };
 }

@@ -1,0 +1,154 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { freePort } from "../../../test/support/loopback-ports.ts";
+import { realLab, root, until } from "../../../test/support/real-lab.ts";
+import { ownLava } from "../../../test/support/real-lava.ts";
+import { restOf, type Rest } from "./client.ts";
+import { DEVICE_TYPE, makeDut, PARKED_TYPE, TEMPLATE } from "./dut.ts";
+import { processTree } from "./process-tree.ts";
+
+type Processes = ReturnType<typeof processTree>;
+
+/** A lab that is measured: server and one worker on this machine, with the same devices. Spoken to by LAVA's REST API, whichever it is. */
+export interface Side {
+  readonly name: "pumice" | "lava";
+  /** What runs: versions, programs. */
+  readonly about: string;
+  /** Ends in a slash. */
+  readonly url: string;
+  readonly token: string;
+  readonly rest: Rest;
+  /** Of all services of the server. */
+  server(): Processes;
+  /** Of the worker and what it has started, without DUTs. */
+  worker(): Processes;
+  /** The same with DUTs: what has ended counts for who waited for it. */
+  bench(): Processes;
+  /** As its packages have it, or with the shortest intervals that it can be told. Only LAVA has such. */
+  pace?: (pace: "packaged" | "tuned") => Promise<void>;
+  /** Steps that an administrator took until now, and seconds. */
+  readonly setUp: { commands: number; seconds: number };
+  close(): Promise<void>;
+}
+
+/** A QEMU guest, or a shell of this machine. */
+const isDut = ({ command }: { command: string }): boolean =>
+  /^\S*qemu-system|^\/bin\/(sh|busybox)( |$)|lava-test|^(\/bin\/)?(cat|seq) /.test(command);
+
+/** LAVA from Debian's packages, in namespaces and a folder of its own; tuned. */
+export async function lavaSide(): Promise<Side> {
+  const began = Date.now();
+  const files = await freePort();
+  const lava = await ownLava({ LAVA_FSYNC: "on", LAVA_WEB: "4", LAVA_FILES: String(files) });
+  try {
+    const rest = restOf(lava.url, lava.token);
+    const isServer = ({ command }: { command: string }): boolean =>
+      /gunicorn|lava-scheduler|lava-publisher|postgres/.test(command);
+    const online = async (): Promise<void> =>
+      until(
+        async () => (await rest<{ state: string }>("GET", "workers/bench/")).state === "Online",
+      );
+    const dut = makeDut(lava.dir, files);
+    const { token, commands } = await addDevices(rest, dut);
+    await lava.restart(`worker ${token}`);
+    await online();
+    const version = await rest<{ version: string }>("GET", "system/version/");
+    return {
+      name: "lava",
+      about: `LAVA ${version.version} of Debian's packages, 4 web processes, PostgreSQL`,
+      ...{ url: lava.url, token: lava.token, rest },
+      server: () => processTree(lava.pid).filter(isServer),
+      worker: () => processTree(lava.pid).filter((one) => isLavaWorker(one) && !isDut(one)),
+      bench: () => processTree(lava.pid).filter((one) => !isServer(one)),
+      pace: async (pace) => {
+        await lava.restart(pace);
+        await online();
+      },
+      setUp: { commands: commands + LAVA_COMMANDS, seconds: (Date.now() - began) / 1000 },
+      close: () => lava.close(),
+    };
+  } catch (error) {
+    await lava.close();
+    throw error;
+  }
+}
+
+/**
+ * What real-lava.sh does of what an administrator types: install, settings, migrate, user, token, device type; services (four) and the worker are
+ * started by the packages.
+ */
+const LAVA_COMMANDS = 6;
+
+const isLavaWorker = ({ command }: { command: string }): boolean =>
+  /lava-(worker|run)/.test(command);
+
+/** `pumice serve` and a worker, as README says: the single file when it has been built. */
+export async function pumiceSide(): Promise<Side> {
+  const began = Date.now();
+  const file = path.join(root, "dist/pumice-worker-linux-x64");
+  const isSingle = existsSync(file);
+  const lab = await realLab({ devices: 0, ...(isSingle ? { worker: [file] as const } : {}) });
+  const dir = mkdtempSync(path.join(tmpdir(), "pumice-against-"));
+  const close = async (): Promise<void> => {
+    await lab.close();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    const url = `${lab.url}/`;
+    const rest = restOf(url, lab.adminToken);
+    const { commands } = await addDevices(rest, makeDut(dir, undefined));
+    return {
+      name: "pumice",
+      about: `pumice serve by Node.js ${process.version}, worker ${isSingle ? "as one file" : "by Node.js"}`,
+      ...{ url, token: lab.adminToken, rest },
+      server: () => processTree(lab.server.pid!),
+      worker: () => processTree(lab.agent.pid!).filter((one) => !isDut(one)),
+      bench: () => processTree(lab.agent.pid!),
+      // `serve`, `workers add`, the worker.
+      setUp: { commands: commands + 2, seconds: (Date.now() - began) / 1000 },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A worker, unless it is there, and its devices, by the very same calls for both. */
+async function addDevices(
+  rest: Rest,
+  connect: string,
+): Promise<{ token: string; commands: number }> {
+  let commands = 0;
+  const add = async <T>(where: string, body: unknown): Promise<T> => {
+    commands += 1;
+    return rest<T>("POST", where, body);
+  };
+  const known = await rest<unknown>("GET", "workers/bench/").catch(() => undefined);
+  const { token } = known
+    ? { token: "" }
+    : await add<{ token: string }>("workers/", { hostname: "bench" });
+  await add("workers/bench/config/", { config: "dispatcher_ip: 127.0.0.1\n" });
+  for (const name of [DEVICE_TYPE, PARKED_TYPE]) {
+    await add("devicetypes/", { name, aliases: [] });
+    await add(`devicetypes/${name}/template/`, { template: TEMPLATE });
+  }
+  const types = await rest<{ results: { name: string }[] }>("GET", "devicetypes/?limit=100");
+  if (!types.results.some(({ name }) => name === "qemu")) {
+    await add("devicetypes/", { name: "qemu", aliases: [] });
+  }
+  const ofShell = (type: string): string =>
+    `{% extends '${type}.jinja2' %}\n{% set connection_command = '${connect}' %}\n`;
+  const qemu = "{% extends 'qemu.jinja2' %}\n{% set no_kvm = True %}\n{% set memory = 256 %}\n";
+  const devices = [
+    ["localsh-01", DEVICE_TYPE, "Good", ofShell(DEVICE_TYPE)],
+    ["parked-01", PARKED_TYPE, "Maintenance", ofShell(PARKED_TYPE)],
+    ["qemu-bench", "qemu", "Good", qemu],
+  ] as const;
+  for (const [hostname, device_type, health, dictionary] of devices) {
+    await add("devices/", { hostname, device_type, worker_host: "bench", health });
+    await add(`devices/${hostname}/dictionary/`, { dictionary });
+  }
+  return { token, commands };
+}

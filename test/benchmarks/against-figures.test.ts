@@ -1,0 +1,32 @@
+import { describe, expect, test } from "vitest";
+import { Figures, table } from "../../scripts/benchmarks/against/figures.ts";
+
+describe("figures beside LAVA's", () => {
+  function measured() {
+    const figures = new Figures();
+    for (const value of [30, 10, 20]) figures.note("turnaround", "pumice", value);
+    for (const value of [400, 100, 300, 200]) figures.note("turnaround", "lava", value);
+    figures.note("submits", "pumice", 300);
+    figures.note("submits", "lava", 20);
+    return figures.report();
+  }
+
+  test("are medians with their spread", () => {
+    expect(measured().pumice["turnaround"]).toEqual({
+      unit: "ms",
+      ...{ median: 20, min: 10, max: 30, runs: 3 },
+    });
+    expect(measured().lava["turnaround"]).toMatchObject({ median: 250, min: 100, max: 400 });
+  });
+
+  test("have ratios that say how many times better ours is, whether less is better or more", () => {
+    expect(measured().ratios).toEqual({ turnaround: 12.5, submits: 15 });
+  });
+
+  test("say in the table which target is missed, and only that", () => {
+    const lines = table(measured()).split("\n");
+    expect(lines).toHaveLength(3);
+    expect(lines[1]).toMatch(/20 \(10 to 30\) +250 \(100 to 400\) +12\.5$/);
+    expect(lines[2]).toMatch(/300 +20 +15 {2}below its target of 20$/);
+  });
+});
