@@ -103,6 +103,8 @@ describe("jobs", () => {
     ["state=Submitted&ordering=-description", [1, 2]],
     ["state=Submitted&ordering=-id", [2, 1]],
     ["no_such_field=1", [0, 1, 2]],
+    ["health_check=maybe", [0, 1, 2]],
+    ["health_check=true", []],
   ])("are filtered by %s", async (query, wanted) => {
     expect(await idsIn(`jobs/?${query}`)).toEqual(wanted.map((n) => ids[n]));
   });
@@ -164,8 +166,30 @@ describe("a submission", () => {
     [{ definition: "" }, { definition: ["This field may not be blank."] }],
     [
       { definition: "job_name: x" },
-      { message: expect.stringMatching(/^Problem with submitted job data: line 1/) },
+      {
+        message: expect.stringMatching(
+          /^Problem with submitted job data: required key not provided @ data\['timeouts'\] \(line 1/,
+        ),
+      },
     ],
+    [
+      { definition: "x" },
+      {
+        message: expect.stringMatching(
+          /^Problem with submitted job data: expected a dictionary \(line 1/,
+        ),
+      },
+    ],
+    [
+      { definition: aJob({ deviceType: "nosuch" }) },
+      {
+        message: expect.stringMatching(
+          /^Devices unavailable: Device type 'nosuch' is unavailable\. \(line \d+.*known are qemu/,
+        ),
+      },
+    ],
+    [{ definition: null }, { definition: ["This field may not be null."] }],
+    [[], { non_field_errors: ["Invalid data. Expected a dictionary, but got list."] }],
   ])("of %j is refused as LAVA refuses it", async (body, wanted) => {
     expect(await json("jobs/", { body })).toEqual([400, wanted]);
   });

@@ -85,7 +85,7 @@ test("what is refused is a fault 400 in LAVA's words that says where", async () 
     /^400 Problem with submitted job data: /,
   );
   expect(await rpc.fault("scheduler.jobs.submit", aJob({ deviceType: "nosuch" }))).toMatch(
-    /^400 .*nosuch/,
+    /^400 Device unavailable: Device type 'nosuch' is unavailable\./,
   );
 });
 
@@ -245,7 +245,11 @@ test("a definition is checked, and the first mistake told", async () => {
   expect(await check(aJob(), true)).toEqual({});
   expect(await check("device_type: x")).toMatchObject({ msg: expect.stringContaining("missing") });
   const extra = `${aJob()}foo: 1\n`;
-  expect(await check(extra, true)).toMatchObject({ path: "foo" });
+  expect(await check(extra, true)).toMatchObject({ path: "['foo']" });
+  expect(await check(aJob().replace(/visibility:.*\n/, ""))).toEqual({
+    path: "['visibility']",
+    msg: 'required key not provided: the key "visibility" is missing',
+  });
   expect(await rpc.call("scheduler.validate_yaml", aJob())).toBe(null);
   expect(await rpc.fault("scheduler.validate_yaml", "a: 1")).toMatch(
     /^400 Invalid YAML submission/,

@@ -6,6 +6,7 @@ import {
   removeListener,
   type ListenerRecord,
 } from "../../domain/events/listeners.ts";
+import { Unavailable } from "../../ports/unavailable.ts";
 import { lavaEvent } from "./lava-event.ts";
 
 /** Of whoever keeps the connections. `gone`: also of one that is not there yet. */
@@ -75,6 +76,21 @@ export function createPusher(
     }
   }
 
+  /** False when the table is away. What is wrong with one must not have all others told again. */
+  async function tellSafely(
+    listener: ListenerRecord,
+    events: readonly ChangeRecord[],
+  ): Promise<boolean> {
+    try {
+      await tell(listener, events);
+    } catch (error) {
+      if (error instanceof Unavailable) return false;
+      deps.system.log("a listener's events failed", { error: String(error) });
+      await cutOff(listener, "its events failed").catch(() => {});
+    }
+    return true;
+  }
+
   return async (changes) => {
     const now = deps.system.now();
     const fresh = changes.filter(({ time }) => now - Date.parse(time) < FRESH_MS);
@@ -83,7 +99,7 @@ export function createPusher(
     // What people administer: tokens, groups, permissions. Who may see what is asked again.
     if (events.length < fresh.length) sights = new Map();
     const there = new Set<string>();
-    const failures: unknown[] = [];
+    let isAway = false;
     let cursor: string | undefined;
     do {
       const page = await listenersPage(deps, cursor);
@@ -91,13 +107,13 @@ export function createPusher(
       for (const { id } of waiting) there.add(id);
       const lane = async (): Promise<void> => {
         for (let next = waiting.shift(); next; next = waiting.shift()) {
-          await tell(next, events).catch((error: unknown) => failures.push(error));
+          if (!(await tellSafely(next, events))) isAway = true;
         }
       };
       await Promise.all(Array.from({ length: AT_ONCE }, lane));
       cursor = page.cursor;
     } while (cursor !== undefined);
     for (const id of sights.keys()) if (!there.has(id)) sights.delete(id);
-    if (failures.length > 0) throw failures[0];
+    if (isAway) throw new Unavailable("the table was away while events were told");
   };
 }

@@ -6,18 +6,20 @@ import { requireUser, type Principal } from "../../domain/principal.ts";
 import { getVisibleJob } from "../../domain/visible.ts";
 import type { RouteContext } from "../../http/route.ts";
 import { jobIdIn } from "../job-id-in.ts";
+import { isMissingKey, submissionRefusal } from "../shapes/submission-refusal.ts";
 import { jobPage } from "./job-list.ts";
 import { needs, needsUser, RestRefusal, restRoutes } from "./drf.ts";
-import { flag, readFields, someText, textList } from "./read-fields.ts";
+import { anyText, flag, readFields, someText, textList } from "./read-fields.ts";
 
 /** Loaded when they are used: they read YAML. */
 const views = () => import("./job-view.ts");
 
 const submission = v.object({ definition: someText });
 const validation = v.object({
-  definition: v.optional(someText),
+  definition: v.optional(anyText),
   strict: v.optional(flag, false),
 });
+const testDefinition = v.object({ definition: v.optional(anyText) });
 const batch = v.object({ job_ids: v.optional(textList), ids: v.optional(textList) });
 const SENT = { message: "Job cancel signal sent." };
 
@@ -60,7 +62,7 @@ export function restValidateRoutes(deps: Deps) {
   const app = restRoutes(deps);
   app.post("/jobs/validate/", needsUser(deps), async (c) => {
     const { definition, strict } = await readFields(c.req.raw, validation);
-    if (definition === undefined) {
+    if (!definition) {
       throw new RestRefusal(400, { definition: "Test job definition is required." });
     }
     const { spendReading } = await import("../../domain/reading-budget.ts");
@@ -71,7 +73,8 @@ export function restValidateRoutes(deps: Deps) {
     return c.json({ message: first ? `Job invalid: ${sentence(first)}` : "Job valid." });
   });
   app.post("/jobs/validate_testdef/", needsUser(deps), async (c) => {
-    const { definition } = await readFields(c.req.raw, submission);
+    const { definition } = await readFields(c.req.raw, testDefinition);
+    if (!definition) throw new RestRefusal(400, { definition: "Test definition is required." });
     const { readTestDefinition } = await import("#protocol/test-definition.ts");
     const [first] = readTestDefinition(definition).problems;
     const message = first
@@ -87,8 +90,11 @@ interface Fault {
   line: number;
   message: string;
 }
-const sentence = ({ path, line, message }: Fault): string =>
-  `${message} @ line ${line}${path === "" ? "" : ` (${path})`}`;
+/** A key that is missing in LAVA's words first. */
+const sentence = ({ path, line, message }: Fault): string => {
+  const words = isMissingKey(message) ? `required key not provided: ${message}` : message;
+  return `${words} @ line ${line}${path === "" ? "" : ` (${path})`}`;
+};
 
 async function submitted(deps: Deps, principal: Principal, definition: string) {
   const { submitJob } = await import("../../domain/submit-job.ts");
@@ -97,8 +103,7 @@ async function submitted(deps: Deps, principal: Principal, definition: string) {
     return { message: "job(s) successfully submitted", job_ids };
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "invalid") throw error;
-    const why = error.message.replace(/^the job was refused: /, "");
-    throw new RestRefusal(400, { message: `Problem with submitted job data: ${why}` });
+    throw new RestRefusal(400, { message: submissionRefusal(error.message) });
   }
 }
 

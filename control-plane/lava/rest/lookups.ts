@@ -61,6 +61,9 @@ function filterOf<T>(
   name: string,
 ): Fits<T> | undefined {
   const valuesOf = (row: T): readonly Value[] => [field.of(row)].flat() as readonly Value[];
+  // What is neither is as if it had not been said, as in LAVA.
+  if (field.kind === "flag" && lookup === "exact" && !/^(true|false|1|0)$/i.test(text))
+    return undefined;
   if (lookup === "isnull") {
     const wanted = /^(true|1)$/i.test(text);
     const isNull = (row: T) =>

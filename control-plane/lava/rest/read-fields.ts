@@ -21,15 +21,28 @@ export function checkFields<S extends v.GenericSchema>(
   schema: S,
   value: unknown,
 ): v.InferOutput<S> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    const message = `Invalid data. Expected a dictionary, but got ${pythonType(value)}.`;
+    throw new RestRefusal(400, { non_field_errors: [message] });
+  }
   const parsed = v.safeParse(schema, value);
   if (parsed.success) return parsed.output;
   const body: Record<string, string[]> = {};
   for (const issue of parsed.issues) {
     const field = String(issue.path?.[0]?.key ?? "non_field_errors");
     const isMissing = issue.path?.length === 1 && issue.received === "undefined";
-    (body[field] ??= []).push(isMissing ? "This field is required." : issue.message);
+    const isNull = issue.path?.length === 1 && issue.received === "null";
+    const message = isNull ? "This field may not be null." : issue.message;
+    (body[field] ??= []).push(isMissing ? "This field is required." : message);
   }
   throw new RestRefusal(400, body);
+}
+
+/** What Django calls it. */
+function pythonType(value: unknown): string {
+  if (Array.isArray(value)) return "list";
+  if (typeof value === "number") return Number.isInteger(value) ? "int" : "float";
+  return typeof value === "boolean" ? "bool" : "str";
 }
 
 /** The fields of a body as they came, text or not. */

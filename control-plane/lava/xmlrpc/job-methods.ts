@@ -6,6 +6,7 @@ import { cancelJob, getJob, readDefinition, type JobFilter } from "../../domain/
 import type { JobRecord } from "../../domain/job-record.ts";
 import { requireUser } from "../../domain/principal.ts";
 import { jobDetails, jobEntry, lavaJobId } from "../shapes/job-details.ts";
+import { isMissingKey, lavaPath, submissionRefusal } from "../shapes/submission-refusal.ts";
 import { Fault, named } from "./fault.ts";
 import { findJob } from "./find-job.ts";
 import { logPage } from "./log-page.ts";
@@ -54,7 +55,8 @@ async function refusedInItsWords<T>(submitting: Promise<T>): Promise<T> {
     return await submitting;
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "invalid") throw error;
-    throw new Fault(400, `Problem with submitted job data: ${error.message}`);
+    const message = submissionRefusal(error.message);
+    throw new Fault(400, message.replace(/^Devices unavailable/, "Device unavailable"));
   }
 }
 
@@ -116,7 +118,8 @@ async function validate(definition: string, strict: boolean): Promise<XmlRpcValu
   const [first] = problems;
   if (!first) return {};
   const { path, line, column, message } = first;
-  return { path: path === "" ? `line ${line}, column ${column}` : path, msg: message };
+  const msg = isMissingKey(message) ? `required key not provided: ${message}` : message;
+  return { path: path === "" ? `line ${line}, column ${column}` : lavaPath(path), msg };
 }
 
 /** `scheduler.jobs` */
