@@ -60,7 +60,10 @@ export const CHAPTERS = [
       "worker-faults",
     ],
   },
-  { title: "Operations", pages: ["operations", "security", "threat-model", "backup", "figures"] },
+  {
+    title: "Operations",
+    pages: ["operations", "releases", "security", "threat-model", "backup", "figures"],
+  },
   {
     title: "Coming from LAVA",
     pages: [

@@ -169,7 +169,7 @@ function readSigner(file: string | undefined): Pick<Wish, "key" | "keyFile" | "p
 }
 
 const git = (...args: string[]): string =>
-  execFileSync("git", args, { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 }).trim();
+  execFileSync("git", args, { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 }).trimEnd();
 
 function requireCommitted(): void {
   const changed = git("status", "--porcelain").split("\n").filter(Boolean);

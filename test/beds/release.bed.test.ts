@@ -1,0 +1,108 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { VERSION } from "#protocol/version.ts";
+import { plainBoard, quickJob } from "../support/plain-board.ts";
+import { releaseFromClone, type MadeRelease } from "../support/release-from-clone.ts";
+import { bootScript, lacksForInits, makeInitTree } from "./init-tree.ts";
+
+/*
+ * A release on a machine that has nothing but a small Debian, a service manager and, for the server, Node.js: what docs/releases.md says,
+ * to the first job that is Complete.
+ */
+
+const problem = lacksForInits();
+if (problem !== undefined) console.warn(`skipped: ${problem}`);
+
+let folder: string;
+let release: MadeRelease;
+beforeAll(() => {
+  if (problem !== undefined) return;
+  folder = mkdtempSync(path.join(tmpdir(), "pumice-release-"));
+  release = releaseFromClone(folder, "x64");
+});
+afterAll(() => {
+  release?.remove();
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+/** What an administrator types, by what it is for. */
+const CASES: Readonly<Record<string, string>> = {
+  sums: "sha256sum -c SHA256SUMS",
+  unpack: `tar -xzf pumice-server-${VERSION}.tar.gz -C /opt && ln -s /opt/pumice-${VERSION}/pumice /usr/local/bin/pumice`,
+  "another Node.js":
+    "printf '#!/bin/sh\\necho 20\\n' >/tmp/old && chmod +x /tmp/old && ! PUMICE_NODE=/tmp/old pumice --version 2>/tmp/refused && grep 'Node.js 24 or later is needed' /tmp/refused",
+  version: `pumice --version | grep -F ${VERSION}`,
+  serve:
+    "pumice serve --data /var/lib/pumice --listen 127.0.0.1:0 >/tmp/serve.log 2>&1 & within grep http:// /tmp/serve.log",
+  documentation:
+    "node -e \"fetch(process.env.PUMICE_URL + '/docs').then(async (a) => process.exit(/Pumice/.test(await a.text()) ? 0 : 1))\"",
+  // The server checks the manifest's signature by the key, and each file by the manifest.
+  signed:
+    "pumice releases trust release.key.pub && pumice releases add . && pumice releases | grep ready",
+  services:
+    "rm -rf /etc/runit/runsvdir/default/default-syslog; env -u PUMICE_URL -u PUMICE_TOKEN_FILE runsvdir -P /etc/service >/dev/null 2>&1 &",
+  install: "chmod +x pumice-worker-linux-x64 && ./pumice-worker-linux-x64 install --init runit",
+  enrol:
+    "pumice workers enrol bench --add | tail -n 1 >/tmp/line && grep '^pumice-worker enrol ' /tmp/line && sh /tmp/line",
+  online: "within sh -c 'pumice workers | grep Online'",
+  device: "pumice devices add board-01 --type plain --worker bench --dictionary /root/board.jinja2",
+  job: "pumice submit /root/job.yaml --watch",
+};
+
+const SCRIPT = `
+within() { for try in $(seq 120); do "$@" >/dev/null 2>&1 && return; sleep 0.5; done; return 1; }
+address() { sed -n 's|.*\\(http://[^ ]*\\).*|\\1|p' /tmp/serve.log 2>/dev/null | head -n 1; }
+export PUMICE_TOKEN_FILE=/var/lib/pumice/admin-token
+cd /root/release
+`;
+
+test.skipIf(problem)("a release becomes a lab whose first job is Complete", async () => {
+  const tree = path.join(folder, "tree");
+  mkdirSync(tree);
+  execFileSync("tar", ["-C", tree, "-xf", makeInitTree(console.error)]);
+  cpSync(release.out, path.join(tree, "root/release"), { recursive: true });
+  copyFileSync(process.execPath, path.join(tree, "usr/local/bin/node"));
+  const board = path.join(import.meta.dirname, "../support/serial-board.sh");
+  copyFileSync(board, path.join(tree, "usr/local/bin/board"));
+  const dictionary = plainBoard("{% set connection_command = 'sh /usr/local/bin/board' %}");
+  writeFileSync(path.join(tree, "root/board.jinja2"), dictionary);
+  writeFileSync(path.join(tree, "root/job.yaml"), quickJob(ACTIONS));
+  const steps = Object.entries(CASES).map(
+    ([title, command]) =>
+      `export PUMICE_URL=$(address)\n( ${command}\n) >/tmp/said 2>&1 && echo "case ${title}: pass" || { echo "case ${title}: fail"; cat /tmp/said; }`,
+  );
+  const end = "cat /tmp/serve.log /var/log/pumice-worker/current";
+  writeFileSync(path.join(tree, "script"), `${SCRIPT}${steps.join("\n")}\n${end}\n`);
+  const said = await boot(tree);
+  const results = [...said.matchAll(/^case (.+): (pass|fail)$/gm)].map((found) => found.slice(1));
+  expect(results, said).toEqual(Object.keys(CASES).map((title) => [title, "pass"]));
+});
+
+const ACTIONS = `- boot:
+    method: minimal
+    parameters: {kernel-start-message: ''}
+    auto_login: {login_prompt: 'login: ', username: root, password_prompt: 'Password: ', password: lava}
+    prompts: ['board:~# ']
+- test:
+    interactive:
+    - name: shell
+      prompts: ['board:~# ']
+      echo: discard
+      script:
+      - {name: arithmetic, command: 'echo $((6 * 7))', successes: [{message: '42'}]}
+`;
+
+/** Runs the machine until its script ends; what it said. */
+async function boot(tree: string): Promise<string> {
+  const machine = spawn(...bootScript(tree), { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const stream of [machine.stdout, machine.stderr]) {
+    stream?.on("data", (data: Buffer) => (said += String(data)));
+  }
+  await once(machine, "close");
+  return said;
+}
