@@ -76,6 +76,24 @@ async function news(): Promise<ChangeRecord[]> {
   return changes;
 }
 
+/** Tells changes over a table that fails once, when it is asked for a person. */
+function pushingWhere(failure: Error): typeof push {
+  const { table } = lab.deps;
+  let fails = true;
+  const failing = {
+    ...table,
+    get: async <T>(key: Parameters<typeof table.get>[0]) => {
+      if (fails && key.partition.startsWith("user#")) {
+        fails = false;
+        throw failure;
+      }
+      return table.get<T>(key);
+    },
+  };
+  const connections = openConnections(place, front.connectionsUrl, lab.deps.system);
+  return createPusher({ ...lab.deps, table: failing }, connections);
+}
+
 const listeners = async (): Promise<string[]> =>
   (await listenersPage(lab.deps, undefined)).items.map(({ data }) => data.id);
 
@@ -241,28 +259,24 @@ describe("when something is wrong", () => {
     const [one, two] = [await listen(), await listen()];
     const id = await lab.submit();
     const changes = await news();
-    const { table } = lab.deps;
-    let isAway = true;
-    const away = {
-      ...table,
-      get: async <T>(key: Parameters<typeof table.get>[0]) => {
-        if (isAway && key.partition.startsWith("user#")) {
-          isAway = false;
-          throw new Unavailable("away");
-        }
-        return table.get<T>(key);
-      },
-      query: table.query.bind(table),
-      transact: table.transact.bind(table),
-    };
-    const deps = { ...lab.deps, table: away };
-    const connections = openConnections(place, front.connectionsUrl, lab.deps.system);
-    const pushing = createPusher(deps, connections);
+    const pushing = pushingWhere(new Unavailable("away"));
     await expect(pushing(changes)).rejects.toThrow("away");
     const heard = () => [one, two].map((each) => each.rest().filter(({ job }) => job === id));
     expect(heard().flat()).toHaveLength(1);
     await pushing(changes);
     expect(heard().every((events) => events.length === 1)).toBe(true);
+  });
+
+  test("what fails for one listener is no one else's affair: they are let go, and may come again", async () => {
+    await Promise.all([listen(), listen()]);
+    const id = await lab.submit();
+    const changes = await news();
+    await pushingWhere(new Error("broken"))(changes);
+    await Promise.race(open.map(({ closed }) => closed));
+    expect(await listeners()).toHaveLength(1);
+    const heard = open.flatMap((each) => each.rest().filter(({ job }) => job === id));
+    expect(heard).toHaveLength(1);
+    expect(lab.messages.join("\n")).toContain("broken");
   });
 
   test("what a restored backup brings is no news", async () => {
