@@ -9,6 +9,8 @@ export interface CutWire {
   cut(): Promise<void>;
   /** Nothing comes through in either direction, and nobody is told. */
   hold(): void;
+  /** From now on everything takes so much longer each way, until it is mended. */
+  slow(ms: number): void;
   /** As at first. */
   mend(): Promise<void>;
   close(): Promise<void>;
@@ -18,6 +20,7 @@ export async function cutWire(target: string): Promise<CutWire> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let isHeld = false;
+  let delayMs = 0;
   const pair = (near: Socket): void => {
     const far = connect(Number(port), hostname);
     for (const [one, other] of [
@@ -25,11 +28,17 @@ export async function cutWire(target: string): Promise<CutWire> {
       [far, near],
     ] as const) {
       sockets.add(one);
-      one.on("data", (bytes) => void other.write(bytes));
+      let late: Promise<void> | undefined;
+      one.on("data", (bytes) => {
+        if (delayMs === 0 && !late) return void other.write(bytes);
+        const due = new Promise<void>((resolve) => setTimeout(resolve, delayMs));
+        late = (late ?? due).then(() => due).then(() => void other.write(bytes));
+      });
       one.on("error", () => {});
       one.on("close", () => {
         sockets.delete(one);
-        other.destroy();
+        if (late) void late.then(() => other.destroy());
+        else other.destroy();
       });
       if (isHeld) one.pause();
     }
@@ -55,8 +64,10 @@ export async function cutWire(target: string): Promise<CutWire> {
       isHeld = true;
       for (const socket of sockets) socket.pause();
     },
+    slow: (ms) => void (delayMs = ms),
     mend: async () => {
       isHeld = false;
+      delayMs = 0;
       for (const socket of sockets) socket.resume();
       if (!server.listening) await listen(own);
     },

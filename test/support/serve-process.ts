@@ -19,6 +19,7 @@ export async function serveProcess(
   file: string,
   dataDir: string,
   more: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<ServeProcess> {
   let listen = "127.0.0.1:0";
   let url = "";
@@ -28,6 +29,7 @@ export async function serveProcess(
     const args = [file, "serve", "--data", dataDir, "--listen", listen, ...more];
     server = spawn(process.execPath, ["--max-semi-space-size=2", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
     });
     url = await firstUrl(server);
     listen = new URL(url).host;

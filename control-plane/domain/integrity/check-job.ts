@@ -44,9 +44,6 @@ function checkState({ say }: Looking, job: JobRecord): void {
     wrong.push("a device or worker");
   }
   if (state === "Running" && start_time === undefined) wrong.push("no beginning");
-  if (start_time !== undefined && end_time !== undefined && start_time > end_time) {
-    wrong.push("an end before its beginning");
-  }
   if (job.taken_back && !isOver) wrong.push("a mark that it was taken back");
   for (const one of wrong) say("job-state", `job ${job.id}`, `it is ${state} with ${one}`);
 }
