@@ -73,10 +73,11 @@ export async function softwareBill({
 async function partsOf({ name, platform }: ShippedFile, parts: Parts): Promise<Part[]> {
   if (platform) return [...parts.worker, await runtimeOf(platform)];
   // The archive has the worker as a script, too.
-  if (/^pumice-server-/.test(name)) {
+  if (name.startsWith("pumice-server-")) {
     return [...parts.pumice, ...parts.planner, ...parts.client, ...parts.worker];
   }
-  if (/^pumice-lambda-/.test(name)) return [...parts.lambda, ...parts.planner, ...parts.client];
+  if (name.startsWith("pumice-lambda-"))
+    return [...parts.lambda, ...parts.planner, ...parts.client];
   return [];
 }
 
