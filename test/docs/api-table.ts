@@ -313,6 +313,7 @@ export const API: Readonly<Record<string, Readonly<Record<string, readonly [stri
   Backup: {
     "GET /backup/items": ["All of the lab, page by page, and where its blobs are.", "backupPage"],
     "GET /backup/jobs/:id": ["The same of one job, all of one moment.", "backupPage"],
+    "GET /backup/check": ["Which records of the lab do not agree.", "checkedPage"],
     "GET /backup/state": ["Whether the lab is closed.", "labState"],
     "PUT /backup/closed": ["Closes the lab: it is only read.", "labState"],
     "DELETE /backup/closed": ["Opens it again.", "labState"],
