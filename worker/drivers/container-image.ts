@@ -5,6 +5,7 @@ import { hostEnvironment, runCommand, type CommandResult } from "../host/spawn.t
 import type { JobContext, RunContext } from "../pipeline/action.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { containerClient } from "./container-client.ts";
+import { checkContainerDevice } from "./container-devices.ts";
 
 /** The `docker:` block of a job's action (JOB.md 5.3), checked. */
 export interface ContainerBlock {
@@ -45,7 +46,7 @@ export function readContainerBlock(
     isLocal: fields["local"] === true,
     name: containerNameOf(job, fields["container_name"]),
     network: from === undefined ? undefined : `container:${containerNameOf(job, from)}`,
-    devices: listOfTexts(fields["devices"]).map(checkDevice),
+    devices: listOfTexts(fields["devices"]).map((device) => checkContainerDevice(job, device)),
     login,
   };
 }
@@ -129,11 +130,6 @@ export function checkImage(image: string): string {
   if (image.length <= 255 && IMAGE.test(image)) return image;
   const expected = "lower-case letters, digits and ._/:- with a letter or digit at both ends";
   throw new JobFailure("Job", `docker image name '${image.slice(0, 80)}': expected ${expected}`);
-}
-
-function checkDevice(device: string): string {
-  if (/^\/dev\/[\w./:+-]+$/.test(device) && !device.split("/").includes("..")) return device;
-  throw new JobFailure("Job", `docker.devices: '${device}': expected a path below /dev`);
 }
 
 function containerNameOf({ jobId }: JobContext, name: unknown): string | undefined {
