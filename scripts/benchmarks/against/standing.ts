@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { root } from "../../../test/support/real-lab.ts";
@@ -21,8 +21,8 @@ export function measureMemory(
 const LAVA_PACKAGES = ["lava-server", "lava-dispatcher", "postgresql"];
 
 /**
- * Bytes on the disk of server and worker. LAVA: what apt would install on a Debian that has nothing but its base (essential, required and important
- * packages), by the packages' own figures. Pumice: what `scripts/pumice` and the worker need, and Node.js as the one package.
+ * Bytes on the disk of server and worker. LAVA: its packages as they are installed here with what they need, but for Debian's base (essential, required
+ * and important packages), by the packages' own figures. Pumice: what `scripts/pumice` and the worker need, and Node.js as the one package.
  */
 export function measureInstall(figures: Figures): void {
   const lava = debianPackages(LAVA_PACKAGES);
@@ -53,32 +53,52 @@ function bytesBelow(place: string): number {
   return readdirSync(place).reduce((sum, name) => sum + bytesBelow(path.join(place, name)), 0);
 }
 
-/** What apt would install for these packages where there are none yet, without what every Debian has. */
+/** These packages as they are installed here and all that they depend on, without what every Debian has. */
 function debianPackages(names: readonly string[]): { count: number; bytes: number } {
-  const dir = mkdtempSync(path.join(tmpdir(), "pumice-no-packages-"));
-  try {
-    const status = path.join(dir, "status");
-    writeFileSync(status, "");
-    const simulated = run("apt-get", [
-      ...["-s", "-o", `Dir::State::status=${status}`, "--no-install-recommends", "install"],
-      ...names,
-    ]);
-    const all = [...simulated.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!);
-    const said = run("apt-cache", ["show", "--no-all-versions", ...all]);
-    const sizes = new Map<string, number>();
-    for (const text of said.split(/\n\n/)) {
-      const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(text)?.[1];
-      const name = field("Package");
-      const isBase =
-        field("Essential") === "yes" || /^(required|important)$/.test(field("Priority") ?? "");
-      if (name !== undefined && !isBase)
-        sizes.set(name, Number(field("Installed-Size") ?? 0) * 1024);
+  const format = [
+    "Package",
+    "Priority",
+    "Essential",
+    "Installed-Size",
+    "Provides",
+    "Pre-Depends",
+    "Depends",
+  ];
+  const said = run("dpkg-query", [
+    "-W",
+    `-f=${format.map((field) => `\${${field}}`).join("\t")}\n`,
+  ]);
+  const packages = said.split("\n").map((line) => {
+    const [name = "", priority = "", essential, kib, provides = "", before = "", depends = ""] =
+      line.split("\t");
+    const isBase = essential === "yes" || /^(required|important)$/.test(priority);
+    const wants = `${before}, ${depends}`.split(",").map((any) => any.split("|").map(nameIn));
+    return {
+      name,
+      isBase,
+      bytes: (Number(kib) || 0) * 1024,
+      provides: provides.split(",").map(nameIn),
+      wants,
+    };
+  });
+  const byName = new Map(
+    packages.flatMap((one) => one.provides.map((name) => [name, one] as const)),
+  );
+  for (const one of packages) byName.set(one.name, one);
+  const found = new Set(names.flatMap((name) => byName.get(name) ?? []));
+  for (const { isBase, wants } of found) {
+    if (isBase) continue;
+    for (const alternatives of wants) {
+      const there = alternatives.map((name) => byName.get(name)).find((one) => one !== undefined);
+      if (there) found.add(there);
     }
-    return { count: sizes.size, bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) };
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
   }
+  const counted = [...found].filter(({ isBase }) => !isBase);
+  return { count: counted.length, bytes: counted.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
+
+/** Of `libc6 (>= 2.36)`, `python3:any`. */
+const nameIn = (text: string): string => text.trim().split(/[ :(]/)[0] ?? "";
 
 /** Seconds and commands from nothing set up to the first green job, all packages there. */
 export function measureFirstJob(figures: Figures, lava: Side, lavaJobSeconds: number): void {
