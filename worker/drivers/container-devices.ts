@@ -34,15 +34,24 @@ export function checkContainerDevice({ dispatcher }: JobContext, device: string)
 function nodesOf(node: string): string[] {
   const stats = statOf(node);
   if (!stats) return [path.normalize(node)];
-  if (!stats.isDirectory()) return [realpathSync(node)];
+  if (!stats.isDirectory()) return realOf(node);
   const names = readdirSync(node, { recursive: true, encoding: "utf8" }).slice(0, MOST_NODES);
   return names.flatMap((name) => {
     const file = path.join(node, name);
-    return statOf(file)?.isDirectory() === false ? [realpathSync(file)] : [];
+    return statOf(file)?.isDirectory() === false ? realOf(file) : [];
   });
 }
 
 const isRaw = (node: string): boolean => RAW.test(node) || statOf(node)?.isBlockDevice() === true;
+
+/** None when it has just gone. */
+function realOf(node: string): string[] {
+  try {
+    return [realpathSync(node)];
+  } catch {
+    return [];
+  }
+}
 
 function statOf(file: string): Stats | undefined {
   try {
