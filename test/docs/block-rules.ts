@@ -254,7 +254,8 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "a file of variables: assignments, good shell",
-    takes: ({ text }) => text.split("\n").every((line) => /^(#.*|[A-Z_]+=.*|)$/.test(line)),
+    takes: ({ text }) =>
+      text.split("\n").every((line) => /^(#.*|[A-Z_]+=("[^"]*"|\S*)|)$/.test(line)),
     problems: ({ text }) => shell(text),
   },
   {

@@ -111,7 +111,9 @@ export function makeFiles(folder: string, adminToken: string): void {
   write("manifest.json", manifest);
   write("manifest.json.sig", signer.sign(manifest));
   write("release.key.pub", signer.publicPem);
-  write("SHA256SUMS", `${createHash("sha256").update(manifest).digest("hex")}  manifest.json\n`);
+  const sums = `${createHash("sha256").update(manifest).digest("hex")}  manifest.json\n`;
+  write("SHA256SUMS", sums);
+  write("SHA256SUMS.sig", signer.sign(sums));
   // Pages on certificates begin with the server's.
   selfSigned(folder, "server");
   write(".curlrc", "fail-with-body\n");
