@@ -25,6 +25,10 @@ function sentence(issue: v.BaseIssue<unknown>): string {
   if (issue.received === "undefined" && issue.kind === "schema" && key !== undefined) {
     return `the key ${JSON.stringify(String(key))} is missing`;
   }
+  // The same of a key that nobody knows.
+  if (issue.type === "strict_object" && issue.message.startsWith("Invalid key")) {
+    return `unknown key ${JSON.stringify(String(key))}`;
+  }
   const found = issue.kind === "schema" ? `, found ${foundText(issue.input)}` : "";
   return issue.message.startsWith("expected") ? `${issue.message}${found}` : issue.message;
 }

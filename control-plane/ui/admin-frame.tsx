@@ -1,4 +1,5 @@
 import type { Child } from "hono/jsx";
+import type { AssetName } from "./assets.ts";
 import type { Said } from "./answer-form.ts";
 import { Page } from "./page.tsx";
 import type { View } from "./view.ts";
@@ -21,12 +22,14 @@ interface AdminProps {
   title: string;
   tab: (typeof ADMIN_TABS)[number][0];
   message?: Said | undefined;
+  /** A style sheet of this page's own. */
+  style?: AssetName;
   children?: Child;
 }
 
 /** A page of the administrators, with the way to the others. */
-export const AdminFrame = ({ view, title, tab, message, children }: AdminProps) => (
-  <Page view={view} title={title} section="/admin">
+export const AdminFrame = ({ view, title, tab, message, style, children }: AdminProps) => (
+  <Page view={view} title={title} section="/admin" {...(style ? { style } : {})}>
     {view.user?.admin && (
       <nav class="tabs" aria-label="Administration">
         {ADMIN_TABS.map(([path, name]) => (

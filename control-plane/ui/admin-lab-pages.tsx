@@ -1,8 +1,10 @@
+import type { SourceProblem } from "#protocol/api.ts";
 import { SETTINGS_NAMES, type LabSettings, type SettingsSection } from "#protocol/lab-settings.ts";
 import { VERSION } from "#protocol/version.ts";
 import { writeYaml } from "#protocol/write-yaml.ts";
 import { ADMIN_TABS, AdminFrame, Sure } from "./admin-frame.tsx";
 import type { Said } from "./answer-form.ts";
+import { ProblemList } from "./problem-list.tsx";
 import type { View } from "./view.ts";
 
 const ABOUT: Readonly<Record<(typeof ADMIN_TABS)[number][0], string>> = {
@@ -44,14 +46,20 @@ export const OverviewPage = ({ view, engine }: { view: View; engine: string }) =
   </AdminFrame>
 );
 
+export interface TypedSection {
+  section: string;
+  text: string;
+  problems: readonly SourceProblem[];
+}
+
 interface SettingsProps {
   view: View;
   settings: LabSettings;
   /** That was read: a change meanwhile is refused. */
   version: number;
   message?: Said | undefined;
-  /** A section as it was typed, when it was refused. */
-  typed?: { section: string; text: string } | undefined;
+  /** A section as it was typed, when it was refused, and what is wrong with it where. */
+  typed?: TypedSection | undefined;
 }
 
 const SECTION_WORDS: Readonly<Record<SettingsSection, string>> = {
@@ -68,21 +76,38 @@ const SECTION_WORDS: Readonly<Record<SettingsSection, string>> = {
 
 /** `/admin/settings`: each section as YAML, with every default. */
 export const SettingsPage = ({ view, settings, version, message, typed }: SettingsProps) => (
-  <AdminFrame view={view} title="Settings" tab="/admin/settings" message={message}>
+  <AdminFrame
+    view={view}
+    title="Settings"
+    tab="/admin/settings"
+    message={message}
+    style="submit.css"
+  >
     <p class="muted">
       Each section as YAML, with its defaults. What the fields mean:{" "}
       <a href="/docs/settings/">the documentation</a>.
     </p>
     {SETTINGS_NAMES.map((name) => {
-      const text = typed?.section === name ? typed.text : writeYaml(settings[name]);
+      const refused = typed?.section === name ? typed : undefined;
+      const text = refused?.text ?? writeYaml(settings[name]);
+      const problems = refused?.problems ?? [];
       return (
         <section aria-labelledby={`${name}-title`} id={name}>
           <h2 id={`${name}-title`}>{SECTION_WORDS[name]}</h2>
           <form method="post" action="/admin/settings">
             <input type="hidden" name="section" value={name} />
             <input type="hidden" name="version" value={String(version)} />
+            {problems.length > 0 && (
+              <div class="problems" id={`${name}-problems`}>
+                <ProblemList text={text} problems={problems} field={`${name}-text`} />
+              </div>
+            )}
             <textarea
               class="yaml"
+              id={`${name}-text`}
+              autofocus={problems.length > 0}
+              aria-describedby={problems.length > 0 ? `${name}-problems` : undefined}
+              aria-invalid={problems.length > 0 ? "true" : undefined}
               name="text"
               rows={Math.min(24, text.split("\n").length)}
               aria-label={SECTION_WORDS[name]}

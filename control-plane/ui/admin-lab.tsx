@@ -1,17 +1,20 @@
 import type { Context } from "hono";
+import * as v from "valibot";
 import {
   isSettingsSection,
   putSettingsSchema,
+  SETTINGS_SECTIONS,
   type SettingsSection,
 } from "#protocol/lab-settings.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
+import { sourceProblems } from "#protocol/source-problems.ts";
 import { AppError } from "../domain/app-error.ts";
 import type { Deps } from "../domain/deps.ts";
 import { getSettings, putSettings } from "../domain/lab-settings.ts";
 import { requireAdmin } from "../domain/principal.ts";
 import { parse } from "../http/read-body.ts";
 import type { Env } from "../http/route.ts";
-import { OverviewPage, SettingsPage } from "./admin-lab-pages.tsx";
+import { OverviewPage, SettingsPage, type TypedSection } from "./admin-lab-pages.tsx";
 import { answerForm, type Said } from "./answer-form.ts";
 import type { View } from "./view.ts";
 
@@ -24,7 +27,7 @@ async function showSettings(
   deps: Deps,
   c: Context<Env>,
   view: View,
-  shown: { message?: Said; typed?: { section: string; text: string } } = {},
+  shown: { message?: Said; typed?: TypedSection } = {},
 ) {
   const { settings, version } = await getSettings(deps, c.var.principal);
   const props = { view, settings, version, ...shown };
@@ -39,7 +42,16 @@ const putSectionByForm = (deps: Deps, c: Context<Env>, view: View): Promise<Resp
       const admin = requireAdmin(c.var.principal);
       const section = fields.get("section") ?? "";
       if (!isSettingsSection(section)) throw new AppError("invalid", "there is no such section");
-      const value = fields.has("reset") ? null : sectionIn(section, fields.get("text") ?? "");
+      const text = (fields.get("text") ?? "").replaceAll("\r\n", "\n");
+      const { value, problems } = fields.has("reset") ? DEFAULTS : sectionIn(section, text);
+      if (problems.length > 0) {
+        c.status(400);
+        const message = {
+          text: `${section} was refused; what is wrong stands there.`,
+          isBad: true,
+        };
+        return showSettings(deps, c, view, { message, typed: { section, text, problems } });
+      }
       const request = { settings: { [section]: value }, version: Number(fields.get("version")) };
       await putSettings(deps, admin, parse(putSettingsSchema, request, "settings"));
       return c.redirect(`/admin/settings#${section}`, 303);
@@ -47,15 +59,21 @@ const putSectionByForm = (deps: Deps, c: Context<Env>, view: View): Promise<Resp
     (message, fields) =>
       showSettings(deps, c, view, {
         message,
-        typed: { section: fields.get("section") ?? "", text: fields.get("text") ?? "" },
+        typed: {
+          ...{ section: fields.get("section") ?? "", text: fields.get("text") ?? "" },
+          problems: [],
+        },
       }),
   );
 
-function sectionIn(section: SettingsSection, text: string): unknown {
-  const { value, problems } = readYaml(text);
-  const [problem] = problems;
-  if (!problem) return value ?? {};
-  throw new AppError("invalid", `${section}, line ${problem.line}: ${problem.message}`);
+const DEFAULTS = { value: null, problems: [] };
+
+/** What a section's text says, and what is wrong with it, each with its place. */
+function sectionIn(section: SettingsSection, text: string) {
+  const { value = {}, problems, locate } = readYaml(text);
+  if (problems.length > 0) return { value, problems };
+  const { issues = [] } = v.safeParse(SETTINGS_SECTIONS[section], value ?? {});
+  return { value: value ?? {}, problems: sourceProblems(issues, locate) };
 }
 
 export const handlers = {

@@ -189,7 +189,9 @@ function FailureNotice({ job, timeline, failingLines }: HeaderProps) {
 
 function CancelNotice({ view, job, canceled }: HeaderProps) {
   const isCanceled = job.state === "Canceling" || job.health === "Canceled";
-  const why = job.error_msg || canceled?.reason;
+  const told = job.error_msg || canceled?.reason;
+  // A runner has no other word for it.
+  const why = told?.toLowerCase() === "canceled" ? undefined : told;
   const when = canceled?.time ?? job.end_time;
   if (!isCanceled) return null;
   return (

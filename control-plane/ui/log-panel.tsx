@@ -22,7 +22,7 @@ export const firstServedLine = ({ state, log_lines }: JobView): number =>
 export function LogPanel(props: LogPanelProps) {
   const { job } = props;
   return (
-    <section class="log-panel" aria-labelledby="log-title">
+    <section class={hasNone(job) ? "log-panel no-lines" : "log-panel"} aria-labelledby="log-title">
       <div class="log-head">
         <h2 id="log-title">Log</h2>
         <span id="log-status" class="muted" role="status">
@@ -69,6 +69,9 @@ export function LogPanel(props: LogPanelProps) {
 /** Those that there still are. */
 const linesOf = ({ log_lines, log_removed }: JobView): number => (log_removed ? 0 : log_lines);
 
+/** There is nothing to be found, folded or waited for. */
+const hasNone = (job: JobView): boolean => job.state === "Finished" && linesOf(job) === 0;
+
 const textAddress = (job: JobView, format: "text" | "yaml"): string =>
   `/api/v1/jobs/${job.id}/log?${attemptQuery(job)}format=${format}`;
 
@@ -93,7 +96,7 @@ function Frame({ view, job, log }: LogPanelProps) {
     >
       <p id="no-log" class="more muted" hidden={linesOf(job) > 0}>
         {job.log_removed
-          ? "The log was removed by a rule of retention."
+          ? "The log was removed by a rule of retention. Its results and its definition are kept."
           : "Nothing has been logged."}
       </p>
       <a

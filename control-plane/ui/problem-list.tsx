@@ -4,16 +4,19 @@ import type { SourceProblem } from "#protocol/api.ts";
 export function ProblemList({
   text,
   problems,
+  field = "definition",
 }: {
   text: string;
   problems: readonly SourceProblem[];
+  /** Id of the field that has the text. */
+  field?: string;
 }) {
   const lines = text.split("\n");
   return (
     <ol>
       {problems.map((problem) => (
         <li>
-          <a href="#definition" data-line={problem.line} data-column={problem.column}>
+          <a href={`#${field}`} data-line={problem.line} data-column={problem.column}>
             {`Line ${problem.line}, column ${problem.column}`}
           </a>
           {problem.path && (

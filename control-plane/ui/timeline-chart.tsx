@@ -11,7 +11,7 @@ import {
 } from "./timeline.ts";
 
 interface ChartProps {
-  job: Pick<JobView, "attempt" | "retried">;
+  job: Pick<JobView, "attempt" | "retried" | "log_removed">;
   timeline: Timeline;
   /** Whether the job is Finished: then what has no end was cut off. */
   isFinished: boolean;
@@ -25,9 +25,8 @@ const SHORT = 0.004;
 export function TimelineChart({ job, timeline, isFinished, now }: ChartProps) {
   const { actions, lastTime } = timeline;
   if (actions.length === 0) {
-    return (
-      <p class="muted">{isFinished ? "No action is in its log." : "Nothing has started yet."}</p>
-    );
+    const ended = job.log_removed ? "It was removed with the log." : "No action is in its log.";
+    return <p class="muted">{isFinished ? ended : "Nothing has started yet."}</p>;
   }
   const start = Math.min(...actions.map((action) => action.start));
   const end = Math.max(start + 1, lastTime, isFinished ? 0 : Math.max(now, lastTime));

@@ -54,7 +54,9 @@ describe.skipIf(!hasChromium())("a log of 3,000,000 lines, higher than an elemen
     await once(server, "listening");
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const { id, token } = await runningJob(lab, worker);
-    await lab.finish(id, token, { result: "pass", lines: 0 });
+    const first = { dt: "2026-03-01T12:00:00", lvl: "target", msg: "line 1;" };
+    await lab.ship(id, token, 0, [first]);
+    await lab.finish(id, token, { result: "pass", lines: 1 });
     page = await signedInPage(browser, lab, url, errors);
     job = `${url}/jobs/${id}`;
     await page.goto(job);

@@ -200,7 +200,9 @@ describe("a job's page", () => {
     await lab.finish(id, token, { result: "fail", ...failure, lines: records.length });
     await removeLog(lab.deps, await getAttempt(lab.deps, id), { who: "a rule" });
     const html = await show(`/jobs/${id}`);
-    expect(html).toContain("The log was removed by a rule of retention.</p>");
+    expect(html).toContain("The log was removed by a rule of retention. Its results");
+    expect(html).toContain("It was removed with the log.");
+    expect(html).toContain("log-panel no-lines");
     expect(html).not.toMatch(/<p id="no-log"[^>]*hidden/);
     expect(html).toContain("no login</b>: the job’s fault");
     expect(html).not.toMatch(/See it in the log|failing-lines|As far as line/);

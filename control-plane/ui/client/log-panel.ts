@@ -123,7 +123,9 @@ export class LogPanel {
     const known = Math.max(next, this.#total);
     const lines = `${known.toLocaleString("en")} ${known === 1 ? "line" : "lines"}`;
     const part = Math.floor((100 * next) / Math.max(1, known));
-    const state = isComplete ? "" : next < this.#total ? `, ${part} % read` : ", live";
+    const isLive = get("job-header").dataset["state"] !== "Finished";
+    const more = next < this.#total ? `, ${part} % read` : isLive ? ", live" : "";
+    const state = isComplete ? "" : more;
     const status = get("log-status");
     status.textContent = this.#trouble ?? lines + state;
     status.classList.toggle("trouble", this.#trouble !== undefined);
