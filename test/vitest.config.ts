@@ -42,9 +42,26 @@ const labTests = [
   "test/password-hash.test.ts",
 ];
 
+/** What has a lab of its own for each of its tests, and takes seconds of a core for that. */
+const wholeLabTests = [
+  "test/actions/{monitors,test-shell}.test.ts",
+  "test/actions/test/person-wait.test.ts",
+  "test/agent/multinode-members.test.ts",
+  "test/cli/{apply-command,check,export-command,notice-commands}.test.ts",
+  "test/cli/import-lava/import-lava.test.ts",
+  "test/console/seen-text-reference.test.ts",
+  "test/domain/{consoles,dry-run,quotas,rollout,sign-in,submission,sync,waits-for,windows,worker-health}.test.ts",
+  "test/host/download.test.ts",
+  "test/http/{device-texts,log-chunks,search,terminal-sign-in,tokens}.test.ts",
+  "test/lava/{event-sockets,hostile}.test.ts",
+  "test/serve.test.ts",
+  "test/ui/{docs-routes,error-pages,lab-pages,worker-page}.test.ts",
+];
+
 /** What starts programs of the host, real servers and images, for the worker and each of its methods. */
 const methodTests = [
   ...labTests,
+  ...wholeLabTests,
   "test/actions/test/multinode-*.test.ts",
   "test/actions/{boot,bootloader,connection,flashers,login}/**/*.test.ts",
   "test/actions/{bootloader*,fastboot*,qemu-boot,services*}.test.ts",
