@@ -154,7 +154,11 @@ interface Sent {
 const mayPass = (error: ClientError, repeatable: boolean): boolean =>
   error instanceof Unreachable
     ? repeatable || error.neverArrived
-    : repeatable && PASSING.has(error.status ?? 0);
+    : repeatable && (PASSING.has(error.status ?? 0) || isOfGateway(error));
+
+/** AWS's gateway says so of a function that died or did not answer in time; the control plane's own failures have a code. */
+const isOfGateway = ({ status, problem }: ClientError): boolean =>
+  status === 500 && problem?.code === undefined;
 
 /** A request that must not be sent twice, and of which nobody knows whether it was heard. */
 const withDoubt = (error: ClientError): ClientError =>

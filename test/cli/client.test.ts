@@ -46,6 +46,7 @@ test.each([
   ["an answer that breaks off", breakOff],
   ["a proxy without its server", answer(502, "<html>bad gateway</html>")],
   ["a server that is just starting", answer(503, { code: "unavailable", message: "later" })],
+  ["a function that died", answer(500, { message: "Internal Server Error" })],
 ])("what may be repeated is repeated after %s", async (_, fault) => {
   const said: string[] = [];
   const client = await farSide([fault, answer(200, { jobs: [] })], {

@@ -3,7 +3,7 @@ import { runChaos } from "../../scripts/trials/chaos.ts";
 
 test("a lab of which something breaks every few seconds heals: no job is lost, no record there twice, nothing is left over", async () => {
   const report = await runChaos({
-    ...{ engine: "embedded", seconds: 25, seed: 11, workers: 2, guests: 0 },
+    ...{ engine: "embedded", seconds: 18, seed: 11, workers: 2, guests: 0 },
     say: () => {},
   });
   const { wrong, violations, leaks, left_out } = report;
