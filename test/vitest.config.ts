@@ -12,8 +12,15 @@ const cloudTests = [
   "test/infra/{deploy,roles}.test.ts",
 ];
 
+/** What puts something in place of a module: it must be the first to load it, so its process is its own. */
+const isolatedTests = [
+  "test/docs/openapi.test.ts",
+  "test/domain/{at-once,group-parts-whatever}.test.ts",
+];
+
 /** What takes many seconds each: whole labs moved and killed, all device types rendered, texts mutated, borders linted. */
 const longTests = [
+  ...isolatedTests,
   "test/agent/{full-disk,kill,memory,network-loss,power-loss,runaway}.test.ts",
   "test/cli/backup.test.ts",
   "test/device-templates/**/*.test.ts",
@@ -162,6 +169,7 @@ export default defineConfig({
           name: "methods",
           setupFiles,
           include: methodTests,
+          exclude: isolatedTests,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           isolate,
