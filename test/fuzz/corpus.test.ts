@@ -20,6 +20,18 @@ describe("whatever others write, it is taken or refused by name: no crash, no ha
   });
 });
 
+test.each([
+  ["an error, whose input is made short", "a null is in here", 60, "crash", "null"],
+  ["a hang", "hang", 2, "hang", "hang"],
+  ["growth", "grow", 60, "growth", "grow"],
+])("%s is found", async (_what, seed, hangSeconds, kind, input) => {
+  const { findings } = await runTarget("faulty", {
+    ...{ seed: 1, runs: 0, seconds: 120, hangSeconds, heapMb: 96, seeds: [Buffer.from(seed)] },
+  });
+  const found = findings.map((one) => [one.kind, Buffer.from(one.input).toString()]);
+  expect(found).toEqual([[kind, input]]);
+});
+
 test("the same seed makes the same inputs", () => {
   const input = Buffer.from("job_name: a\ntimeouts: {job: {minutes: 1}}\n");
   const sources = { words: [Buffer.from("actions:")], corpus: [input] };

@@ -1,6 +1,7 @@
 import type { FuzzTarget } from "./engine/fuzz-target.ts";
 import { archives } from "./targets/archives.ts";
 import { console } from "./targets/console.ts";
+import { faulty } from "./targets/faulty.ts";
 import { job } from "./targets/job.ts";
 import { logChunks } from "./targets/log-chunks.ts";
 import { template } from "./targets/template.ts";
@@ -19,3 +20,7 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   tftp,
   archives,
 };
+
+/** The target of that name. */
+export const targetOf = (name: string): FuzzTarget | undefined =>
+  name === "faulty" ? faulty : TARGETS[name];

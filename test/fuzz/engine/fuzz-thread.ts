@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { TARGETS } from "../targets.ts";
+import { targetOf } from "../targets.ts";
 import { startCoverage, type Coverage } from "./coverage.ts";
 import type { Finding, OpenTarget } from "./fuzz-target.ts";
 import { MAX_INPUT_BYTES, mutate } from "./mutate.ts";
@@ -29,7 +29,7 @@ const AT_A_TIME = 8;
 const { target: name, seed, corpus: given, runs, endsAt, inHand } = workerData as ThreadData;
 const tell = (message: ThreadMessage): void => parentPort?.postMessage(message);
 
-const target = TARGETS[name];
+const target = targetOf(name);
 if (!target) throw new Error(`no target ${name}`);
 const words = target.words.map((word) => Buffer.from(word as Uint8Array));
 const [counter, bytes] = [new Int32Array(inHand, 0, 2), new Uint8Array(inHand, 8)];

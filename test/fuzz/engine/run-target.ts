@@ -102,7 +102,8 @@ async function runThread(
   const found = (kind: Finding["kind"], what: string): Finding => {
     const length = Atomics.load(counter, 1);
     const input = new Uint8Array(inHand, 8, length).slice();
-    return { kind, what, key: `${kind} ${what.split("\n")[0] ?? ""}`, input };
+    // One that ended its thread must not be tried again, so each is a finding of its own.
+    return { kind, what, key: `${kind} ${textOf(input)}`, input };
   };
   let finding: Finding | undefined;
   let [last, since] = [-1, Date.now()];
