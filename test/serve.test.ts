@@ -263,6 +263,11 @@ test("a link signs the first browser in, once; who has signed in is shown no oth
   await serving.close();
   await start();
   expect(await serving.firstSignInLink()).toBeUndefined();
+  // Signing out takes the session away, not what the administrator knows.
+  const headers = { cookie, "sec-fetch-site": "same-origin" };
+  await fetch(`${serving.url}/sign-out`, { method: "POST", redirect: "manual", headers });
+  expect((await fetch(`${serving.url}/admin`, { headers: { cookie } })).status).not.toBe(200);
+  expect(await serving.firstSignInLink()).toBeUndefined();
 });
 
 test("who has used the first token is shown no link", async () => {

@@ -8,7 +8,7 @@ import { tokenKey } from "./people-keys.ts";
 import { labSettings } from "./lab-settings.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { beginAttempt, endAttempt } from "./sign-in-limits.ts";
-import { findToken, isRooted, makeToken, ownerOf, type TokenRecord } from "./tokens.ts";
+import { findToken, isRooted, makeToken, noteUseOf, ownerOf, type TokenRecord } from "./tokens.ts";
 import { findUser } from "./users.ts";
 
 const LINK_SECONDS = 10 * 60;
@@ -161,6 +161,7 @@ export async function startSession(
     { put: item, when: "absent" },
     { put: change, when: "absent" },
   ]);
+  if (made_of !== undefined) await noteUseOf(deps, made_of);
   return { token: text, seconds };
 }
 

@@ -118,6 +118,12 @@ async function findTokenItem(deps: Deps, text: string): Promise<Item<TokenRecord
   return item?.data.hash === deps.system.hash(text) ? item : undefined;
 }
 
+/** Beginning a session with a token is a use of it, which stays noted when the session is gone. */
+export async function noteUseOf(deps: Deps, id: string): Promise<void> {
+  const item = await deps.table.get<TokenRecord>(tokenKey(id));
+  if (item) await noteUse(deps, item);
+}
+
 const isIdle = ({ system }: Deps, { idle_seconds, last_used, created }: TokenRecord): boolean =>
   idle_seconds !== undefined &&
   system.now() >= Date.parse(last_used ?? created) + idle_seconds * 1000;
