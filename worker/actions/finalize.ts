@@ -7,6 +7,8 @@ import { powerOff } from "./power/power-actions.ts";
 /** How long the consoles' last words are awaited at most, and after how much silence they were the last. */
 const LAST_WORDS_SECONDS = 1;
 const SILENCE_SECONDS = 0.1;
+/** Of a board that keeps its power: nothing makes it say more, and only what is on its way is awaited. */
+const RUNNING_SILENCE_SECONDS = 0.02;
 
 /** What ends every job that was started (DISPATCHER.md 4): power off, then what the consoles still say. */
 export const finalize = (namespaces: readonly string[]): Action => ({
@@ -44,12 +46,14 @@ export const finalize = (namespaces: readonly string[]): Action => ({
 const hasConnections = ({ job: { device } }: RunContext): boolean =>
   Boolean(device.commands?.["connect"] ?? device.commands?.["connections"]);
 
-async function lastWords({ slotsOf, signal }: RunContext, namespace: string): Promise<void> {
+async function lastWords({ slotsOf, signal, job }: RunContext, namespace: string): Promise<void> {
+  const isOff = job.device.commands?.["power_off"] !== undefined;
+  const timeoutSeconds = isOff ? SILENCE_SECONDS : RUNNING_SILENCE_SECONDS;
   const console = slotsOf(namespace).find(consoleSlot);
   const ends = performance.now() + LAST_WORDS_SECONDS * 1000;
   while (console?.isOpen && performance.now() < ends) {
     const { received } = console;
-    const wait = { timeoutSeconds: SILENCE_SECONDS, signal };
+    const wait = { timeoutSeconds, signal };
     await console.tryExpect({ never: /(?!)/g }, wait).catch(() => signal.throwIfAborted());
     if (console.received === received) return;
   }
