@@ -8,15 +8,16 @@ import {
 } from "../test/fuzz/engine/corpus.ts";
 import { runTarget, type TargetReport } from "../test/fuzz/engine/run-target.ts";
 import { smallest } from "../test/fuzz/engine/smallest.ts";
-import { TARGETS } from "../test/fuzz/targets.ts";
+import { seedsOf, TARGET_NAMES, targetOf } from "../test/fuzz/targets.ts";
 
+const abouts = await Promise.all(
+  TARGET_NAMES.map(async (name) => `  ${name.padEnd(12)} ${(await targetOf(name)).about}`),
+);
 const HELP = `scripts/fuzz [TARGET...]: tries what others write (a job, a board, a worker, a network) with inputs that nobody
 would write, led by what V8 says has run.
 
 Targets, all unless named, one after the other:
-${Object.entries(TARGETS)
-  .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
-  .join("\n")}
+${abouts.join("\n")}
 
   --minutes N     of each target (5)
   --runs N        ends a target after so many inputs, too
@@ -44,9 +45,9 @@ const number = (name: "minutes" | "runs" | "seed" | "hang" | "heap", otherwise: 
   if (!Number.isFinite(value) || value < 0) refuse(`--${name} ${text}: expected a number`);
   return value;
 };
-const unknown = positionals.filter((name) => !Object.hasOwn(TARGETS, name));
+const unknown = positionals.filter((name) => !TARGET_NAMES.includes(name));
 if (unknown.length > 0) {
-  refuse(`there is no target ${unknown.join(", ")}; there are ${Object.keys(TARGETS).join(", ")}`);
+  refuse(`there is no target ${unknown.join(", ")}; there are ${TARGET_NAMES.join(", ")}`);
 }
 const seed = number("seed", Math.floor(Math.random() * 2 ** 31));
 const minutes = number("minutes", 5);
@@ -54,7 +55,7 @@ const reports: TargetReport[] = [];
 const say = (text: string): void => (options.json ? console.error : console.log)(text);
 
 say(`seed ${seed}`);
-for (const name of positionals.length > 0 ? positionals : Object.keys(TARGETS)) {
+for (const name of positionals.length > 0 ? positionals : TARGET_NAMES) {
   const report = await runTarget(name, {
     seed,
     runs: options.replay ? 0 : number("runs", Number.MAX_SAFE_INTEGER),
@@ -62,7 +63,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(TARGETS)) 
     hangSeconds: number("hang", 10),
     heapMb: number("heap", 768),
     withScratch: !options.replay,
-    seeds: (TARGETS[name]?.seeds() ?? []).map((one) => Buffer.from(one as Uint8Array)),
+    seeds: await seedsOf(name),
   });
   reports.push(report);
   const { runs, seconds, functions, peakMb, kept, findings } = report;

@@ -2,16 +2,16 @@ import { describe, expect, test } from "vitest";
 import { runTarget } from "./engine/run-target.ts";
 import { makeRandom } from "./engine/random.ts";
 import { mutate } from "./engine/mutate.ts";
-import { TARGETS } from "./targets.ts";
+import { seedsOf, TARGET_NAMES } from "./targets.ts";
 
 /*
  * The corpus, which has all that was ever found, and a few new inputs, the same in every run. `scripts/fuzz` looks for longer.
  */
 describe("whatever others write, it is taken or refused by name: no crash, no hang, no growth", () => {
-  test.each(Object.keys(TARGETS))("%s", async (name) => {
+  test.each(TARGET_NAMES)("%s", async (name) => {
     const report = await runTarget(name, {
       ...{ seed: 20, runs: 24, seconds: 60, hangSeconds: 20, heapMb: 768 },
-      seeds: (TARGETS[name]?.seeds() ?? []).map((one) => Buffer.from(one as Uint8Array)),
+      seeds: await seedsOf(name),
     });
     expect(report.findings.map(({ kind, what }) => `${kind}: ${what}`)).toEqual([]);
     // Otherwise nothing would have been tried.

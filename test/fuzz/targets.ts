@@ -1,26 +1,27 @@
 import type { FuzzTarget } from "./engine/fuzz-target.ts";
-import { archives } from "./targets/archives.ts";
-import { console } from "./targets/console.ts";
-import { faulty } from "./targets/faulty.ts";
-import { job } from "./targets/job.ts";
-import { logChunks } from "./targets/log-chunks.ts";
-import { template } from "./targets/template.ts";
-import { tftp } from "./targets/tftp.ts";
-import { workerApi } from "./targets/worker-api.ts";
-import { xmlrpc } from "./targets/xmlrpc.ts";
 
-/** By the names that `scripts/fuzz` takes. */
-export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
-  job,
-  template,
-  xmlrpc,
-  "worker-api": workerApi,
-  "log-chunks": logChunks,
-  console,
-  tftp,
-  archives,
+/** By the names that `scripts/fuzz` takes. Each is loaded alone: a thread needs one of them. */
+const LOADERS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
+  job: async () => (await import("./targets/job.ts")).job,
+  template: async () => (await import("./targets/template.ts")).template,
+  xmlrpc: async () => (await import("./targets/xmlrpc.ts")).xmlrpc,
+  "worker-api": async () => (await import("./targets/worker-api.ts")).workerApi,
+  "log-chunks": async () => (await import("./targets/log-chunks.ts")).logChunks,
+  console: async () => (await import("./targets/console.ts")).console,
+  tftp: async () => (await import("./targets/tftp.ts")).tftp,
+  archives: async () => (await import("./targets/archives.ts")).archives,
 };
 
-/** The target of that name. */
-export const targetOf = (name: string): FuzzTarget | undefined =>
-  name === "faulty" ? faulty : TARGETS[name];
+export const TARGET_NAMES: readonly string[] = Object.keys(LOADERS);
+
+/** The target of that name; `faulty` is the one for the fuzzer's own test. Throws when there is none. */
+export async function targetOf(name: string): Promise<FuzzTarget> {
+  if (name === "faulty") return (await import("./targets/faulty.ts")).faulty;
+  const load = LOADERS[name];
+  if (!load) throw new Error(`there is no target ${name}`);
+  return load();
+}
+
+/** The inputs that it begins with. */
+export const seedsOf = async (name: string): Promise<Uint8Array[]> =>
+  (await targetOf(name)).seeds().map((seed) => Buffer.from(seed as Uint8Array));

@@ -29,8 +29,7 @@ const AT_A_TIME = 8;
 const { target: name, seed, corpus: given, runs, endsAt, inHand } = workerData as ThreadData;
 const tell = (message: ThreadMessage): void => parentPort?.postMessage(message);
 
-const target = targetOf(name);
-if (!target) throw new Error(`no target ${name}`);
+const target = await targetOf(name);
 const words = target.words.map((word) => Buffer.from(word as Uint8Array));
 const [counter, bytes] = [new Int32Array(inHand, 0, 2), new Uint8Array(inHand, 8)];
 const known = new Set<string>();
