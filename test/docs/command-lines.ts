@@ -79,7 +79,8 @@ function ofWorkerProblems([command = "", ...words]: readonly string[]): string[]
     .map((one) => `it has no ${one}`);
 }
 
+/** Every command has --help. */
 const optionsOf = (words: readonly string[]): string[] =>
   words
-    .filter((word) => word.startsWith("--") && word !== "--")
+    .filter((word) => word.startsWith("--") && !["--", "--help"].includes(word))
     .map((word) => /^[-a-z]+/.exec(word)?.[0] ?? "");
