@@ -67,7 +67,8 @@ const closeAll = async (): Promise<void> => {
   for (const close of closers.splice(0).reverse()) await close().catch(say);
 };
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(
+  // Not once: a second must not end what cleans up after the first.
+  process.on(
     signal,
     () => void closeAll().finally(() => process.exit(signal === "SIGINT" ? 130 : 143)),
   );
