@@ -70,7 +70,8 @@ async function linesOf(deps: Deps, id: number, attempt: number): Promise<number>
 }
 
 /** Its device is kept for it. */
-export const holdsDevice = (job: JobRecord): boolean => job.device !== undefined && isWithWorker(job);
+export const holdsDevice = (job: JobRecord): boolean =>
+  job.device !== undefined && isWithWorker(job);
 
 /** One that runs beside its host has no device. */
 export const isWithWorker = ({ state, taken_back, worker }: JobRecord): boolean =>

@@ -79,9 +79,9 @@ describe.skipIf(!isAble)("two stock lava-workers", () => {
       ...(["POST", "/jobs", groupJob(bench.shelf), "application/yaml"] as const),
     );
     const jobs = [await bench.finished(ids[0]), await bench.finished(ids[1])];
-    expect(jobs.map(({ health, worker }) => [health, worker]).toSorted()).toEqual([
-      ["Complete", "stock"],
-      ["Complete", "stock-2"],
+    expect(jobs.map(({ health, worker }) => `${worker} ${health}`).toSorted()).toEqual([
+      "stock Complete",
+      "stock-2 Complete",
     ]);
     const cases = async (id: number) =>
       (await bench.results(id))

@@ -126,7 +126,7 @@ export const notTyped = (line: string): NotTyped | undefined =>
 
 /** Programs that touch nothing but the folder and the lab: a real shell runs pages' lines, and may be root's. */
 const HARMLESS =
-  /^(?:[A-Z_]+=\S* )*(?:(?:scripts\/)?pumice(?:-worker)?|curl|lavacli|python3|export|ls|openssl|sha256sum|base64|zcat|mkdir -p bin|cp bin|[A-Z_]+=\S*|id=\S*|\(umask|printf)(?=[ \/])/;
+  /^(?:[A-Z_]+=\S* )*(?:(?:scripts\/)?pumice(?:-worker)?|curl|lavacli|python3|export|ls|openssl|sha256sum|base64|zcat|mkdir -p bin|cp bin|[A-Z_]+=\S*|id=\S*|\(umask|printf)(?=[ /])/;
 
 /** Whether a line may be run here. One that may not and has no row is a fault of this table. */
 export const isHarmless = (line: string): boolean => HARMLESS.test(`${line} `);

@@ -33,9 +33,7 @@ beforeEach(async () => {
   };
   ({ job_ids: ids } = await lab.api<{ job_ids: typeof ids }>("/jobs", { body: aGroupJob(roles) }));
   await lab.settled();
-  for (const { id, token } of (await ping()).start) {
-    expect((await ask(`/jobs/${id}/`, token)).status).toBe(200);
-  }
+  for (const { id, token } of (await ping()).start) await ask(`/jobs/${id}/`, token);
   const { start } = await lab.sync(worker);
   ours = start[0]!.token;
   const runners = [{ job_id: ids[2], state: "running" as const }];
