@@ -25,13 +25,19 @@ export interface Kind {
 
 const root = path.resolve(import.meta.dirname, "../..");
 const isYaml = ({ language }: Block) => language === "yaml";
-const value = ({ text }: Block): unknown => {
+const values = new WeakMap<Block, unknown>();
+/** Each kind asks for it. */
+const value = (block: Block): unknown => {
+  if (!values.has(block)) values.set(block, valueOf(block.text));
+  return values.get(block);
+};
+function valueOf(text: string): unknown {
   try {
     return parse(text);
   } catch {
     return undefined;
   }
-};
+}
 const isMapping = (one: unknown): one is Record<string, unknown> =>
   typeof one === "object" && one !== null && !Array.isArray(one);
 const keysOf = (block: Block): string[] => {
@@ -270,11 +276,12 @@ export const KINDS: readonly Kind[] = [
   },
 ];
 
+export const kindOf = (block: Block): Kind | undefined => KINDS.find(({ takes }) => takes(block));
+
 const COMMANDS = KINDS.find(({ name }) => name.startsWith("commands:"));
 
 /** Whether a shell is to run it. */
-export const isCommandBlock = (block: Block): boolean =>
-  KINDS.find(({ takes }) => takes(block)) === COMMANDS;
+export const isCommandBlock = (block: Block): boolean => kindOf(block) === COMMANDS;
 
 /** What a shell says of it without running it. */
 function shell(text: string): string[] {

@@ -73,27 +73,24 @@ test.each(inLab)("the block of %s with %s is a lab's file, %s", async (page, key
   expect(parse(readFileSync(path.join(back, file), "utf8"))).toMatchObject(valueOf(block!));
 });
 
-describe("a method's page", () => {
-  test("has a job that the lab would accept, for the device of its dictionary, with a plan", async () => {
+test.each(methodPages())(
+  "the job of docs/methods/%s.md would be accepted, for the device of its dictionary, with a plan",
+  async (name) => {
     await lab.sync(await lab.addWorker("bench"));
-    const wrong: string[] = [];
-    for (const name of methodPages()) {
-      const { job, dictionary } = methodPage(name);
-      const { device_type = "qemu" } = parse(job) as { device_type?: string };
-      const device = { device_type, worker: "bench", dictionary, configuration: undefined };
-      await lab.addDevice(name, device);
-      await lab.api(`/devices/${name}/health`, { body: { health: "Good" } });
-      const said = await lab.api<DryRun>("/jobs/dry-run", { body: job });
-      const [one] = said.jobs;
-      const found = one?.devices.find(({ hostname }) => hostname === name);
-      const problem = one?.plan?.problem ?? (one?.plan?.steps ? undefined : "no plan");
-      if (!said.accepted || found?.fit !== "free" || problem !== undefined)
-        wrong.push(`${name}: ${JSON.stringify(said.problems)} ${found?.why} ${problem}`);
-      await lab.request(`/devices/${name}`, { method: "DELETE" });
-    }
-    expect(wrong).toEqual([]);
-  });
-});
+    const { job, dictionary } = methodPage(name);
+    const { device_type = "qemu" } = parse(job) as { device_type?: string };
+    const device = { device_type, worker: "bench", dictionary, configuration: undefined };
+    await lab.addDevice(name, device);
+    await lab.api(`/devices/${name}/health`, { body: { health: "Good" } });
+    const said = await lab.api<DryRun>("/jobs/dry-run", { body: job });
+    expect(said.problems).toEqual([]);
+    expect(said.accepted).toBe(true);
+    const { devices, plan } = said.jobs[0]!;
+    expect(devices).toContainEqual(expect.objectContaining({ hostname: name, fit: "free" }));
+    expect(plan?.problem).toBeUndefined();
+    expect(plan?.steps).toBeDefined();
+  },
+);
 
 describe("what a page shows of an answer", () => {
   const shownIn = (page: string, language: string, has: string): string =>
