@@ -106,7 +106,7 @@ async function start(
   await slots.find(consoleSlot)?.close();
   const program = qemuProgram(job);
   const sandbox = await qemuSandbox(program, job, signal);
-  const command: [string, ...string[]] = [program, ...argv, ...sandbox];
+  const command: [string, ...string[]] = [program, ...sandbox, ...argv];
   log.debug(`Calling: ${JSON.stringify(command)}`);
   const transport = await processTransport(command, { cwd: job.scratch });
   openConsole(context, transport);

@@ -5,9 +5,10 @@ import type { JobContext } from "../../pipeline/action.ts";
 const SANDBOX = ["-sandbox", "on,spawn=deny"];
 
 /**
- * What a guest's command line ends with, so that a job can't have QEMU run programs of its choice on the worker
- * (`-netdev bridge,helper=...`, `guestfwd=...-cmd:...`): a job says a good part of that line. Nothing where QEMU was built
- * without it, or where the worker's setting `qemu_may_spawn` allows programs, which networks of kind tap and bridge need.
+ * What a guest's command line begins with, so that a job can't have QEMU run programs of its choice on the worker
+ * (`-netdev bridge,helper=...`, `guestfwd=...-cmd:...`): a job says a good part of that line. Behind its words, one of them that
+ * wants a value could take ours as that. Nothing where QEMU was built without it, or where the worker's setting `qemu_may_spawn`
+ * allows programs, which networks of kind tap and bridge need.
  */
 export async function qemuSandbox(
   program: string,
@@ -18,16 +19,7 @@ export async function qemuSandbox(
   return (await hasSandbox(program, signal)) ? SANDBOX : [];
 }
 
-const known = new Map<string, Promise<boolean>>();
-
-/** Asked once a process. */
-function hasSandbox(program: string, signal: AbortSignal): Promise<boolean> {
-  const before = known.get(program);
-  if (before) return before;
-  const asked = runCommand([program, "--help"], { signal }).then(({ output }) =>
-    /^-sandbox on/m.test(output),
-  );
-  known.set(program, asked);
-  asked.catch(() => known.delete(program));
-  return asked;
+async function hasSandbox(program: string, signal: AbortSignal): Promise<boolean> {
+  const { output } = await runCommand([program, "--help"], { signal });
+  return /^-sandbox on/m.test(output);
 }

@@ -86,7 +86,7 @@ async function startGuest(
   if (docker === undefined) {
     version = await qemuVersion(program, signal);
     const sandbox = await qemuSandbox(program, job, signal);
-    const command: [string, ...string[]] = [program, ...words, ...append, ...sandbox];
+    const command: [string, ...string[]] = [program, ...sandbox, ...words, ...append];
     log.debug(`Calling: ${JSON.stringify(command)}`);
     transport = await processTransport(command, { cwd: job.scratch });
   } else {
