@@ -169,4 +169,16 @@ describe("nobody else is heard", () => {
     expect(said === "" || said.includes("nack")).toBe(true);
     expect(await call(ids[1], "group_data")).toEqual({ response: "wait" });
   });
+
+  test("who sends a byte now and then keeps no place", async () => {
+    await coordinator.close();
+    coordinator = await serveCoordinator(lab.deps, { host: "127.0.0.1", port: 0, callMs: 300 });
+    const [, port] = /:(\d+)$/.exec(coordinator.address) ?? [];
+    const socket = connect(Number(port), "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write("000000ff");
+    const dripping = setInterval(() => socket.write(" "), 50);
+    await once(socket, "close");
+    clearInterval(dripping);
+  });
 });

@@ -8,6 +8,7 @@ const LENGTH_DIGITS = 8;
 /** LAVA's runner sends no longer one; its JSON may be longer by escapes. */
 const MAX_CALL_BYTES = 512 * 1024;
 const MOST_CONNECTIONS = 200;
+/** From connection to answer: who sends a byte now and then would keep a place for ever. */
 const CALL_MS = 10_000;
 
 export interface Coordinator {
@@ -19,13 +20,16 @@ export interface Coordinator {
 /** Listens as a lava-coordinator does (MULTINODE.md 2, wire), for the runners of stock workers. */
 export async function serveCoordinator(
   deps: Deps,
-  { host, port }: { host: string; port: number },
+  { host, port, callMs = CALL_MS }: { host: string; port: number; callMs?: number },
 ): Promise<Coordinator> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
-    socket.setTimeout(CALL_MS, () => socket.destroy());
-    socket.once("close", () => sockets.delete(socket));
+    const late = setTimeout(() => socket.destroy(), callMs);
+    socket.once("close", () => {
+      clearTimeout(late);
+      sockets.delete(socket);
+    });
     // Who hangs up in between asks again.
     socket.on("error", () => socket.destroy());
     answerOne(deps, socket).catch((error: unknown) => {
