@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { runProgram } from "../single-file/run-program.ts";
@@ -34,4 +35,16 @@ export async function packFolder({
   } finally {
     await rm(plain, { force: true });
   }
+}
+
+/**
+ * The files of these folders that git knows, by their names from `folder` on: what it ignores is in a checkout too, be it the token
+ * that `infra/deploy` has left there.
+ */
+export function committedIn(folder: string, members: readonly string[]): string[] {
+  const listed = execFileSync("git", ["ls-files", "-z", "--", ...members], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  return listed.split("\0").filter((name) => name !== "");
 }

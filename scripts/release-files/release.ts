@@ -9,7 +9,7 @@ import { VERSION } from "#protocol/version.ts";
 import { CHECKSUMS, readKey } from "../single-file/release-files.ts";
 import { runProgram } from "../single-file/run-program.ts";
 import { changelog } from "./changelog.ts";
-import { packFolder } from "./pack-folder.ts";
+import { committedIn, packFolder } from "./pack-folder.ts";
 import { softwareBill, type Parts, type ShippedFile } from "./software-bill.ts";
 
 const HELP = `scripts/release VERSION --key FILE [x64] [arm64] [armv7] [--out DIR]
@@ -84,8 +84,9 @@ async function makeRelease({ version, platforms, key, keyFile, publicKey }: Wish
   const pack = (from: string, name: string, members?: string[]) =>
     packFolder({ from, into: at(name), seconds, ...(members ? { members } : {}) });
   await pack(out, `pumice-server-${version}.tar.gz`, [path.basename(programs)]);
-  await pack(root, `pumice-docs-${version}.tar.gz`, ["README.md", "docs"]);
-  await pack(path.join(root, "infra"), `pumice-infra-${version}.tar.gz`, INFRA);
+  await pack(root, `pumice-docs-${version}.tar.gz`, committedIn(root, ["README.md", "docs"]));
+  const infra = path.join(root, "infra");
+  await pack(infra, `pumice-infra-${version}.tar.gz`, committedIn(infra, INFRA));
   rmSync(programs, { recursive: true });
 
   step("Telling what is inside");

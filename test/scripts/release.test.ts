@@ -6,7 +6,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { VERSION } from "#protocol/version.ts";
 import { changelog } from "../../scripts/release-files/changelog.ts";
-import { packFolder } from "../../scripts/release-files/pack-folder.ts";
+import { committedIn, packFolder } from "../../scripts/release-files/pack-folder.ts";
 import { softwareBill } from "../../scripts/release-files/software-bill.ts";
 import { root } from "../support/real-lab.ts";
 import { writeSigner } from "../support/release-from-clone.ts";
@@ -102,6 +102,27 @@ test("an archive of the same files is the same, whatever their times, modes and 
     "drwxr-xr-x 0/0               0 2023-11-14 22:13:20 top/",
     "-rw-r--r-- 0/0              10 2023-11-14 22:13:20 top/a",
     "-rw-r--r-- 0/0              10 2023-11-14 22:13:20 top/b",
+  ]);
+});
+
+test("an archive has what is committed, and no token that git ignores", () => {
+  const checkout = at("with-token");
+  mkdirSync(path.join(checkout, "infra/terraform"), { recursive: true });
+  for (const [name, text] of Object.entries({
+    ".gitignore": "*.admin-token\n",
+    "infra/terraform/main.tf": "\n",
+    "infra/terraform/lab.admin-token": "secret\n",
+  })) {
+    writeFileSync(path.join(checkout, name), text);
+  }
+  for (const args of [
+    ["init", "-q"],
+    ["add", "."],
+  ]) {
+    execFileSync("git", args, { cwd: checkout });
+  }
+  expect(committedIn(path.join(checkout, "infra"), ["terraform", "containers"])).toEqual([
+    "terraform/main.tf",
   ]);
 });
 
