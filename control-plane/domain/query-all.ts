@@ -12,12 +12,13 @@ export async function* queryFirst<T>(
   { table }: Deps,
   index: Index,
   partition: string,
+  { reverse = false }: Pick<Range, "reverse"> = {},
 ): AsyncGenerator<Item<T>> {
   let limit = 1;
   let cursor: string | undefined;
   do {
     const page = await table.query<T>(index, partition, {
-      limit,
+      ...{ limit, reverse },
       ...(cursor === undefined ? {} : { cursor }),
     });
     yield* page.items;

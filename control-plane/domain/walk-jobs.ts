@@ -3,7 +3,7 @@ import { findJobItem, type JobRecord } from "./job-record.ts";
 import { padded } from "./keys.ts";
 import { pause } from "./pause.ts";
 import type { Principal } from "./principal.ts";
-import { queryAll } from "./query-all.ts";
+import { queryAll, queryFirst } from "./query-all.ts";
 import { sightOf } from "./visible.ts";
 
 /** How many jobs one walk looks at, at most; also those that whoever asks may not see. */
@@ -114,11 +114,14 @@ export async function jobsInSight(
 
 /** The ids of the oldest and of the newest job that the lab has; undefined where it has none. */
 export async function jobIds(deps: Deps): Promise<{ oldest: number; newest: number } | undefined> {
-  const [first, last] = await Promise.all(
-    [false, true].map((reverse) =>
-      deps.table.query<JobRecord>("i1", "jobs", { limit: 1, reverse }),
-    ),
-  );
-  const [oldest, newest] = [first?.items[0]?.data.id, last?.items[0]?.data.id];
+  const [oldest, newest] = await Promise.all([firstId(deps, false), firstId(deps, true)]);
   return oldest === undefined || newest === undefined ? undefined : { oldest, newest };
+}
+
+/** DynamoDB has jobs that are over in its indexes for days: pages of them are empty. */
+async function firstId(deps: Deps, reverse: boolean): Promise<number | undefined> {
+  for await (const { data } of queryFirst<JobRecord>(deps, "i1", "jobs", { reverse })) {
+    return data.id;
+  }
+  return undefined;
 }

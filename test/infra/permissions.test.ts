@@ -28,6 +28,7 @@ const READ_PUT_DELETE = allow(
 );
 
 const JOBS = { "Fn::Sub": "${Blobs.Arn}/jobs/*" };
+const JOB_BLOCKS = { "Fn::Sub": "${Blobs.Arn}/job-blocks/*" };
 const STREAM = { "Fn::Sub": "${Table.Arn}/stream/*" };
 const CONNECTIONS = {
   "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${EventsApi}/ws/*",
@@ -59,7 +60,7 @@ describe("what each function may do", () => {
       ),
       lists([arnOf("Table"), ...indexes(1, 2, 3, 4)]),
       allow("Backup", ["dynamodb:Scan"], arnOf("Table")),
-      allow("Blobs", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], JOBS),
+      allow("Blobs", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [JOBS, JOB_BLOCKS]),
       allow("Archive", ["s3:PutObject"], ARCHIVE),
       allow("Releases", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], {
         "Fn::Sub": "${Blobs.Arn}/releases/*",
@@ -116,6 +117,7 @@ describe("what each function may do", () => {
       READ_PUT_DELETE,
       lists([arnOf("Table"), ...indexes(1, 2, 3)]),
       allow("Blobs", ["s3:DeleteObject", "s3:GetObject"], JOBS),
+      allow("JobBlocks", ["s3:DeleteObject", "s3:PutObject"], JOB_BLOCKS),
       allow("Archive", ["s3:PutObject"], ARCHIVE),
       allow("KnowAbsentBlobs", ["s3:ListBucket"], arnOf("Blobs")),
       allow("RingWorkersAndAskForPasses", ["sqs:SendMessage"], [arnOf("Passes"), WORKERS_QUEUES]),
@@ -162,7 +164,8 @@ describe("what each function may do", () => {
     );
     expect(new Set(wild)).toEqual(
       new Set([
-        ...[JOBS["Fn::Sub"], ARCHIVE["Fn::Sub"], "${Blobs.Arn}/releases/*"],
+        ...[JOBS["Fn::Sub"], JOB_BLOCKS["Fn::Sub"], ARCHIVE["Fn::Sub"]],
+        "${Blobs.Arn}/releases/*",
         "${Blobs.Arn}/device-photos/*",
         WORKERS_QUEUES["Fn::Sub"],
         STREAM["Fn::Sub"],

@@ -6,7 +6,11 @@ import { NOTICES_PASS } from "../../control-plane/domain/announcing-table.ts";
 import type { ChangeRecord } from "../../control-plane/domain/changes.ts";
 import { changesFrom } from "../../control-plane/domain/events/read-changes.ts";
 import { deliverNotices } from "../../control-plane/domain/notices/deliver.ts";
+import { findJobs } from "../../control-plane/domain/job-list/find-jobs.ts";
+import { packedBlocks } from "../../control-plane/domain/job-list/job-blocks.ts";
+import { jobItem } from "../../control-plane/domain/job-record.ts";
 import { userKey } from "../../control-plane/domain/people-keys.ts";
+import { deleteJob } from "../../control-plane/domain/retention/delete-job.ts";
 import { schedulePass } from "../../control-plane/domain/schedule.ts";
 import { tick } from "../../control-plane/domain/tick.ts";
 import { makeFailureLimit } from "../../control-plane/http/failure-limit.ts";
@@ -182,6 +186,40 @@ async function removeOldJobs(): Promise<void> {
   await api("/retention/run", { body: { dry_run: false } });
 }
 
+/** Lists of all jobs: the tick packs old ones in short and packs them anew, as does whoever looks through them. */
+async function packOldJobs(): Promise<void> {
+  const { deps } = labs.HttpRole;
+  const admin = { kind: "user", name: "admin", admin: true, groups: [], tokenId: "0" } as const;
+  const time = new Date(now).toISOString();
+  const ids = [500, 501, 502, 1500, 2500];
+  const puts = ids.map((id) => ({
+    put: jobItem({
+      ...{ id, state: "Finished", health: "Canceled", description: "", device_type: "qemu" },
+      ...{ submitter: "ann", priority: 50, tags: [], log_lines: 0 },
+      ...{ submit_time: time, end_time: time },
+    }),
+  }));
+  await deps.table.transact(puts);
+  const find = () =>
+    findJobs(deps, admin, {
+      ...{ order: "oldest", columns: ["submitter"], offset: 0, limit: 10 },
+      fits: ({ submitter }) => submitter === "ann",
+    });
+  const blobs = async () => (await packedBlocks(deps, 0, 2000)).get(0)?.data.blob;
+  now += 600_000;
+  await tick(labs.TickRole.deps);
+  const byTick = await blobs();
+  expect((await find()).ids).toEqual(ids);
+  await deleteJob(deps, admin, 500);
+  now += 600_000;
+  await tick(labs.TickRole.deps);
+  const again = await blobs();
+  await deleteJob(deps, admin, 501);
+  now += 600_000;
+  expect((await find()).ids).toEqual([502, 1500, 2500]);
+  expect(new Set([undefined, byTick, again, await blobs()]).size).toBe(4);
+}
+
 test("a lab's whole life takes all that its functions' roles allow, and no more", async () => {
   const { token: worker } = await api<AddedWorker>("/workers", { body: { name: "bench" } });
   const device = { device_type: "qemu", worker: "bench", configuration: aDeviceConfiguration() };
@@ -240,6 +278,7 @@ test("a lab's whole life takes all that its functions' roles allow, and no more"
   await listenToEvents(worker);
   await removeOldJobs();
   await expect(api(`/jobs/${finished.id}`)).rejects.toThrow("404");
+  await packOldJobs();
   const refused = Object.fromEntries(ROLES.map((role) => [role, guards[role].refused()]));
   expect(refused).toEqual({ HttpRole: [], ScheduleRole: [], TickRole: [], EventsRole: [] });
   const unused = ROLES.map((role) => guards[role].unused().filter((deed) => !isLog(deed)));

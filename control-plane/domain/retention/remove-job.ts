@@ -104,7 +104,8 @@ async function finish(
   const told = { kind: "job", name: String(id), changed, routine: true, ...by } as const;
   await deps.table.transact([
     {
-      put: { ...jobItem(job), ...(expires === undefined ? {} : { expires }) },
+      // Out of all lists at once: DynamoDB takes days to remove what is over.
+      put: expires === undefined ? jobItem(job) : { key: jobKey(id), data: job, expires },
       when: { version: item.version },
     },
     { put: changeItem(deps, told), when: "absent" },

@@ -123,6 +123,22 @@ test("jobs that are forgotten at a time are counted until then", async () => {
   expect((await find({ fits: ({ id }) => id < 50 })).count).toBe(9);
 });
 
+test("pages of the table that have nothing but what is over hide no job", async () => {
+  await put(jobsUpTo(30));
+  const { table } = lab.deps;
+  const query: typeof table.query = async (index, partition, range) => {
+    const page = await table.query<never>(index, partition, range);
+    // As DynamoDB, whose indexes know an item until it is removed.
+    return range?.cursor === undefined && page.cursor !== undefined
+      ? { items: [], cursor: page.cursor }
+      : page;
+  };
+  const deps = { ...lab.deps, table: { ...table, query } };
+  const search = { order: "oldest", columns, offset: 0, limit: 10 } as const;
+  // The oldest and the newest are the ones that are over here.
+  expect(await findJobs(deps, lab.admin, search)).toMatchObject({ count: 28 });
+});
+
 test("nobody finds or counts what they may not see", async () => {
   await put(jobsUpTo(2500, (id) => (id % 5 === 0 ? { visibility: "personal" } : {})));
   const { principal } = await lab.addUser("bob");

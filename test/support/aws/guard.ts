@@ -19,7 +19,7 @@ type Statement = { Effect: string; Action: string[]; Resource: unknown };
 /** What is asked, as IAM would say it. */
 interface Deed {
   readonly action: string;
-  /** `table`, `index by-i1`, `passes`, `workers-queue`, `bucket`, `jobs-blob`, `releases-blob`, `device-photos-blob`, `other`. */
+  /** `table`, `index by-i1`, `passes`, `workers-queue`, `bucket`, `jobs-blob`, `job-blocks-blob`, `releases-blob`, `device-photos-blob`, `other`. */
   readonly resource: string;
 }
 
@@ -119,6 +119,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
     "workers-queue",
   '{"Fn::GetAtt":["Blobs","Arn"]}': "bucket",
   '{"Fn::Sub":"${Blobs.Arn}/jobs/*"}': "jobs-blob",
+  '{"Fn::Sub":"${Blobs.Arn}/job-blocks/*"}': "job-blocks-blob",
   '{"Fn::Sub":"${Blobs.Arn}/releases/*"}': "releases-blob",
   '{"Fn::Sub":"${Blobs.Arn}/device-photos/*"}': "device-photos-blob",
 };
@@ -146,7 +147,7 @@ const deedsIn: Record<"dynamodb" | "s3" | "sqs", Find> = {
   // HEAD is GetObject to IAM; that an absent blob asks for ListBucket can't be seen here.
   s3({ method, url = "" }, _, { bucket }) {
     const [, kind] = /^\/([a-z-]+)\//.exec(url.slice(bucket.length + 1)) ?? [];
-    const known = ["jobs", "releases", "device-photos"];
+    const known = ["jobs", "job-blocks", "releases", "device-photos"];
     const isKnown = url.startsWith(`/${bucket}/`) && known.includes(kind ?? "");
     const written = { PUT: "s3:PutObject", DELETE: "s3:DeleteObject" }[method ?? ""];
     const action = written ?? "s3:GetObject";
