@@ -17,6 +17,7 @@ describe("a job's container", () => {
   test.each([
     ...["/dev/mem", "/dev/kmem", "/dev/port", "/dev/sg0", "/dev/sg0:/dev/ttyS0", "/dev//mem"],
     ...["/dev/./mem", "/dev/nvme0", "/dev/cpu/0/msr", "/dev/mapper/control", "/dev/bsg/0:0:0:0"],
+    ...["/dev/snapshot", "/dev/vfio/12"],
   ])("no disk and no memory of the worker is given to a job's container", (device) => {
     expect(() => asked([device])).toThrow(/is a disk or memory of the worker/);
   });

@@ -6,7 +6,7 @@ import { JobFailure } from "../pipeline/job-failure.ts";
 
 /** By these, disks and memory of the worker can be reached past its file systems. */
 const RAW =
-  /^\/dev\/(?:mem|kmem|port|nvram|sg\d+|bsg\/.*|nvme\d+|ng\d+n\d+|mapper\/control|loop-control|cpu\/.*|uinput|uhid)$/;
+  /^\/dev\/(?:mem|kmem|port|nvram|sg\d+|bsg\/.*|nvme\d+|ng\d+n\d+|mapper\/control|loop-control|cpu\/.*|snapshot|vfio\/.*|uinput|uhid)$/;
 const MOST_NODES = 2000;
 
 /**
@@ -35,7 +35,11 @@ function nodesOf(node: string): string[] {
   const stats = statOf(node);
   if (!stats) return [path.normalize(node)];
   if (!stats.isDirectory()) return realOf(node);
-  const names = readdirSync(node, { recursive: true, encoding: "utf8" }).slice(0, MOST_NODES);
+  const names = readdirSync(node, { recursive: true, encoding: "utf8" });
+  if (names.length > MOST_NODES) {
+    const message = `docker.devices: '${node}' has more than ${MOST_NODES} files: name the devices`;
+    throw new JobFailure("Job", message);
+  }
   return names.flatMap((name) => {
     const file = path.join(node, name);
     return statOf(file)?.isDirectory() === false ? realOf(file) : [];
