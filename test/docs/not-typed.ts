@@ -29,10 +29,6 @@ const ELSEWHERE: readonly NotTyped[] = [
   { line: /\bpumice console\b.*--(power|off)/, by: ["test/cli/console-window.test.ts", "--power"] },
   { line: /\bpumice console\b/, by: ["test/cli/console-window.test.ts", "console"] },
   { line: /\bpumice import "?backup.*--url/, by: ["test/cli/backup.test.ts", '"import"'] },
-  {
-    line: /\bpumice releases add dist\b/,
-    by: ["test/e2e/self-upgrade.e2e.test.ts", '"releases", "add"'],
-  },
   { line: /\bscripts\/build\b/, by: ["test/e2e/single-file.e2e.test.ts", "single-file"] },
   {
     line: /\bbuild-job-schema\.ts/,
@@ -85,19 +81,9 @@ const ELSEWHERE: readonly NotTyped[] = [
     line: /^pumice events --follow/,
     by: ["test/cli/notice-commands.test.ts", '["events", "--follow"'],
   },
-  { line: /^curl -N /, by: ["test/http/events.test.ts", "text/event-stream"] },
-  { line: /pumice users (un)?link\b/, by: ["test/cli/sign-in-command.test.ts", '"link"'] },
   {
     line: /^podman (build|exec)|^podman-compose|^export DOCKER_GID|^docker-compose/,
     by: ["test/beds/containers-lab.bed.test.ts", "compose.yaml"],
-  },
-  {
-    line: /^pumice consoles (end|record) ID/,
-    by: ["test/beds/remote-console.bed.test.ts", '"consoles", "record"'],
-  },
-  {
-    line: /^pumice notices (show|replay) 12-1/,
-    by: ["test/cli/notice-commands.test.ts", '"replay"'],
   },
   {
     line: /^lavacli workers maintenance/,

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "nod
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { runningJob } from "../support/browser-session.ts";
-import { addRelease, aRelease, aSigner } from "../support/a-release.ts";
+import { addRelease, aRelease, aSigner, type Signer } from "../support/a-release.ts";
 import { aJob } from "../support/builders.ts";
 import type { listeningLab } from "../support/listening-lab.ts";
 import { sampleLog } from "../support/sample-log.ts";
@@ -20,7 +20,7 @@ const DEVICES = {
 };
 
 /** Workers, devices, people and jobs that a page takes for granted: what its commands do not add themselves. */
-export async function makeLab(lab: PageLab, commands: string): Promise<void> {
+export async function makeLab(lab: PageLab, commands: string): Promise<Signer> {
   const own = (what: RegExp) => {
     const added = new Set([...commands.matchAll(what)].map(([, name]) => name));
     return (name: string) => !added.has(name);
@@ -44,6 +44,7 @@ export async function makeLab(lab: PageLab, commands: string): Promise<void> {
   if (!commands.includes("--prune") && device !== undefined) await makeJobs(lab, token, device);
   const signer = aSigner();
   await addRelease(lab, signer, aRelease(signer, "0.2.0"));
+  return signer;
 }
 
 /** Its dictionary, with a history of three. */
@@ -70,8 +71,28 @@ async function makeJobs(lab: PageLab, token: string, device: string): Promise<vo
   for (let n = 3; n <= 13; n++) await lab.submit(aJob({ lines }));
 }
 
+/** A callback of the fourteenth job, which a page that is not there has refused. */
+export async function makeNotice(lab: PageLab): Promise<void> {
+  await lab.request("/settings", {
+    method: "PUT",
+    body: { settings: { notices: { private_hosts: ["127.0.0.1"] } } },
+  });
+  const callback = `callback: {url: "${lab.url}/nobody"}`;
+  const notify = `notify: {criteria: {status: finished}, ${callback}}`;
+  // It waits behind the others.
+  const id = await lab.submit(aJob({ lines: ["device: qemu-03", notify] }));
+  await lab.api(`/jobs/${id}/cancel`, { method: "POST" });
+  await lab.settled();
+}
+
+/** People may sign in with accounts of that name. */
+export async function takeAccounts(lab: PageLab, name: string): Promise<void> {
+  const oidc = [{ name, issuer: "https://gitlab.example.org", client_id: "pumice" }];
+  await lab.request("/settings", { method: "PUT", body: { settings: { sign_in: { oidc } } } });
+}
+
 /** What the pages' commands find in the folder where they are typed. */
-export function makeFiles(folder: string, adminToken: string): void {
+export function makeFiles(folder: string, adminToken: string, signer: Signer): void {
   const docs = path.join(root, "docs");
   const write = (name: string, text: string | Buffer) => {
     const file = path.join(folder, name);
@@ -106,10 +127,13 @@ export function makeFiles(folder: string, adminToken: string): void {
   ])
     write(name, `${adminToken}\n`);
   // Of a release as scripts/build makes it, for those who check what they were given.
-  const signer = aSigner();
-  const manifest = '{"version":"0.2.0"}';
-  write("manifest.json", manifest);
-  write("manifest.json.sig", signer.sign(manifest));
+  const { request } = aRelease(signer, "0.2.0");
+  const { manifest, signature } = request;
+  for (const to of ["", "dist/"]) {
+    write(`${to}manifest.json`, manifest);
+    write(`${to}manifest.json.sig`, signature);
+    write(`${to}pumice-worker-linux-x64`, "worker 0.2.0");
+  }
   write("release.key.pub", signer.publicPem);
   const sums = `${createHash("sha256").update(manifest).digest("hex")}  manifest.json\n`;
   write("SHA256SUMS", sums);

@@ -8,7 +8,15 @@ import { listeningLab } from "../support/listening-lab.ts";
 import { isCommandBlock } from "./block-rules.ts";
 import { blocksOf, pages } from "./blocks.ts";
 import { isHarmless, NOT_TYPED, notTyped } from "./not-typed.ts";
-import { jobOf, makeFiles, makeLab, writeVersions, type PageLab } from "./page-lab.ts";
+import {
+  jobOf,
+  makeFiles,
+  makeLab,
+  makeNotice,
+  takeAccounts,
+  writeVersions,
+  type PageLab,
+} from "./page-lab.ts";
 import { linesOf, runLines, type Call, type Ended, type Line } from "./page-shell.ts";
 import { runWorker } from "./worker-call.ts";
 
@@ -43,6 +51,7 @@ const asHere = (word: string, line: string, page: string): string => {
   if (line.startsWith("jobs priority")) return word === "4711" ? "13" : word;
   if (line.startsWith("releases keygen")) rmSync("release.key.pub", { force: true });
   if (line.startsWith("jobs fail")) return word === "4711" ? "3" : word;
+  if (line.startsWith("notices")) return word.replace(/^12\b/, "14");
   return { "4711": "1", "4712": "2", "42": "12" }[word] ?? word;
 };
 
@@ -64,6 +73,10 @@ async function before(page: string, line: string): Promise<void> {
     lab.pass(3600);
     await tick(lab.deps);
   }
+  if (line.startsWith("consoles board-01"))
+    await lab.request("/consoles", { method: "POST", body: { device: "board-01" } });
+  if (line.startsWith("notices list --job 12")) await makeNotice(lab);
+  if (line.startsWith("users link")) await takeAccounts(lab, "gitlab");
   if (line.startsWith("devices put-back bbb-01")) await writeVersions(lab, "bbb-01", "bench-1");
   if (line.startsWith("jobs fail")) await lab.request("/jobs/3/cancel", { method: "POST" });
   if (page !== "docs/install.md") return;
@@ -75,8 +88,8 @@ async function before(page: string, line: string): Promise<void> {
 /** What goes on until something happens: it has begun when it says anything, and ends by Ctrl-C. */
 const GOES_ON = /--watch\b|^watch\b|^logs .*-f\b|--wait\b/;
 
-/** What a page calls that which the lab makes up: it is what the command before it said. */
-const AN_ID = /^(ID|3d5ccb0cef4d)$/;
+/** What a page calls that which the lab makes up: it is what the command before it said, or listed. */
+const AN_ID = /^(ID|3d5ccb0cef4d|0123456789abcdef)$/;
 let lastId = "";
 
 async function answerTo(page: string, call: Call): Promise<Ended> {
@@ -93,7 +106,8 @@ async function answerTo(page: string, call: Call): Promise<Ended> {
   }
   const code = await run.ended;
   await lab.settled();
-  lastId = /\b[0-9a-f]{12,16}\b/.exec(run.said)?.[0] ?? lastId;
+  const named = /^(consoles|users accounts) /.test(line) ? run.out : run.said;
+  lastId = /\b[0-9a-f]{12,16}\b/.exec(named)?.[0] ?? lastId;
   const ended = { out: run.out, said: run.said };
   return { ...ended, code: goesOn ? 0 : code };
 }
@@ -105,6 +119,8 @@ const textHere = (text: string): string =>
       /https?:\/\/(lab(\.example(\.org)?|\.local)?|127\.0\.0\.1|\.\.\.)(:84\d\d)?(?=[\s/"']|$)/gm,
       lab.url,
     )
+    // A stream has no end: as long as that it must go on without a fault.
+    .replaceAll(/^(curl -N .*)$/gm, "$1 --max-time 2 || [ $? -eq 28 ]")
     .replaceAll("PUMICE_TOKEN=...", `PUMICE_TOKEN=${lab.adminToken}`)
     .replaceAll("/var/lib/pumice", `${folder}/var/lib/pumice`)
     .replaceAll(/\/etc\/pumice-worker|\/path\/to/g, folder);
@@ -122,8 +138,8 @@ const withCommands = [...pages(), "README.md"]
 test.each(withCommands)("%s: its commands do what they say", async (page, all) => {
   const lines = all.filter(({ text }) => notTyped(text) === undefined);
   expect(lines.filter(({ text }) => !isHarmless(text))).toEqual([]);
-  await makeLab(lab, lines.map(({ text }) => text).join("\n"));
-  makeFiles(folder, lab.adminToken);
+  const signer = await makeLab(lab, lines.map(({ text }) => text).join("\n"));
+  makeFiles(folder, lab.adminToken, signer);
   const env = { PUMICE_URL: lab.url, PUMICE_TOKEN: lab.adminToken, TOKEN: lab.adminToken };
   const here = lines.map(({ where, text }) => ({ where, text: textHere(text) }));
   const programs = ["pumice", "pumice-worker"];
