@@ -168,6 +168,13 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
       });
     });
 
+    test.each(["null", "1", "{}", "{"])("names a cursor that is none: %s", async (text) => {
+      const cursor = Buffer.from(text).toString("base64url");
+      const table = await fresh();
+      await expect(table.scan(cursor)).rejects.toThrow(SyntaxError);
+      await expect(table.query("main", "q", { cursor })).rejects.toThrow(SyntaxError);
+    });
+
     test("of an empty table is empty", async () => {
       expect((await (await fresh()).scan()).items).toEqual([]);
     });

@@ -77,7 +77,8 @@ function rangeExpression(from: string | undefined, to: string | undefined): stri
 }
 
 function readCursor(cursor: string, index: Index, partition: string): Attributes {
-  const parts = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+  const parts: unknown = JSON.parse(decode(cursor));
+  if (!Array.isArray(parts)) throw noCursor();
   const names = keyNames(index);
   return {
     [names.p]: { S: partition },
@@ -134,9 +135,7 @@ export async function scan(context: Context, cursor: string | undefined) {
       TableName: context.name,
       ConsistentRead: true,
       Limit: 200,
-      ...(cursor === undefined
-        ? {}
-        : { ExclusiveStartKey: keyAttributes(JSON.parse(decode(cursor)) as Key) }),
+      ...(cursor === undefined ? {} : { ExclusiveStartKey: keyAttributes(keyIn(cursor)) }),
     }),
   );
   const now = context.system.now();
@@ -149,4 +148,11 @@ export async function scan(context: Context, cursor: string | undefined) {
   return { items, cursor: Buffer.from(JSON.stringify(next)).toString("base64url") };
 }
 
+function keyIn(cursor: string): Key {
+  const key = JSON.parse(decode(cursor)) as Partial<Key> | null;
+  if (!key?.partition || !key.sort) throw noCursor();
+  return { partition: String(key.partition), sort: String(key.sort) };
+}
+
 const decode = (cursor: string): string => Buffer.from(cursor, "base64url").toString();
+const noCursor = () => new SyntaxError("no cursor of ours");

@@ -248,7 +248,8 @@ const makeCursor = (...parts: unknown[]): string =>
   Buffer.from(JSON.stringify(parts)).toString("base64url");
 
 function readCursor(cursor: string): string[] {
-  const parts = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+  const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
+  if (!Array.isArray(parts)) throw new SyntaxError("no cursor of ours");
   return [String(parts[0]), String(parts[1]), String(parts[2])];
 }
 
