@@ -23,7 +23,8 @@ export async function serveCoordinator(
   { host, port, callMs = CALL_MS }: { host: string; port: number; callMs?: number },
 ): Promise<Coordinator> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  // Who says that this was all they send still waits for the answer.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     const late = setTimeout(() => socket.destroy(), callMs);
     socket.once("close", () => {
@@ -53,7 +54,8 @@ export async function serveCoordinator(
 }
 
 async function answerOne(deps: Deps, socket: Socket): Promise<void> {
-  const said = await readCall(socket);
+  // Who hangs up, or is hung up on, says nothing.
+  const said = await readCall(socket).catch(() => undefined);
   if (said === undefined) return void socket.destroy();
   const reply: CoordinatorReply = await answerCall(deps, said);
   const text = Buffer.from(JSON.stringify(reply));
