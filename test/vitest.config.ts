@@ -139,7 +139,8 @@ export default defineConfig({
           setupFiles,
           include: [
             ...cloudTests,
-            "test/lava/stock-worker*.test.ts",
+            // Not those of groups: a coordinator is pumice serve's.
+            "test/lava/stock-worker{,-ends,-log,-register}.test.ts",
             "test/domain/{applying,consoles,group-ends,group-schedule,job-life,lab-report,job-log,people,quotas,release-device,rendered-jobs,reservations,retry-job,retry-whatever,rollout,schedule,submission,sync,tick,worker-readiness}.test.ts",
           ],
           env: { PUMICE_TEST_ENGINE: "aws" },

@@ -76,14 +76,14 @@ async function news(): Promise<ChangeRecord[]> {
   return changes;
 }
 
-/** Tells changes over a table that fails once, when it is asked for a person. */
-function pushingWhere(failure: Error): typeof push {
+/** Tells changes over a table that fails once, when it is asked for a person, or for what else has such a key. */
+function pushingWhere(failure: Error, partition = "user#"): typeof push {
   const { table } = lab.deps;
   let fails = true;
   const failing = {
     ...table,
     get: async <T>(key: Parameters<typeof table.get>[0]) => {
-      if (fails && key.partition.startsWith("user#")) {
+      if (fails && key.partition.startsWith(partition)) {
         fails = false;
         throw failure;
       }
@@ -265,6 +265,17 @@ describe("when something is wrong", () => {
     expect(heard().flat()).toHaveLength(1);
     await pushing(changes);
     expect(heard().every((events) => events.length === 1)).toBe(true);
+  });
+
+  test("a table that was away while it was asked for a job is asked again", async () => {
+    const { token } = await lab.addUser("lee");
+    const listener = await listen(token);
+    const id = await lab.submit();
+    const changes = await news();
+    const pushing = pushingWhere(new Unavailable("away"), "job#");
+    await expect(pushing(changes)).rejects.toThrow("away");
+    await pushing(changes);
+    expect(listener.rest().filter(({ job }) => job === id)).toHaveLength(1);
   });
 
   test("what fails for one listener is no one else's affair: they are let go, and may come again", async () => {

@@ -3,6 +3,8 @@ import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { JobView } from "#protocol/api.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
+import { closeLab } from "../../control-plane/domain/closed-lab.ts";
+import { closedKey } from "../../control-plane/domain/keys.ts";
 import {
   serveCoordinator,
   type Coordinator,
@@ -90,6 +92,19 @@ describe("a group of stock workers and ours", () => {
         },
       },
     });
+  });
+
+  test("stands still while the lab is closed for a move", async () => {
+    await closeLab(lab.deps, lab.admin);
+    const [one] = ids;
+    const said = { messageID: "address", message: { ip: "10.0.0.7" } };
+    for (const request of ["group_data", "lava_send", "lava_sync", "clear_group"]) {
+      expect(await call(one, request, said)).toEqual({ response: "wait" });
+    }
+    await lab.deps.table.transact([{ delete: closedKey }]);
+    expect(await call(one, "lava_wait", said)).toEqual({ response: "wait" });
+    expect(await call(one, "lava_send", said)).toEqual({ response: "ack" });
+    expect(await call(one, "lava_wait", said)).toMatchObject({ response: "ack" });
   });
 
   test("meets, whoever it asks", async () => {
@@ -180,5 +195,7 @@ describe("nobody else is heard", () => {
     const dripping = setInterval(() => socket.write(" "), 50);
     await once(socket, "close");
     clearInterval(dripping);
+    await coordinator.close();
+    expect(lab.messages.filter((line) => line.startsWith("coordinator"))).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { sendRequestSchema } from "#protocol/multinode.ts";
 import { AppError } from "../../domain/app-error.ts";
+import { findClosed } from "../../domain/closed-lab.ts";
 import type { Deps } from "../../domain/deps.ts";
 import {
   findMessage,
@@ -57,6 +58,8 @@ export async function answerCall(deps: Deps, said: unknown): Promise<Coordinator
   const call = v.safeParse(callSchema, said);
   const caller = call.success ? await callerIn(deps, said) : undefined;
   if (!call.success || !caller) return { response: "nack" };
+  // A lab that moves stands still: who is told to wait asks again.
+  if (await findClosed(deps)) return { response: "wait" };
   try {
     return await reply(deps, caller, call.output);
   } catch (error) {

@@ -84,7 +84,11 @@ export function createPusher(
     try {
       await tell(listener, events);
     } catch (error) {
-      if (error instanceof Unavailable) return false;
+      if (error instanceof Unavailable) {
+        // What was asked of the table is answered anew when all is told again.
+        sights.delete(listener.id);
+        return false;
+      }
       deps.system.log("a listener's events failed", { error: String(error) });
       await cutOff(listener, "its events failed").catch(() => {});
     }
