@@ -1,15 +1,22 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runCli } from "../../control-plane/cli/main.ts";
+import { cli } from "../support/cli-run.ts";
+import { selfSigned } from "../support/self-signed.ts";
 
 let dir: string;
 beforeEach(() => void (dir = mkdtempSync(path.join(tmpdir(), "pumice-serve-command-"))));
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** What `pumice serve` says until it serves, to a person at a terminal or to a service's log. */
-async function serveSays({ isTerminal }: { isTerminal: boolean }): Promise<string> {
+async function serveSays(
+  { isTerminal }: { isTerminal: boolean },
+  ...more: string[]
+): Promise<string> {
   const stop = new AbortController();
   let said = "";
   const terminal = {
@@ -21,7 +28,7 @@ async function serveSays({ isTerminal }: { isTerminal: boolean }): Promise<strin
     useColours: false,
     ...(isTerminal ? { progress: () => undefined } : {}),
   };
-  const args = ["serve", "--data", path.join(dir, "data"), "--listen", "127.0.0.1:0"];
+  const args = ["serve", "--data", path.join(dir, "data"), "--listen", "127.0.0.1:0", ...more];
   expect(await runCli(args, terminal, stop.signal, {})).toBe(0);
   return said;
 }
@@ -33,5 +40,24 @@ test("a new lab shows a link to sign in by, at a terminal only", async () => {
   const said = await serveSays({ isTerminal: true });
   expect(said).toMatch(
     /once, within ten minutes:\n {2}http:\/\/127\.0\.0\.1:\d+\/sign-in\?code=\S+/,
+  );
+});
+
+test("with a certificate and its key it serves https", async () => {
+  const { cert, key } = selfSigned(dir, "lab");
+  const said = await serveSays({ isTerminal: true }, "--tls-cert", cert, "--tls-key", key);
+  expect(said).toMatch(/Pumice serves at https:\S+/);
+  expect(said).toMatch(/^ {2}https:\/\/127\.0\.0\.1:\d+\/sign-in\?code=/m);
+});
+
+test("a port that is taken is said, with what to do", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const where = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+  const { code, said } = await cli(["serve", "--data", path.join(dir, "lab"), "--listen", where]);
+  other.close();
+  expect(code).toBe(2);
+  expect(said).toContain(
+    `another program listens on ${where}: stop it, or name another --listen (EADDRINUSE)`,
   );
 });

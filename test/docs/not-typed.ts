@@ -19,7 +19,7 @@ const ELSEWHERE: readonly NotTyped[] = [
     by: ["test/e2e/quickstart.e2e.test.ts", "scripts/quickstart"],
   },
   { line: /^\.\/scripts\/test/, by: ["test/scripts/run-tests.test.ts", "run-tests"] },
-  { line: /\bpumice serve\b.*--tls-cert/, by: ["test/cli/enrol.test.ts", "tls: files"] },
+  { line: /\bpumice serve\b.*--tls-cert/, by: ["test/cli/serve-command.test.ts", "--tls-cert"] },
   { line: /\bpumice serve\b/, by: ["test/support/serve-process.ts", "--listen"] },
   { line: /\bpumice sign-in --browser/, by: ["test/cli/sign-in-command.test.ts", "--browser"] },
   {
@@ -29,12 +29,11 @@ const ELSEWHERE: readonly NotTyped[] = [
   { line: /\bpumice console\b.*--(power|off)/, by: ["test/cli/console-window.test.ts", "--power"] },
   { line: /\bpumice console\b/, by: ["test/cli/console-window.test.ts", "console"] },
   { line: /\bpumice import "?backup.*--url/, by: ["test/cli/backup.test.ts", '"import"'] },
-  { line: /\bscripts\/build\b/, by: ["test/e2e/single-file.e2e.test.ts", "single-file"] },
+  { line: /\bscripts\/build\b/, by: ["test/e2e/single-file.e2e.test.ts", '"scripts/build")'] },
   {
     line: /\bbuild-job-schema\.ts/,
     by: ["test/http/schemas.test.ts", "scripts/build-job-schema.ts"],
   },
-  { line: /^scripts\/cost\b/, by: ["test/benchmarks/cost.test.ts", "scripts/benchmarks/cost"] },
   {
     line: /^npm run (--silent )?(deploy|diff|rollback)\b/,
     by: ["test/infra/deploy.test.ts", "rollback"],
@@ -101,7 +100,7 @@ const NOT_OURS: readonly NotTyped[] = [
   { line: /^cp company-ca\.pem/, because: "changes the certificates that the machine trusts" },
   { line: /^systemctl restart lava-worker/, because: "is LAVA's service, on LAVA's machine" },
   { line: /hooks\.slack\.com\/services\/\.\.\./, because: "the dots stand for a secret" },
-  { line: /^scripts\/bench\b/, because: "a measurement of minutes" },
+  { line: /^scripts\/(bench|cost)\b/, because: "a measurement of minutes" },
 ];
 
 export const NOT_TYPED = [...ELSEWHERE, ...NOT_OURS];
