@@ -175,7 +175,9 @@ class Unreachable extends ClientError {
   constructor(url: string, error: unknown) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const code = (cause as NodeJS.ErrnoException).code;
-    const why = cause instanceof Error ? cause.message || code || cause.name : String(cause);
+    const said = cause instanceof Error ? cause.message || code || cause.name : String(cause);
+    // OpenSSL's words are of its sources, over two lines.
+    const why = /wrong version number/.test(said) ? "no TLS there; is it http://?" : said.trim();
     super(`${url} can't be reached: ${why}`);
     this.neverArrived = code === "ECONNREFUSED";
   }

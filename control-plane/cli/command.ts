@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { ParseArgsConfig } from "node:util";
 import type { Client } from "./client.ts";
+import { systemErrorWords } from "./system-error-words.ts";
 import type { Terminal } from "./terminal.ts";
 
 export type Options = NonNullable<ParseArgsConfig["options"]>;
@@ -63,7 +64,7 @@ export function readNamedFile(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError(systemErrorWords(error as Error, file));
   }
 }
 

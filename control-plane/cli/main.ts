@@ -33,6 +33,7 @@ import { queryCommands } from "./query-commands.ts";
 import { queueCommand } from "./queue-command.ts";
 import { retentionCommands } from "./retention-commands.ts";
 import { serveCommand } from "./serve-command.ts";
+import { systemErrorWords } from "./system-error-words.ts";
 import type { Terminal } from "./terminal.ts";
 import { tokenCommands } from "./token-commands.ts";
 import { workerCommands } from "./worker-commands.ts";
@@ -136,7 +137,7 @@ function tell(terminal: Terminal, command: Command, signal: AbortSignal, error: 
   if (signal.aborted) return 130;
   // Of a file or the network, or written for people; anything else is a bug and shows where.
   if (error instanceof Error && ("code" in error || error.constructor === Error)) {
-    terminal.say(`pumice: ${error.message}`);
+    terminal.say(`pumice: ${systemErrorWords(error)}`);
     return 2;
   }
   throw error;

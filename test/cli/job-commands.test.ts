@@ -95,7 +95,7 @@ describe("submit", () => {
   test("of a file that is not there exits 2", async () => {
     const { code, said } = await pumice("submit", path.join(dir, "none.yaml"));
     expect(code).toBe(2);
-    expect(said).toContain("no such file");
+    expect(said).toContain("there is no file or folder");
   });
 });
 

@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -42,6 +45,8 @@ test.each([
   [["--url", "http://x", "jobs"], "options stand after the command"],
   [["submit", "a.yaml", "--wacth"], "did you mean --watch?"],
   [["submit"], "JOB.yaml is missing\nusage: pumice submit JOB.yaml"],
+  [["submit", "none.yaml"], "there is no file or folder none.yaml (ENOENT)"],
+  [["submit", "docs"], "docs is a folder: expected a file"],
   [["submit", "a.yaml", "b.yaml"], "unexpected argument b.yaml"],
   [["devices", "nonsense"], "unexpected argument nonsense"],
   [["logs", "twelve"], "twelve is no job number"],
@@ -66,7 +71,11 @@ describe("the control plane", () => {
   test.each<[string, NodeJS.ProcessEnv, string]>([
     ["no address", { PUMICE_URL: "localhost:8400" }, "is no http:// or https:// address"],
     ["no token", { PUMICE_URL: "http://x" }, "no token: give --token-file FILE, set PUMICE_TOKEN"],
-    ["a file that is not there", { PUMICE_TOKEN_FILE: "/nonexistent" }, "no such file"],
+    [
+      "a file that is not there",
+      { PUMICE_TOKEN_FILE: "/nonexistent" },
+      "there is no file or folder /nonexistent",
+    ],
     ["a token of two words", { PUMICE_TOKEN: "a b" }, "not one word"],
   ])("%s: exit 2", async (_, env, expected) => {
     const { code, said } = await cli(["jobs"], { PUMICE_URL: "http://x", ...env });
@@ -77,7 +86,7 @@ describe("the control plane", () => {
   test("is found in the configuration file, its token file beside that", async () => {
     file("pumice/config.yaml", "url: http://x\ntoken_file: token\n");
     const { said } = await cli(["jobs"], { XDG_CONFIG_HOME: dir });
-    expect(said).toContain(`'${path.join(dir, "pumice/token")}'`);
+    expect(said).toContain(`there is no file or folder ${path.join(dir, "pumice/token")} (ENOENT)`);
   });
 
   test("is not guessed from a configuration file that can't be read", async () => {
@@ -85,6 +94,19 @@ describe("the control plane", () => {
     const { code, said } = await cli(["jobs"], { XDG_CONFIG_HOME: dir });
     expect(code).toBe(2);
     expect(said).toContain(`${config}:2: a tab`);
+  });
+
+  test("that speaks no TLS is said to", async () => {
+    const plain = createServer().listen(0, "127.0.0.1");
+    await once(plain, "listening");
+    const { port } = plain.address() as AddressInfo;
+    const url = `https://127.0.0.1:${port}`;
+    const job = file("job.yaml", "job_name: a\n");
+    const { code, said } = await cli(["submit", job, "--url", url], { PUMICE_TOKEN: "t" });
+    plain.close();
+    expect(code).toBe(2);
+    expect(said).toContain(`${url} can't be reached: no TLS there; is it http://?`);
+    expect(said).not.toContain("openssl");
   });
 
   test("that does not answer is named", async () => {

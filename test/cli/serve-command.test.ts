@@ -23,7 +23,7 @@ async function serveSays(
     out: () => undefined,
     say(text: string) {
       said += `${text}\n`;
-      if (text.includes("sign")) stop.abort();
+      if (text.includes("sign")) setImmediate(() => stop.abort());
     },
     useColours: false,
     ...(isTerminal ? { progress: () => undefined } : {}),
@@ -38,9 +38,15 @@ test("a new lab shows a link to sign in by, at a terminal only", async () => {
   expect(log).not.toContain("code=");
   expect(log).toMatch(/pumice sign-in --url http:\S+ --token-file \S+admin-token/);
   const said = await serveSays({ isTerminal: true });
+  expect(said).not.toContain("from another machine");
   expect(said).toMatch(
     /once, within ten minutes:\n {2}http:\/\/127\.0\.0\.1:\d+\/sign-in\?code=\S+/,
   );
+});
+
+test("of a lab for all the network the link says how it is opened elsewhere", async () => {
+  const said = await serveSays({ isTerminal: true }, "--listen", "0.0.0.0:0");
+  expect(said).toMatch(/127\.0\.0\.1:\d+\/sign-in\?code=\S+\n {2}\(from another machine/);
 });
 
 test("with a certificate and its key it serves https", async () => {
