@@ -55,7 +55,7 @@ export const serveCommand: Command = {
     context.terminal.say(`Pumice serves at ${serving.url} `);
     const tokenFile = path.join(dataDir, "admin-token");
     context.terminal.say(`Data: ${dataDir}; the administrator's token: ${tokenFile}`);
-    if (!archive) await tellHowToSignIn(context, serving, tokenFile);
+    if (!archive) await tellHowToSignIn(context, { serving, listen, tokenFile });
     if (serving.coordinator !== undefined) {
       context.terminal.say(`Coordinator of stock workers: ${serving.coordinator}`);
     }
@@ -67,13 +67,23 @@ export const serveCommand: Command = {
 };
 
 /** To a person who looks, and before anybody has signed in, by a link: it is a secret, which no service's log is to have. */
-async function tellHowToSignIn({ terminal }: Context, serving: Serving, tokenFile: string) {
+async function tellHowToSignIn(
+  { terminal }: Context,
+  { serving, listen, tokenFile }: { serving: Serving; listen: string; tokenFile: string },
+) {
   const link = terminal.progress ? await serving.firstSignInLink() : undefined;
+  if (link === undefined) {
+    terminal.say(
+      `To sign a browser in: pumice sign-in --url ${serving.url} --token-file ${tokenFile}`,
+    );
+    return;
+  }
   terminal.say(
-    link === undefined
-      ? `To sign a browser in: pumice sign-in --url ${serving.url} --token-file ${tokenFile}`
-      : `Nobody has signed in yet. This link signs your browser in, once, within ten minutes:\n  ${link}`,
+    `Nobody has signed in yet. This link signs your browser in, once, within ten minutes:\n  ${link}`,
   );
+  if (/^(0\.0\.0\.0|\[::\]):/.test(listen)) {
+    terminal.say("  (from another machine: with this one's name in the place of 127.0.0.1)");
+  }
 }
 
 /** An option, or the environment's word for it, as containers have it: `--tls-cert`, `PUMICE_TLS_CERT`. */
