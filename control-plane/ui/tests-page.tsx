@@ -85,7 +85,8 @@ const summary = (
   const part =
     shown === count ? `${count} tests` : `Tests ${from + 1} to ${from + shown} of ${count}`;
   const cut = isCut ? " There are more tests than are counted." : "";
-  return `${part} in the newest ${jobs.length} jobs that have results.${cut}`;
+  const where = jobs.length === 1 ? "job that has" : `${jobs.length} jobs that have`;
+  return `${part} in the newest ${where} results.${cut}`;
 };
 
 function Filters({
