@@ -1,6 +1,7 @@
 import type { Item, Key, Operation } from "../../ports/table.ts";
 import { TableConflict } from "../../ports/table.ts";
 import { jobBlockBlob } from "../blob-names.ts";
+import { findClosed } from "../closed-lab.ts";
 import type { Deps } from "../deps.ts";
 import { findJobItem, type JobRecord } from "../job-record.ts";
 import { padded } from "../keys.ts";
@@ -163,4 +164,23 @@ export async function unpackBlockOf(deps: Deps, id: number): Promise<Operation> 
   const before = block?.data ?? { format: FORMAT, jobs: 0, open: [] };
   const data: BlockRecord = { ...before, stale: deps.system.now() };
   return { put: { key, data }, when: block ? { version: block.version } : "absent" };
+}
+
+/**
+ * Of jobs that a list has found: the blocks of those that are not there any more are to be packed anew. An older version, which runs
+ * beside this one or after a rollback, removes jobs without saying so.
+ */
+export async function unpackMissing(deps: Deps, ids: readonly number[]): Promise<void> {
+  if (deps.settings.archive || (await findClosed(deps))) return;
+  for (const id of ids) {
+    if (await findJobItem(deps, id)) continue;
+    const block = await deps.table.get<BlockRecord>(jobBlockKey(firstOf(id)));
+    if (!isGood(block)) continue;
+    try {
+      await deps.table.transact([await unpackBlockOf(deps, id)]);
+    } catch (error) {
+      // Somebody else has just written it.
+      if (!(error instanceof TableConflict)) throw error;
+    }
+  }
 }

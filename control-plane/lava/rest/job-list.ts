@@ -61,6 +61,10 @@ export async function jobPage(deps: Deps, c: RouteContext, view: View): Promise<
     fits: fits.length === 0 ? undefined : (job) => fits.every((one) => one(job)),
   });
   const jobs = await (await walks()).jobsNamed(deps, c.var.principal, ids);
+  if (jobs.length < ids.length) {
+    const { unpackMissing } = await import("../../domain/job-list/job-blocks.ts");
+    await unpackMissing(deps, ids);
+  }
   return pageAnswer(c, asked.range, count, await inTurn(jobs, view));
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findJobs, type JobSearch } from "../../../control-plane/domain/job-list/find-jobs.ts";
 import { packedBlocks } from "../../../control-plane/domain/job-list/job-blocks.ts";
+import { jobKey } from "../../../control-plane/domain/keys.ts";
 import { jobItem, type JobRecord } from "../../../control-plane/domain/job-record.ts";
 import { deleteJob } from "../../../control-plane/domain/retention/delete-job.ts";
 import type { Column } from "../../../control-plane/domain/job-list/pack-rows.ts";
@@ -87,6 +88,23 @@ test("a job that is removed is gone from the list at once", async () => {
   expect((await packed())[0]?.data.stale).toBeDefined();
   lab.pass(600);
   expect((await find({ limit: 12 })).ids.at(-1)).toBe(13);
+  expect((await packed())[0]?.data).toMatchObject({ jobs: 998 });
+});
+
+test("a job that an older version has removed is gone once a page has missed it", async () => {
+  await put(jobsUpTo(1500));
+  const list = async () => {
+    const address = "/api/v0.2/jobs/?health=Complete&limit=20";
+    const headers = { authorization: `Token ${lab.adminToken}` };
+    return (await (await lab.app.request(address, { headers })).json()) as { count: number };
+  };
+  expect(await list()).toMatchObject({ count: 1500 });
+  // It knows of no blocks.
+  await lab.deps.table.transact([{ delete: jobKey(12) }]);
+  expect(await list()).toMatchObject({ count: 1500 });
+  expect(await list()).toMatchObject({ count: 1499 });
+  lab.pass(600);
+  expect(await list()).toMatchObject({ count: 1499 });
   expect((await packed())[0]?.data).toMatchObject({ jobs: 998 });
 });
 
