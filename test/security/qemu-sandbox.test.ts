@@ -74,6 +74,7 @@ describe.skipIf(!hasQemu)("a job's words for QEMU", () => {
     const begins = '["qemu-system-x86_64","-sandbox","on,spawn=deny",';
     expect(log).toContain(begins.replaceAll('"', '\\"'));
     expect(hasRun).toBe(false);
+    expect(log).toContain("unless its setting qemu_may_spawn is true");
   });
 
   test("do so only where the worker's setting says that they may: the attack is a real one", async () => {

@@ -1,5 +1,5 @@
 import type { BootBlock } from "#protocol/job-actions.ts";
-import { processTransport } from "../../drivers/process-transport.ts";
+import type { Transport } from "../../console/transport.ts";
 import type { JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
 import {
@@ -16,7 +16,7 @@ import { serveFile } from "../../services/file-server.ts";
 import { openConsole } from "../connection/open-console.ts";
 import { loginSteps } from "../login/login.ts";
 import { qemuArguments, qemuProgram } from "./qemu-command.ts";
-import { qemuSandbox } from "./qemu-sandbox.ts";
+import { startQemu } from "./qemu-sandbox.ts";
 
 /** How the installer's QEMU ended, once it has. */
 const installedSlot = slot<Promise<string>>("the installer's end");
@@ -98,17 +98,10 @@ async function startInstalled(context: RunContext): Promise<void> {
   await start(context, argvOf(context, new Map(), disk, slots.find(guestDriveSlot)));
 }
 
-async function start(
-  context: RunContext,
-  argv: readonly string[],
-): ReturnType<typeof processTransport> {
-  const { slots, job, log, signal } = context;
+async function start(context: RunContext, argv: readonly string[]): Promise<Transport> {
+  const { slots, job, signal } = context;
   await slots.find(consoleSlot)?.close();
-  const program = qemuProgram(job);
-  const sandbox = await qemuSandbox(program, job, signal);
-  const command: [string, ...string[]] = [program, ...sandbox, ...argv];
-  log.debug(`Calling: ${JSON.stringify(command)}`);
-  const transport = await processTransport(command, { cwd: job.scratch });
+  const transport = await startQemu(context, qemuProgram(job), argv);
   openConsole(context, transport);
   signal.throwIfAborted();
   return transport;

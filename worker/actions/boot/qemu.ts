@@ -1,7 +1,6 @@
 import { machine } from "node:os";
 import type { BootBlock } from "#protocol/job-actions.ts";
 import type { Transport } from "../../console/transport.ts";
-import { processTransport } from "../../drivers/process-transport.ts";
 import { runCommand } from "../../host/spawn.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
 import {
@@ -15,7 +14,7 @@ import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { openConsole } from "../connection/open-console.ts";
 import { loginSteps } from "../login/login.ts";
 import { nfsAppend, qemuArguments, qemuProgram, type QemuMethod } from "./qemu-command.ts";
-import { qemuSandbox } from "./qemu-sandbox.ts";
+import { startQemu } from "./qemu-sandbox.ts";
 import { checkQemuContainer, qemuInContainer, versionInContainer } from "./qemu-container.ts";
 
 /** A guest in QEMU, whose console is QEMU's standard input and output (DISPATCHER.md 12). */
@@ -65,7 +64,7 @@ async function startGuest(
   block: BootBlock,
   method: QemuMethod,
 ): Promise<void> {
-  const { job, slots, log, signal } = context;
+  const { job, slots, signal } = context;
   const program = qemuProgram(job, method);
   const images = slots.take(imagesSlot);
   const words = qemuArguments(
@@ -85,10 +84,7 @@ async function startGuest(
   let transport: Transport;
   if (docker === undefined) {
     version = await qemuVersion(program, signal);
-    const sandbox = await qemuSandbox(program, job, signal);
-    const command: [string, ...string[]] = [program, ...sandbox, ...words, ...append];
-    log.debug(`Calling: ${JSON.stringify(command)}`);
-    transport = await processTransport(command, { cwd: job.scratch });
+    transport = await startQemu(context, program, [...words, ...append]);
   } else {
     version = await versionInContainer(context, docker, program);
     transport = await qemuInContainer(context, docker, [program, ...words, ...append]);
