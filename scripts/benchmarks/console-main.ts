@@ -2,22 +2,25 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { numberOf, readCommandLine } from "../command-line.ts";
 import { startGuestDut } from "../../test/beds/noisy/guest-dut.ts";
 import { noisyRun, type NoisyDut, type NoisyRan } from "../../test/beds/noisy/run.ts";
 import { NO_RUNS, sum, type Score } from "../../test/beds/noisy/score.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    runs: { type: "string", default: "1000" },
-    seed: { type: "string", default: "1" },
-    noise: { type: "string", default: "1" },
-    parallel: { type: "string", default: String(8 * availableParallelism()) },
-    guest: { type: "string" },
-    only: { type: "string" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { values: options } = readCommandLine("bench console", () =>
+  parseArgs({
+    options: {
+      runs: { type: "string", default: "1000" },
+      seed: { type: "string", default: "1" },
+      noise: { type: "string", default: "1" },
+      parallel: { type: "string", default: String(8 * availableParallelism()) },
+      guest: { type: "string" },
+      only: { type: "string" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  }),
+);
 if (options.help) {
   console.log(`usage: scripts/bench console [--runs N] [--seed N] [--noise FACTOR] [--guest N] [--only journal|plain] [--parallel N] [--json]
 
@@ -27,7 +30,7 @@ runs (20, when there are 100 or more) are on a guest in QEMU, all others on shel
   process.exit(0);
 }
 
-const runs = Number(options.runs);
+const runs = numberOf("bench console", "runs", options.runs, 1);
 const firstSeed = Number(options.seed);
 const guestRuns = Number(options.guest ?? (runs < 100 ? 0 : 20));
 const factor = Number(options.noise);

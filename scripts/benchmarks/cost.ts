@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { numberOf, readCommandLine } from "../command-line.ts";
 import { startCloudPlane } from "../../test/support/aws/cloud-plane.ts";
 import { listenTo, type EventListener } from "../../test/support/lambda/event-listener.ts";
 import { realLab, exampleJob } from "../../test/support/real-lab.ts";
@@ -16,13 +17,15 @@ const SYNCS = 20;
 const SILENT_MINUTES = 10;
 const CONNECTS = 10;
 
-const { values: options } = parseArgs({
-  options: {
-    json: { type: "boolean", default: false },
-    jobs: { type: "string", default: "5" },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { values: options } = readCommandLine("cost", () =>
+  parseArgs({
+    options: {
+      json: { type: "boolean", default: false },
+      jobs: { type: "string", default: "5" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  }),
+);
 if (options.help) {
   console.log(`usage: scripts/cost [--jobs N] [--json]
 
@@ -33,7 +36,7 @@ request unit, millisecond and call, and prices them (infra/README.md has the pri
             "thousand_jobs_heard_usd", ...}`);
   process.exit(0);
 }
-const jobs = Math.max(1, Number(options.jobs) || 5);
+const jobs = numberOf("cost", "jobs", options.jobs, 1);
 
 const plane = await startCloudPlane({ hasEvents: true });
 const { events: gate, stream } = plane.cloud;

@@ -2,19 +2,22 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { numberOf, readCommandLine } from "../command-line.ts";
 import { packedBlocks } from "../../control-plane/domain/job-list/job-blocks.ts";
 import { jobItem, type JobRecord } from "../../control-plane/domain/job-record.ts";
 import { system } from "../../control-plane/node-system.ts";
 import { openLab } from "../../control-plane/serve.ts";
 import { fillTable } from "./scale-lab.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    jobs: { type: "string", default: "1000000" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { values: options } = readCommandLine("bench lists", () =>
+  parseArgs({
+    options: {
+      jobs: { type: "string", default: "1000000" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  }),
+);
 if (options.help) {
   console.log(`usage: scripts/bench lists [--jobs N] [--json]
 
@@ -23,7 +26,7 @@ Exit 1 when one counts wrongly or takes longer than 30 s.`);
   process.exit(0);
 }
 
-const JOBS = Number(options.jobs);
+const JOBS = numberOf("bench lists", "jobs", options.jobs, 1);
 const HEALTHS = ["Complete", "Complete", "Complete", "Incomplete", "Canceled"] as const;
 const START = Date.parse("2025-01-01T00:00:00Z");
 

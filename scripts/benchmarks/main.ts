@@ -1,5 +1,6 @@
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { numberOf, readCommandLine } from "../command-line.ts";
 import { measureConsoleEngine } from "./console-engine.ts";
 import { measureJob } from "./job.ts";
 import { measureLambda } from "./lambda.ts";
@@ -61,14 +62,16 @@ const parts: Record<string, Part> = {
   },
 };
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: "boolean", default: false },
-    runs: { type: "string", default: "5" },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { values: options, positionals } = readCommandLine("bench", () =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: "boolean", default: false },
+      runs: { type: "string", default: "5" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  }),
+);
 const unknown = positionals.filter((name) => name !== "all" && !(name in parts));
 if (options.help || unknown.length) {
   if (unknown.length) console.error(`bench: no such part: ${unknown.join(", ")}`);
@@ -76,12 +79,13 @@ if (options.help || unknown.length) {
   process.exit(unknown.length ? 2 : 0);
 }
 
+const runs = numberOf("bench", "runs", options.runs, 1);
 const names = positionals.length && !positionals.includes("all") ? positionals : Object.keys(parts);
 const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;
 const measured: Record<string, Measured[]> = {};
 for (const name of names) {
   console.error(`Measuring ${name} ...`);
-  const rows = (await parts[name]?.run({ runs: Math.max(1, Number(options.runs) || 5) })) ?? [];
+  const rows = (await parts[name]?.run({ runs })) ?? [];
   measured[name] = rows.map((row) => ({ name: row.name, unit: row.unit, ...summary(row.values) }));
 }
 console.log(
@@ -132,6 +136,9 @@ function usage(): string {
     noise,
     scale,
     worker,
+    "  lists    how long REST lists take that look through a million jobs; by itself: scripts/bench lists --help",
     "  --against-lava: the same work on a LAVA beside it, with ratios; by itself: scripts/bench --against-lava --help",
+    "",
+    "Exit code 0: measured; 1: something could not be; 2: it can't be run so.",
   ].join("\n");
 }

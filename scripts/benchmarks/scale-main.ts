@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { readCommandLine } from "../command-line.ts";
 import { scaleOnDynamoDb, scaleOnSqlite, type Cost } from "./scale.ts";
 import type { Size } from "./scale-lab.ts";
 
@@ -16,14 +17,16 @@ const engines = {
   DynamoDB: { run: scaleOnDynamoDb, reads: "read units", writes: "write units" },
 } as const;
 
-const { values: options } = parseArgs({
-  options: {
-    json: { type: "boolean", default: false },
-    full: { type: "boolean", default: false },
-    quick: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { values: options } = readCommandLine("bench scale", () =>
+  parseArgs({
+    options: {
+      json: { type: "boolean", default: false },
+      full: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  }),
+);
 if (options.help) {
   console.log(`usage: scripts/bench scale [--quick|--full] [--json]
 

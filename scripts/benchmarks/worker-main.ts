@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { readCommandLine } from "../command-line.ts";
 import { floodOf, type Flood } from "./worker-flood.ts";
 import {
   busyOf,
@@ -39,16 +40,18 @@ export interface WorkerFigures {
 }
 type Spread = ReturnType<typeof summary>;
 
-const { values: options } = parseArgs({
-  options: {
-    files: { type: "string" },
-    folder: { type: "string" },
-    node: { type: "boolean", default: false },
-    quick: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { values: options } = readCommandLine("bench worker", () =>
+  parseArgs({
+    options: {
+      files: { type: "string" },
+      folder: { type: "string" },
+      node: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  }),
+);
 if (options.help) {
   console.log(HELP);
   process.exit(0);

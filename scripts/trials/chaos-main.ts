@@ -1,5 +1,6 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { numberOf, readCommandLine, refuse } from "../command-line.ts";
 import { runChaos, type ChaosReport } from "./chaos.ts";
 
 const HELP = `usage: scripts/chaos [--minutes N] [--seed N] [--engine embedded|aws] [--workers N] [--guests N] [--json]
@@ -17,37 +18,33 @@ for, with each line of its log and each result once, all records are checked (pu
   --guests N       QEMU guests beside them; 2
   --json           the report as JSON
 
-Exit code 1 when something was lost, is stuck, was left over, or does not agree.`;
+Exit code 0: all has healed; 1: something was lost, is stuck, was left over, or does not agree; 2: it can't be run so.`;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "30" },
-    seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
-    engine: { type: "string", default: "embedded" },
-    workers: { type: "string", default: "3" },
-    guests: { type: "string", default: "2" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
-const { engine } = values;
-const wrongNumber = (["minutes", "seed", "workers", "guests"] as const).find(
-  (name) => !(Number(values[name]) >= 0),
+const { values } = readCommandLine("chaos", () =>
+  parseArgs({
+    options: {
+      minutes: { type: "string", default: "30" },
+      seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
+      engine: { type: "string", default: "embedded" },
+      workers: { type: "string", default: "3" },
+      guests: { type: "string", default: "2" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  }),
 );
+const { engine } = values;
 if (values.help) console.log(HELP);
 else if (engine !== "embedded" && engine !== "aws") {
-  console.error("--engine: expected embedded or aws");
-  process.exitCode = 2;
-} else if (wrongNumber !== undefined) {
-  console.error(`--${wrongNumber}: expected a number`);
-  process.exitCode = 2;
+  refuse("chaos", `--engine ${engine}: expected embedded or aws`);
 } else {
   const load = loadavg()[0]!.toFixed(1);
-  const seed = Number(values.seed);
+  const [seed, minutes, workers, guests] = (["seed", "minutes", "workers", "guests"] as const).map(
+    (name) => numberOf("chaos", name, values[name]),
+  ) as [number, number, number, number];
   console.error(`seed ${seed}`);
   const report = await runChaos({
-    ...{ engine, seed, seconds: Number(values.minutes) * 60 },
-    ...{ workers: Number(values.workers), guests: Number(values.guests) },
+    ...{ engine, seed, seconds: minutes * 60, workers, guests },
     say: (line) => console.error(line),
   });
   if (values.json) console.log(JSON.stringify(report, undefined, 2));

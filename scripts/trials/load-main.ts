@@ -1,5 +1,6 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { numberOf, readCommandLine, refuse } from "../command-line.ts";
 import { runLoad, type LoadReport } from "./load.ts";
 
 const HELP = `usage: scripts/load [--minutes N] [--workers N] [--rate N] [--followers N] [--readers N] [--job-seconds N]
@@ -18,26 +19,27 @@ every job is counted, and all records are checked (pumice check-lab).
   --engine NAME    embedded: pumice serve. aws: the Lambda functions on emulators, which are slow: begin with --rate 2
   --json           the report as JSON
 
-Exit code 1 when there was an error, a lost record or a violation.`;
+Exit code 0: nothing was lost; 1: there was an error, a lost record or a violation; 2: it can't be run so.`;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "10" },
-    workers: { type: "string", default: "1000" },
-    rate: { type: "string", default: "100" },
-    followers: { type: "string", default: "200" },
-    readers: { type: "string", default: "20" },
-    "job-seconds": { type: "string", default: "5" },
-    engine: { type: "string", default: "embedded" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { values } = readCommandLine("load", () =>
+  parseArgs({
+    options: {
+      minutes: { type: "string", default: "10" },
+      workers: { type: "string", default: "1000" },
+      rate: { type: "string", default: "100" },
+      followers: { type: "string", default: "200" },
+      readers: { type: "string", default: "20" },
+      "job-seconds": { type: "string", default: "5" },
+      engine: { type: "string", default: "embedded" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  }),
+);
 const { engine } = values;
 if (values.help) console.log(HELP);
 else if (engine !== "embedded" && engine !== "aws") {
-  console.error("--engine: expected embedded or aws");
-  process.exitCode = 2;
+  refuse("load", `--engine ${engine}: expected embedded or aws`);
 } else {
   const load = loadavg()[0]!.toFixed(1);
   const report = await runLoad({
@@ -58,10 +60,7 @@ else if (engine !== "embedded" && engine !== "aws") {
 }
 
 function positive(name: Exclude<keyof typeof values, "json" | "help">): number {
-  const number = Number(values[name]);
-  if (number >= 0 && Number.isFinite(number)) return number;
-  console.error(`--${name}: expected a number`);
-  process.exit(2);
+  return numberOf("load", name, values[name]);
 }
 
 function print(report: LoadReport, load: string): void {

@@ -1,6 +1,7 @@
 import { arch, cpus, loadavg, release, totalmem } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { readCommandLine } from "../../command-line.ts";
 import { startFileShelf } from "../../../test/beds/file-shelf.ts";
 import { stockJob } from "../../../test/compat/stock-bench.ts";
 import { guestDir } from "../../../test/support/real-lab.ts";
@@ -36,16 +37,18 @@ const PARTS = [
   "first-job",
 ];
 
-const { values: options } = parseArgs({
-  options: {
-    "against-lava": { type: "boolean" },
-    json: { type: "boolean", default: false },
-    quick: { type: "boolean", default: false },
-    runs: { type: "string", default: "5" },
-    only: { type: "string", default: PARTS.join(",") },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { values: options } = readCommandLine("bench", () =>
+  parseArgs({
+    options: {
+      "against-lava": { type: "boolean" },
+      json: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      runs: { type: "string", default: "5" },
+      only: { type: "string", default: PARTS.join(",") },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  }),
+);
 const only = options.only.split(",");
 const runs = options.quick ? 1 : Number(options.runs);
 const unknown = only.filter((name) => !PARTS.includes(name));
