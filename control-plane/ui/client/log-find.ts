@@ -29,6 +29,7 @@ export class LogFind {
   #wanted: { from: Place; isBackwards: boolean } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isPaintAsked = false;
+  #isChanged = false;
 
   constructor(options: FindOptions) {
     this.#options = options;
@@ -50,19 +51,27 @@ export class LogFind {
     const isFound = this.#search.query !== undefined && this.#search.matchesIn(line).length > 0;
     element.classList.toggle("found", isFound);
     element.classList.toggle("current", isFound && line === this.current?.line);
-    if (isFound) this.refresh();
+    if (isFound) this.#askPaint();
   }
 
   /** Shows with the next frame what there is to show. */
   refresh(): void {
+    this.#isChanged = true;
+    this.#askPaint();
+  }
+
+  /** To count takes long where there are millions: lines that are only drawn have no part in it. */
+  #askPaint(): void {
     if (this.#isPaintAsked) return;
     this.#isPaintAsked = true;
     requestAnimationFrame(() => {
-      this.#goToWanted();
-      this.#showCount();
-      this.#options.view.refresh();
+      if (this.#isChanged) {
+        this.#goToWanted();
+        this.#showCount();
+        this.#options.view.refresh();
+      }
       this.#highlight();
-      this.#isPaintAsked = false;
+      this.#isChanged = this.#isPaintAsked = false;
     });
   }
 
