@@ -1,7 +1,7 @@
 import { createAdaptorServer } from "@hono/node-server";
 import { once } from "node:events";
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { connect, type AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { isWebSocket, serveEventSockets } from "../../control-plane/lava/events/event-sockets.ts";
@@ -205,6 +205,25 @@ describe("LAVA's event stream", () => {
     });
     expect(health).toContain('"status":"ok"');
   });
+
+  test.each(["/ws/?token=wrong", "/elsewhere"])(
+    "who is refused at %s, and talks on, keeps no connection",
+    async (path) => {
+      const gone = new Promise<void>((resolve) =>
+        server.once("connection", (socket) => socket.once("close", () => resolve())),
+      );
+      const [host, port] = url.split(":");
+      const socket = connect({ host: host!, port: Number(port), allowHalfOpen: true });
+      socket.on("error", () => {});
+      const head = "Host: lab\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+      socket.write(`GET ${path} HTTP/1.1\r\n${head}\r\n`);
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      expect(String(answer)).toMatch(/^HTTP\/1.1 40[14] /);
+      socket.write("x".repeat(5000));
+      await gone;
+      socket.destroy();
+    },
+  );
 
   test("keeps no place for who does not begin to listen", async () => {
     const authorization = `Token ${lab.adminToken}`;

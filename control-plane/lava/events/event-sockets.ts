@@ -102,7 +102,11 @@ export function serveEventSockets(
       (listener) => void tell(deps, changes, listener, limits),
     );
   }
+  // The server no longer knows those that came to be upgraded, but waits for them when it closes.
+  const taken = new Set<Duplex>();
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    taken.add(socket);
+    socket.once("close", () => taken.delete(socket));
     socket.on("error", () => socket.destroy());
     upgrade(request, socket, head).catch(() => refuse(socket, "503 Service Unavailable", "later"));
   });
@@ -110,6 +114,7 @@ export function serveEventSockets(
     close() {
       for (const listener of sockets.clients) listener.terminate();
       sockets.close();
+      for (const socket of taken) socket.destroy();
     },
   };
 }
@@ -163,8 +168,12 @@ const addressOf = ({ socket, headers }: IncomingMessage, trustedProxies = 0): st
     trustedProxies,
   });
 
+/** Whoever was refused is to go: what they go on to say is thrown away, and they have a second to hear why. */
 function refuse(socket: Duplex, status: string, why: string): void {
   const body = JSON.stringify({ error: why });
   const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\nconnection: close\r\n`;
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  socket.resume();
+  const late = setTimeout(() => socket.destroy(), 1000);
+  socket.once("close", () => clearTimeout(late));
 }
