@@ -29,11 +29,12 @@ let lab: EmbeddedLab;
 /** Jobs: one that ended, with two chunks of log; one that runs; one that waits with a time-out; two of a group that wait. */
 let ids: { ended: number; runs: number; waits: number; member: number };
 let group: string;
+let worker: string;
 let chunk: { first_line: number; sha256: string };
 
 beforeEach(async () => {
   lab = await embeddedLab();
-  const worker = await lab.addWorker();
+  worker = await lab.addWorker();
   await lab.addDevice("qemu-01");
   await lab.sync(worker);
   const start = async (id: number): Promise<string> => {
@@ -60,6 +61,7 @@ afterEach(() => lab.close());
 
 const put = (...items: NewItem[]) => lab.deps.table.transact(items.map((item) => ({ put: item })));
 const remove = (key: Key) => lab.deps.table.transact([{ delete: key }]);
+const cancelGroup = () => lab.api(`/jobs/${ids.member}/cancel`, { method: "POST" });
 const read = async <T>(key: Key): Promise<T> => (await lab.deps.table.get<T>(key))!.data;
 const job = (id: number) => read<JobRecord>(jobKey(id));
 const putJob = async (id: number, more: Partial<JobRecord>) =>
@@ -68,6 +70,15 @@ const putDevice = async (more: Partial<DeviceRecord>) =>
   put(deviceItem({ ...(await read<DeviceRecord>(deviceKey("qemu-01"))), ...more }));
 
 test("a lab that nobody has touched has no violation", async () => {
+  expect(await violationsOf(lab.deps, lab.admin)).toEqual([]);
+});
+
+test("a device that a group keeps, until it has all it needs, is none that a job waits for in vain", async () => {
+  const after = await lab.submit();
+  for (const name of ["qemu-02", "qemu-03"]) await lab.addDevice(name);
+  await lab.sync(worker);
+  expect((await read<DeviceRecord>(deviceKey("qemu-03"))).state).toBe("Idle");
+  expect((await job(after)).state).toBe("Submitted");
   expect(await violationsOf(lab.deps, lab.admin)).toEqual([]);
 });
 
@@ -316,6 +327,7 @@ const damages: [string, () => Promise<unknown>, Rule, () => string][] = [
   [
     "a device that is free while a job waits",
     async () => {
+      await cancelGroup();
       await putJob(ids.runs, { ...(await job(ids.ended)), id: ids.runs });
       await put({ key: assignmentsKey("bench"), data: { job_ids: [] } });
       await put(

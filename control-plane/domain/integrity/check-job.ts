@@ -14,6 +14,8 @@ import type { Looking } from "./check-page.ts";
 
 /** Idle devices that a waiting job is compared with. */
 const MOST_DEVICES = 10;
+/** Of a queue: who may keep an idle device for a group. */
+const MOST_WAITING = 100;
 
 /** A job and all that belongs to it. */
 export async function checkJob(looking: Looking, { data }: StoredItem): Promise<void> {
@@ -93,6 +95,9 @@ async function checkWaiting(looking: Looking, job: JobRecord): Promise<void> {
   for (const { data: device } of idle.items) {
     const { facts } = await withWorker(deps, await passed.forJob(job), device);
     if (obstacle(job, device, facts)) continue;
+    // A group gathers devices: until it has all of them those stay idle, whoever else could use them.
+    const waiting = await deps.table.query<JobRecord>("i2", i2!.partition, { limit: MOST_WAITING });
+    if (waiting.items.some(({ data }) => data.group !== undefined)) return;
     say("waits-in-vain", what, `device ${device.hostname} is idle and nothing keeps it from it`);
   }
 }
