@@ -134,6 +134,8 @@ async function report(
     return 0;
   }
   terminal.out(outcome === "same" ? `Nothing to do: ${url} is up to date.` : `Deployed: ${url}`);
+  const events = outputs["EventsUrl"];
+  if (events !== undefined) terminal.say(`LAVA's event stream: ${events}`);
   if (tokenFile === undefined) return 0;
   terminal.say(`The first administrator's token is in ${tokenFile}, and nowhere else. To sign a browser in:
   scripts/pumice sign-in --url ${url} --token-file ${tokenFile}`);

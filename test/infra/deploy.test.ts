@@ -39,6 +39,7 @@ describe("the first deploy", () => {
     const run = await infraProgram(args, cloud.env, folder);
     expect(run.said).toContain("first a bucket for code (pumice-code)");
     expect(run.out).toContain("+ Table (DynamoDB::Table)\n");
+    expect(run.said).toContain("LAVA's event stream: wss://events.pumice.example/ws\n");
     expect(run.out).toMatch(/\n59 to add\nDeployed: https:\/\/pumice\.example\n$/);
     expect(run.code).toBe(0);
     const key = `code/${sha256("first").slice(0, 32)}.zip`;

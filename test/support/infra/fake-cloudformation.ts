@@ -277,7 +277,11 @@ export class FakeCloudFormation {
   outputs({ name, parameters }: FakeStack): Record<string, string> {
     return name === "pumice-code"
       ? { CodeBucketName: "pumice-code-bucket" }
-      : { Url: this.url ?? `https://${name}.example`, Release: parameters["Release"] ?? "" };
+      : {
+          Url: this.url ?? `https://${name}.example`,
+          EventsUrl: `wss://events.${name}.example/ws`,
+          Release: parameters["Release"] ?? "",
+        };
   }
 
   physical({ name }: Pick<FakeStack, "name">, logical: string, type: string): string {
