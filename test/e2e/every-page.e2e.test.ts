@@ -75,6 +75,8 @@ const addresses = (made: LabOfWeeks): Record<string, readonly string[]> => {
 /** Served beside the pages, or pages that send on to others. */
 const NO_PAGES = new Set([
   ...["/assets/:name", "/schemas/job.json", "/jobs", "/jobs/:id/parts", "/RPC2", "/RPC2/"],
+  // LAVA's event stream: what is no WebSocket is told so, or sent on.
+  ...["/ws", "/ws/"],
   ...["/sign-in/oidc/:provider", "/sign-in/oidc/:provider/callback"],
   "/sign-in/oidc/:provider/sign-out",
   // Of who is not signed in, and of a lab that is empty: sign-in.e2e and shell.e2e have them.
