@@ -10,6 +10,7 @@ import { DeviceForms } from "./device-forms.tsx";
 import { DeviceFrame } from "./device-frame.tsx";
 import { DevicePhotos } from "./device-photos.tsx";
 import { DeviceStrip } from "./device-strip.tsx";
+import { FactList } from "./fact-list.tsx";
 import { formatUtc } from "./format-time.ts";
 import { GrantsTable } from "./grants-table.tsx";
 import { JobsTable } from "./jobs-table.tsx";
@@ -94,18 +95,7 @@ function Facts({ device, check }: DeviceProps) {
       lastCheck === undefined ? undefined : <a href={`/jobs/${lastCheck}`}>#{lastCheck}</a>,
     ],
   ];
-  return (
-    <dl class="facts">
-      {facts.map(([name, value]) =>
-        value === undefined ? null : (
-          <div>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ),
-      )}
-    </dl>
-  );
+  return <FactList facts={facts} />;
 }
 
 const reservedText = ({ holder, until }: NonNullable<BoardDevice["reservation"]>): string =>

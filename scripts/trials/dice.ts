@@ -1,4 +1,6 @@
-/** Chance that is the same each time for the same seed (Mulberry32). */
+import { mulberry } from "../../test/support/mulberry.ts";
+
+/** Chance that is the same each time for the same seed. */
 export interface Dice {
   /** Below 1. */
   roll(): number;
@@ -7,13 +9,7 @@ export interface Dice {
 }
 
 export function dice(seed: number): Dice {
-  let state = seed >>> 0;
-  const roll = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const roll = mulberry(seed);
   const between = (least: number, most: number): number => least + roll() * (most - least);
   return {
     roll,

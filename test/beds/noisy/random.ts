@@ -1,3 +1,5 @@
+import { mulberry } from "../../support/mulberry.ts";
+
 /** Numbers in [0, 1) that only depend on the seed and on how many were taken before. */
 export type Random = () => number;
 
@@ -7,14 +9,7 @@ export function seededRandom(seed: number, name: string): Random {
   for (const character of `${name}/${seed}`) {
     hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 16777619);
   }
-  // mulberry32: small, and good enough to spread faults.
-  let state = hash >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  return mulberry(hash);
 }
 
 /** A whole number from `low` to `high`, both possible. */

@@ -1,4 +1,6 @@
-/** Numbers that are the same for the same seed (mulberry32). */
+import { mulberry } from "../../support/mulberry.ts";
+
+/** Numbers that are the same for the same seed. */
 export interface Random {
   /** From 0 to below `end`. */
   below(end: number): number;
@@ -6,13 +8,7 @@ export interface Random {
 }
 
 export function makeRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = mulberry(seed);
   const below = (end: number): number => Math.floor(next() * end);
   return { below, one: (list) => list[below(list.length)] as (typeof list)[number] };
 }
