@@ -39,7 +39,7 @@ const labTests = [
   "test/http/{access,archive,events,lab,oidc,sign-in}.test.ts",
   "test/ui/{hostile-pages,pages,query-pages,results-pages}.test.ts",
   "test/docs/{examples,lab-blocks,typed-commands}.test.ts",
-  "test/scripts/{release,run-tests,third-party-notices}.test.ts",
+  "test/scripts/{bench-console,release,run-tests,third-party-notices}.test.ts",
   "test/planner.test.ts",
   "test/cli/{console-window,device-admin-commands,job-commands,query-commands,watch}.test.ts",
   "test/cli/lab-directory/**/*.test.ts",

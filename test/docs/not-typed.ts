@@ -88,6 +88,11 @@ const ELSEWHERE: readonly NotTyped[] = [
     line: /^lavacli workers maintenance/,
     by: ["test/compat/lavacli.compat.test.ts", "workers maintenance"],
   },
+  { line: /^scripts\/cost\b/, by: ["test/benchmarks/cost.test.ts", "idleHour"] },
+  {
+    line: /^scripts\/bench console\b/,
+    by: ["test/scripts/bench-console.test.ts", "--only journal --runs 1 --seed 4711"],
+  },
   { line: /\bnetwork\.sh\b/, by: ["test/docs/examples.test.ts", "sh network.sh lo"] },
 ];
 
@@ -100,7 +105,6 @@ const NOT_OURS: readonly NotTyped[] = [
   { line: /^cp company-ca\.pem/, because: "changes the certificates that the machine trusts" },
   { line: /^systemctl restart lava-worker/, because: "is LAVA's service, on LAVA's machine" },
   { line: /hooks\.slack\.com\/services\/\.\.\./, because: "the dots stand for a secret" },
-  { line: /^scripts\/(bench|cost)\b/, because: "a measurement of minutes" },
 ];
 
 export const NOT_TYPED = [...ELSEWHERE, ...NOT_OURS];
