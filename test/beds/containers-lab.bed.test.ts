@@ -9,8 +9,9 @@ import { aDeviceConfiguration, aJob } from "../support/builders.ts";
 import { freePort } from "../support/loopback-ports.ts";
 import { methodPage } from "../support/method-page.ts";
 import { until } from "../support/real-lab.ts";
+import { releaseFromClone } from "../support/release-from-clone.ts";
 import { hasProgram } from "./container-bed.ts";
-import { buildImages, containers } from "./container-images.ts";
+import { buildImages } from "./container-images.ts";
 import { startDaemon } from "./docker-daemon.ts";
 
 const why =
@@ -20,6 +21,7 @@ const why =
 if (why !== undefined) console.warn(`skipped: ${why}`);
 const folder = mkdtempSync(path.join(tmpdir(), "pumice-containers-"));
 const socketFile = path.join(folder, "docker.sock");
+let containers = "";
 let stopDaemon: (() => Promise<void>) | undefined;
 let port = 0;
 
@@ -49,7 +51,9 @@ beforeAll(async () => {
   mkdirSync(path.join(folder, "images"));
   stopDaemon = await startDaemon(folder, `unix://${socketFile}`, "overlay2");
   port = await freePort();
-  buildImages(path.join(folder, "images"), docker);
+  const release = releaseFromClone(folder, "x64");
+  containers = buildImages(path.join(folder, "images"), release.out, docker);
+  release.remove();
   // The image of the documented jobs: any with a bash will do.
   docker("tag", "debian:trixie-slim", "debian:12");
   compose("up", "--detach");

@@ -1,17 +1,21 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, cpSync, mkdirSync, mkdtempSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PLATFORMS, workerFileName } from "#protocol/release.ts";
 import { VERSION } from "#protocol/version.ts";
+import { faultsOfBill } from "../support/cyclonedx.ts";
 import { plainBoard, quickJob } from "../support/plain-board.ts";
+import { root } from "../support/real-lab.ts";
 import { releaseFromClone, type MadeRelease } from "../support/release-from-clone.ts";
 import { bootScript, lacksForInits, makeInitTree } from "./init-tree.ts";
 
 /*
- * A release on a machine that has nothing but a small Debian, a service manager and, for the server, Node.js: what docs/releases.md says,
- * to the first job that is Complete.
+ * A release of all platforms, looked at as docs/releases.md says; and on a machine that has nothing but a small Debian, a service manager and, for the server, Node.js:
+ * installed, to the first job that is Complete.
  */
 
 const problem = lacksForInits();
@@ -20,13 +24,78 @@ if (problem !== undefined) console.warn(`skipped: ${problem}`);
 let folder: string;
 let release: MadeRelease;
 beforeAll(() => {
-  if (problem !== undefined) return;
   folder = mkdtempSync(path.join(tmpdir(), "pumice-release-"));
-  release = releaseFromClone(folder, "x64");
+  release = releaseFromClone(folder);
 });
 afterAll(() => {
   release?.remove();
   if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+test("it has every file of its page, and its bill of materials is one by CycloneDX", () => {
+  const page = readFileSync(path.join(root, "docs/releases.md"), "utf8");
+  const table = page.slice(page.indexOf("| file |"), page.indexOf("\n\n## Check"));
+  const named = [...table.matchAll(/^\|([^|]+)\|/gm)]
+    .slice(2)
+    .flatMap(([, cell = ""]) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name))
+    .map((name) => (name.startsWith("-") ? `pumice-worker-linux${name}` : name))
+    .map((name) => name.replace("VERSION", VERSION));
+  expect(readdirSync(release.out).sort()).toEqual(named.sort());
+  const bill = JSON.parse(readFileSync(path.join(release.out, "pumice.cdx.json"), "utf8"));
+  expect(faultsOfBill(bill)).toEqual([]);
+});
+
+/** How each file is run on an x86-64; on another machine its own file is run as it is. */
+const EMULATORS: Readonly<Record<string, string>> = {
+  arm64: "qemu-aarch64-static -L /usr/aarch64-linux-gnu",
+  arm: "qemu-arm-static -L /usr/arm-linux-gnueabihf",
+  x64: "qemu-x86_64-static",
+};
+const PROCESSORS = { "linux-x64": "x64", "linux-arm64": "arm64", "linux-armv7": "arm" } as const;
+
+test.each(PLATFORMS)("its file for %s runs", (platform) => {
+  const processor = PROCESSORS[platform];
+  const emulator = processor === process.arch ? "" : EMULATORS[processor];
+  const file = path.join(release.out, workerFileName(platform));
+  const said = (word: string) =>
+    execFileSync("sh", ["-c", `exec ${emulator} "$0" ${word}`, file], { encoding: "utf8" });
+  expect(said("--version")).toBe(`pumice-worker ${VERSION}\n`);
+  expect(said("--help")).toContain("pumice-worker start ");
+});
+
+describe("the lines by which it is checked", () => {
+  /** The page's lines under that heading, as a person types them in `place`. */
+  const check = (place: string) => {
+    const page = readFileSync(path.join(root, "docs/releases.md"), "utf8");
+    const lines = /^## Check what[^]*?```sh\n([^]*?)```/m.exec(page)?.[1] ?? "exit 99";
+    const key = path.join(folder, "release.key.pub");
+    const script = `set -e\n${lines.replace("/path/to/release.key.pub", key)}`;
+    const done = spawnSync("sh", ["-c", script], { cwd: place, encoding: "utf8" });
+    return { status: done.status, said: done.stdout + done.stderr };
+  };
+  const copy = (name: string): string => {
+    const place = path.join(folder, name);
+    cpSync(release.out, place, { recursive: true });
+    return place;
+  };
+
+  test("take it as it is", () => {
+    const { status, said } = check(copy("as-it-is"));
+    expect(status, said).toBe(0);
+    expect(said).toContain("Signature Verified Successfully");
+  });
+
+  test("refuse a file that was changed, and sums that were made to fit", () => {
+    const place = copy("changed");
+    appendFileSync(path.join(place, "CHANGELOG.md"), "and a back door\n");
+    expect(check(place)).toMatchObject({ status: 1, said: expect.stringContaining("FAILED") });
+    execFileSync("sh", ["-c", "sha256sum $(cut -c67- SHA256SUMS) >new && mv new SHA256SUMS"], {
+      cwd: place,
+    });
+    const { status, said } = check(place);
+    expect(status, said).toBe(1);
+    expect(said).toContain("Signature Verification Failure");
+  });
 });
 
 /** What an administrator types, by what it is for. */

@@ -8,6 +8,7 @@ import { VERSION } from "#protocol/version.ts";
 import { changelog } from "../../scripts/release-files/changelog.ts";
 import { committedIn, packFolder } from "../../scripts/release-files/pack-folder.ts";
 import { softwareBill } from "../../scripts/release-files/software-bill.ts";
+import { faultsOfBill } from "../support/cyclonedx.ts";
 import { root } from "../support/real-lab.ts";
 import { writeSigner } from "../support/release-from-clone.ts";
 
@@ -176,6 +177,7 @@ test("the bill names for each file what is in it, with the hashes that npm pins"
     components: { "bom-ref": string; hashes?: { content: string }[] }[];
     dependencies: { ref: string; dependsOn: string[] }[];
   };
+  expect(faultsOfBill(bill)).toEqual([]);
   const inside = Object.fromEntries(
     bill.dependencies.map(({ ref, dependsOn }) => [ref, dependsOn]),
   );
@@ -196,4 +198,34 @@ test("the bill names for each file what is in it, with the hashes that npm pins"
   expect(bill.components.map((one) => one["bom-ref"])).not.toContain("pkg:npm/ws@8.23.0");
   const runtime = bill.components.find((one) => one["bom-ref"].includes("bun"));
   expect(runtime?.hashes?.[0]?.content).toMatch(/^[0-9a-f]{128}$/);
+});
+
+test("what checks a bill finds what CycloneDX does not allow", () => {
+  const well = {
+    bomFormat: "CycloneDX",
+    specVersion: "1.6",
+    version: 1,
+    metadata: { component: { type: "application", name: "a", "bom-ref": "a" } },
+    components: [{ type: "library", name: "b", "bom-ref": "b" }],
+    dependencies: [{ ref: "a", dependsOn: ["b"] }],
+  };
+  const component = (more: object) => ({
+    ...well,
+    components: [{ ...well.components[0], ...more }],
+  });
+  const licence = (id: string) => component({ licenses: [{ license: { id } }] });
+  expect(faultsOfBill(well)).toEqual([]);
+  expect(faultsOfBill(licence("MIT"))).toEqual([]);
+  for (const wrong of [
+    { ...well, specVersion: 1.6 },
+    { ...well, surprise: 1 },
+    { ...well, dependencies: [{ ref: "a", dependsOn: ["c"] }] },
+    { ...well, metadata: { ...well.metadata, timestamp: "yesterday" } },
+    component({ type: "thing" }),
+    component({ "bom-ref": "a" }),
+    component({ hashes: [{ alg: "SHA-256", content: "12" }] }),
+    licence("Mine-1.0"),
+  ]) {
+    expect(faultsOfBill(wrong), JSON.stringify(wrong)).not.toEqual([]);
+  }
 });
