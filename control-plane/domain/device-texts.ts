@@ -13,6 +13,7 @@ import {
   type DeviceSource,
   type RenderedDevice,
 } from "./rendered-device.ts";
+import { keptRendering } from "./kept-renderings.ts";
 import { retrying } from "./retrying.ts";
 import { changeText, findText, getText, type HowChanged, type TextRecord } from "./texts.ts";
 import { getChangeableDevice, sightOf } from "./visible.ts";
@@ -29,7 +30,12 @@ export async function renderStored(
 ): Promise<RenderedDevice | undefined> {
   const record = await findText(deps, "device", device.hostname);
   if (!record) return undefined;
-  return renderedDevice(sourceOf(device, record), await labTemplates(deps), { context });
+  const loader = await labTemplates(deps);
+  const { hostname, device_type } = device;
+  const name = JSON.stringify([hostname, device_type, record.version, context]);
+  return keptRendering(loader, name, () =>
+    renderedDevice(sourceOf(device, record), loader, { context }),
+  );
 }
 
 /** The configuration of a device without any job, as YAML. Throws `not_found`, or `invalid` when it does not render. */

@@ -16,9 +16,18 @@ import { queryAll } from "./query-all.ts";
 import { retentionItem } from "./retention/retention-record.ts";
 import { retrying } from "./retrying.ts";
 
-/** What the lab's administrators have set, with every default. One read. */
+/** What was read last of a lab's settings, good until they change. */
+const known = new WeakMap<Deps["table"], { version: number; settings: LabSettings }>();
+
+/** What the lab's administrators have set, with every default. One read. Not to be changed: others get the same. */
 export async function labSettings(deps: Deps): Promise<LabSettings> {
-  return withDefaults((await findSettings(deps))?.data ?? {});
+  const item = await findSettings(deps);
+  const version = item?.version ?? 0;
+  const last = known.get(deps.table);
+  if (last?.version === version) return last.settings;
+  const settings = withDefaults(item?.data ?? {});
+  known.set(deps.table, { version, settings });
+  return settings;
 }
 
 /** The same for an administrator, with its version. */

@@ -16,8 +16,8 @@ export interface SignedPut {
 
 /**
  * Files: definitions, log chunks, attachments. Keys are `/`-separated segments of `A-Za-z0-9._=-`, none
- * starting with a dot, 500 characters at most. A blob appears whole or not at all, and survives a crash once
- * `put` (or the signed PUT) has been answered. Writing a key again replaces the blob.
+ * starting with a dot, 500 characters at most. A blob appears whole or not at all. It survives a power cut once the signed PUT has been
+ * answered, or a transaction of the table that was begun after `put` had been. Writing a key again replaces the blob.
  */
 export interface Blobs {
   put(key: string, bytes: Uint8Array): Promise<void>;

@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { openBlobs } from "../../control-plane/engines/embedded/blobs.ts";
 import { createSignals } from "../../control-plane/engines/embedded/signals.ts";
+import { openStore, type Store } from "../../control-plane/engines/embedded/store.ts";
 import { openTable } from "../../control-plane/engines/embedded/table.ts";
 import { blobsConformance } from "../conformance/blobs.ts";
 import { signalsConformance } from "../conformance/signals.ts";
@@ -20,30 +21,35 @@ function folder(): string {
   return made;
 }
 
+function inMemory(): Store {
+  const store = openStore(":memory:");
+  cleanups.push(() => store.close());
+  return store;
+}
+
 describe("table in SQLite", () => {
   tableConformance(async (now) => {
-    const table = openTable(":memory:", now);
-    cleanups.push(() => table.close());
-    return table;
+    return openTable(inMemory(), now);
   });
 
   test("keeps what was committed when it is opened again", async () => {
     const file = path.join(folder(), "table.sqlite");
-    const first = openTable(file, () => 0);
+    const store = openStore(file);
+    const first = openTable(store, () => 0);
     const keys = { i1: { partition: "list", sort: "1" } };
     await first.transact([{ put: { key: { partition: "p", sort: "s" }, data: { a: 1 }, keys } }]);
     await first.counter("job");
-    first.close();
-    const second = openTable(file, () => 0);
-    cleanups.unshift(() => second.close());
+    store.close();
+    const again = openStore(file);
+    cleanups.unshift(() => again.close());
+    const second = openTable(again, () => 0);
     expect((await second.query("i1", "list")).items).toHaveLength(1);
     expect(await second.counter("job")).toBe(2);
   });
 
   test("removes what has expired from the disk", async () => {
     let now = 0;
-    const table = openTable(":memory:", () => now);
-    cleanups.push(() => table.close());
+    const table = openTable(inMemory(), () => now);
     const key = { partition: "p", sort: "s" };
     await table.transact([{ put: { key, data: {}, expires: 10 } }]);
     now = 10;
@@ -56,7 +62,7 @@ describe("table in SQLite", () => {
 describe("blobs on disk", () => {
   blobsConformance(async () => {
     let now = 1_000_000;
-    const blobs = openBlobs(folder(), "secret", { now: () => now });
+    const blobs = openBlobs(folder(), "secret", { now: () => now }, inMemory());
     return {
       blobs,
       pass: (seconds) => (now += seconds * 1000),
@@ -74,8 +80,8 @@ describe("blobs on disk", () => {
   });
 
   test("signed by another lab are refused", async () => {
-    const ours = openBlobs(folder(), "secret", { now: () => 0 });
-    const theirs = openBlobs(folder(), "other", { now: () => 0 });
+    const ours = openBlobs(folder(), "secret", { now: () => 0 }, inMemory());
+    const theirs = openBlobs(folder(), "other", { now: () => 0 }, inMemory());
     await ours.put("a", new Uint8Array(1));
     const { url } = await theirs.signGet("a", 60);
     expect((await ours.serve(new Request(new URL(url, "http://lab.test")))).status).toBe(403);

@@ -12,6 +12,7 @@ import {
   createSignals,
   type EmbeddedSignals,
 } from "../../control-plane/engines/embedded/signals.ts";
+import { openStore } from "../../control-plane/engines/embedded/store.ts";
 import { openTable } from "../../control-plane/engines/embedded/table.ts";
 import { system as nodeSystem } from "../../control-plane/node-system.ts";
 import { planner } from "../../control-plane/planner.ts";
@@ -66,7 +67,8 @@ export async function memoryWorld(
   };
   const complaints: string[] = [];
   const failures: unknown[] = [];
-  const stored = openTable(":memory:", system.now);
+  const store = openStore(":memory:");
+  const stored = openTable(store, system.now);
   let dice = seed;
   // Numerical Recipes' generator; its upper bits are the random ones.
   const given = (what: "read" | "write"): number => {
@@ -138,7 +140,7 @@ export async function memoryWorld(
     workers: () => all("workers"),
     close() {
       signals.close();
-      stored.close();
+      store.close();
     },
   };
 }

@@ -6,6 +6,8 @@ import { Readable } from "node:stream";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { System } from "../../ports/system.ts";
 import { signedGet, signedPut, verify, type Permit } from "./signed-url.ts";
+import { openSmallBlobs, SMALL_BLOB_BYTES } from "./small-blobs.ts";
+import type { Store } from "./store.ts";
 
 export interface EmbeddedBlobs extends Blobs {
   /** Deletes every blob whose key starts with `prefix`, which ends in `/`. */
@@ -14,12 +16,17 @@ export interface EmbeddedBlobs extends Blobs {
   serve(request: Request): Promise<Response>;
 }
 
-/** Blobs as files below `folder`; `incoming/` beside them holds what is not yet whole. */
+/**
+ * Small blobs as rows of the store, larger ones as files below `folder`; `incoming/` beside them holds what is not yet whole. Of a key that
+ * is both the row counts.
+ */
 export function openBlobs(
   folder: string,
   secret: string,
   system: Pick<System, "now">,
+  database: Store,
 ): EmbeddedBlobs {
+  const small = openSmallBlobs(database);
   const root = path.join(folder, "blobs");
   const incoming = path.join(folder, "incoming");
   rmSync(incoming, { recursive: true, force: true });
@@ -40,18 +47,49 @@ export function openBlobs(
       await mkdir(path.dirname(target), { recursive: true });
       await rename(draft, target);
       await syncFolder(path.dirname(target));
+      small.remove(key);
     } catch (error) {
       await rm(draft, { force: true });
       throw error;
     }
   }
 
+  async function receiveInto(body: Body, permit: Permit & { method: "PUT" }) {
+    const { key, sizeBytes } = permit;
+    if (sizeBytes <= SMALL_BLOB_BYTES) {
+      const pieces: Uint8Array[] = [];
+      const problem = await receive(body, permit, (piece) => void pieces.push(piece));
+      if (problem === undefined) await small.putOnDisk(key, Buffer.concat(pieces));
+      return problem;
+    }
+    let problem: string | undefined;
+    await store(key, async (file) => {
+      problem = await receive(body, permit, (piece) => file.writeFile(piece));
+      if (problem !== undefined) throw new NotTheSignedBytes();
+    }).catch((error: unknown) => {
+      if (!(error instanceof NotTheSignedBytes)) throw error;
+    });
+    return problem;
+  }
+
   return {
-    put: (key, bytes) => store(key, (file) => file.writeFile(bytes)),
-    get: async (key) => unlessMissing(readFile(fileOf(key))),
-    sizeBytes: async (key) => (await unlessMissing(stat(fileOf(key))))?.size,
-    deletePrefix: async (prefix) =>
-      rm(fileOf(prefix.replace(/\/$/, "")), { recursive: true, force: true }),
+    async put(key, bytes) {
+      segments(key);
+      if (bytes.length <= SMALL_BLOB_BYTES) small.put(key, bytes);
+      else await store(key, (file) => file.writeFile(bytes));
+    },
+    async get(key) {
+      const file = fileOf(key);
+      return small.get(key) ?? (await unlessMissing(readFile(file)));
+    },
+    async sizeBytes(key) {
+      const file = fileOf(key);
+      return small.sizeBytes(key) ?? (await unlessMissing(stat(file)))?.size;
+    },
+    async deletePrefix(prefix) {
+      small.removePrefix(prefix);
+      await rm(fileOf(prefix.replace(/\/$/, "")), { recursive: true, force: true });
+    },
     signPut: async (put) => {
       segments(put.key);
       return signedPut(secret, system.now(), put);
@@ -60,26 +98,32 @@ export function openBlobs(
       segments(key);
       return signedGet(secret, system.now(), key, expiresInSeconds);
     },
-    remove: async (key) => rm(fileOf(key), { force: true }),
+    async remove(key) {
+      const file = fileOf(key);
+      small.remove(key);
+      await rm(file, { force: true });
+    },
     async serve(request) {
       if (request.method !== "GET" && request.method !== "PUT") {
         return new Response("only GET and PUT\n", { status: 405, headers: { allow: "GET, PUT" } });
       }
       const permit = verify(secret, system.now(), request.method, new URL(request.url));
       if (!permit) return new Response("the link is not valid (any more)\n", { status: 403 });
-      if (permit.method === "GET") return sendFile(fileOf(permit.key), request.headers);
-      const { body } = request;
-      let problem: string | undefined;
-      await store(permit.key, async (file) => {
-        problem = await receive(body, file, permit);
-        if (problem) throw new NotTheSignedBytes();
-      }).catch((error: unknown) => {
-        if (!(error instanceof NotTheSignedBytes)) throw error;
-      });
+      if (permit.method === "GET") {
+        const file = fileOf(permit.key);
+        const bytes = small.get(permit.key);
+        return bytes
+          ? sendPart(bytes.length, bytes, request.headers)
+          : sendFile(file, request.headers);
+      }
+      segments(permit.key);
+      const problem = await receiveInto(request.body, permit);
       return problem ? new Response(`${problem}\n`, { status: 400 }) : new Response(null);
     },
   };
 }
+
+type Body = ReadableStream<Uint8Array> | null;
 
 class NotTheSignedBytes extends Error {}
 
@@ -92,11 +136,11 @@ function segments(key: string): string[] {
   return parts;
 }
 
-/** Writes the body while it is what was signed; says what is wrong when it isn't. */
+/** Passes the body on while it is what was signed; says what is wrong when it isn't. */
 async function receive(
-  body: ReadableStream<Uint8Array> | null,
-  file: FileHandle,
+  body: Body,
   { sizeBytes, sha256 }: Permit & { method: "PUT" },
+  take: (piece: Uint8Array) => void | Promise<void>,
 ): Promise<string | undefined> {
   const hash = createHash("sha256");
   let size = 0;
@@ -104,7 +148,7 @@ async function receive(
     size += bytes.length;
     if (size > sizeBytes) return `more than the ${sizeBytes} bytes that were announced`;
     hash.update(bytes);
-    await file.writeFile(bytes);
+    await take(bytes);
   }
   if (size !== sizeBytes) return `${size} bytes came, ${sizeBytes} were announced`;
   return hash.digest("hex") === sha256 ? undefined : `the bytes do not have SHA-256 ${sha256}`;
@@ -116,7 +160,20 @@ const SMALL_BYTES = 256 * 1024;
 async function sendFile(file: string, asked: Headers): Promise<Response> {
   const found = await unlessMissing(stat(file));
   if (!found?.isFile()) return new Response("no such file\n", { status: 404 });
-  const part = partOf(asked.get("range") ?? "", found.size);
+  const body =
+    found.size <= SMALL_BYTES
+      ? await readFile(file)
+      : (part: Part) => Readable.toWeb(createReadStream(file, part)) as ReadableStream<Uint8Array>;
+  return sendPart(found.size, body, asked);
+}
+
+/** What `Range` asks for, of bytes or of what makes a stream of them. */
+function sendPart(
+  size: number,
+  body: Uint8Array | ((part: Part) => ReadableStream<Uint8Array>),
+  asked: Headers,
+): Response {
+  const part = partOf(asked.get("range") ?? "", size);
   const headers = {
     "content-type": "application/octet-stream",
     "x-content-type-options": "nosniff",
@@ -124,25 +181,29 @@ async function sendFile(file: string, asked: Headers): Promise<Response> {
     "accept-ranges": "bytes",
   };
   if (part === "none") {
-    const range = { ...headers, "content-range": `bytes */${found.size}` };
+    const range = { ...headers, "content-range": `bytes */${size}` };
     return new Response("there is no such part\n", { status: 416, headers: range });
   }
-  const { start, end } = part ?? { start: 0, end: found.size - 1 };
-  const bytes = found.size <= SMALL_BYTES ? await readFile(file) : undefined;
-  const stream = () =>
-    Readable.toWeb(createReadStream(file, { start, end })) as ReadableStream<Uint8Array>;
-  return new Response(bytes?.subarray(start, end + 1) ?? stream(), {
+  const { start, end } = part ?? { start: 0, end: size - 1 };
+  const sent = typeof body === "function" ? body({ start, end }) : body.subarray(start, end + 1);
+  return new Response(sent as BodyInit, {
     status: part ? 206 : 200,
     headers: {
       ...headers,
       "content-length": String(end + 1 - start),
-      ...(part ? { "content-range": `bytes ${start}-${end}/${found.size}` } : {}),
+      ...(part ? { "content-range": `bytes ${start}-${end}/${size}` } : {}),
     },
   });
 }
 
+interface Part {
+  start: number;
+  /** Inclusive. */
+  end: number;
+}
+
 /** The one part that was asked for (RFC 9110 14.2); undefined for the whole file, `none` for what lies beyond it. */
-function partOf(range: string, size: number): { start: number; end: number } | "none" | undefined {
+function partOf(range: string, size: number): Part | "none" | undefined {
   const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(range) ?? [];
   if (first === "" && last === "") return undefined;
   const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);

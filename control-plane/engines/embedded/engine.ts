@@ -6,6 +6,7 @@ import { openBlobs, type EmbeddedBlobs } from "./blobs.ts";
 import { lockFolder } from "./lock.ts";
 import { readPrivateFile, writePrivateFile } from "./private-file.ts";
 import { createSignals, type EmbeddedSignals } from "./signals.ts";
+import { openStore } from "./store.ts";
 import { openTable, type EmbeddedTable } from "./table.ts";
 
 export interface EmbeddedEngine {
@@ -18,7 +19,7 @@ export interface EmbeddedEngine {
 }
 
 /**
- * Opens a data folder, making it (mode 0700) when it is new: `lock`, `secret`, `table.sqlite`, `blobs/`.
+ * Opens a data folder, making it (mode 0700) when it is new: `lock`, `secret`, `table.sqlite` (small blobs, too), `blobs/`.
  * Throws when another process has it open. It may have been left by a crash at any point.
  */
 export function openEngine(folder: string, system: Pick<System, "now">): EmbeddedEngine {
@@ -27,16 +28,16 @@ export function openEngine(folder: string, system: Pick<System, "now">): Embedde
   const lock = lockFolder(folder);
   try {
     const secret = readOrMakeSecret(path.join(folder, "secret"));
-    const table = openTable(path.join(folder, "table.sqlite"), system.now);
+    const store = openStore(path.join(folder, "table.sqlite"));
     const signals = createSignals();
     return {
-      table,
-      blobs: openBlobs(folder, secret, system),
+      table: openTable(store, system.now),
+      blobs: openBlobs(folder, secret, system, store),
       signals,
       secret,
       close() {
         signals.close();
-        table.close();
+        store.close();
         lock.release();
       },
     };

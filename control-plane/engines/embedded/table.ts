@@ -15,22 +15,19 @@ import {
   type StoredItem,
   type Table,
 } from "../../ports/table.ts";
-import { openDatabase, type Database, type Row, type Value } from "./sqlite.ts";
+import type { Database, Row, Value } from "./sqlite.ts";
+import type { Store } from "./store.ts";
 
 export interface EmbeddedTable extends Table {
   /** Keys of what has expired and is still on the disk. */
   expiredKeys(): Key[];
   /** Deletes what has expired; readers never see it anyway. */
   removeExpired(): void;
-  close(): void;
 }
 
 const SECONDARY = ["i1", "i2", "i3", "i4"] as const;
 
 const SCHEMA = `
-  PRAGMA journal_mode = WAL;
-  -- A commit is on the disk before it is answered: what was accepted survives a power cut.
-  PRAGMA synchronous = FULL;
   CREATE TABLE IF NOT EXISTS item (
     main_partition TEXT NOT NULL, main_sort TEXT NOT NULL,
     version INTEGER NOT NULL, data TEXT NOT NULL, expires INTEGER,
@@ -47,14 +44,14 @@ const SCHEMA = `
 `;
 
 /** The table in one SQLite file; a transaction is one SQLite transaction, so all reads are current. */
-export function openTable(file: string, now: () => number): EmbeddedTable {
-  const database = openDatabase(file);
+export function openTable(store: Store, now: () => number): EmbeddedTable {
+  const { database } = store;
   database.exec(SCHEMA);
 
   return {
     async get<T>(key: Key) {
       const row = find(database, key, now());
-      return row && toItem<T>(row);
+      return row && { key, version: Number(row["version"]), data: dataIn<T>(row) };
     },
     async query<T>(index: Index, partition: string, range: Range = {}) {
       return query<T>(database, index, partition, range, now());
@@ -65,7 +62,7 @@ export function openTable(file: string, now: () => number): EmbeddedTable {
           `a transaction has at most ${MAX_OPERATIONS} operations, not ${operations.length}`,
         );
       }
-      inTransaction(database, () => {
+      await store.commit(() => {
         const at = now();
         const touched = new Set<string>();
         let bytes = 0;
@@ -78,6 +75,7 @@ export function openTable(file: string, now: () => number): EmbeddedTable {
       });
     },
     async counter(name) {
+      // Whoever writes something under this number does so behind it in the log.
       const [row] = database.all(
         `INSERT INTO counter VALUES (?, 1)
          ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value`,
@@ -85,14 +83,15 @@ export function openTable(file: string, now: () => number): EmbeddedTable {
       );
       return Number(row?.["value"]);
     },
-    async raiseCounter(name, value) {
-      database.run(
-        `INSERT INTO counter VALUES (?, ?)
-         ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`,
-        name,
-        value,
-      );
-    },
+    raiseCounter: (name, value) =>
+      store.commit(() =>
+        database.run(
+          `INSERT INTO counter VALUES (?, ?)
+           ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`,
+          name,
+          value,
+        ),
+      ),
     scan: async (cursor) => scan(database, cursor, now()),
     expiredKeys: () =>
       database
@@ -102,7 +101,6 @@ export function openTable(file: string, now: () => number): EmbeddedTable {
           sort: String(row["main_sort"]),
         })),
     removeExpired: () => database.run("DELETE FROM item WHERE expires <= ?", now()),
-    close: () => database.close(),
   };
 }
 
@@ -141,7 +139,7 @@ function holds(condition: Condition | undefined, row: Row | undefined): boolean 
 
 function find(database: Database, key: Key, at: number): Row | undefined {
   const [row] = database.all(
-    `SELECT * FROM item WHERE main_partition = ? AND main_sort = ?
+    `SELECT version, data FROM item WHERE main_partition = ? AND main_sort = ?
        AND (expires IS NULL OR expires > ?)`,
     key.partition,
     key.sort,
@@ -198,8 +196,10 @@ function query<T>(
   }
   const direction = reverse ? "DESC" : "ASC";
   const size = Math.min(Math.max(1, limit), 1000);
+  // A row is quicker made of few columns.
+  const columns = [...new Set(["main_partition", "main_sort", "version", "data", sort])];
   const rows = database.all(
-    `SELECT * FROM item WHERE ${where.join(" AND ")}
+    `SELECT ${columns.join(", ")} FROM item WHERE ${where.join(" AND ")}
      ORDER BY ${sort} ${direction}, main_partition ${direction}, main_sort ${direction} LIMIT ?`,
     ...values,
     size,
@@ -257,17 +257,8 @@ function toItem<T>(row: Row): Item<T> {
   return {
     key: { partition: String(row["main_partition"]), sort: String(row["main_sort"]) },
     version: Number(row["version"]),
-    data: JSON.parse(String(row["data"])) as T,
+    data: dataIn<T>(row),
   };
 }
 
-function inTransaction(database: Database, work: () => void): void {
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    work();
-    database.exec("COMMIT");
-  } catch (error) {
-    database.exec("ROLLBACK");
-    throw error;
-  }
-}
+const dataIn = <T>(row: Row): T => JSON.parse(String(row["data"])) as T;

@@ -1,0 +1,103 @@
+import { fdatasync, openSync, closeSync } from "node:fs";
+import { openDatabase, type Database } from "./sqlite.ts";
+
+/** One SQLite file, of which a commit is answered when it is on the disk; many that come at once share one wait for it. */
+export interface Store {
+  readonly database: Database;
+  /**
+   * Does `work`, which must not wait, as one transaction: all of it or nothing. What it wrote survives a power cut once the promise is
+   * kept. Throws what `work` throws, or that the disk keeps nothing (any more).
+   */
+  commit<T>(work: () => T): Promise<T>;
+  /** The same, but the promise says nothing about the disk: what is written is there when a later `commit` is, and not without it. */
+  write<T>(work: () => T): T;
+  close(): void;
+}
+
+/**
+ * `synchronous = NORMAL` leaves the order in the log as it is and only waits for the disk at a checkpoint; the wait for each commit is ours, off the
+ * event loop. Whoever reads sees a commit before it is on the disk; whatever they write because of it is behind it in the log.
+ */
+const SETTINGS = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+`;
+
+/** Opens or makes the file; `:memory:` is none. */
+export function openStore(file: string): Store {
+  const database = openDatabase(file);
+  database.exec(SETTINGS);
+  const flush = file === ":memory:" ? { done: async () => {}, close: () => {} } : flushing(file);
+
+  function write<T>(work: () => T): T {
+    database.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  return {
+    database,
+    write,
+    async commit(work) {
+      const result = write(work);
+      await flush.done();
+      return result;
+    },
+    close() {
+      flush.close();
+      database.close();
+    },
+  };
+}
+
+/** Waits until all that is in the log of `file` by now is on the disk. One wait runs; those who come meanwhile share the next. */
+function flushing(file: string) {
+  let log: number | undefined;
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  // The kernel says it once and forgets: what comes after a failure would seem to be kept.
+  let failure: Error | undefined;
+
+  const run = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      log ??= openSync(`${file}-wal`, "r");
+      fdatasync(log, (error) => {
+        if (!error) return resolve();
+        failure ??= new Error(
+          `the disk failed to keep what was written (${error.message}): look after it, then start the control plane again`,
+          { cause: error },
+        );
+        reject(failure);
+      });
+    });
+
+  async function done(): Promise<void> {
+    if (failure) throw failure;
+    if (!running) {
+      running = run().finally(() => (running = undefined));
+      return running;
+    }
+    next ??= running
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        return done();
+      });
+    return next;
+  }
+  return {
+    done,
+    close() {
+      const file = log;
+      if (file === undefined) return;
+      if (running) void running.catch(() => {}).then(() => closeSync(file));
+      else closeSync(file);
+    },
+  };
+}
