@@ -2,6 +2,9 @@ import type { Transport } from "../console/transport.ts";
 import { hostEnvironment } from "../host/spawn.ts";
 import { COLUMNS, GRACE_MS, hangUp, inRawTerminal, ROWS } from "./pty-session.ts";
 
+/** The same once we have closed it: of what tests left in the background nobody waits for last words. */
+const CLOSING_GRACE_MS = 50;
+
 /** What we use of Bun's pseudo-terminals; its types would replace those of Node.js. */
 interface BunTerminal {
   write(bytes: Uint8Array): number;
@@ -55,9 +58,10 @@ export async function bunPty(
     },
   });
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  let isClosing = false;
   const ended = child.exited.then(async (code) => {
     // Something it started may hold the terminal open.
-    const grace = setTimeout(fallSilent, GRACE_MS);
+    const grace = setTimeout(fallSilent, isClosing ? CLOSING_GRACE_MS : GRACE_MS);
     await silent;
     clearTimeout(grace);
     child.terminal.close();
@@ -74,6 +78,7 @@ export async function bunPty(
       child.terminal.write(bytes);
     },
     close: async () => {
+      isClosing = true;
       if (!hasEnded()) hangUp(child.pid, "SIGHUP");
       const kill = setTimeout(() => hangUp(child.pid, "SIGKILL"), GRACE_MS);
       await ended;

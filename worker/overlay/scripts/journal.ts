@@ -159,7 +159,8 @@ j_tell() {
     [ -e "$LAVA_JOURNAL/busy" ] || j_say "$1"
     [ "$1$j_ticks" != "STARTS\${LAVA_JOURNAL_POLLS:+ POLLS}4" ] ||
       echo "lava-test-runner waits for the lab's answer. By hand: type off"
-    sleep 0.5 || sleep 1
+    # What is killed leaves its sleep behind, which must not keep a terminal open that others wait to be closed.
+    sleep 0.5 >/dev/null || sleep 1 >/dev/null
     j_ticks=$((j_ticks + 1))
     if [ -e "$LAVA_JOURNAL/heard" ]; then
       rm -f "$LAVA_JOURNAL/heard"
