@@ -47,6 +47,76 @@ describe("table in SQLite", () => {
     expect(await second.counter("job")).toBe(2);
   });
 
+  test("answers with what was written last, whatever was read before", async () => {
+    const table = openTable(inMemory(), () => 0);
+    const write = (sort: string, list: string, n: number) =>
+      table.transact([
+        {
+          put: {
+            key: { partition: "p", sort },
+            data: { n },
+            keys: { i1: { partition: list, sort } },
+          },
+        },
+      ]);
+    const numbers = async (list: string) =>
+      (await table.query<{ n: number }>("i1", list)).items.map(({ data }) => data.n);
+    expect([await numbers("a"), await table.get({ partition: "p", sort: "1" })]).toEqual([
+      [],
+      undefined,
+    ]);
+    await write("1", "a", 1);
+    await write("2", "a", 2);
+    expect([await numbers("a"), await numbers("b")]).toEqual([[1, 2], []]);
+    // It leaves one list for another.
+    await write("1", "b", 3);
+    expect([await numbers("a"), await numbers("b")]).toEqual([[2], [3]]);
+    await table.transact([{ delete: { partition: "p", sort: "2" } }]);
+    expect([await numbers("a"), (await table.query("main", "p")).items.length]).toEqual([[], 1]);
+  });
+
+  test("gives everybody the same data, which nobody can change", async () => {
+    const table = openTable(inMemory(), () => 0);
+    const key = { partition: "p", sort: "s" };
+    await table.transact([{ put: { key, data: { list: [1] } } }]);
+    const item = await table.get<{ list: number[] }>(key);
+    expect(() => item!.data.list.push(2)).toThrow(TypeError);
+    expect((await table.get<{ list: number[] }>(key))!.data).toEqual({ list: [1] });
+  });
+
+  test("says that the disk keeps nothing any more, once it has failed to", async () => {
+    const file = path.join(folder(), "table.sqlite");
+    let failing = false;
+    const store = openStore(file, (_, done) => done(failing ? new Error("EIO") : null));
+    cleanups.unshift(() => store.close());
+    const table = openTable(store, () => 0);
+    const write = (sort: string) =>
+      table.transact([{ put: { key: { partition: "p", sort }, data: {} } }]);
+    await write("1");
+    failing = true;
+    await expect(write("2")).rejects.toThrow(/the disk failed to keep.*EIO/);
+    failing = false;
+    await expect(write("3")).rejects.toThrow(/the disk failed to keep/);
+  });
+
+  test("waits for the disk once for all that come while it waits", async () => {
+    const waiting: (() => void)[] = [];
+    const store = openStore(path.join(folder(), "table.sqlite"), (_, done) =>
+      waiting.push(() => done(null)),
+    );
+    cleanups.unshift(() => store.close());
+    const table = openTable(store, () => 0);
+    const written = Array.from({ length: 10 }, (_, n) =>
+      table.transact([{ put: { key: { partition: "p", sort: String(n) }, data: {} } }]),
+    );
+    await expect.poll(() => waiting.length).toBe(1);
+    waiting.shift()!();
+    await expect.poll(() => waiting.length).toBe(1);
+    waiting.shift()!();
+    await Promise.all(written);
+    expect(waiting).toEqual([]);
+  });
+
   test("removes what has expired from the disk", async () => {
     let now = 0;
     const table = openTable(inMemory(), () => now);
@@ -77,6 +147,19 @@ describe("blobs on disk", () => {
         return { status, headers: answered, body: received };
       },
     };
+  });
+
+  test("a large one takes the place of a small one, and a small one of a large one", async () => {
+    const blobs = openBlobs(folder(), "secret", { now: () => 0 }, inMemory());
+    for (const size of [10, 100_000, 20, 200_000]) {
+      await blobs.put("jobs/1/definition.yaml", new Uint8Array(size).fill(7));
+      expect(await blobs.sizeBytes("jobs/1/definition.yaml")).toBe(size);
+      expect((await blobs.get("jobs/1/definition.yaml"))!.length).toBe(size);
+    }
+    await blobs.put("jobs/10/definition.yaml", new Uint8Array(1));
+    await blobs.deletePrefix("jobs/1/");
+    expect(await blobs.get("jobs/1/definition.yaml")).toBeUndefined();
+    expect(await blobs.sizeBytes("jobs/10/definition.yaml")).toBe(1);
   });
 
   test("signed by another lab are refused", async () => {

@@ -23,20 +23,23 @@ const SETTINGS = `
   PRAGMA synchronous = NORMAL;
 `;
 
+/** How to wait for the disk. */
+type Sync = (file: number, done: (error: Error | null) => void) => void;
+
 /** Opens or makes the file; `:memory:` is none. */
-export function openStore(file: string): Store {
+export function openStore(file: string, sync: Sync = fdatasync): Store {
   const database = openDatabase(file);
   database.exec(SETTINGS);
-  const flush = file === ":memory:" ? { done: async () => {}, close: () => {} } : flushing(file);
+  const flush = file === ":memory:" ? NO_DISK : flushing(file, sync);
 
   function write<T>(work: () => T): T {
-    database.exec("BEGIN IMMEDIATE");
+    database.run("BEGIN IMMEDIATE");
     try {
       const result = work();
-      database.exec("COMMIT");
+      database.run("COMMIT");
       return result;
     } catch (error) {
-      database.exec("ROLLBACK");
+      database.run("ROLLBACK");
       throw error;
     }
   }
@@ -45,6 +48,7 @@ export function openStore(file: string): Store {
     database,
     write,
     async commit(work) {
+      flush.requireWorking();
       const result = write(work);
       await flush.done();
       return result;
@@ -56,8 +60,10 @@ export function openStore(file: string): Store {
   };
 }
 
+const NO_DISK = { requireWorking: () => {}, done: async () => {}, close: () => {} };
+
 /** Waits until all that is in the log of `file` by now is on the disk. One wait runs; those who come meanwhile share the next. */
-function flushing(file: string) {
+function flushing(file: string, sync: Sync) {
   let log: number | undefined;
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
@@ -67,7 +73,7 @@ function flushing(file: string) {
   const run = (): Promise<void> =>
     new Promise((resolve, reject) => {
       log ??= openSync(`${file}-wal`, "r");
-      fdatasync(log, (error) => {
+      sync(log, (error) => {
         if (!error) return resolve();
         failure ??= new Error(
           `the disk failed to keep what was written (${error.message}): look after it, then start the control plane again`,
@@ -77,8 +83,11 @@ function flushing(file: string) {
       });
     });
 
-  async function done(): Promise<void> {
+  function requireWorking(): void {
     if (failure) throw failure;
+  }
+  async function done(): Promise<void> {
+    requireWorking();
     if (!running) {
       running = run().finally(() => (running = undefined));
       return running;
@@ -92,6 +101,7 @@ function flushing(file: string) {
     return next;
   }
   return {
+    requireWorking,
     done,
     close() {
       const file = log;

@@ -15,6 +15,7 @@ import {
   type StoredItem,
   type Table,
 } from "../../ports/table.ts";
+import { createReadCache, type ReadCache } from "./read-cache.ts";
 import type { Database, Row, Value } from "./sqlite.ts";
 import type { Store } from "./store.ts";
 
@@ -43,18 +44,31 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 `;
 
-/** The table in one SQLite file; a transaction is one SQLite transaction, so all reads are current. */
+/** The table in one SQLite file; a transaction is one SQLite transaction, so all reads are current. What is read can't be changed. */
 export function openTable(store: Store, now: () => number): EmbeddedTable {
   const { database } = store;
   database.exec(SCHEMA);
+  const cache = createReadCache();
 
   return {
     async get<T>(key: Key) {
+      const partition = `main#${key.partition}`;
+      const known = cache.find(partition, key.sort);
+      if (known) return known.value as Item<T> | undefined;
       const row = find(database, key, now());
-      return row && { key, version: Number(row["version"]), data: dataIn<T>(row) };
+      const item = row && { key, version: Number(row["version"]), data: dataIn<T>(row) };
+      if (!row?.["expires"]) cache.keep(partition, key.sort, item, charsIn(row ? [row] : []));
+      return item;
     },
     async query<T>(index: Index, partition: string, range: Range = {}) {
-      return query<T>(database, index, partition, range, now());
+      const bucket = `${index}#${partition}`;
+      // No sort key is such a text.
+      const name = `\0${JSON.stringify(range)}`;
+      const known = cache.find(bucket, name);
+      if (known) return known.value as Page<T>;
+      const { rows, page } = query<T>(database, index, partition, range, now());
+      if (rows.every((row) => !row["expires"])) cache.keep(bucket, name, page, charsIn(rows));
+      return page;
     },
     async transact(operations) {
       if (operations.length > MAX_OPERATIONS) {
@@ -67,7 +81,7 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
         const touched = new Set<string>();
         let bytes = 0;
         for (const operation of operations) {
-          bytes += apply(database, operation, at, touched);
+          bytes += apply(database, operation, { at, touched, cache });
           if (bytes > MAX_TRANSACTION_BYTES) {
             throw new Error(`a transaction has at most ${MAX_TRANSACTION_BYTES} bytes`);
           }
@@ -104,26 +118,42 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
   };
 }
 
+const charsIn = (rows: readonly Row[]): number =>
+  rows.reduce((sum, { data }) => sum + String(data).length, 0);
+
+interface Applying {
+  readonly at: number;
+  /** Names of items of this transaction. */
+  readonly touched: Set<string>;
+  readonly cache: ReadCache;
+}
+
 /** The bytes of data that were written. */
-function apply(database: Database, operation: Operation, at: number, touched: Set<string>): number {
+function apply(database: Database, operation: Operation, { at, touched, cache }: Applying): number {
   const key = keyOf(operation);
   const name = JSON.stringify([key.partition, key.sort]);
   if (touched.has(name)) throw new Error(`two operations of one transaction on ${name}`);
   touched.add(name);
-  const row = find(database, key, at);
+  const row = find(database, key, at, WRITTEN_COLUMNS);
   if (!holds(operation.when, row)) {
     throw new TableConflict(`${name} is not ${JSON.stringify(operation.when)}`);
+  }
+  if ("check" in operation) return 0;
+  cache.forget(`main#${key.partition}`);
+  const keys = "put" in operation ? operation.put.keys : undefined;
+  for (const name of SECONDARY) {
+    const before = row?.[`${name}_partition`];
+    if (before) cache.forget(`${name}#${before}`);
+    if (keys?.[name]) cache.forget(`${name}#${keys[name].partition}`);
   }
   if ("put" in operation) {
     return write(database, operation.put, Number(row?.["version"] ?? 0) + 1);
   }
-  if ("delete" in operation) {
-    database.run(
-      "DELETE FROM item WHERE main_partition = ? AND main_sort = ?",
-      key.partition,
-      key.sort,
-    );
-  }
+  database.run(
+    "DELETE FROM item WHERE main_partition = ? AND main_sort = ?",
+    key.partition,
+    key.sort,
+  );
   return 0;
 }
 
@@ -137,9 +167,12 @@ function holds(condition: Condition | undefined, row: Row | undefined): boolean 
   return condition === "absent" ? !row : row?.["version"] === condition.version;
 }
 
-function find(database: Database, key: Key, at: number): Row | undefined {
+const READ_COLUMNS = "version, data, expires";
+const WRITTEN_COLUMNS = `version, ${SECONDARY.map((name) => `${name}_partition`).join(", ")}`;
+
+function find(database: Database, key: Key, at: number, columns = READ_COLUMNS): Row | undefined {
   const [row] = database.all(
-    `SELECT version, data FROM item WHERE main_partition = ? AND main_sort = ?
+    `SELECT ${columns} FROM item WHERE main_partition = ? AND main_sort = ?
        AND (expires IS NULL OR expires > ?)`,
     key.partition,
     key.sort,
@@ -177,7 +210,7 @@ function query<T>(
   partition: string,
   { from, to, reverse = false, limit = 100, cursor }: Range,
   at: number,
-): Page<T> {
+): { rows: Row[]; page: Page<T> } {
   const sort = `${index}_sort`;
   const position = `(${sort}, main_partition, main_sort)`;
   const where = [`${index}_partition = ?`, "(expires IS NULL OR expires > ?)"];
@@ -197,7 +230,7 @@ function query<T>(
   const direction = reverse ? "DESC" : "ASC";
   const size = Math.min(Math.max(1, limit), 1000);
   // A row is quicker made of few columns.
-  const columns = [...new Set(["main_partition", "main_sort", "version", "data", sort])];
+  const columns = [...new Set(["main_partition", "main_sort", "version", "data", "expires", sort])];
   const rows = database.all(
     `SELECT ${columns.join(", ")} FROM item WHERE ${where.join(" AND ")}
      ORDER BY ${sort} ${direction}, main_partition ${direction}, main_sort ${direction} LIMIT ?`,
@@ -206,8 +239,9 @@ function query<T>(
   );
   const last = rows.length === size ? rows.at(-1) : undefined;
   const items = rows.map((row) => toItem<T>(row));
-  if (!last) return { items };
-  return { items, cursor: makeCursor(last[sort], last["main_partition"], last["main_sort"]) };
+  if (!last) return { rows, page: { items } };
+  const next = makeCursor(last[sort], last["main_partition"], last["main_sort"]);
+  return { rows, page: { items, cursor: next } };
 }
 
 /** By the primary key, so that rows written meanwhile don't shift the rest. */

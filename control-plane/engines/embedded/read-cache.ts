@@ -1,0 +1,57 @@
+/** What was read of the table, good until something of its partition is written: this process is the only one that writes. */
+export interface ReadCache {
+  /** `partition` is that of an index, too: `i1#jobs`. */
+  find(partition: string, name: string): Kept | undefined;
+  /** Nobody can change what is kept. `chars`: of the data's JSON. */
+  keep(partition: string, name: string, value: unknown, chars: number): void;
+  forget(partition: string): void;
+}
+interface Kept {
+  readonly value: unknown;
+  readonly chars: number;
+}
+
+/** Parsed it takes some three times as much. */
+const MOST_CHARS = 4_000_000;
+/** Of a name and what holds it, for the many things that are not there. */
+const OVERHEAD_CHARS = 200;
+
+/** The partition that was read longest ago goes first. */
+export function createReadCache(): ReadCache {
+  const partitions = new Map<string, Map<string, Kept>>();
+  let chars = 0;
+  const forget = (partition: string): void => {
+    const all = partitions.get(partition);
+    if (!all) return;
+    for (const kept of all.values()) chars -= kept.chars;
+    partitions.delete(partition);
+  };
+  return {
+    forget,
+    find(partition, name) {
+      const all = partitions.get(partition);
+      if (!all) return undefined;
+      partitions.delete(partition);
+      partitions.set(partition, all);
+      return all.get(name);
+    },
+    keep(partition, name, value, given) {
+      const all = partitions.get(partition) ?? new Map<string, Kept>();
+      partitions.set(partition, all);
+      const kept = { value: frozen(value), chars: given + OVERHEAD_CHARS };
+      chars += kept.chars - (all.get(name)?.chars ?? 0);
+      all.set(name, kept);
+      for (const oldest of partitions.keys()) {
+        if (chars <= MOST_CHARS) break;
+        forget(oldest);
+      }
+    },
+  };
+}
+
+/** JSON, which has no loops. */
+function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  for (const inner of Object.values(value)) frozen(inner);
+  return Object.freeze(value);
+}
