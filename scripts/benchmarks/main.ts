@@ -1,11 +1,11 @@
-import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { numberOf, readCommandLine } from "../command-line.ts";
+import { numberOf, readCommandLine, refuse } from "../command-line.ts";
 import { measureConsoleEngine } from "./console-engine.ts";
-import { measureJob } from "./job.ts";
 import { measureLambda } from "./lambda.ts";
 import { measureLanguage } from "./language.ts";
-import { measureMemory } from "./memory.ts";
+import { described, machine } from "./machine.ts";
+import { NAMED, namedParts, type NamedPart } from "./part-names.ts";
+import { summary, type Summary } from "./summary.ts";
 import { measureTftp } from "./tftp.ts";
 import { measureUboot } from "./uboot.ts";
 import { measureWeb } from "./web.ts";
@@ -17,49 +17,18 @@ export interface Row {
   values: number[];
 }
 
-interface Part {
-  about: string;
-  run(options: { runs: number }): Promise<Row[]>;
-}
-
-const parts: Record<string, Part> = {
-  language: {
-    about: "what it costs to validate a job and to render a device",
-    run: measureLanguage,
-  },
-  job: {
-    about: "a QEMU job's latencies: submission to runner start, end of test to Finished, overhead",
-    run: measureJob,
-  },
-  lambda: {
-    about: "cold starts of the cloud's function and the size of its code, on emulators",
-    run: measureLambda,
-  },
-  tftp: {
-    about: "the TFTP server beside tftpd-hpa in the same run: 64 MiB to a standard client",
-    run: async () =>
-      (await measureTftp()).flatMap(({ client, ours, theirs, ratio }) => [
-        { name: `${client}: ours`, unit: "MB/s", values: [ours] },
-        { name: `${client}: tftpd-hpa`, unit: "MB/s", values: [theirs] },
-        { name: `${client}: ratio`, unit: "%", values: [Math.round(ratio * 100)] },
-      ]),
-  },
-  uboot: {
-    about: "what a U-Boot job with a ramdisk costs beyond the DUT's own time",
-    run: measureUboot,
-  },
-  "console-engine": {
-    about: "how fast a console is read with twenty patterns armed, and what the log costs",
-    run: measureConsoleEngine,
-  },
-  web: {
-    about: "what pages cost the server, and how soon a line of the DUT is seen in a browser",
-    run: measureWeb,
-  },
-  memory: {
-    about: "memory of the control plane idle, the agent idle, a runner during a job",
-    run: measureMemory,
-  },
+const parts: Record<NamedPart, (options: { runs: number }) => Promise<Row[]>> = {
+  language: measureLanguage,
+  lambda: measureLambda,
+  tftp: async () =>
+    (await measureTftp()).flatMap(({ client, ours, theirs, ratio }) => [
+      { name: `${client}: ours`, unit: "MB/s", values: [ours] },
+      { name: `${client}: tftpd-hpa`, unit: "MB/s", values: [theirs] },
+      { name: `${client}: ratio`, unit: "%", values: [Math.round(ratio * 100)] },
+    ]),
+  uboot: measureUboot,
+  "console-engine": measureConsoleEngine,
+  web: measureWeb,
 };
 
 const { values: options, positionals } = readCommandLine("bench", () =>
@@ -72,41 +41,31 @@ const { values: options, positionals } = readCommandLine("bench", () =>
     },
   }),
 );
-const unknown = positionals.filter((name) => name !== "all" && !(name in parts));
-if (options.help || unknown.length) {
-  if (unknown.length) console.error(`bench: no such part: ${unknown.join(", ")}`);
-  console.log(usage());
-  process.exit(unknown.length ? 2 : 0);
+if (options.help) {
+  console.log(
+    `${namedParts()}\n\nExit code 0: measured; 1: something could not be; 2: it can't be run so.`,
+  );
+  process.exit(0);
 }
+const isNamed = (name: string): name is NamedPart => name in NAMED;
+const unknown = positionals.filter((name) => !isNamed(name));
+if (unknown.length > 0) refuse("bench", `no such part: ${unknown.join(", ")}`);
 
 const runs = numberOf("bench", "runs", options.runs, 1);
-const names = positionals.length && !positionals.includes("all") ? positionals : Object.keys(parts);
-const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;
+const facts = machine();
 const measured: Record<string, Measured[]> = {};
-for (const name of names) {
+for (const name of positionals.filter(isNamed)) {
   console.error(`Measuring ${name} ...`);
-  const rows = (await parts[name]?.run({ runs })) ?? [];
+  const rows = await parts[name]({ runs });
   measured[name] = rows.map((row) => ({ name: row.name, unit: row.unit, ...summary(row.values) }));
 }
 console.log(
-  options.json ? JSON.stringify({ machine, ...measured }, undefined, 2) : table(measured),
+  options.json
+    ? JSON.stringify({ machine: facts, ...measured }, undefined, 2)
+    : `${described(facts)}\n\n${table(measured)}`,
 );
 
-interface Summary {
-  median: number;
-  min: number;
-  max: number;
-  runs: number;
-}
 type Measured = Omit<Row, "values"> & Summary;
-
-function summary(values: number[]): Summary {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const at = (index: number): number => sorted[index] ?? NaN;
-  const median = sorted.length % 2 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
-  return { median, min: at(0), max: at(sorted.length - 1), runs: sorted.length };
-}
 
 function table(all: Record<string, Measured[]>): string {
   const rows = Object.entries(all).flatMap(([part, list]) =>
@@ -118,27 +77,5 @@ function table(all: Record<string, Measured[]>): string {
     return `${part.padEnd(14)} ${row.name.padEnd(48)} ${figure(row.median)} ${figure(row.min)} ${figure(row.max)}  ${row.unit.padEnd(4)} ${String(row.runs).padStart(4)}`;
   });
   const head = `${"part".padEnd(14)} ${"figure".padEnd(48)}   median      min      max  unit runs`;
-  return [machine, "", head, ...lines].join("\n");
-}
-
-function usage(): string {
-  const list = Object.entries(parts).map(([name, part]) => `  ${name.padEnd(8)} ${part.about}`);
-  const noise =
-    "  console  what noise on the line does to results; by itself: scripts/bench console --help";
-  const scale =
-    "  scale    what each event costs in labs of growing size; by itself: scripts/bench scale --help";
-  const worker =
-    "  worker   size, start, memory, idle CPU and throughput of the single files; by itself: scripts/bench worker --help";
-  return [
-    "usage: scripts/bench [NAME ...|all] [--json] [--runs N]",
-    "",
-    ...list,
-    noise,
-    scale,
-    worker,
-    "  lists    how long REST lists take that look through a million jobs; by itself: scripts/bench lists --help",
-    "  --against-lava: the same work on a LAVA beside it, with ratios; by itself: scripts/bench --against-lava --help",
-    "",
-    "Exit code 0: measured; 1: something could not be; 2: it can't be run so.",
-  ].join("\n");
+  return [head, ...lines].join("\n");
 }

@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { FakeControlPlane } from "../../test/support/fake-control-plane.ts";
 import type { RealLab } from "../../test/support/real-lab.ts";
-import { median, memoryOf, workOf, type Memory } from "./process-figures.ts";
+import { memoryOf, workOf, type Memory } from "./process-figures.ts";
 import { runnerOf, typingJob, workerLab } from "./worker-lab.ts";
 import type { Subject } from "./worker-subject.ts";
 
@@ -153,13 +153,6 @@ export async function busyOf(subject: Subject, jobs: number): Promise<Busy> {
     await lab.close();
   }
 }
-
-export const summary = (values: readonly number[]) => ({
-  median: median(values),
-  min: Math.min(...values),
-  max: Math.max(...values),
-  runs: values.length,
-});
 
 export function agentOf(lab: RealLab): number {
   if (lab.agent.pid === undefined) throw new Error("the agent does not run");

@@ -8,12 +8,12 @@ import {
   idleOf,
   sizeOf,
   startOf,
-  summary,
   type Busy,
   type Idle,
   type Size,
 } from "./worker-figures.ts";
 import { serialOf, type SerialLoad } from "./worker-serial.ts";
+import { summary, type Summary } from "./summary.ts";
 import { FILES, onNode, singleFile, type FileName, type Subject } from "./worker-subject.ts";
 import { judge, table } from "./worker-report.ts";
 
@@ -38,7 +38,7 @@ export interface WorkerFigures {
   readonly serial: SerialLoad;
   readonly console: Flood;
 }
-type Spread = ReturnType<typeof summary>;
+type Spread = Summary;
 
 const { values: options } = readCommandLine("bench worker", () =>
   parseArgs({

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { summary } from "../../scripts/benchmarks/worker-figures.ts";
+import { summary } from "../../scripts/benchmarks/summary.ts";
 import type { WorkerFigures } from "../../scripts/benchmarks/worker-main.ts";
 import { judge, table } from "../../scripts/benchmarks/worker-report.ts";
 

@@ -1,6 +1,6 @@
 import type { Agent } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import { ask, load, type Answer, type Load } from "./client.ts";
+import { ask, load, type Answer } from "./client.ts";
 import { localJob, PARKED_TYPE } from "./dut.ts";
 import type { Figures, Name } from "./figures.ts";
 import { floodJob, jobTimes, submit } from "./jobs.ts";
@@ -15,49 +15,62 @@ const INTERNAL = "scheduler/internal/v1";
 
 export interface Sizes {
   readonly runs: number;
-  /** Requests a run, for each of which LAVA's server needs 20 to 150 ms. */
-  readonly requests: number;
-  readonly intakeLines: number;
+  /** Submissions before what is measured: both have compilers and caches. */
+  readonly warmUp: Readonly<Record<Side["name"], number>>;
+  /** Submissions of a measurement, for each of which LAVA's server needs 50 ms: 100 and more have a 99th percentile. */
+  readonly submissions: Readonly<Record<Side["name"], number>>;
+  /** Of lists, of jobs, of pages. */
+  readonly reads: Readonly<Record<Side["name"], number>>;
 }
 
 type One = (agent: Agent) => Promise<Answer>;
 
-/** Submissions, reads and pages: the same URLs for both, in turns, after as many as are in a run of one for nothing. */
+/** Submissions, reads and pages: the same URLs for both, in turns. */
 export async function measureRequests(
   figures: Figures,
   sides: readonly Side[],
-  { runs, requests }: Sizes,
+  { runs, warmUp, submissions, reads }: Sizes,
 ) {
-  const PARKED = JSON.stringify({ definition: localJob(["true"], PARKED_TYPE) });
   const asked = new Map<Side, Awaited<ReturnType<typeof requestsOf>>>();
-  for (const side of sides) asked.set(side, await requestsOf(side));
-  for (let run = -1; run < runs; run++) {
+  for (const side of sides) {
+    const one = await requestsOf(side);
+    asked.set(side, one);
+    await load(warmUp[side.name], 1, one.submit);
+    await load(warmUp[side.name], 8, one.submit);
+    await load(warmUp[side.name], 1, one.submitByXmlRpc);
+    for (const name of READS) await load(reads[side.name], 1, one[name]);
+  }
+  for (let run = 0; run < runs; run++) {
     for (const side of sides) {
       const one = asked.get(side)!;
-      const measured = async (clients: number, what: One): Promise<Load & { cpuMs: number }> => {
+      const measured = async (count: number, clients: number, what: One) => {
         const before = cpuSecondsOf(side.server());
-        const result = await load(requests, clients, what);
-        const cpuMs = ((cpuSecondsOf(side.server()) - before) * 1000) / requests;
+        const result = await load(count, clients, what);
+        const cpuMs = ((cpuSecondsOf(side.server()) - before) * 1000) / count;
         return { ...result, cpuMs };
       };
-      const note = (name: Name, value: number): void => {
-        if (run >= 0) figures.note(name, side.name, value);
-      };
-      const alone = await measured(1, one.submit(PARKED));
+      const note = (name: Name, value: number): void => figures.note(name, side.name, value);
+      const count = submissions[side.name];
+      const alone = await measured(count, 1, one.submit);
       note("submits", alone.perSecond);
       note("submits_p99", alone.p99Ms);
       note("submits_cpu", alone.cpuMs);
-      const eight = await measured(8, one.submit(PARKED));
+      const eight = await measured(count, 8, one.submit);
       note("submits_8", eight.perSecond);
       note("submits_8_p99", eight.p99Ms);
-      for (const name of ["list", "detail", "page"] as const) {
-        const { medianMs, cpuMs } = await measured(1, one[name]);
+      const byXmlRpc = await measured(count, 1, one.submitByXmlRpc);
+      note("submits_xmlrpc", byXmlRpc.perSecond);
+      note("submits_xmlrpc_p99", byXmlRpc.p99Ms);
+      for (const name of READS) {
+        const { medianMs, cpuMs } = await measured(reads[side.name], 1, one[name]);
         note(name, medianMs);
         note(`${name}_cpu`, cpuMs);
       }
     }
   }
 }
+
+const READS = ["list", "detail", "page"] as const;
 
 async function requestsOf(side: Side) {
   const { id } = await jobTimes(side, floodJob(PAGE_LINES));
@@ -66,18 +79,29 @@ async function requestsOf(side: Side) {
     const headers = { authorization };
     return (agent) => ask(side.url + where, { agent, headers });
   };
+  const post =
+    (where: string, headers: Record<string, string>, body: string): One =>
+    async (agent) => {
+      const answer = await ask(side.url + where, { agent, method: "POST", headers, body });
+      // XML-RPC refuses with 200.
+      return answer.text.includes("<fault>") ? { ...answer, status: 400 } : answer;
+    };
+  const definition = localJob(["true"], PARKED_TYPE);
+  const json = JSON.stringify({ definition });
+  const basic = `Basic ${Buffer.from(`admin:${side.token}`).toString("base64")}`;
+  const xml = `<?xml version="1.0"?><methodCall><methodName>scheduler.submit_job</methodName><params><param><value><string>${escapeXml(definition)}</string></value></param></params></methodCall>`;
   const { path, headers } = await pageOf(side, id);
   return {
-    submit: (body: string): One => {
-      const sent = { authorization, "content-type": "application/json" };
-      const url = `${side.url}api/v0.2/jobs/`;
-      return (agent) => ask(url, { agent, method: "POST", headers: sent, body });
-    },
+    submit: post("api/v0.2/jobs/", { authorization, "content-type": "application/json" }, json),
+    submitByXmlRpc: post("RPC2", { authorization: basic, "content-type": "text/xml" }, xml),
     list: get("api/v0.2/jobs/?limit=50&ordering=-id"),
     detail: get(`api/v0.2/jobs/${id}/`),
     page: ((agent) => ask(side.url + path, { agent, headers })) as One,
   };
 }
+
+const escapeXml = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 /** LAVA shows public jobs to everybody, which costs it least; Pumice asks who it is. */
 async function pageOf({ name, url, token }: Side, id: number) {
@@ -99,7 +123,8 @@ async function pageOf({ name, url, token }: Side, id: number) {
 export async function measureIntake(
   figures: Figures,
   sides: readonly Side[],
-  { runs, intakeLines }: Sizes,
+  runs: number,
+  intakeLines: number,
 ) {
   const requests = Math.ceil(intakeLines / BATCH);
   const line = {

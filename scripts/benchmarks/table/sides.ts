@@ -6,9 +6,8 @@ import { realLab, root, until } from "../../../test/support/real-lab.ts";
 import { ownLava } from "../../../test/support/real-lava.ts";
 import { restOf, type Rest } from "./client.ts";
 import { DEVICE_TYPE, makeDut, PARKED_TYPE, TEMPLATE } from "./dut.ts";
-import { processTree } from "./process-tree.ts";
-
-type Processes = ReturnType<typeof processTree>;
+import { processTree, type Process } from "./process-tree.ts";
+import { withRoles, type Role } from "./watch.ts";
 
 /** A lab that is measured: server and one worker on this machine, with the same devices. Spoken to by LAVA's REST API, whichever it is. */
 export interface Side {
@@ -20,21 +19,21 @@ export interface Side {
   readonly token: string;
   readonly rest: Rest;
   /** Of all services of the server. */
-  server(): Processes;
-  /** Of the worker and what it has started, without DUTs. */
-  worker(): Processes;
-  /** The same with DUTs: what has ended counts for who waited for it. */
-  bench(): Processes;
+  server(): Process[];
+  /** Of the worker and all that it has started, DUTs too: what has ended counts for who waited for it. */
+  bench(): Process[];
+  /** Those of them that are agent, runner or DUT. */
+  roles(): [Process, Role][];
   /** As its packages have it, or with the shortest intervals that it can be told. Only LAVA has such. */
   pace?: (pace: "packaged" | "tuned") => Promise<void>;
-  /** Steps that an administrator took until now, and seconds. */
-  readonly setUp: { commands: number; seconds: number };
+  /** Seconds from nothing to a worker online with its devices. */
+  readonly setUpSeconds: number;
   close(): Promise<void>;
 }
 
-/** A QEMU guest, or a shell of this machine. */
-const isDut = ({ command }: { command: string }): boolean =>
-  /^\S*qemu-system|^\/bin\/(sh|busybox)( |$)|lava-test|^(\/bin\/)?(cat|seq) /.test(command);
+/** A QEMU guest, or a shell of this machine; what these start is theirs. */
+const isDut = ({ command }: Process): boolean =>
+  /^\S*qemu-system|^\/bin\/(sh|busybox)( |$)/.test(command);
 
 /** LAVA from Debian's packages, in namespaces and a folder of its own; tuned. */
 export async function lavaSide(): Promise<Side> {
@@ -43,14 +42,14 @@ export async function lavaSide(): Promise<Side> {
   const lava = await ownLava({ LAVA_FSYNC: "on", LAVA_WEB: "4", LAVA_FILES: String(files) });
   try {
     const rest = restOf(lava.url, lava.token);
-    const isServer = ({ command }: { command: string }): boolean =>
+    const isServer = ({ command }: Process): boolean =>
       /gunicorn|lava-scheduler|lava-publisher|postgres/.test(command);
     const online = async (): Promise<void> =>
       until(
         async () => (await rest<{ state: string }>("GET", "workers/bench/")).state === "Online",
       );
     const dut = makeDut(lava.dir, files);
-    const { token, commands } = await addDevices(rest, dut);
+    const token = await addDevices(rest, dut);
     await lava.restart(`worker ${token}`);
     await online();
     const version = await rest<{ version: string }>("GET", "system/version/");
@@ -59,13 +58,13 @@ export async function lavaSide(): Promise<Side> {
       about: `LAVA ${version.version} of Debian's packages, 4 web processes, PostgreSQL`,
       ...{ url: lava.url, token: lava.token, rest },
       server: () => processTree(lava.pid).filter(isServer),
-      worker: () => processTree(lava.pid).filter((one) => isLavaWorker(one) && !isDut(one)),
       bench: () => processTree(lava.pid).filter((one) => !isServer(one)),
+      roles: () => withRoles(processTree(lava.pid), lavaRole),
       pace: async (pace) => {
         await lava.restart(pace);
         await online();
       },
-      setUp: { commands: commands + LAVA_COMMANDS, seconds: (Date.now() - began) / 1000 },
+      setUpSeconds: (Date.now() - began) / 1000,
       close: () => lava.close(),
     };
   } catch (error) {
@@ -74,14 +73,11 @@ export async function lavaSide(): Promise<Side> {
   }
 }
 
-/**
- * What real-lava.sh does of what an administrator types: install, settings, migrate, user, token, device type; services (four) and the worker are
- * started by the packages.
- */
-const LAVA_COMMANDS = 6;
-
-const isLavaWorker = ({ command }: { command: string }): boolean =>
-  /lava-(worker|run)/.test(command);
+function lavaRole(one: Process): Role | undefined {
+  if (isDut(one)) return "dut";
+  if (one.command.includes("lava-run")) return "runner";
+  return one.command.includes("lava-worker") ? "agent" : undefined;
+}
 
 /** `pumice serve` and a worker, as README says: the single file when it has been built. */
 export async function pumiceSide(): Promise<Side> {
@@ -97,16 +93,17 @@ export async function pumiceSide(): Promise<Side> {
   try {
     const url = `${lab.url}/`;
     const rest = restOf(url, lab.adminToken);
-    const { commands } = await addDevices(rest, makeDut(dir, undefined));
+    await addDevices(rest, makeDut(dir, undefined));
+    const roleOf = (one: Process): Role =>
+      one.pid === lab.agent.pid ? "agent" : isDut(one) ? "dut" : "runner";
     return {
       name: "pumice",
       about: `pumice serve by Node.js ${process.version}, worker ${isSingle ? "as one file" : "by Node.js"}`,
       ...{ url, token: lab.adminToken, rest },
       server: () => processTree(lab.server.pid!),
-      worker: () => processTree(lab.agent.pid!).filter((one) => !isDut(one)),
       bench: () => processTree(lab.agent.pid!),
-      // `serve`, `workers add`, the worker.
-      setUp: { commands: commands + 2, seconds: (Date.now() - began) / 1000 },
+      roles: () => withRoles(processTree(lab.agent.pid!), roleOf),
+      setUpSeconds: (Date.now() - began) / 1000,
       close,
     };
   } catch (error) {
@@ -115,16 +112,9 @@ export async function pumiceSide(): Promise<Side> {
   }
 }
 
-/** A worker, unless it is there, and its devices, by the very same calls for both. */
-async function addDevices(
-  rest: Rest,
-  connect: string,
-): Promise<{ token: string; commands: number }> {
-  let commands = 0;
-  const add = async <T>(where: string, body: unknown): Promise<T> => {
-    commands += 1;
-    return rest<T>("POST", where, body);
-  };
+/** A worker, unless it is there, and its devices, by the very same calls for both. Returns its token, if it is new. */
+async function addDevices(rest: Rest, connect: string): Promise<string> {
+  const add = async <T>(where: string, body: unknown): Promise<T> => rest<T>("POST", where, body);
   const known = await rest<unknown>("GET", "workers/bench/").catch(() => undefined);
   const { token } = known
     ? { token: "" }
@@ -150,5 +140,5 @@ async function addDevices(
     await add("devices/", { hostname, device_type, worker_host: "bench", health });
     await add(`devices/${hostname}/dictionary/`, { dictionary });
   }
-  return { token, commands };
+  return token;
 }

@@ -2,12 +2,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Rest } from "./client.ts";
 import { FLOOD_WORDS, localJob } from "./dut.ts";
 import type { Figures } from "./figures.ts";
-import { cpuSecondsOf, pssOf } from "./process-tree.ts";
 import type { Side } from "./sides.ts";
+import { watched, type Used } from "./watch.ts";
 
 /** Seldom: LAVA's server needs 40 ms for an answer. The times are the server's, not those of who looks. */
 const LOOK_MS = 500;
-const MEMORY_LOOK_MS = 100;
 /** A warm-up is for caches and compilers of both. */
 const WARM_UP = 1;
 
@@ -20,7 +19,7 @@ interface RestJob {
   readonly end_time: string | null;
 }
 
-/** Trivial jobs, in turns; and at LAVA as it is packaged, too. */
+/** Trivial jobs, in turns; some more that are watched, which costs time; and at LAVA as it is packaged, too. */
 export async function measureTrivial(
   figures: Figures,
   sides: readonly Side[],
@@ -29,14 +28,20 @@ export async function measureTrivial(
 ) {
   for (let run = -WARM_UP; run < runs; run++) {
     for (const side of sides) {
-      const before = cpuSecondsOf(side.bench());
       const { total, toRunner, toFinished } = await jobTimes(side, TRIVIAL);
       if (run < 0) continue;
       figures.note("turnaround", side.name, total);
       figures.note("runner_start", side.name, toRunner);
       figures.note("job_end", side.name, toFinished);
-      figures.note("job_cpu", side.name, (cpuSecondsOf(side.bench()) - before) * 1000);
       if (packagedRuns > 0 && !side.pace) figures.note("turnaround_packaged", side.name, total);
+    }
+  }
+  for (let run = 0; run < Math.min(runs, 3); run++) {
+    for (const side of sides) {
+      const [, { cpuSeconds }] = await watched(side, () => jobTimes(side, TRIVIAL));
+      const { agent, runner, dut, server } = cpuSeconds;
+      figures.note("job_cpu", side.name, (agent + runner + dut) * 1000);
+      figures.note("job_cpu_server", side.name, server * 1000);
     }
   }
   for (const side of sides) {
@@ -49,7 +54,7 @@ export async function measureTrivial(
   }
 }
 
-/** QEMU jobs, in turns; and what the worker needs meanwhile. Returns how long the first took: it is what somebody waits for. */
+/** QEMU jobs, in turns; and what each process needs meanwhile. Returns how many seconds the first took: it is what somebody waits for. */
 export async function measureQemu(
   figures: Figures,
   sides: readonly Side[],
@@ -59,15 +64,19 @@ export async function measureQemu(
   const first: Partial<Record<Side["name"], number>> = {};
   for (let run = -WARM_UP; run < runs; run++) {
     for (const side of sides) {
-      const [times, most] = await mostDuring(
-        () => pssOf(side.worker()),
+      const [times, { cpuSeconds, mostMib }] = await watched(side, () =>
         jobTimes(side, definition),
       );
       first[side.name] ??= times.total / 1000;
       if (run < 0) continue;
       figures.note("qemu", side.name, times.total);
       figures.note("overhead", side.name, times.total - times.ofDut);
-      figures.note("job_memory", side.name, most);
+      for (const who of ["server", "agent", "runner", "dut"] as const) {
+        figures.note(`qemu_cpu_${who}`, side.name, cpuSeconds[who] * 1000);
+      }
+      figures.note("job_memory", side.name, mostMib.worker);
+      figures.note("runner_memory", side.name, mostMib.runner);
+      figures.note("dut_memory", side.name, mostMib.dut);
     }
   }
   return first;
@@ -83,12 +92,8 @@ export async function measureConsole(
   for (let run = 0; run < runs; run++) {
     for (const side of sides) {
       const count = lines[side.name];
-      const job = floodJob(count);
-      const idle = cpuSecondsOf(side.bench());
-      await jobTimes(side, floodJob(1));
-      const before = cpuSecondsOf(side.bench());
-      const { id, endMs } = await jobTimes(side, job);
-      const cpu = cpuSecondsOf(side.bench()) - before - (before - idle);
+      const [, without] = await watched(side, () => jobTimes(side, floodJob(1)));
+      const [{ id, endMs }, withThem] = await watched(side, () => jobTimes(side, floodJob(count)));
       const times = (await logOf(side.rest, id)).filter(({ line }) =>
         line.includes(`"${FLOOD_WORDS}`),
       );
@@ -96,11 +101,14 @@ export async function measureConsole(
         throw new Error(
           `${side.name}: ${times.length} of ${count} lines are in the log of job ${id}`,
         );
+      const seconds = workerSeconds(withThem) - workerSeconds(without);
       figures.note("console", side.name, (count / (endMs - times[0]!.ms)) * 1000);
-      figures.note("console_cpu", side.name, (cpu / count) * 1e6);
+      figures.note("console_cpu", side.name, (seconds / (count - 1)) * 1e6);
     }
   }
 }
+
+const workerSeconds = ({ cpuSeconds }: Used): number => cpuSeconds.agent + cpuSeconds.runner;
 
 /** As fast as the DUT can. */
 export const floodJob = (lines: number): string => localJob([`head -n ${lines} /root/flood`]);
@@ -149,14 +157,4 @@ async function logOf(rest: Rest, id: number) {
     const time = /"?dt"?: "?([0-9T:.-]+)/.exec(line)?.[1];
     return time === undefined ? [] : [{ line, ms: Date.parse(`${time}Z`) }];
   });
-}
-
-async function mostDuring<T>(measure: () => number, work: Promise<T>): Promise<[T, number]> {
-  let most = 0;
-  const timer = setInterval(() => (most = Math.max(most, measure())), MEMORY_LOOK_MS);
-  try {
-    return [await work, most];
-  } finally {
-    clearInterval(timer);
-  }
 }
