@@ -96,10 +96,8 @@ describe("booting a guest", () => {
       "",
       `echo 'export LAB='\\''a b'\\''' >> ~/.bashrc`,
       ". ~/.bashrc",
-      "#",
       ...ran.input.filter((line) => /^(mkdir|mount|ls|for|if) /.test(line)),
-      "export SHELL=/bin/sh",
-      '. /lava-7/environment ; lava_code=$? ; printf "<LAVA_SIGNAL_RETRUNCODE $lava_code>\\n"',
+      'export SHELL=/bin/sh ; . /lava-7/environment ; lava_code=$? ; printf "<LAVA_SIGNAL_RETRUNCODE $lava_code>\\n"',
       "/lava-7/bin/lava-test-runner /lava-7/0",
     ]);
   });

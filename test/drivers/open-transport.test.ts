@@ -109,6 +109,12 @@ describe("a program on a pseudo-terminal", () => {
     expect(before.trim()).toBe("");
   });
 
+  test("that shows a shell's prompt has found its DUT: nobody waits for a refusal any more", async () => {
+    const console = await consoleOn(sh('printf "root@dut:~# "; sleep 0.05; exit 3'));
+    const wait = console.expect({ never: /never/g }, soon);
+    await expect(wait).rejects.toThrow(/^Connection closed: .*ended with exit code 3/);
+  });
+
   test("gets its arguments as they are, whatever they hold", async () => {
     const odd = `$HOME "two words" \\; \`id\` it's`;
     const command = `printf %s_end ${JSON.stringify(odd).replaceAll("$", "\\$").replaceAll("`", "\\`")}`;

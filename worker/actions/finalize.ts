@@ -1,4 +1,5 @@
 import type { Action, RunContext } from "../pipeline/action.ts";
+import { showsLastPrompt } from "../console/prompt-likeness.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { consoleSlot } from "../pipeline/job-slots.ts";
 import { checkCommands } from "./power/command-list.ts";
@@ -52,8 +53,10 @@ async function lastWords({ slotsOf, signal, job }: RunContext, namespace: string
   const console = slotsOf(namespace).find(consoleSlot);
   const ends = performance.now() + LAST_WORDS_SECONDS * 1000;
   while (console?.isOpen && performance.now() < ends) {
+    // A shell that has nothing to do says no more.
+    if (!isOff && showsLastPrompt(console)) return;
     const { received } = console;
-    const wait = { timeoutSeconds, signal };
+    const wait = { timeoutSeconds, signal, quiet: { ms: 0, since: received } };
     await console.tryExpect({ never: /(?!)/g }, wait).catch(() => signal.throwIfAborted());
     if (console.received === received) return;
   }

@@ -1,4 +1,5 @@
 import type { Console } from "./console.ts";
+import { lastLine, plainText } from "./terminal-text.ts";
 
 /** The lines in which prompts stood, of each console: a damaged one is known by them. */
 const lastPrompts = new WeakMap<Console, Map<string, string>>();
@@ -22,6 +23,12 @@ export function rememberPrompt(console: Console, prompts: Patterns, line: string
 /** The line in which one of these prompts stood last; empty when none did. */
 export const lastPromptOf = (console: Console, prompts: Patterns): string =>
   lastPrompts.get(console)?.get(keyOf(prompts)) ?? "";
+
+/** Whether what came last is, alone in its line, a prompt that stood there before. */
+export function showsLastPrompt(console: Console): boolean {
+  const shown = lastLine(plainText(console.textSince(console.received - 2 * MAX_CHARS)));
+  return shown !== "" && [...(lastPrompts.get(console)?.values() ?? [])].includes(shown);
+}
 
 /** A longer line is no prompt that is worth remembering. */
 const MAX_CHARS = 120;

@@ -11,6 +11,9 @@ const SETTLE_MS = 100;
 const PROGRAM_MS = 1000;
 /** A DUT is not that brief: who says more than this is one. */
 const SETTLE_BYTES = 4096;
+/** Who refuses says so in whole lines: a shell's prompt, or the wish to log in, is a DUT's. */
+const PROMPT = /(?:[\w)\]~/:][#$]|\blogin:) ?(?:\x1b\[\d*\w)*$/;
+const PROMPT_CHARS = 80;
 
 /**
  * Opens a connection and makes sure that it stays open, so that a port that is in use is not taken for a DUT. How the
@@ -53,12 +56,13 @@ function open(
 }
 
 /**
- * The same transport, once it has stayed open: for `silentMs`, or for a moment after its first byte. What it says
- * meanwhile is kept.
+ * The same transport, once it has stayed open: for `silentMs`, or for a moment after its first byte, or until it shows a
+ * prompt. What it says meanwhile is kept.
  */
 async function settled(transport: Transport, label: string, silentMs: number): Promise<Transport> {
   let early: Uint8Array[] = [];
   let size = 0;
+  let tail = "";
   let settle: () => void = () => {};
   const moment = new Promise<undefined>((resolve) => (settle = () => resolve(undefined)));
   let timer = setTimeout(settle, silentMs);
@@ -69,7 +73,8 @@ async function settled(transport: Transport, label: string, silentMs: number): P
     }
     early.push(bytes);
     size += bytes.length;
-    if (size > SETTLE_BYTES) settle();
+    tail = (tail + Buffer.from(bytes).toString("latin1")).slice(-PROMPT_CHARS);
+    if (size > SETTLE_BYTES || PROMPT.test(tail)) settle();
   };
   const ended = new Promise<string>((resolve) => {
     transport.onEnd((why) => resolve(`connection ${label} ${why}`));

@@ -57,10 +57,11 @@ async function transferOverlay(context: RunContext, transfer: Transfer): Promise
   if (transfer.method === "nfs") return copyFromNfs(context, transfer);
   const tarball = context.slots.take(overlayTarballSlot);
   const name = path.basename(tarball);
-  await typed(context, `rm -f ${name}`);
   if (transfer.method === "http") {
-    await typed(context, `${transfer.download} ${await serveFile(context, tarball)}`);
+    const command = `${transfer.download} ${await serveFile(context, tarball)}`;
+    await typed(context, command, { after: `rm -f ${name}` });
   } else {
+    await typed(context, `rm -f ${name}`);
     await sendByZmodem(context, tarball, transfer.download || "rz");
   }
   await typed(context, `${transfer.unpack} ${name}`);
@@ -78,8 +79,12 @@ async function copyFromNfs(context: RunContext, { download, unpack }: Transfer):
 }
 
 /** One command of the transfer, which has as long as a connection may be silent (DISPATCHER.md 2). */
-const typed = (context: RunContext, command: string): Promise<void> =>
-  runOnDut(context, command, { timeoutSeconds: context.connectionTimeoutSeconds });
+const typed = (
+  context: RunContext,
+  command: string,
+  options: { readonly after?: string } = {},
+): Promise<void> =>
+  runOnDut(context, command, { timeoutSeconds: context.connectionTimeoutSeconds, ...options });
 
 /** The DUT's `rz` and the worker's `sz` talk to each other over the console. */
 async function sendByZmodem(context: RunContext, file: string, receive: string): Promise<void> {

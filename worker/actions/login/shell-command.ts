@@ -29,15 +29,16 @@ export const shellOf = ({ connection, signal, log, timeoutSeconds }: RunContext)
  * Types a command in the DUT's shell and waits for its end and the prompt after it, which the next command must not
  * take for its own. Each wait takes as long as the action has, unless said.
  *
+ * @param options `after`: what is done in the same line before, whatever comes of it.
  * @throws JobFailure Job when it fails, with its exit code.
  */
 export async function runOnDut(
   context: RunContext,
   command: string,
-  { timeoutSeconds = context.timeoutSeconds } = {},
+  { timeoutSeconds = context.timeoutSeconds, after = "" } = {},
 ): Promise<void> {
   const shell = { ...shellOf(context), timeoutSeconds };
-  const code = await exitCode(shell, command);
+  const code = await exitCode(shell, after === "" ? command : `${after} ; ${command}`);
   if (code === 0) return;
   if (code === undefined) throw shell.console.timedOut({ code: RETURN_CODE }, timeoutSeconds);
   throw new JobFailure("Job", `'${command}' failed with return code ${code}!`);

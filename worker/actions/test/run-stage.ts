@@ -90,12 +90,13 @@ async function prepareShell(
   { overlay, mountCommands = [] }: StageShell,
   moreCommands: readonly string[],
 ): Promise<void> {
-  const exporting = `export SHELL=${overlay.shell}`;
-  for (const line of ["#", ...mountCommands, ...moreCommands, exporting]) {
+  for (const line of [...mountCommands, ...moreCommands]) {
     await runInShell(shell, line, { isBrief: true });
   }
   const sourcing = `. ${overlay.lavaDir}/environment`;
-  const status = await exitCode({ ...shell, timeoutSeconds: 15 }, sourcing, { isBrief: true });
+  // In one line: each costs a slow console its echo and its prompt.
+  const line = `export SHELL=${overlay.shell} ; ${sourcing}`;
+  const status = await exitCode({ ...shell, timeoutSeconds: 15 }, line, { isBrief: true });
   if (status === undefined) {
     throw new JobFailure("Job", `Failed to check '${sourcing}' return code!`);
   }
