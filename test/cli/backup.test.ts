@@ -17,7 +17,13 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { JobView } from "#protocol/api.ts";
 import { makeBackup } from "../../control-plane/cli/backup/make-backup.ts";
 import { makeClient } from "../../control-plane/cli/client.ts";
-import { deviceBlob, multinodeBlob } from "../../control-plane/domain/blob-names.ts";
+import {
+  chunkBlob,
+  definitionBlob,
+  deviceBlob,
+  multinodeBlob,
+} from "../../control-plane/domain/blob-names.ts";
+import type { ChunkRecord } from "../../control-plane/domain/log-chunks.ts";
 import { answersOf, fillLab, type Moving } from "../conformance/move.ts";
 import { cli } from "../support/cli-run.ts";
 import type { EmbeddedLab } from "../support/embedded-lab.ts";
@@ -208,10 +214,14 @@ describe("export --all", () => {
   });
 
   test("says which files a lab has lost, and goes on without them", async () => {
-    const blobs = path.join(lab.dir, "blobs/jobs");
-    rmSync(path.join(blobs, "2"), { recursive: true });
-    const [chunk = ""] = readdirSync(path.join(blobs, "1/log"));
-    writeFileSync(path.join(blobs, "1/log", chunk), "damaged");
+    const { blobs } = lab.deps;
+    await blobs.remove(definitionBlob(2));
+    const chunks = await lab.deps.table.query<ChunkRecord>("main", "job#1", {
+      from: "chunk",
+      to: "chunk~",
+    });
+    const { first_line, sha256 } = chunks.items[0]!.data;
+    await blobs.put(chunkBlob(1, first_line, sha256), new TextEncoder().encode("damaged"));
     const { code, said } = await pumice(lab, "export", dir, "--all");
     expect([code, said]).toEqual([0, expect.stringContaining("warning: 2 files of jobs")]);
     const other = await newLab();

@@ -1,11 +1,8 @@
-import { rmSync } from "node:fs";
-import path from "node:path";
+import { definitionBlob } from "../../control-plane/domain/blob-names.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DeviceView } from "#protocol/api.ts";
 import { aJob } from "../support/builders.ts";
 import { embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
-import { isOnAws } from "../support/test-engine.ts";
-import { lacking } from "../support/lacking.ts";
 
 let lab: EmbeddedLab;
 let worker: string;
@@ -222,16 +219,13 @@ describe("runners and jobs that do not match", () => {
     expect((await lab.job(id)).state).toBe("Running");
   });
 
-  test.skipIf(lacking(isOnAws, "only the embedded engine has this"))(
-    "a job whose definition is gone from the disk ends as the lab's fault and blocks nobody (embedded engine only: its blobs are files)",
-    async () => {
-      const id = await lab.submit();
-      const second = await lab.submit();
-      await lab.sync(worker);
-      rmSync(path.join(lab.dir, "blobs", "jobs", String(id)), { recursive: true });
-      expect((await lab.sync(worker)).start).toEqual([]);
-      expect(await lab.job(id)).toMatchObject({ state: "Finished", error_type: "Infrastructure" });
-      expect((await lab.sync(worker)).start).toMatchObject([{ job_id: second }]);
-    },
-  );
+  test("a job whose definition is gone ends as the lab's fault and blocks nobody", async () => {
+    const id = await lab.submit();
+    const second = await lab.submit();
+    await lab.sync(worker);
+    await lab.deps.blobs.remove(definitionBlob(id));
+    expect((await lab.sync(worker)).start).toEqual([]);
+    expect(await lab.job(id)).toMatchObject({ state: "Finished", error_type: "Infrastructure" });
+    expect((await lab.sync(worker)).start).toMatchObject([{ job_id: second }]);
+  });
 });

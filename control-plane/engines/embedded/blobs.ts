@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { System } from "../../ports/system.ts";
 import { signedGet, signedPut, verify, type Permit } from "./signed-url.ts";
-import { openSmallBlobs, SMALL_BLOB_BYTES } from "./small-blobs.ts";
+import { isRow, openSmallBlobs } from "./small-blobs.ts";
 import type { Store } from "./store.ts";
 
 export interface EmbeddedBlobs extends Blobs {
@@ -17,7 +17,7 @@ export interface EmbeddedBlobs extends Blobs {
 }
 
 /**
- * Small blobs as rows of the store, larger ones as files below `folder`; `incoming/` beside them holds what is not yet whole. Of a key that
+ * Small blobs of jobs as rows of the store, all others as files below `folder`; `incoming/` beside them holds what is not yet whole. Of a key that
  * is both the row counts.
  */
 export function openBlobs(
@@ -56,7 +56,7 @@ export function openBlobs(
 
   async function receiveInto(body: Body, permit: Permit & { method: "PUT" }) {
     const { key, sizeBytes } = permit;
-    if (sizeBytes <= SMALL_BLOB_BYTES) {
+    if (isRow(key, sizeBytes)) {
       const pieces: Uint8Array[] = [];
       const problem = await receive(body, permit, (piece) => void pieces.push(piece));
       if (problem === undefined) await small.putOnDisk(key, Buffer.concat(pieces));
@@ -75,7 +75,7 @@ export function openBlobs(
   return {
     async put(key, bytes) {
       segments(key);
-      if (bytes.length <= SMALL_BLOB_BYTES) small.put(key, bytes);
+      if (isRow(key, bytes.length)) small.put(key, bytes);
       else await store(key, (file) => file.writeFile(bytes));
     },
     async get(key) {

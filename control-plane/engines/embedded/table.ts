@@ -143,7 +143,7 @@ function apply(database: Database, operation: Operation, { at, touched, cache }:
   const keys = "put" in operation ? operation.put.keys : undefined;
   for (const name of SECONDARY) {
     const before = row?.[`${name}_partition`];
-    if (before) cache.forget(`${name}#${before}`);
+    if (typeof before === "string") cache.forget(`${name}#${before}`);
     if (keys?.[name]) cache.forget(`${name}#${keys[name].partition}`);
   }
   if ("put" in operation) {
