@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Figures, table } from "../../scripts/benchmarks/table/figures.ts";
+import { withRoles } from "../../scripts/benchmarks/table/watch.ts";
 
-describe("figures beside LAVA's", () => {
+describe("figures of a lab, and beside a LAVA", () => {
   function measured() {
     const figures = new Figures();
     for (const value of [30, 10, 20]) figures.note("turnaround", "pumice", value);
@@ -29,4 +30,37 @@ describe("figures beside LAVA's", () => {
     expect(lines[1]).toMatch(/20 \(10 to 30\) +250 \(100 to 400\) +12\.5$/);
     expect(lines[2]).toMatch(/300 +20 +15 {2}below its target of 20$/);
   });
+
+  test("of a lab alone have no ratios, and speak of no other", () => {
+    const figures = new Figures();
+    figures.note("qemu", "pumice", 9000);
+    const report = figures.report();
+    expect(Object.keys(report)).toEqual(["pumice"]);
+    expect(table(report)).not.toMatch(/LAVA|target/);
+  });
+});
+
+test("what a DUT starts counts as the DUT's, and who is neither counts for nobody", () => {
+  const tree = [
+    [1, 0, "agent"],
+    [2, 1, "runner"],
+    [3, 2, "/bin/sh -i"],
+    [4, 3, "runner, as the DUT calls it"],
+    [5, 1, "unshare"],
+  ] as const;
+  const processes = tree.map(([pid, parent, command]) => ({
+    ...{ pid, parent, command, startedAt: "1" },
+    ...{ ownSeconds: 0, endedSeconds: 0 },
+  }));
+  const roles = withRoles(processes, ({ command }) => {
+    if (command.startsWith("/bin/sh")) return "dut";
+    if (command.startsWith("runner")) return "runner";
+    return command === "agent" ? "agent" : undefined;
+  });
+  expect(roles.map(([{ pid }, role]) => [pid, role])).toEqual([
+    [1, "agent"],
+    [2, "runner"],
+    [3, "dut"],
+    [4, "dut"],
+  ]);
 });

@@ -29,8 +29,15 @@ describe.skipIf(reason !== undefined)("scripts/bench --against-lava", () => {
         Record<string, unknown>
       >;
       expect(machine).toMatchObject({ runs: 1, lava: expect.stringContaining("LAVA 2") });
-      const wanted = ["turnaround", "submits", "submits_8", "list", "detail", "page", "intake"];
-      for (const name of [...wanted, "server_memory", "worker_memory"]) {
+      const wanted = ["turnaround", "job_cpu", "submits", "submits_8", "submits_xmlrpc", "list"];
+      for (const name of [
+        ...wanted,
+        "detail",
+        "page",
+        "intake",
+        "server_memory",
+        "worker_memory",
+      ]) {
         expect(ratios[name], name).toBeGreaterThan(0);
         expect(pumice[name], name).toMatchObject({ median: expect.any(Number), runs: 1 });
         expect(lava[name], name).toMatchObject({ median: expect.any(Number), runs: 1 });

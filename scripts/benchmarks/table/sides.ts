@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { constants, copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { freePort } from "../../../test/support/loopback-ports.ts";
@@ -84,8 +84,11 @@ export async function pumiceSide(): Promise<Side> {
   const began = Date.now();
   const file = path.join(root, "dist/pumice-worker-linux-x64");
   const isSingle = existsSync(file);
-  const lab = await realLab({ devices: 0, ...(isSingle ? { worker: [file] as const } : {}) });
-  const dir = mkdtempSync(path.join(tmpdir(), "pumice-against-"));
+  const dir = mkdtempSync(path.join(tmpdir(), "pumice-bench-"));
+  // A copy: whoever builds meanwhile takes away the program of which the agent starts its runners.
+  const worker = path.join(dir, "pumice-worker");
+  if (isSingle) copyFileSync(file, worker, constants.COPYFILE_FICLONE);
+  const lab = await realLab({ devices: 0, ...(isSingle ? { worker: [worker] as const } : {}) });
   const close = async (): Promise<void> => {
     await lab.close();
     rmSync(dir, { recursive: true, force: true });
