@@ -3,6 +3,7 @@ import { killNow } from "../../worker/host/process-table.ts";
 import type { ChaosPlane } from "./chaos-plane.ts";
 import type { ChaosWorker } from "./chaos-worker.ts";
 import type { Dice } from "./dice.ts";
+import { BREAKS } from "./worker-network.ts";
 
 /** What may be broken. */
 export interface Breakable {
@@ -57,20 +58,9 @@ const FAULTS: Record<string, { weight: number; make: Make }> = {
     weight: 3,
     make: (_, worker, dice) => killed(worker, dice, "reset of a DUT of", () => worker.started()),
   },
-  "network is cut": {
-    weight: 3,
-    make: (_, worker, dice) => onWire(worker, dice, "cut", () => worker.wire.cut()),
-  },
-  "network hangs": {
-    weight: 3,
-    make: (_, worker, dice) => onWire(worker, dice, "held", async () => worker.wire.hold()),
-  },
-  "network is slow": {
-    weight: 3,
-    make(_, worker, dice) {
-      const ms = Math.round(dice.between(50, 800));
-      return onWire(worker, dice, `${ms} ms late`, async () => worker.wire.slow(ms));
-    },
+  network: {
+    weight: 10,
+    make: (_, worker, dice) => onWire(worker, dice),
   },
   "disk is full": {
     weight: 2,
@@ -162,17 +152,21 @@ function killed(worker: ChaosWorker, dice: Dice, name: string, pids: () => numbe
   };
 }
 
-function onWire(worker: ChaosWorker, dice: Dice, how: string, break_: () => Promise<void>): Fault {
-  const ms = dice.between(200, 10_000);
-  return {
-    ...{ name: `network of ${worker.name} ${how}`, place: `wire of ${worker.name}` },
-    async strike(say) {
-      await break_();
-      say(`for ${Math.round(ms)} ms`);
-      await sleep(ms);
-      await worker.wire.mend();
-    },
-  };
+function onWire({ name, network }: ChaosWorker, dice: Dice): Fault | undefined {
+  const how = dice.of(BREAKS);
+  const [chance, ms] = [dice.roll(), dice.between(200, 10_000)];
+  const { [how]: break_ } = network.breaks;
+  return (
+    break_ && {
+      ...{ name: `network of ${name} ${how}`, place: `network of ${name}` },
+      async strike(say) {
+        await break_(chance);
+        say(`for ${Math.round(ms)} ms`);
+        await sleep(ms);
+        await network.mend();
+      },
+    }
+  );
 }
 
 function jump(place: string, clock: { set(s: number): void }, seconds: number, ms: number): Fault {

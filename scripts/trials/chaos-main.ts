@@ -6,9 +6,10 @@ import { runChaos, type ChaosReport } from "./chaos.ts";
 const HELP = `usage: scripts/chaos [--minutes N] [--seed N] [--engine embedded|aws] [--workers N] [--guests N] [--json]
 
 A real lab, pumice serve with agents, runners and boards, of which something breaks every few seconds while jobs are submitted:
-kill -9 of the server, of agents and of runners, power loss of a whole machine, boards that reset, networks that are cut, hang or are
-slow, full disks (as root), clocks that jump (with Debian's package faketime), jobs that are canceled; on AWS's emulators functions
-that are killed and services that throttle, fail or lose answers. Then all is mended. Once the lab is at rest, every job is accounted
+kill -9 of the server, of agents and of runners, power loss of a whole machine, boards that reset, networks that are cut, hang, are half
+open, lose packets or are slow (as root each worker has a network namespace of its own; else through a proxy, which loses none), full
+disks (as root), clocks that jump (with Debian's package faketime), jobs that are canceled; on AWS's emulators functions that are killed
+and services that throttle, fail or lose answers. Then all is mended. Once the lab is at rest, every job is accounted
 for, with each line of its log and each result once, all records are checked (pumice check-lab), and what is left over is looked for.
 
   --minutes N      how long it is broken; 30

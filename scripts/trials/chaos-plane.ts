@@ -1,12 +1,20 @@
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { GetQueueAttributesCommand, SQSClient, type QueueAttributeName } from "@aws-sdk/client-sqs";
+import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import {
+  GetQueueAttributesCommand,
+  ListQueuesCommand,
+  SQSClient,
+  type QueueAttributeName,
+} from "@aws-sdk/client-sqs";
+import type { AwsPlace } from "../../control-plane/engines/aws/place.ts";
 import { startCloudPlane } from "../../test/support/aws/cloud-plane.ts";
 import { root } from "../../test/support/real-lab.ts";
 import { serveProcess } from "../../test/support/serve-process.ts";
 import type { Dice } from "./dice.ts";
 import type { FakeClock } from "./fake-clock.ts";
 import type { Engine } from "./load-plane.ts";
+import { openFilesLeft } from "./open-files.ts";
 
 /** The control plane of a lab that is broken: what can be done to it, and what it leaves behind. */
 export interface ChaosPlane {
@@ -18,7 +26,8 @@ export interface ChaosPlane {
   /** Lets the services under it fail for some requests; says how. Undefined where there are none. */
   readonly failServices: ((dice: Dice) => string) | undefined;
   heal(): void;
-  openFiles(): number;
+  /** Others than `url` that a worker talks to, on loopback. */
+  readonly ports: readonly number[];
   /** What is there that belongs to nothing, once the lab is at rest. */
   leaks(jobs: ReadonlySet<number>): Promise<string[]>;
   close(): Promise<void>;
@@ -42,7 +51,7 @@ async function embedded(dir: string, clock: FakeClock | undefined): Promise<Chao
     start: () => server.start(),
     failServices: undefined,
     heal: () => {},
-    openFiles: () => readdirSync(`/proc/${server.process().pid}/fd`).length,
+    ports: [],
     leaks: async (jobs) => {
       const names = (folder: string): string[] =>
         existsSync(path.join(data, folder)) ? readdirSync(path.join(data, folder)) : [];
@@ -51,6 +60,7 @@ async function embedded(dir: string, clock: FakeClock | undefined): Promise<Chao
         ...names("blobs/jobs")
           .filter((id) => !jobs.has(Number(id)))
           .map((id) => `files of job ${id}, which is not there`),
+        ...openFilesLeft("the server", server.process().pid!),
       ];
     },
     close: () => server.close(),
@@ -82,25 +92,62 @@ async function onAws(): Promise<ChaosPlane> {
       dynamodb.clearFaults();
       storage.faults.clear();
     },
-    openFiles: () => 0,
-    async leaks() {
+    ports: [storage.s3Endpoint, storage.sqsEndpoint].map((url) => Number(new URL(url).port)),
+    async leaks(jobs) {
       await plane.cloud.gateway.settled();
-      const { region, credentials, endpoints, passesQueueUrl } = plane.cloud.aws.place;
-      const sqs = new SQSClient({
-        region,
-        credentials,
-        ...(endpoints?.sqs === undefined ? {} : { endpoint: endpoints.sqs }),
-      });
-      const AttributeNames: QueueAttributeName[] = [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
+      return [
+        ...(await objectsLeft(plane.cloud.aws.place, jobs)),
+        ...(await messagesLeft(plane.cloud.aws.place)),
       ];
-      const asked = new GetQueueAttributesCommand({ QueueUrl: passesQueueUrl, AttributeNames });
-      const { Attributes = {} } = await sqs.send(asked);
-      return Object.entries(Attributes)
-        .filter(([, count]) => Number(count) > 0)
-        .map(([name, count]) => `messages of passes: ${name} ${count}`);
     },
     close: () => plane.close(),
   };
+}
+
+const clientOf = ({ region, credentials }: AwsPlace, endpoint: string | undefined) => ({
+  region,
+  credentials,
+  ...(endpoint === undefined ? {} : { endpoint }),
+});
+
+/** Objects of jobs that are not there. */
+async function objectsLeft(place: AwsPlace, jobs: ReadonlySet<number>): Promise<string[]> {
+  const s3 = new S3Client({ ...clientOf(place, place.endpoints?.s3), forcePathStyle: true });
+  const strange = new Set<string>();
+  for (let after: string | undefined = ""; after !== undefined;) {
+    const more: string = after;
+    const { Contents = [], NextContinuationToken } = await s3.send(
+      new ListObjectsV2Command({
+        Bucket: place.bucket,
+        Prefix: "jobs/",
+        ...(more === "" ? {} : { ContinuationToken: more }),
+      }),
+    );
+    for (const { Key = "" } of Contents) {
+      const [, id] = Key.split("/");
+      if (!jobs.has(Number(id))) strange.add(`objects of job ${id}, which is not there`);
+    }
+    after = NextContinuationToken;
+  }
+  return [...strange];
+}
+
+/** Messages in any queue, those of the passes and the workers' bells. */
+async function messagesLeft(place: AwsPlace): Promise<string[]> {
+  const sqs = new SQSClient(clientOf(place, place.endpoints?.sqs));
+  const AttributeNames: QueueAttributeName[] = [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+  ];
+  const { QueueUrls = [] } = await sqs.send(new ListQueuesCommand({}));
+  const all = await Promise.all(
+    QueueUrls.map(async (QueueUrl) => {
+      const asked = new GetQueueAttributesCommand({ QueueUrl, AttributeNames });
+      const { Attributes = {} } = await sqs.send(asked);
+      return Object.entries(Attributes)
+        .filter(([, count]) => Number(count) > 0)
+        .map(([name, count]) => `queue ${QueueUrl.split("/").at(-1)}: ${name} ${count}`);
+    }),
+  );
+  return all.flat();
 }

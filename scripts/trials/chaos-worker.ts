@@ -1,17 +1,18 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { cutWire, type CutWire } from "../../test/support/cut-wire.ts";
 import { root } from "../../test/support/real-lab.ts";
 import { endProcess } from "../../test/support/serve-process.ts";
 import { jobDirectory } from "../../worker/host/job-directory.ts";
 import { findDescendants, killNow } from "../../worker/host/process-table.ts";
+import { openFilesLeft } from "./open-files.ts";
 import type { FakeClock } from "./fake-clock.ts";
+import type { WorkerNetwork } from "./worker-network.ts";
 
 /** A worker's machine: the real program as a process, on a wire and a disk of its own. */
 export interface ChaosWorker {
   readonly name: string;
-  readonly wire: CutWire;
+  readonly network: WorkerNetwork;
   readonly clock: FakeClock | undefined;
   /** Its work folder is a file system of its own, which can be full. */
   readonly hasDisk: boolean;
@@ -27,24 +28,24 @@ export interface ChaosWorker {
   freeDisk(): void;
   /** Folders of jobs that are still there. */
   jobs(): number[];
-  openFiles(): number;
+  /** What of it is still there, once the lab is at rest, and belongs to nothing. */
+  leaks(): string[];
   said: string[];
   close(): Promise<void>;
 }
 
 const DISK_MB = 96;
 
-export async function chaosWorker(
-  { name, url, token, dir }: { name: string; url: string; token: string; dir: string },
-  clock: FakeClock | undefined,
-): Promise<ChaosWorker> {
+export function chaosWorker(
+  { name, token, dir }: { name: string; token: string; dir: string },
+  { network, clock }: { network: WorkerNetwork; clock: FakeClock | undefined },
+): ChaosWorker {
   const workDir = path.join(dir, name);
   const tokenFile = path.join(dir, `${name}.token`);
   const ballast = path.join(workDir, "ballast");
   mkdirSync(workDir);
   writeFileSync(tokenFile, token, { mode: 0o600 });
   const hasDisk = process.getuid?.() === 0 && mounted(workDir);
-  const wire = await cutWire(url);
   const said: string[] = [];
   let agent: ChildProcess | undefined;
   const jobs = (): number[] => {
@@ -61,11 +62,19 @@ export async function chaosWorker(
     if (agent) await endProcess(agent, "SIGKILL");
   };
   return {
-    ...{ name, wire, clock, hasDisk, said, jobs, isUp, kill },
+    ...{ name, network, clock, hasDisk, said, jobs, isUp, kill },
     start() {
       const program = path.join(root, "dist/pumice-worker.cjs");
-      const args = ["start", "--url", wire.url, "--token-file", tokenFile, "--work-dir", workDir];
-      agent = spawn(process.execPath, [program, ...args], {
+      const args = [
+        "start",
+        "--url",
+        network.url,
+        "--token-file",
+        tokenFile,
+        "--work-dir",
+        workDir,
+      ];
+      agent = spawn(...network.command(process.execPath, [program, ...args]), {
         stdio: ["ignore", "pipe", "pipe"],
         env: { ...process.env, PUMICE_MIN_FREE_MB: "8", ...clock?.env },
       });
@@ -92,11 +101,20 @@ export async function chaosWorker(
       }
     },
     freeDisk: () => rmSync(ballast, { force: true }),
-    openFiles: () => (isUp() ? readdirSync(`/proc/${agent!.pid}/fd`).length : 0),
+    leaks() {
+      const left = network.processes().filter((pid) => pid !== agent?.pid);
+      const jobs = processes().flat();
+      const forgotten = network.forgottenSockets();
+      return [
+        ...[...new Set([...left, ...jobs])].map((pid) => `process ${pid} of ${name}`),
+        ...(forgotten > 0 ? [`${name} has ${forgotten} connections whose far end has gone`] : []),
+        ...(isUp() ? openFilesLeft(name, agent!.pid!) : []),
+      ];
+    },
     async close() {
       if (agent) await endProcess(agent, "SIGTERM");
       for (const pid of processes().flat()) killNow(pid);
-      await wire.close();
+      await network.close();
       if (hasDisk) execFileSync("umount", ["--lazy", workDir]);
     },
   };

@@ -14,6 +14,13 @@ import { chaosWorker, type ChaosWorker } from "./chaos-worker.ts";
 import { dice, type Dice } from "./dice.ts";
 import { fakeClock } from "./fake-clock.ts";
 import type { Engine } from "./load-plane.ts";
+import {
+  BREAKS,
+  hasOwnNetwork,
+  namespaceNetwork,
+  openLoopback,
+  proxyNetwork,
+} from "./worker-network.ts";
 
 export interface ChaosOptions {
   readonly engine: Engine;
@@ -68,6 +75,7 @@ const MOST_OPEN = 12;
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const dir = mkdtempSync(path.join(tmpdir(), "pumice-chaos-"));
   const stop = new AbortController();
+  if (hasOwnNetwork()) await openLoopback();
   const hasClock = options.engine === "embedded";
   const plane = await chaosPlane(
     options.engine,
@@ -79,7 +87,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const client = makeClient({ url, token, signal: stop.signal, patienceMs: 120_000 });
   const workers: ChaosWorker[] = [];
   try {
-    const nextJob = await makeLab(options, { dir, client, workers });
+    const nextJob = await makeLab(options, { dir, plane, client, workers });
     const trial: Trial = {
       ...{ options, dir, client, plane, workers, nextJob },
       ...{ jobs: new Set(), faults: [], wrong: [] },
@@ -96,7 +104,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 
 async function makeLab(
   options: ChaosOptions,
-  { dir, client, workers }: { dir: string; client: Client; workers: ChaosWorker[] },
+  {
+    dir,
+    plane,
+    client,
+    workers,
+  }: Pick<Trial, "dir" | "plane" | "client"> & { workers: ChaosWorker[] },
 ): Promise<Trial["nextJob"]> {
   const board = standInBoard(dir);
   const put = (hostname: string, device: object): Promise<unknown> =>
@@ -105,7 +118,10 @@ async function makeLab(
     const name = `worker-${n}`;
     const { token } = await client.json<{ token: string }>("POST", "/workers", { name });
     const clock = fakeClock(path.join(dir, `${name}-clock`));
-    workers.push(await chaosWorker({ name, url: client.url, token, dir }, clock));
+    const network = hasOwnNetwork()
+      ? await namespaceNetwork(n, plane)
+      : await proxyNetwork(plane.url);
+    workers.push(chaosWorker({ name, token, dir }, { network, clock }));
     for (let k = 0; k < BOARDS_A_WORKER; k++) {
       const device = { device_type: "stand-in", worker: name, configuration: board.configuration };
       await put(`board-${n}-${k}`, device);
@@ -210,9 +226,15 @@ async function reportOf(trial: Trial): Promise<ChaosReport> {
     wrong.push(...(await faultsOfJob(client, job)));
   }
   const { violations } = await checkLab(client, new AbortController().signal);
-  const leaks = await plane.leaks(jobs);
-  leaks.push(...(await leftOver(trial)));
+  const leaks = await notGone(async () => [...(await plane.leaks(jobs)), ...leftOver(trial)]);
+  const breaks = Object.keys(workers[0]!.network.breaks);
   const left_out = [
+    ...(hasOwnNetwork()
+      ? []
+      : [
+          "network namespaces: a proxy breaks the network instead; it takes root and scripts/chaos",
+        ]),
+    ...BREAKS.filter((how) => !breaks.includes(how)).map((how) => `networks that are ${how}`),
     ...(workers.every(({ hasDisk }) => hasDisk) ? [] : ["full disks: only root may mount one"]),
     ...(workers.every(({ clock }) => clock) ? [] : ["clock jumps: libfaketime is not installed"]),
     ...(plane.failServices ? [] : ["services that fail: the embedded engine has none"]),
@@ -221,6 +243,17 @@ async function reportOf(trial: Trial): Promise<ChaosReport> {
     ...{ engine: options.engine, seed: options.seed, seconds: options.seconds },
     ...{ faults: trial.faults, left_out, submitted: jobs.size, ends, wrong, violations, leaks },
   };
+}
+
+/** What is left over for longer than a connection or a message of a lab that goes on by itself. */
+async function notGone(look: () => Promise<string[]>): Promise<string[]> {
+  const LEAK_MS = 30_000;
+  const until = performance.now() + LEAK_MS;
+  for (;;) {
+    const found = await look();
+    if (found.length === 0 || performance.now() > until) return found;
+    await sleep(500);
+  }
 }
 
 /** Waits until all jobs have ended, all devices are Idle and the workers have forgotten their jobs; notes what does not. */
@@ -250,21 +283,8 @@ async function atRest({ client, jobs, workers, wrong }: Trial): Promise<void> {
   }
 }
 
-/** More than any program of a lab at rest has open. */
-const MOST_FILES = 120;
-
 /** Processes, files and sockets that nobody needs any more. */
-async function leftOver({ workers, plane, dir }: Trial): Promise<string[]> {
-  const leaks: string[] = [];
-  for (const worker of workers) {
-    for (const pid of [...worker.runners(), ...worker.started()]) {
-      leaks.push(`process ${pid} of a job of ${worker.name}`);
-    }
-    const files = worker.openFiles();
-    if (files > MOST_FILES) leaks.push(`${worker.name} has ${files} files and sockets open`);
-  }
-  const files = plane.openFiles();
-  if (files > MOST_FILES) leaks.push(`the server has ${files} files and sockets open`);
-  const boards = processesOf(path.join(dir, "boards"));
-  return [...leaks, ...boards.map((pid) => `process ${pid} of a board`)];
-}
+const leftOver = ({ workers, dir }: Trial): string[] => [
+  ...workers.flatMap((worker) => worker.leaks()),
+  ...processesOf(path.join(dir, "boards")).map((pid) => `process ${pid} of a board`),
+];
