@@ -88,10 +88,15 @@ export async function pumiceSide(): Promise<Side> {
   // A copy: whoever builds meanwhile takes away the program of which the agent starts its runners.
   const worker = path.join(dir, "pumice-worker");
   if (isSingle) copyFileSync(file, worker, constants.COPYFILE_FICLONE);
-  const lab = await realLab({ devices: 0, ...(isSingle ? { worker: [worker] as const } : {}) });
+  const remove = (): void => rmSync(dir, { recursive: true, force: true });
+  const given = isSingle ? { worker: [worker] as const } : {};
+  const lab = await realLab({ devices: 0, ...given }).catch((error: unknown) => {
+    remove();
+    throw error;
+  });
   const close = async (): Promise<void> => {
     await lab.close();
-    rmSync(dir, { recursive: true, force: true });
+    remove();
   };
   try {
     const url = `${lab.url}/`;
