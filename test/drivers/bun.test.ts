@@ -50,6 +50,13 @@ describe.skipIf(!existsSync(bun))("under Bun", () => {
     expect(said).toContain("ended with exit code 129");
   });
 
+  test("an idle agent gives back the code that only its start has asked for", () => {
+    const printed = execFileSync(bun, [path.join(root, "test/support/start-up-pages-program.ts")]);
+    const { before, after } = JSON.parse(printed.toString()) as { before: number; after: number };
+    expect(before).toBeGreaterThan(0);
+    expect(after).toBeLessThan(before / 2);
+  });
+
   test("a serial port carries both directions", async () => {
     const pair = await startSerialPair();
     closing.push(() => pair.close());

@@ -21,6 +21,8 @@ export interface AgentDeps {
   readonly cleanUpCommand: (jobFolder: string) => [command: string, ...args: string[]];
   /** One line for the person who looks after the worker. */
   readonly log: (line: string) => void;
+  /** Nothing is to be done here any more, for now. */
+  readonly isIdle?: (() => void) | undefined;
   /** Something changed that the control plane should hear of, or may know more of: sync at once. */
   readonly changed: () => void;
 }

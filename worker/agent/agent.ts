@@ -1,4 +1,6 @@
-import { mkdirSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
+import path from "node:path";
+import { makeFolder } from "#protocol/make-folder.ts";
 import { HttpClient } from "../host/http-client.ts";
 import { lockWorkDir } from "../host/work-dir-lock.ts";
 import { installedLayout } from "../install/layout.ts";
@@ -26,6 +28,8 @@ export interface AgentOptions {
   readonly cleanUpCommand: (jobFolder: string) => [command: string, ...args: string[]];
   /** A device is just being served by this process: an upgrade waits. */
   readonly isBusy?: (() => boolean) | undefined;
+  /** Told when nothing is to be done here any more, for now. */
+  readonly isIdle?: (() => void) | undefined;
   /** Opens a device's console for a person; without it this worker has no remote consoles. */
   readonly openDevice?: OpenDevice | undefined;
   /** Ends what the consoles of an agent that was killed left running: a device's port is free again. */
@@ -57,7 +61,7 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
   const token = tokenKeeper(options.tokenFile, log);
   const serverClock = watchServerClock(log);
   const http = new HttpClient(url, { env: process.env, onServerTime: serverClock.heard });
-  mkdirSync(options.workDir, { recursive: true, mode: 0o700 });
+  makeFolder(path.resolve(options.workDir), 0o700);
   // One name, so that the next agent finds by it what this one's runners started.
   const workDir = realpathSync(options.workDir);
   const lock = lockWorkDir(workDir);
@@ -89,6 +93,7 @@ export async function runAgent(options: AgentOptions, stopped: AbortSignal): Pro
       runnerCommand,
       cleanUpCommand,
       jobBegins,
+      isIdle: options.isIdle,
       hasConsole: consoles.has,
       log,
       changed,

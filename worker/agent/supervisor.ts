@@ -81,6 +81,7 @@ export class Supervisor {
       if (!keeper.isWaiting || this.#admit(id, keeper)) this.#keep(id, keeper);
     }
     this.#readiness.look();
+    this.#rest();
   }
 
   /** The control plane answers again. */
@@ -202,8 +203,13 @@ export class Supervisor {
       this.#keepers.delete(id);
       this.#running.delete(id);
       if (!keeper.isDelivered) this.#deps.changed();
+      this.#rest();
     });
     this.#running.set(id, kept);
+  }
+
+  #rest(): void {
+    if (this.#keepers.size === 0) this.#deps.isIdle?.();
   }
 
   /** A device may be free now. */

@@ -1,11 +1,20 @@
 import path from "node:path";
+import { faultOfLabUrl } from "#protocol/lab-url.ts";
 import { VERSION } from "#protocol/version.ts";
 import type { OpenDevice } from "../agent/console-relays.ts";
 import { megabytesOf } from "../host/megabytes.ts";
+import { leaveStartUpPages } from "../host/start-up-pages.ts";
 import { rerunCommand } from "../host/self.ts";
 import { exportSettings, readWorkerSettings, type WorkerSettings } from "../host/settings-file.ts";
 import { endConsolesOf } from "../services/left-consoles.ts";
-import { LAVA_OPTIONS, lavaOf, lavaServerOf, lavaWorkDir, speaksLava } from "./lava-options.ts";
+import {
+  LAVA_OPTIONS,
+  lavaOf,
+  lavaServerOf,
+  lavaWorkDir,
+  refuseLavaOptions,
+  speaksLava,
+} from "./lava-options.ts";
 import { parse, UsageError } from "./command-line.ts";
 import { defaultWorkDir } from "./default-work-dir.ts";
 
@@ -26,6 +35,7 @@ export async function start(args: string[]): Promise<number> {
   exportSettings(settings);
   setMaxRss(values["max-rss"]);
   const isLava = speaksLava(values.protocol);
+  if (!isLava) refuseLavaOptions(values);
   const workDir = path.resolve(values["work-dir"] ?? (isLava ? lavaWorkDir() : defaultWorkDir()));
   const { url, tokenFile } = isLava
     ? lavaServerOf(values, workDir)
@@ -64,6 +74,7 @@ export async function start(args: string[]): Promise<number> {
     ...commands,
     jobBegins,
     isBusy,
+    isIdle,
     ...(lava ?? { openDevice }),
     endLeftConsoles,
     log,
@@ -71,6 +82,16 @@ export async function start(args: string[]): Promise<number> {
   await runAgent(options, stop.signal);
   log("stopped; running jobs go on");
   return 0;
+}
+
+/** What was just done is over by then, and a job that follows at once has begun. */
+const REST_MS = 1000;
+
+let resting: NodeJS.Timeout | undefined;
+
+function isIdle(): void {
+  clearTimeout(resting);
+  resting = setTimeout(leaveStartUpPages, REST_MS).unref();
 }
 
 /** For this agent, and the runners that it starts. */
@@ -90,6 +111,8 @@ function controlPlaneOf(
 ): { url: string; tokenFile: string } {
   const url = values.url || PUMICE_URL?.value;
   const tokenFile = values["token-file"] || PUMICE_TOKEN_FILE?.value;
+  const fault = url ? faultOfLabUrl(url) : undefined;
+  if (fault !== undefined) throw new UsageError(fault);
   if (url && tokenFile) return { url, tokenFile };
   const missing = url ? "--token-file" : "--url";
   throw new UsageError(
