@@ -129,7 +129,8 @@ function readText(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    process.stderr.write(`${file}: ${(error as Error).message}\n`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    process.stderr.write(`${file}: ${code === "ENOENT" ? "there is no such file" : message}\n`);
     return undefined;
   }
 }

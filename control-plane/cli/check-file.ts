@@ -41,8 +41,9 @@ export function checkFile(file: string, load: Loader): CheckedFile {
   switch (kind) {
     case "job": {
       const { problems, strict, warnings, definition } = checkJob(text);
-      // Of a job that is refused anyhow the strict schema says the same again.
-      const strictErrors = problems.length > 0 ? [] : strict;
+      // Of what is refused anyhow the strict schema says the same again.
+      const told = new Set(problems.map((problem) => problem.path));
+      const strictErrors = strict.filter((one) => !told.has(one.path));
       const checked = judged(file, kind, {
         errors: here(problems),
         strictErrors: here(strictErrors),

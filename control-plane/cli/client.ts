@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Problem } from "#protocol/api.ts";
+import { networkHint } from "#protocol/network-words.ts";
 import { printable } from "./printable.ts";
 
 /** The control plane refused or could not be reached. */
@@ -153,7 +154,7 @@ interface Sent {
 /** Whether trying again may help, and can't do twice what was asked once. */
 const mayPass = (error: ClientError, repeatable: boolean): boolean =>
   error instanceof Unreachable
-    ? repeatable || error.neverArrived
+    ? !error.lasts && (repeatable || error.neverArrived)
     : repeatable && (PASSING.has(error.status ?? 0) || isOfGateway(error));
 
 /** AWS's gateway says so of a function that died or did not answer in time; the control plane's own failures have a code. */
@@ -171,16 +172,32 @@ const withDoubt = (error: ClientError): ClientError =>
 class Unreachable extends ClientError {
   /** Nobody took the connection, so nothing was done. */
   readonly neverArrived: boolean;
+  /** Time alone does not mend it: another address or certificate does. */
+  readonly lasts: boolean;
 
   constructor(url: string, error: unknown) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const code = (cause as NodeJS.ErrnoException).code;
     const said = cause instanceof Error ? cause.message || code || cause.name : String(cause);
     // OpenSSL's words are of its sources, over two lines.
-    const why = /wrong version number/.test(said) ? "no TLS there; is it http://?" : said.trim();
-    super(`${url} can't be reached: ${why}`);
+    const isPlain = /wrong version number/.test(said);
+    const why = isPlain ? "no TLS there; is it http://?" : said.trim();
+    const certificate = certificateHint(code);
+    const hint = networkHint(code) ?? certificate;
+    super(`${url} can't be reached: ${why}${hint === undefined ? "" : `; ${hint}`}`);
     this.neverArrived = code === "ECONNREFUSED";
+    this.lasts = isPlain || certificate !== undefined || said === "bad port";
   }
+}
+
+/** Of one that does not pass, by Node.js's code for it. */
+function certificateHint(code: string | undefined): string | undefined {
+  if (code === "CERT_HAS_EXPIRED") return "renew its certificate (is this machine's clock right?)";
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return "its certificate is for another name: use that one";
+  return /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/.test(code ?? "")
+    ? "its certificate is of no authority that is known here: NODE_EXTRA_CA_CERTS=FILE names yours"
+    : undefined;
 }
 
 function refusal(status: number, text: string): ClientError {

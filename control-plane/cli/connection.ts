@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import * as v from "valibot";
+import { faultOfLabUrl } from "#protocol/lab-url.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
 import { newPrivateFile } from "./private-file.ts";
 import { readNamedFile, textOf, UsageError, type Options, type Values } from "./command.ts";
@@ -41,8 +42,9 @@ export function urlOf(values: Values, env: NodeJS.ProcessEnv): string {
       `which control plane? Give --url URL, set PUMICE_URL, or write \`url: ...\` into ${configFile(env)}`,
     );
   }
-  if (/^https?:\/\//.test(url) && URL.canParse(url)) return url;
-  throw new UsageError(`${url} is no http:// or https:// address`);
+  const fault = faultOfLabUrl(url);
+  if (fault !== undefined) throw new UsageError(fault);
+  return url;
 }
 
 /**

@@ -4,6 +4,7 @@ import { CAUSES } from "#protocol/annotations.ts";
 import type { JobList, JobView, LogPage, ResultList, SubmitResponse } from "#protocol/api.ts";
 import { placeText } from "#protocol/waits-text.ts";
 import { EXPORT_FORMATS } from "#protocol/results.ts";
+import { JOB_HEALTHS, JOB_STATES } from "#protocol/states.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
 import {
   argumentsOf,
@@ -185,7 +186,7 @@ async function listJobs(context: Context): Promise<number> {
     ["cursor", "cursor"],
   ] as const) {
     const value = textOf(values, option);
-    if (value !== undefined) query.set(name, value);
+    if (value !== undefined) query.set(name, knownWord(option, value));
   }
   const list = await context.client().json<JobList>("GET", `/jobs?${query}`);
   if (values["json"]) terminal.out(JSON.stringify(list, undefined, 2));
@@ -204,6 +205,22 @@ async function listJobs(context: Context): Promise<number> {
     if (list.next_cursor) terminal.say(`There are more: --cursor ${list.next_cursor}`);
   }
   return 0;
+}
+
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  state: JOB_STATES,
+  health: JOB_HEALTHS,
+};
+
+/** Of an option that takes a few words, that word, however its letters are written. */
+function knownWord(option: string, value: string): string {
+  const words = WORDS[option];
+  if (words === undefined) return value;
+  const found = words.find((word) => word.toLowerCase() === value.toLowerCase());
+  if (found === undefined) {
+    throw new UsageError(`--${option} ${value}: expected ${words.join(", ")}`);
+  }
+  return found;
 }
 
 async function showJob(context: Context): Promise<number> {

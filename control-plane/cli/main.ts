@@ -112,6 +112,11 @@ function parse(command: Command, args: string[]): { values: Values; positionals:
   } catch (error) {
     const said = (error as Error).message.replace(/\. To specify a positional.*/, "");
     const unknown = /^Unknown option '-*([^']*)'/.exec(said)?.[1];
+    if (unknown === "token") {
+      throw new UsageError(
+        "there is no --token: others on this machine see what is typed; give --token-file FILE, or set PUMICE_TOKEN",
+      );
+    }
     const near = unknown && nearestWord(unknown, Object.keys(options));
     throw new UsageError(near ? `${said}; did you mean --${near}?` : said);
   }

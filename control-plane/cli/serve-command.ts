@@ -2,6 +2,7 @@ import { once } from "node:events";
 import path from "node:path";
 import type { Serving } from "../serve.ts";
 import { argumentsOf, textOf, UsageError, type Command, type Context } from "./command.ts";
+import { makeFolder } from "./make-folder.ts";
 
 export const serveCommand: Command = {
   usage: "serve",
@@ -34,6 +35,7 @@ export const serveCommand: Command = {
     const data = settingOf(context, "data");
     if (!data) throw new UsageError("--data is missing: say where the lab keeps its data");
     const dataDir = path.resolve(data);
+    makeFolder(dataDir, 0o700);
     // Only this command needs the server's code.
     const { serve } = await import("../serve.ts");
     const listen = settingOf(context, "listen") ?? "127.0.0.1:8400";

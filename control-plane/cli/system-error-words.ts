@@ -17,6 +17,8 @@ const OF_FILES: Readonly<Record<string, (file: string) => string>> = {
   ENOENT: (file) => `there is no file or folder ${file}`,
   EACCES: (file) => `this user may not use ${file}: mend its permissions, or be another user`,
   EISDIR: (file) => `${file} is a folder: expected a file`,
+  EROFS: (file) => `${file} is on a disk that can only be read: name another place`,
+  ENOSPC: (file) => `the disk of ${file} is full: make room`,
   ENOTDIR: (file) => `${file}: a part of this path is a file: expected a folder`,
 };
 

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { VERSION } from "#protocol/version.ts";
@@ -11,6 +12,10 @@ const runtimes: [string, string][] = [
   ["Node.js 24", process.execPath],
   ["Bun", path.join(root, "node_modules/@oven/bun-linux-x64/bin/bun")],
 ];
+
+const TOKEN_FILE = path.join(mkdtempSync(path.join(tmpdir(), "pumice-agent-main-")), "token");
+writeFileSync(TOKEN_FILE, "a-token\n");
+afterAll(() => rmSync(path.dirname(TOKEN_FILE), { recursive: true }));
 
 let program: Awaited<ReturnType<typeof agentProgram>>;
 beforeAll(async () => {
@@ -40,7 +45,29 @@ test.each([
   [["run"], 2, "expected exactly one job file"],
   [["run", "job.yaml"], 2, "--device is missing"],
   [["start", "--url", "http://x", "--token-file", "/none/t", "--work-dir", "/none"], 1, "/none/t"],
-  [["start", "--url", "lab", "--token-file", import.meta.filename], 1, "expected one line"],
+  [["start", "--url", "http://x", "--token-file", import.meta.filename], 1, "expected one line"],
+  [["start", "--url", "lab", "--token-file", "y"], 2, "lab is no http:// or https:// address"],
+  [
+    ["start", "--url", "http://x:8400/api/v1", "--token-file", "y"],
+    2,
+    "expected that of the lab, http://x:8400",
+  ],
+  [["enrol", "http://x/api/v1/", "bench:1"], 2, "expected that of the lab, http://x;"],
+  [["start", "--url", "http://x", "--token", "t"], 2, "others on this machine see what is typed"],
+  [["start", "--url", "http://x", "--ws-url", "t"], 2, "--ws-url goes with --protocol lava"],
+  [["start", "--token-fil", "y"], 2, "Unknown option '--token-fil', did you mean --token-file?"],
+  [
+    ["start", "--url", "http://x", "--token-file", "/none/t"],
+    1,
+    'there is no file /none/t: expected the token that "pumice workers add" printed',
+  ],
+  [
+    ["start", "--url", "http://x", "--token-file", TOKEN_FILE, "--work-dir", "/proc/pumice/x"],
+    1,
+    "no folder can be made in /proc: name another place than /proc/pumice",
+  ],
+  [["doctor", "--settings", "/none/s.env"], 2, "there is no file /none/s.env"],
+  [["run", "/none/j.yaml", "--device", "d"], 2, "/none/j.yaml: there is no such file"],
 ] as const)("%j ends with exit code %i and says why", (args, status, text) => {
   const ended = run([...args]);
   expect(ended.stderr).toContain(text);

@@ -86,6 +86,15 @@ test("what only the strict schema refuses is a warning, and an error with --stri
   expect(strict.out).toContain(": error: actions[0].deploy.kernal");
 });
 
+test("a warning is told beside an error, and what the error says is told once", async () => {
+  const text = job().replace("    to: tftp", "    to: tftp\n    kernal: {url: x}");
+  const name = file("both.yaml", text.replace("device_type", "device_tipe"));
+  const { code, out } = await cli(["check", name]);
+  expect(code).toBe(1);
+  expect(out).toContain(": warning: actions[0].deploy.kernal");
+  expect(out.match(/device_tipe: /g)).toHaveLength(1);
+});
+
 test("the example of the first job is checked without a word, and by --strict not", async () => {
   const example = path.resolve(import.meta.dirname, "../../docs/examples/qemu-smoke.yaml");
   const lax = await cli(["check", example]);

@@ -285,7 +285,8 @@ describe("pumice workers enrol", () => {
 });
 
 test.each([
-  [["lab", "bench:x"], "expected URL CODE"],
+  [[], "expected URL CODE"],
+  [["lab", "bench:x"], "lab is no http:// or https:// address"],
   [["https://lab.example", "bench:x"], "this is no code"],
   [["https://lab.example"], "this is no code"],
 ])("pumice-worker enrol %j says what is wrong", async (args, text) => {

@@ -1,12 +1,15 @@
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { VERSION } from "#protocol/version.ts";
 import { cli } from "../support/cli-run.ts";
+import { freePort } from "../support/loopback-ports.ts";
+import { selfSigned } from "../support/self-signed.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -53,6 +56,15 @@ test.each([
   [["logs", "1", "--level", "loud"], "no level loud: expected debug, info"],
   [["devices", "add", "qemu-01", "--config", "c.yaml"], "--type is missing"],
   [["serve"], "--data is missing"],
+  [["serve", "--data", "/proc/pumice/x"], "no folder can be made in /proc: name another place"],
+  [["serve", "--data", "/dev/null/x"], "this path is a file: expected a folder (ENOTDIR)"],
+  [["jobs", "--token", "t"], "give --token-file FILE, or set PUMICE_TOKEN"],
+  [["jobs", "--state", "runing"], "--state runing: expected Submitted, Scheduling, Scheduled"],
+  [["jobs", "--health", "good"], "--health good: expected Unknown, Complete, Incomplete, Canceled"],
+  [
+    ["jobs", "--url", "http://x/api/v1"],
+    "an address of its API: expected that of the lab, http://x",
+  ],
 ])("pumice %j: exit 2 and what to do", async (args, expected) => {
   const { code, out, said } = await cli(args, { PUMICE_URL: "http://x", PUMICE_TOKEN: "t" });
   expect(code).toBe(2);
@@ -109,12 +121,26 @@ describe("the control plane", () => {
     expect(said).not.toContain("openssl");
   });
 
+  test("whose certificate nobody here knows says how it becomes known", async () => {
+    const { cert, key } = selfSigned(dir, "lab");
+    const pair = { cert: readFileSync(cert), key: readFileSync(key) };
+    const server = createTlsServer(pair).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const job = file("job.yaml", "job_name: a\n");
+    const { code, said } = await cli(["submit", job, "--url", url], { PUMICE_TOKEN: "t" });
+    server.close();
+    expect(code).toBe(2);
+    expect(said).toContain("of no authority that is known here: NODE_EXTRA_CA_CERTS=FILE");
+  });
+
   test("that does not answer is named", async () => {
     const token = file("token", "t\n");
     const job = file("job.yaml", "job_name: a\n");
-    const options = ["--url", "http://127.0.0.1:1/", "--token-file", token];
-    const { code, said } = await cli(["submit", job, ...options]);
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const { code, said } = await cli(["submit", job, "--url", `${url}/`, "--token-file", token]);
     expect(code).toBe(2);
-    expect(said).toContain("http://127.0.0.1:1 can't be reached");
+    expect(said).toContain(`${url} can't be reached`);
+    expect(said).toContain("nobody listens there: is it started, is the port right?");
   });
 });

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import path from "node:path";
-import { makeFolder } from "#protocol/make-folder.ts";
+import { makeFolder } from "../host/make-folder.ts";
 import { HttpClient } from "../host/http-client.ts";
 import { lockWorkDir } from "../host/work-dir-lock.ts";
 import { installedLayout } from "../install/layout.ts";

@@ -87,9 +87,23 @@ function draftIn(file: string): { of: string; token: string } | undefined {
 }
 
 function readToken(file: string): string {
-  const token = readFileSync(file, "utf8").trim();
+  const token = textOf(file).trim();
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new Error(`${file}: expected one line with the token that "pumice workers add" printed`);
   }
   return token;
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why =
+      code === "ENOENT" ? `there is no file ${file}` : `${file} can't be read (${message})`;
+    throw new Error(
+      `${why}: expected the token that "pumice workers add" printed; "pumice-worker enrol URL CODE" writes one by itself`,
+      { cause: error },
+    );
+  }
 }

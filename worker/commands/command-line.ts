@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { nearestWord } from "#protocol/nearest-word.ts";
 
 /** What was typed is wrong: exit code 2. */
 export class UsageError extends Error {}
@@ -11,7 +12,10 @@ export function parse<T extends NonNullable<ParseArgsConfig["options"]>>(
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    const said = (error as Error).message.replace(/\. To specify a positional.*/s, "");
+    const unknown = /^Unknown option '-*([^']*)'/.exec(said)?.[1];
+    const near = unknown && nearestWord(unknown, Object.keys(options));
+    throw new UsageError(near ? `${said}, did you mean --${near}?` : said);
   }
 }
 

@@ -34,6 +34,7 @@ function readSettings(named: string | undefined): WorkerSettings {
     if (named !== undefined) accessSync(named, constants.R_OK);
     return readWorkerSettings(named && path.resolve(named));
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UsageError(code === "ENOENT" ? `there is no file ${named}` : message);
   }
 }

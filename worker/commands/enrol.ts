@@ -1,6 +1,7 @@
 import { randomBytes, createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import path from "node:path";
+import { faultOfLabUrl } from "#protocol/lab-url.ts";
 import {
   enrolAnswerSchema,
   readCode,
@@ -28,9 +29,11 @@ export async function enrol(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, { settings: { type: "string" } });
   const [url = "", ...words] = positionals;
   const code = readCode(words.join(" "));
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+  if (url === "") {
     throw new UsageError("enrol: expected URL CODE, as `pumice workers enrol` printed them");
   }
+  const fault = faultOfLabUrl(url);
+  if (fault !== undefined) throw new UsageError(`enrol: ${fault}`);
   if (!code) {
     throw new UsageError(
       "enrol: this is no code: expected WORKER:SECRET as `pumice workers enrol` printed it; is a part missing?",

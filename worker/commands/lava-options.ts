@@ -1,6 +1,6 @@
-import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
+import { makeFolder } from "../host/make-folder.ts";
 import type { AgentOptions } from "../agent/agent.ts";
 import { writePrivateFile } from "../host/settings-file.ts";
 import { UsageError } from "./command-line.ts";
@@ -35,6 +35,18 @@ export function speaksLava(protocol: string | undefined): boolean {
   throw new UsageError(`--protocol ${protocol}: expected pumice or lava`);
 }
 
+/** @throws UsageError for an option that our own control plane's worker would not heed. */
+export function refuseLavaOptions(values: LavaValues): void {
+  if (values.token !== undefined) {
+    throw new UsageError(
+      "--token: others on this machine see what is typed; put the token into a file, --token-file FILE",
+    );
+  }
+  for (const name of ["version", "ping-interval", "ws-url"] as const) {
+    if (values[name] !== undefined) throw new UsageError(`--${name} goes with --protocol lava`);
+  }
+}
+
 /** Jobs of a LAVA server have numbers that a lab of ours has given to others. */
 export const lavaWorkDir = (): string => `${defaultWorkDir()}-lava`;
 
@@ -54,7 +66,7 @@ export function lavaServerOf(
       '--token-file is missing: expected a file with the token of this worker, which "lavacli workers show NAME" and the page of the worker show administrators',
     );
   }
-  mkdirSync(workDir, { recursive: true, mode: 0o700 });
+  makeFolder(workDir, 0o700);
   const file = path.join(workDir, "token");
   writePrivateFile(file, `${token}\n`);
   return { url, tokenFile: file };

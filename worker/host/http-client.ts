@@ -1,4 +1,5 @@
 import type http from "node:http";
+import { networkHint } from "#protocol/network-words.ts";
 import { openNetwork, type Network, type NetworkOptions } from "./network/network.ts";
 import { authoritySettings } from "./network/trust.ts";
 
@@ -163,7 +164,7 @@ function answerTo(
     };
     signal?.addEventListener("abort", aborted, { once: true });
     sent.on("error", (error: NodeJS.ErrnoException) => {
-      fail(new HttpError(`${name}: ${error.code ?? error.message}`, { status: 0 }, error));
+      fail(new HttpError(`${name}: ${reasonOfError(error)}`, { status: 0 }, error));
     });
     sent.on("response", (answer) => {
       finish();
@@ -171,6 +172,11 @@ function answerTo(
     });
     sent.end();
   });
+}
+
+function reasonOfError({ code, message }: NodeJS.ErrnoException): string {
+  const hint = networkHint(code);
+  return hint === undefined ? (code ?? message) : `${code}, ${hint}`;
 }
 
 const toJson = (value: unknown): string => JSON.stringify(value);
@@ -201,7 +207,7 @@ function settle(
     sent.on("error", (error: NodeJS.ErrnoException) => {
       const stale = sent.reusedSocket && !answered && error.code === "ECONNRESET";
       const Kind = stale ? StaleConnection : HttpError;
-      fail(new Kind(`${name}: ${error.code ?? error.message}`, { status: 0 }, error));
+      fail(new Kind(`${name}: ${reasonOfError(error)}`, { status: 0 }, error));
     });
     sent.on("response", (response) => {
       answered = true;
