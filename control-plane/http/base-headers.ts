@@ -25,6 +25,7 @@ export async function baseHeaders(c: Context, next: Next): Promise<void> {
     ...(isHttps(c.req.raw) ? { "strict-transport-security": HSTS } : {}),
   };
   for (const [name, value] of Object.entries(otherwise)) {
-    if (!headers.has(name)) c.header(name, value);
+    // Not `c.header`: of an answer that is made it makes another one, each time.
+    if (!headers.has(name)) headers.set(name, value);
   }
 }

@@ -15,10 +15,16 @@ export async function readText(request: Request, limitBytes: number): Promise<st
 
 /** The body. Throws `too_large`. */
 export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+  const announced = request.headers.get("content-length");
+  if (Number(announced) > limitBytes) throw tooLarge(limitBytes);
+  // Whoever says how much it is can't send more; Node.js's own body is cheaper read than a stream of it.
+  if (announced !== null && /^\d+$/.test(announced)) {
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    if (bytes.length > limitBytes) throw tooLarge(limitBytes);
+    return bytes;
+  }
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > limitBytes) throw tooLarge(limitBytes);
   for await (const chunk of request.body ?? []) {
     size += chunk.length;
     if (size > limitBytes) throw tooLarge(limitBytes);
