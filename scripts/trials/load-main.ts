@@ -2,13 +2,14 @@ import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { numberOf, readCommandLine, refuse } from "../command-line.ts";
 import { runLoad, type LoadReport } from "./load.ts";
+import { LEAST_SECONDS, MOST_MB_PER_MINUTE, type Memory } from "./memory.ts";
 
 const HELP = `usage: scripts/load [--minutes N] [--workers N] [--rate N] [--followers N] [--readers N] [--job-seconds N]
                     [--engine embedded|aws] [--json]
 
 A lab under load: the real control plane as a program, workers that speak the real protocol over HTTP (the agent's own loop, many
-in this process), jobs submitted at a rate, readers of lists, jobs, results and logs, and followers of running jobs' logs. Afterwards
-every job is counted, and all records are checked (pumice check-lab).
+in this process), jobs submitted at a rate, readers of lists, jobs, results, logs and of their pages, and followers of running jobs' logs.
+Afterwards every job is counted, all records are checked (pumice check-lab), and the server's memory of five minutes or more is to be flat.
 
   --minutes N      how long jobs are submitted; 10
   --workers N      each with one device; 1000
@@ -19,7 +20,7 @@ every job is counted, and all records are checked (pumice check-lab).
   --engine NAME    embedded: pumice serve. aws: the Lambda functions on emulators, which are slow: begin with --rate 2
   --json           the report as JSON
 
-Exit code 0: nothing was lost; 1: there was an error, a lost record or a violation; 2: it can't be run so.`;
+Exit code 0: nothing was lost; 1: there was an error, a lost record, a violation, or memory that grows; 2: it can't be run so.`;
 
 const { values } = readCommandLine("load", () =>
   parseArgs({
@@ -55,8 +56,9 @@ else if (engine !== "embedded" && engine !== "aws") {
   if (values.json)
     console.log(JSON.stringify({ load_before: Number(load), ...report }, undefined, 2));
   else print(report, load);
-  const { errors, lost, violations } = report;
-  process.exitCode = Object.keys(errors).length + lost.length + violations.length === 0 ? 0 : 1;
+  const { errors, lost, violations, memory } = report;
+  const isWhole = Object.keys(errors).length + lost.length + violations.length === 0;
+  process.exitCode = isWhole && memory?.is_flat !== false ? 0 : 1;
 }
 
 function positive(name: Exclude<keyof typeof values, "json" | "help">): number {
@@ -75,11 +77,7 @@ function print(report: LoadReport, load: string): void {
         [count, p50_ms, p99_ms, max_ms].map((n) => String(n).padStart(10)).join(""),
     ),
     "",
-    ...(memory
-      ? [
-          `server: ${memory.begin_mb} MB at first, ${memory.end_mb} MB in the end, ${memory.most_mb} MB at most; ${memory.mb_per_minute} MB a minute in the second half`,
-        ]
-      : []),
+    ...(memory ? textOf(memory) : []),
     ...(cpu === undefined ? [] : [`server: ${cpu} ms of CPU a job, with all that read`]),
     ...some(
       "errors",
@@ -97,4 +95,21 @@ function print(report: LoadReport, load: string): void {
 function some(what: string, list: readonly string[]): string[] {
   const MOST_PRINTED = 20;
   return [`${what}: ${list.length}`, ...list.slice(0, MOST_PRINTED).map((line) => `  ${line}`)];
+}
+
+function textOf({
+  begin_mb,
+  end_mb,
+  most_mb,
+  mb_per_minute,
+  samples_mb,
+  is_flat,
+}: Memory): string[] {
+  const verdict = is_flat ? "flat" : "NOT flat";
+  const unknown = `under ${LEAST_SECONDS / 60} minutes nothing follows from that`;
+  return [
+    `server: ${begin_mb} MB at first, ${end_mb} MB in the end, ${most_mb} MB at most`,
+    `each 10 s: ${samples_mb.map(Math.round).join(" ")}`,
+    `second half: ${mb_per_minute} MB a minute, of ${MOST_MB_PER_MINUTE} at most: ${is_flat === undefined ? unknown : verdict}`,
+  ];
 }

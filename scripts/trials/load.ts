@@ -1,25 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JobView, LogPage, SubmitResponse } from "#protocol/api.ts";
+import type { JobView, SubmitResponse } from "#protocol/api.ts";
 import type { Violation } from "#protocol/integrity.ts";
 import { checkLab } from "../../control-plane/cli/check-lab-command.ts";
 import { makeClient, type Client } from "../../control-plane/cli/client.ts";
 import { aDeviceConfiguration, aJob } from "../../test/support/builders.ts";
-import { latencies, type Latencies, type Latency } from "./latencies.ts";
+import { latencies, type Latency } from "./latencies.ts";
 import { openPlane, type Engine, type Plane } from "./load-plane.ts";
+import { follower, reader, signIn } from "./load-readers.ts";
+import { failed, note, type LoadOptions, type Trial } from "./load-trial.ts";
+import { watchMemory, type Memory } from "./memory.ts";
 import { CHUNKS, LINES_A_CHUNK, RESULTS_A_CHUNK, simulatedWorker } from "./simulated-worker.ts";
-
-export interface LoadOptions {
-  readonly engine: Engine;
-  readonly seconds: number;
-  readonly workers: number;
-  /** Jobs submitted each second. */
-  readonly rate: number;
-  readonly followers: number;
-  readonly readers: number;
-  /** How long a job takes, beside its reports. */
-  readonly jobMs: number;
-  readonly say: (line: string) => void;
-}
 
 export interface LoadReport {
   readonly engine: Engine;
@@ -35,22 +25,9 @@ export interface LoadReport {
   readonly violations: readonly Violation[];
   readonly latencies: Readonly<Record<string, Latency>>;
   /** Of the server; absent where it is functions. */
-  readonly memory?: { begin_mb: number; end_mb: number; most_mb: number; mb_per_minute: number };
+  readonly memory?: Memory;
   /** CPU of the server for each job, from submission to end with all readers. */
   readonly cpu_ms_per_job?: number;
-}
-
-interface Trial {
-  readonly options: LoadOptions;
-  readonly plane: Plane;
-  readonly client: Client;
-  readonly times: Latencies;
-  readonly errors: Map<string, number>;
-  readonly submitted: number[];
-  /** When each job was taken, until it begins. */
-  readonly waits: Map<number, number>;
-  readonly running: Set<number>;
-  ended: number;
 }
 
 /** Jobs that follow one another: a device of each worker has its next one at hand. */
@@ -65,7 +42,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     const client = clientOf(plane, stop.signal);
     const trial: Trial = {
       ...{ options, plane, client, times: latencies(), errors: new Map(), submitted: [] },
-      ...{ waits: new Map(), running: new Set(), ended: 0 },
+      ...{ waits: new Map(), running: new Set(), ended: new Set() },
     };
     options.say(`making ${options.workers} workers`);
     const tokens = await makeWorkers(trial);
@@ -86,9 +63,10 @@ async function measure(
   options.say(`${options.rate} jobs/s for ${options.seconds} s`);
   const quiet = new AbortController();
   const cpu = plane.cpuSeconds();
-  const memory = watchMemory(trial, quiet.signal);
+  const memory = watchMemory(() => plane.rssMb(), quiet.signal);
+  const cookie = await signIn(plane);
   const readers = [
-    ...Array.from({ length: options.readers }, () => reader(trial, quiet.signal)),
+    ...Array.from({ length: options.readers }, () => reader(trial, cookie, quiet.signal)),
     ...Array.from({ length: options.followers }, () => follower(trial, quiet.signal)),
   ];
   const begin = performance.now();
@@ -108,12 +86,12 @@ async function measure(
   const lost = await findLost(trial, client);
   const { violations } = await checkLab(client, after.signal);
   for (const line of plane.complaints()) note(errors, `server: ${line.slice(0, 200)}`);
-  const slope = await memory;
+  const rss = await memory;
   return {
     ...{ engine: options.engine, seconds: Math.round(took), submitted: taken },
-    ...{ finished: trial.ended, rate: Math.round((taken / took) * 10) / 10 },
+    ...{ finished: trial.ended.size, rate: Math.round((taken / took) * 10) / 10 },
     ...{ errors: Object.fromEntries(errors), lost, violations, latencies: trial.times.report() },
-    ...(slope && { memory: slope }),
+    ...(rss && { memory: rss }),
     ...(used === undefined ? {} : { cpu_ms_per_job: Math.round((used * 10_000) / taken) / 10 }),
   };
 }
@@ -121,16 +99,6 @@ async function measure(
 /** Nothing is tried twice: what a patient client would hide is to be seen. */
 const clientOf = ({ url, adminToken: token }: Plane, signal: AbortSignal): Client =>
   makeClient({ url, token, signal, patienceMs: 0 });
-
-function note(errors: Map<string, number>, what: string): void {
-  if (errors.size < 50 || errors.has(what)) errors.set(what, (errors.get(what) ?? 0) + 1);
-}
-
-function failed({ errors }: Trial, what: string, error: unknown): void {
-  // Numbers differ each time.
-  const text = String(error).replace(/\d+/g, "N").slice(0, 200);
-  note(errors, `${what}: ${text}`);
-}
 
 async function makeWorkers({ options, client }: Trial): Promise<string[]> {
   const tokens: string[] = [];
@@ -163,7 +131,7 @@ function agent(trial: Trial, token: string, signal: AbortSignal): Promise<void> 
       },
       ended(id) {
         running.delete(id);
-        trial.ended++;
+        trial.ended.add(id);
       },
     },
     signal,
@@ -214,96 +182,16 @@ async function submitAll(trial: Trial): Promise<void> {
   await Promise.all(open);
 }
 
-async function allFinished(trial: Trial): Promise<void> {
-  let before = trial.ended;
-  for (let until = Date.now() + SETTLE_MS; trial.ended < trial.submitted.length;) {
-    if (Date.now() > until) return note(trial.errors, "jobs that did not end in two minutes");
+/** Those that were taken; one whose answer did not come may run, too. */
+async function allFinished({ submitted, ended, errors }: Trial): Promise<void> {
+  let left = submitted.filter((id) => !ended.has(id));
+  for (let until = Date.now() + SETTLE_MS; left.length > 0;) {
+    if (Date.now() > until) return note(errors, "jobs that did not end in two minutes");
     await sleep(100);
-    if (trial.ended > before) until = Date.now() + SETTLE_MS;
-    before = trial.ended;
+    const still = left.filter((id) => !ended.has(id));
+    if (still.length < left.length) until = Date.now() + SETTLE_MS;
+    left = still;
   }
-}
-
-/** Somebody who looks at lists, jobs, results and the queue, one after the other, a second between. */
-async function reader(trial: Trial, signal: AbortSignal): Promise<void> {
-  const { client, times, submitted } = trial;
-  const looks: [string, () => string][] = [
-    ["list of jobs", () => "/jobs?limit=50"],
-    ["queue", () => "/queue?device_type=qemu"],
-    ["list of devices", () => "/devices?limit=50"],
-    ["job", () => `/jobs/${anyOf(submitted)}`],
-    ["results", () => `/jobs/${anyOf(submitted)}/results`],
-    ["log", () => `/jobs/${anyOf(submitted)}/log`],
-  ];
-  for (let n = 0; !signal.aborted; n++) {
-    const [name, where] = looks[n % looks.length]!;
-    if (submitted.length > 0) {
-      const begin = performance.now();
-      try {
-        await client.json("GET", where());
-        times.add(name, performance.now() - begin);
-      } catch (error) {
-        failed(trial, name, error);
-      }
-    }
-    await sleep(500 + Math.random() * 1000, undefined, { signal }).catch(() => {});
-  }
-}
-
-/** Follows the log of a job that runs to its end, as a browser does, then of another one. */
-async function follower(trial: Trial, signal: AbortSignal): Promise<void> {
-  const { client, running, times } = trial;
-  while (!signal.aborted) {
-    const id = anyOf([...running]);
-    if (id === undefined) {
-      await sleep(200, undefined, { signal }).catch(() => {});
-      continue;
-    }
-    try {
-      let lines = 0;
-      for (let isOver = false; !isOver && !signal.aborted;) {
-        const begin = performance.now();
-        const page: LogPage = await client.json(
-          "GET",
-          `/jobs/${id}/log?start=${lines}&wait=20`,
-          undefined,
-          signal,
-        );
-        if (lines === 0) times.add("first look at a log", performance.now() - begin);
-        lines += page.records.length;
-        isOver = page.complete;
-      }
-      if (!signal.aborted && lines !== LINES_A_CHUNK * CHUNKS) {
-        note(trial.errors, `a follower saw ${lines} lines`);
-      }
-    } catch (error) {
-      if (!signal.aborted) failed(trial, "follow", error);
-    }
-  }
-}
-
-const anyOf = <T>(list: readonly T[]): T | undefined =>
-  list[Math.floor(Math.random() * list.length)];
-
-/** What the server uses each second; the slope is that of the second half, when all that fills has filled. */
-async function watchMemory({ plane }: Trial, signal: AbortSignal) {
-  const seen: number[] = [];
-  while (!signal.aborted) {
-    const mb = plane.rssMb();
-    if (mb === undefined) return undefined;
-    seen.push(mb);
-    await sleep(1000, undefined, { signal }).catch(() => {});
-  }
-  const late = seen.slice(seen.length >> 1);
-  const mean = (of: number[]): number => of.reduce((sum, one) => sum + one, 0) / of.length;
-  const [x, y] = [(late.length - 1) / 2, mean(late)];
-  const over = mean(late.map((mb, n) => (n - x) * (mb - y)));
-  const perSecond = over / (mean(late.map((_, n) => (n - x) ** 2)) || 1);
-  const rounded = (mb: number): number => Math.round(mb * 10) / 10;
-  return {
-    ...{ begin_mb: rounded(seen[0]!), end_mb: rounded(seen.at(-1)!) },
-    ...{ most_mb: rounded(Math.max(...seen)), mb_per_minute: rounded(perSecond * 60) },
-  };
 }
 
 /** Every job that was taken has ended well, with all of its log and results. */

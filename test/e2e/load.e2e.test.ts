@@ -10,6 +10,12 @@ test("a lab under load loses nothing: each job ends with all of its log and resu
   expect(report.submitted).toBeGreaterThan(0);
   expect(report.finished).toBe(report.submitted);
   expect(Object.keys(report.latencies)).toEqual(
-    expect.arrayContaining(["submit", "sync with news", "list of jobs", "first look at a log"]),
+    expect.arrayContaining([
+      "submit",
+      "sync with news",
+      "list of jobs",
+      "first look at a log",
+      "page of a job",
+    ]),
   );
 });
