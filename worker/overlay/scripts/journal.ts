@@ -62,7 +62,8 @@ j_enter() {
 }
 j_obey() {
   j_words=\${1##*"#LAVA_JOURNAL "}
-  j_words=\${j_words%"$(printf '\\r')"}
+  # Without a fork where the terminal has taken the line's end away already.
+  case $j_words in *[0-9]) ;; *) j_words=\${j_words%"$(printf '\\r')"} ;; esac
   j_given=\${j_words##* }
   j_words=\${j_words% *}
   j_sum "$j_words"

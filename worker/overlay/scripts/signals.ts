@@ -5,7 +5,8 @@ export const signalScripts: Readonly<Record<string, string>> = {
   "lava-test-runner": `${signal}${handshake}
 dir=\${1:-/lava}
 dir=\${dir%/}
-lava=$(dirname "$dir")
+lava=.
+case $dir in */*) lava=\${dir%/*} ;; esac
 kernel_log= terminal=
 finish() {
   trap - EXIT INT TERM
@@ -19,7 +20,7 @@ finish() {
 }
 start_journal() {
   id=$$
-  mkdir -p "$dir"
+  [ -d "$dir" ] || mkdir -p "$dir"
   until mkdir "$dir/journal-$id" 2>/dev/null; do
     # One of the same number is from before a reboot.
     [ -d "$dir/journal-$id" ] || return 1
@@ -28,7 +29,7 @@ start_journal() {
   LAVA_JOURNAL="$dir/journal-$id"
   { true >"$LAVA_JOURNAL/entries" && echo 100000001 >"$LAVA_JOURNAL/next"; } 2>/dev/null || return 1
   # Tests may report as other users.
-  chmod 777 "$LAVA_JOURNAL" && chmod 666 "$LAVA_JOURNAL/entries" "$LAVA_JOURNAL/next"
+  chmod a+rwX "$LAVA_JOURNAL" "$LAVA_JOURNAL/entries" "$LAVA_JOURNAL/next"
 }
 trap finish EXIT INT TERM
 
@@ -51,7 +52,8 @@ PATH="$lava/bin:$PATH"
 SHELL=\${SHELL:-/bin/sh}
 export PATH SHELL
 mkdir -p "$dir/results"
-list="$dir/lava-test-runner.conf-$(date +%s)"
+now=$(date +%s)
+list="$dir/lava-test-runner.conf-$now"
 # Renamed, so that a DUT that reboots and starts the runner again doesn't repeat its tests.
 mv "$dir/lava-test-runner.conf" "$list" || exit 1
 
@@ -60,7 +62,7 @@ while read -r test <&3; do
   [ -n "$test" ] || continue
   [ -z "$ran" ] || handshake HOLDS
   ran=true
-  results="$dir/results/$(basename "$test")-$(date +%s)"
+  results="$dir/results/\${test##*/}-$now"
   mkdir -p "$results"
   KMSG=
   if grep -q '^# USE_KMSG$' "$test/run.sh"; then KMSG=true kernel_log=true; fi
