@@ -124,9 +124,8 @@ export async function measureIntake(
   figures: Figures,
   sides: readonly Side[],
   runs: number,
-  intakeLines: number,
+  count: Readonly<Record<Side["name"], number>>,
 ) {
-  const requests = Math.ceil(intakeLines / BATCH);
   const line = {
     dt: "2026-11-21T02:25:04.667445",
     lvl: "target",
@@ -138,6 +137,7 @@ export async function measureIntake(
   for (let run = -1; run < runs; run++) {
     for (const side of sides) {
       const sender = senders.get(side)!;
+      const requests = Math.ceil(count[side.name] / BATCH);
       const before = cpuSecondsOf(side.server());
       const { perSecond } = await load(requests, 1, (agent) => {
         const index = (sender.sent += BATCH) - BATCH;
