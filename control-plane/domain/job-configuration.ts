@@ -1,4 +1,4 @@
-import { readRunnerJob } from "#protocol/job-definition.ts";
+import { readContext } from "#protocol/job-definition.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { deviceConfig } from "./device-texts.ts";
@@ -17,8 +17,7 @@ export async function jobConfiguration(
   id: number,
 ): Promise<{ device: string; dispatcher: string; env: string; env_dut: string }> {
   const job = await getVisibleJob(deps, principal, id);
-  const { context = {} } =
-    readRunnerJob(await readDefinition(deps, principal, id)).definition ?? {};
+  const context = readContext(await readDefinition(deps, principal, id));
   const { device: hostname, worker } = job;
   const device =
     hostname && (await ifAllowed(deviceConfig(deps, principal, hostname, { context })));

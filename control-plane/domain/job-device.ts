@@ -1,5 +1,5 @@
 import type { DeviceConfig, TextVersion } from "#protocol/lab.ts";
-import { readRunnerJob } from "#protocol/job-definition.ts";
+import { readContext } from "#protocol/job-definition.ts";
 import { AppError } from "./app-error.ts";
 import type { Deps } from "./deps.ts";
 import { deviceBlob } from "./blob-names.ts";
@@ -55,7 +55,7 @@ export async function jobDevice(
       const problem = "the job is too large for its device's configuration to be made again";
       return { hostname, newer, problem };
     }
-    const { context = {} } = readRunnerJob(definition).definition ?? {};
+    const context = readContext(definition);
     const now = await deviceConfig(deps, principal, hostname, { context });
     const then = now.version - newer.length;
     const isSame = newer.length === 0 || then < 1;

@@ -1,4 +1,4 @@
-import { readRunnerJob } from "#protocol/job-definition.ts";
+import { readContext } from "#protocol/job-definition.ts";
 import type { PlanAnswer } from "#protocol/plan.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
@@ -35,7 +35,7 @@ export async function planJob(
   if (definition.length > MAX_PLANNED_CHARS) return { problem: TOO_LARGE };
   const of = { definition, device_hostname: isGuest ? "" : hostname, device_type };
   if (kept !== undefined) return deps.planner.plan({ ...of, device: kept });
-  const { context = {} } = readRunnerJob(definition).definition ?? {};
+  const context = readContext(definition);
   const rendered = await renderStored(deps, device, context);
   const [fault] = rendered?.faults ?? [];
   if (!rendered) return { problem: `device ${hostname} has no configuration` };

@@ -1,4 +1,4 @@
-import { readRunnerJob } from "#protocol/job-definition.ts";
+import { readContext } from "#protocol/job-definition.ts";
 import type { ErrorType } from "#protocol/failure.ts";
 import type { Ticket } from "#protocol/worker-api.ts";
 import type { Deps } from "./deps.ts";
@@ -29,7 +29,7 @@ export async function makeTicket(deps: Deps, job: JobRecord): Promise<Ticket | u
   // A job without a device goes to that of its host, and leaves it alone otherwise.
   const host = host_job === undefined ? undefined : (await findJobItem(deps, host_job))?.data;
   const hostname = (host ?? job).device ?? "";
-  const context = readRunnerJob(definition).definition?.context;
+  const context = readContext(definition);
   const rendered = await renderStored(deps, { hostname, device_type }, context);
   const [fault] = rendered?.faults ?? [];
   if (!rendered || fault) {

@@ -64,9 +64,14 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
       const bucket = `${index}#${partition}`;
       // No sort key is such a text.
       const name = `\0${JSON.stringify(range)}`;
-      const known = cache.find(bucket, name);
+      const known = cache.find(bucket, name) ?? cache.find(bucket, NOTHING);
       if (known) return known.value as Page<T>;
       const { rows, page } = query<T>(database, index, partition, range, now());
+      // What is due is asked for with the time, again and again, and most often nothing is.
+      if (rows.length === 0 && isEmpty(database, index, partition)) {
+        cache.keep(bucket, NOTHING, page, 0);
+        return page;
+      }
       if (rows.every((row) => !row["expires"])) cache.keep(bucket, name, page, charsIn(rows));
       return page;
     },
@@ -117,6 +122,12 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
     removeExpired: () => database.run("DELETE FROM item WHERE expires <= ?", now()),
   };
 }
+
+/** No query has such a name: there is nothing in this partition, whatever is asked for. */
+const NOTHING = "\0";
+
+const isEmpty = (database: Database, index: Index, partition: string): boolean =>
+  database.all(`SELECT 1 FROM item WHERE ${index}_partition = ? LIMIT 1`, partition).length === 0;
 
 const charsIn = (rows: readonly Row[]): number =>
   rows.reduce((sum, { data }) => sum + String(data).length, 0);
