@@ -94,6 +94,7 @@ describe("the runner of one job", () => {
     expect(resultOf(folder)).toEqual({ result: "pass", lines: log.length });
     expect(log.at(-1)?.msg).toEqual({ definition: "lava", case: "job", result: "pass" });
     expect(readdirSync(folder).sort()).toEqual([
+      "beat",
       "log.jsonl",
       "result.json",
       "runner.json",

@@ -7,6 +7,7 @@ import { jobDirectoryAt, tftpRoot } from "./host/job-directory.ts";
 import { groupOfJob } from "./host/group-of-job.ts";
 import { boundedLog, logLimits } from "./host/bounded-log.ts";
 import { cancelSignals } from "./host/cancel-signals.ts";
+import { beat } from "./host/runner-beat.ts";
 import { openSpool } from "./host/spool.ts";
 import { onceThereIsRoom, reserveRoom, stopWhenFull } from "./disk-full.ts";
 import { runTicket } from "./run-ticket.ts";
@@ -23,6 +24,7 @@ export async function runJobDirectory(folder: string): Promise<number> {
   const files = jobDirectoryAt(path.resolve(folder));
   const ticket = JSON.parse(readFileSync(files.ticket, "utf8")) as Ticket;
   const workDir = path.resolve(files.root, "../..");
+  const endBeat = beat(files.beat);
   const { signals, onFull } = stopWhenFull(cancelSignals(), workDir);
   const reserve = reserveRoom(files.reserve);
   const spool = openSpool(files.log, {
@@ -50,6 +52,7 @@ export async function runJobDirectory(folder: string): Promise<number> {
   await spool.close();
   reserve.release();
   await onceThereIsRoom(() => writeFileAtomic(files.result, JSON.stringify(result)));
+  endBeat();
   return result.result === "pass" ? 0 : 1;
 }
 

@@ -11,6 +11,7 @@ import {
   type ProcessIdentity,
 } from "../host/process-table.ts";
 import { isLost, readRunner } from "../host/runner-claim.ts";
+import { STILL_MS, watchBeat } from "../host/runner-beat.ts";
 import { hasResult } from "../host/runner-result.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Bell } from "./bell.ts";
@@ -25,6 +26,7 @@ const KILL_AFTER_MS = 120_000;
 /** Between a runner's result and its end: it has nothing left to do. */
 const LEAVE_MS = 5000;
 const NO_TRACE = "the worker has no trace of this job: its files are gone";
+const STOOD_STILL = `the runner did nothing for ${STILL_MS / 60_000} minutes and was ended: a pattern of the job that looks around or back, such as (?=...) or \\1, may search for ever; write it without`;
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
 /** The runner of one job: started here or by an agent before, it outlives us either way. */
@@ -105,8 +107,10 @@ export class RunnerProcess {
   /** Waits until there is a result or no runner any more, or `signal` is aborted. */
   async hasResultOrDied(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", this.#bell.ring);
+    const isStill = watchBeat(this.#dir.beat, () => this.#deps.clock.now());
     while (!signal.aborted && !hasResult(this.#dir.result) && this.#isRunning()) {
       this.#escalate();
+      if (!this.isKilled && isStill()) this.kill(STOOD_STILL);
       this.#boundOutput();
       await this.#bell.wait(this.#deps.clock, CHECK_MS);
     }

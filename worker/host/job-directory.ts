@@ -21,6 +21,8 @@ export interface JobDirectory {
   readonly output: string;
   /** Made and removed by the runner: takes room that the job's last words have then, should the disk be full. */
   readonly reserve: string;
+  /** Touched by the runner as long as it comes to its events (runner-beat.ts). */
+  readonly beat: string;
   /** Made by the runner while the job waits and a person may take its console (person-desk.ts): a Unix socket. */
   readonly console: string;
   /** The runner's own files (downloads, overlay); the runner removes it at its end. */
@@ -43,6 +45,7 @@ export function jobDirectoryAt(root: string): JobDirectory {
     result: path.join(root, "result.json"),
     output: path.join(root, "runner.out"),
     reserve: path.join(root, "reserve"),
+    beat: path.join(root, "beat"),
     console: path.join(root, "console.sock"),
     scratch: path.join(root, "scratch"),
   };

@@ -1,0 +1,41 @@
+import { statSync, utimesSync, writeFileSync } from "node:fs";
+
+const BEAT_MS = 15_000;
+/** No work of ours keeps a runner's loop of events for so long: what does is a pattern of the job that searches for ever. */
+export const STILL_MS = 300_000;
+
+/** In the runner: touches the file for as long as this process comes to its events. @returns what ends it. */
+export function beat(file: string): () => void {
+  try {
+    writeFileSync(file, "");
+  } catch {
+    // A full disk: without the file nobody waits for the beat.
+  }
+  const timer = setInterval(() => {
+    const now = Date.now() / 1000;
+    try {
+      utimesSync(file, now, now);
+    } catch {
+      // As above.
+    }
+  }, BEAT_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/**
+ * In the agent: tells at each call whether the runner has stood still for too long, by what this agent itself has seen: dates may be
+ * set, an agent may have been away. A runner without the file, of an earlier version, never has.
+ */
+export function watchBeat(file: string, nowMs: () => number): () => boolean {
+  let seen: number | undefined;
+  let since = 0;
+  return () => {
+    const last = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+    if (last === undefined || last !== seen) {
+      seen = last;
+      since = nowMs();
+    }
+    return nowMs() - since >= STILL_MS;
+  };
+}
