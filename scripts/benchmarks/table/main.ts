@@ -76,9 +76,12 @@ figures docs/figures.md has. Without --against-lava it measures Pumice alone.`);
 }
 
 const closers: (() => Promise<void>)[] = [];
-const closeAll = async (): Promise<void> => {
-  for (const close of closers.splice(0).reverse()) await close().catch(say);
-};
+let closing: Promise<void> | undefined;
+/** Whoever asks again waits for what has begun. */
+const closeAll = (): Promise<void> =>
+  (closing ??= (async () => {
+    for (const close of closers.splice(0).reverse()) await close().catch(say);
+  })());
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   // Not once: a second must not end what cleans up after the first.
   process.on(
