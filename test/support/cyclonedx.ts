@@ -5,9 +5,8 @@ import { Ajv, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 
 /** CycloneDX's own schemas, as its library has them; the library's validator wants three more packages. */
-const schemas = fileURLToPath(
-  new URL("../../node_modules/@cyclonedx/cyclonedx-library/res/schema", import.meta.url),
-);
+const library = fileURLToPath(import.meta.resolve("@cyclonedx/cyclonedx-library/package.json"));
+const schemas = path.join(path.dirname(library), "res/schema");
 const schema = (name: string): object =>
   JSON.parse(readFileSync(path.join(schemas, name), "utf8")) as object;
 
