@@ -99,11 +99,18 @@ const FAULTS: Record<string, { weight: number; make: Make }> = {
   "services fail": {
     weight: 8,
     make({ plane }, _, dice) {
-      const { failServices } = plane;
-      if (!failServices) return undefined;
+      const fault = plane.drawServiceFault?.(dice);
+      // No longer: a call that is seldom made would fail for minutes, if so many of its requests were to.
+      const ms = dice.between(300, 8000);
+      if (!fault) return undefined;
       return {
         ...{ name: "services under the lab", place: "services" },
-        strike: async (say) => say(failServices(dice)),
+        async strike(say) {
+          fault.begin();
+          say(`${fault.what} for ${Math.round(ms)} ms`);
+          await sleep(ms);
+          plane.heal();
+        },
       };
     },
   },

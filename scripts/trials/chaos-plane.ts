@@ -23,8 +23,8 @@ export interface ChaosPlane {
   readonly clock: FakeClock | undefined;
   kill(): Promise<void>;
   start(): Promise<void>;
-  /** Lets the services under it fail for some requests; says how. Undefined where there are none. */
-  readonly failServices: ((dice: Dice) => string) | undefined;
+  /** How the services under it may fail for all requests until `heal`. Undefined where there are none. */
+  readonly drawServiceFault: ((dice: Dice) => { what: string; begin: () => void }) | undefined;
   heal(): void;
   /** Others than `url` that a worker talks to, on loopback. */
   readonly ports: readonly number[];
@@ -49,7 +49,7 @@ async function embedded(dir: string, clock: FakeClock | undefined): Promise<Chao
     ...{ url: server.url(), adminToken: server.adminToken, clock },
     kill: () => server.kill(),
     start: () => server.start(),
-    failServices: undefined,
+    drawServiceFault: undefined,
     heal: () => {},
     ports: [],
     leaks: async (jobs) => {
@@ -67,6 +67,8 @@ async function embedded(dir: string, clock: FakeClock | undefined): Promise<Chao
   };
 }
 
+/** More requests than come while a fault lasts. */
+const MOST_TIMES = 100_000;
 const TABLE_CALLS = ["GetItem", "Query", "TransactWriteItems", "UpdateItem"] as const;
 
 async function onAws(): Promise<ChaosPlane> {
@@ -76,17 +78,16 @@ async function onAws(): Promise<ChaosPlane> {
     ...{ url: plane.url(), adminToken: plane.adminToken, clock: undefined },
     kill: () => plane.kill(),
     start: () => plane.start(),
-    failServices(dice) {
-      const times = Math.round(dice.between(1, 20));
+    drawServiceFault(dice) {
       const kind = dice.of(["throttle", "error500", "lostAnswer"] as const);
       const service = dice.of(["dynamodb", "s3", "sqs"] as const);
-      if (service === "dynamodb") {
-        const operation = dice.of(TABLE_CALLS);
-        dynamodb.fail({ operation, kind, times });
-        return `${operation} of the table: ${kind}, ${times} times`;
+      const operation = dice.of(TABLE_CALLS);
+      if (service !== "dynamodb") {
+        const begin = (): void => storage.faults.next({ service, kind, times: MOST_TIMES });
+        return { what: `${service}: ${kind}`, begin };
       }
-      storage.faults.next({ service, kind, times });
-      return `${service}: ${kind}, ${times} times`;
+      const begin = (): void => dynamodb.fail({ operation, kind, times: MOST_TIMES });
+      return { what: `${operation} of the table: ${kind}`, begin };
     },
     heal() {
       dynamodb.clearFaults();
