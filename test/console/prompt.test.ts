@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Console } from "../../worker/console/console.ts";
+import { showsLastPrompt } from "../../worker/console/prompt-likeness.ts";
 import { expectPrompt, PromptWait, type PromptOptions } from "../../worker/console/prompt.ts";
 import { JobFailure } from "../../worker/pipeline/job-failure.ts";
 
@@ -279,4 +280,15 @@ test("the failure of a wait names the prompts, not what else counts", async () =
   stop.abort(reason);
   await expect(failed).rejects.toBe(reason);
   expect(reason.evidence?.pattern).toMatch(/^root@dut:~#  \| login:  \| BUG 0/);
+});
+
+test("that stood there before and stands there alone again shows that a shell has nothing to do", async () => {
+  const { dut } = await found(["Debian 13\r\nroot@dut:~# \x1b[6n"]);
+  expect(showsLastPrompt(dut.console)).toBe(true);
+  dut.say("poweroff\r\n");
+  expect(showsLastPrompt(dut.console)).toBe(false);
+  dut.say("login: ");
+  expect(showsLastPrompt(dut.console)).toBe(false);
+  dut.say("\r\nroot@dut:~# ");
+  expect(showsLastPrompt(dut.console)).toBe(true);
 });
