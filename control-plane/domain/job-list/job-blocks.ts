@@ -5,7 +5,7 @@ import { findClosed } from "../closed-lab.ts";
 import type { Deps } from "../deps.ts";
 import { findJobItem, type JobRecord } from "../job-record.ts";
 import { padded } from "../keys.ts";
-import { queryAll } from "../query-all.ts";
+import { queryAll, queryPages } from "../query-all.ts";
 import { packRows, unpackRows, type Column, type JobRow } from "./pack-rows.ts";
 
 /*
@@ -104,7 +104,9 @@ async function readOpen(deps: Deps, ids: readonly number[]): Promise<JobRecord[]
 export async function readBlock(deps: Deps, first: number): Promise<JobRecord[]> {
   const jobs: JobRecord[] = [];
   const range = { from: padded(first), to: padded(first + BLOCK - 1), limit: AT_ONCE };
-  for await (const { data } of queryAll<JobRecord>(deps, "i1", "jobs", range)) jobs.push(data);
+  for await (const items of queryPages<JobRecord>(deps, "i1", "jobs", range)) {
+    for (const { data } of items) jobs.push(data);
+  }
   return jobs;
 }
 
