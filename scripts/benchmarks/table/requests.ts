@@ -80,16 +80,22 @@ async function requestsOf(side: Side) {
     return (agent) => ask(side.url + where, { agent, headers });
   };
   const post =
-    (where: string, headers: Record<string, string>, body: string): One =>
+    (where: string, headers: Record<string, string>, body: (definition: string) => string): One =>
     async (agent) => {
-      const answer = await ask(side.url + where, { agent, method: "POST", headers, body });
+      const sent = { agent, method: "POST", headers, body: body(nextDefinition()) };
+      const answer = await ask(side.url + where, sent);
       // XML-RPC refuses with 200.
       return answer.text.includes("<fault>") ? { ...answer, status: 400 } : answer;
     };
+  // Each another: nobody has read it before.
+  let submitted = 0;
   const definition = localJob(["true"], PARKED_TYPE);
-  const json = JSON.stringify({ definition });
+  const nextDefinition = (): string =>
+    definition.replace(/(?<=^job_name: ).*/m, (name) => `${name} ${(submitted += 1)}`);
+  const json = (text: string): string => JSON.stringify({ definition: text });
   const basic = `Basic ${Buffer.from(`admin:${side.token}`).toString("base64")}`;
-  const xml = `<?xml version="1.0"?><methodCall><methodName>scheduler.submit_job</methodName><params><param><value><string>${escapeXml(definition)}</string></value></param></params></methodCall>`;
+  const xml = (text: string): string =>
+    `<?xml version="1.0"?><methodCall><methodName>scheduler.submit_job</methodName><params><param><value><string>${escapeXml(text)}</string></value></param></params></methodCall>`;
   const { path, headers } = await pageOf(side, id);
   return {
     submit: post("api/v0.2/jobs/", { authorization, "content-type": "application/json" }, json),
