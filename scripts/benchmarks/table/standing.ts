@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { root } from "../../../test/support/real-lab.ts";
 import type { Figures } from "./figures.ts";
+import { heldBy } from "./held-memory.ts";
 import { pssOf } from "./process-tree.ts";
 import type { Side } from "./sides.ts";
 
@@ -17,7 +18,7 @@ export function measureMemory(
   if (name === "server_memory_after") return;
   for (const side of sides) {
     const agents = side.roles().flatMap(([one, role]) => (role === "agent" ? [one] : []));
-    figures.note("worker_memory", side.name, pssOf(agents));
+    figures.note("worker_memory", side.name, heldBy(agents));
   }
 }
 

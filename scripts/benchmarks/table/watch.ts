@@ -1,4 +1,5 @@
-import { cpuSecondsOf, pssOf, type Process } from "./process-tree.ts";
+import { heldBy } from "./held-memory.ts";
+import { cpuSecondsOf, type Process } from "./process-tree.ts";
 import type { Side } from "./sides.ts";
 
 /** Who runs beside a worker's agent. */
@@ -6,7 +7,7 @@ export type Role = "agent" | "runner" | "dut";
 
 export interface Used {
   readonly cpuSeconds: Readonly<Record<Role | "server", number>>;
-  /** The most at one time, MiB of PSS; `worker`: agent and runner. */
+  /** The most at one time, MiB that they hold (held-memory.ts); `worker`: agent and runner, what both share counted once. */
   readonly mostMib: Readonly<Record<Role | "worker", number>>;
 }
 
@@ -29,12 +30,12 @@ export async function watched<T>(side: Side, work: () => Promise<T>): Promise<[T
       const key = keyOf(one);
       seen.set(key, { role, seconds: one.ownSeconds - (known.get(key) ?? 0) });
     }
-    const mib = { agent: 0, runner: 0, dut: 0 };
-    for (const [one, role] of roles) mib[role] += pssOf([one]);
+    const held = (...some: Role[]): number =>
+      heldBy(roles.flatMap(([one, role]) => (some.includes(role) ? [one] : [])));
     for (const role of ["agent", "runner", "dut"] as const) {
-      most[role] = Math.max(most[role], mib[role]);
+      most[role] = Math.max(most[role], held(role));
     }
-    most.worker = Math.max(most.worker, mib.agent + mib.runner);
+    most.worker = Math.max(most.worker, held("agent", "runner"));
   };
   const timer = setInterval(look, LOOK_MS);
   try {
