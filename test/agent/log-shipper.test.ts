@@ -163,6 +163,38 @@ test("a log of many chunks is cut at whole lines, with every result at its line"
   );
 });
 
+test("the next chunk is read and uploaded before the one in front of it is committed", async () => {
+  const file = path.join(dir, "log");
+  const lines = Array.from({ length: 3 }, (_, n) => record(`${n} ${"x".repeat(700_000)}`));
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  const job = plane.submit(1, []);
+  const { shipper: one } = shipper(file);
+  // A commit that waits for the next upload waits for ever if nobody looks ahead.
+  plane.patience = ({ what }) =>
+    what === "log-chunks" && job.lines.length < 2
+      ? plane.until(
+          () => plane.requests.filter((each) => each === "put 1").length > job.lines.length + 1,
+        )
+      : undefined;
+  one.end();
+  expect(await one.run(new AbortController().signal)).toBe(3);
+  expect(job.lines).toEqual(lines);
+});
+
+test("an upload of what comes next that failed is done again when its turn comes", async () => {
+  const file = path.join(dir, "log");
+  const lines = Array.from({ length: 4 }, (_, n) => record(`${n} ${"x".repeat(700_000)}`));
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  const job = plane.submit(1, []);
+  let puts = 0;
+  plane.fault = ({ what }) => (what === "put" && ++puts === 2 ? { status: 500 } : undefined);
+  const { shipper: one } = shipper(file);
+  one.end();
+  expect(await one.run(new AbortController().signal)).toBe(4);
+  expect(job.lines).toEqual(lines);
+  expect(plane.requests.filter((each) => each === "log-chunks 1")).toHaveLength(4);
+});
+
 test("results are never more than one chunk may have, and a huge one is shortened beside its log", async () => {
   const file = path.join(dir, "log");
   const result = (n: number, size: number) =>
@@ -397,6 +429,21 @@ describe("how soon a log is shipped", () => {
     appendFileSync(file, `${record("x".repeat(2 ** 20))}\n`);
     one.poke();
     await plane.until(() => job.lines.length === 1);
+  });
+
+  test("at once when it is much in several files together", async () => {
+    await isAsleep();
+    appendFileSync(file, `${record("x".repeat(600_000))}\n`);
+    appendFileSync(segmentFile(file, 1), `${record("x".repeat(600_000))}\n`);
+    one.poke();
+    await plane.until(() => job.lines.length === 1);
+  });
+
+  test("at once when it becomes much, which so many changes may show before the next look is due", async () => {
+    await append("a");
+    appendFileSync(file, `${record("x".repeat(2 ** 20))}\n`);
+    for (let change = 0; change < 8; change++) one.poke();
+    await plane.until(() => job.lines.length === 2);
   });
 });
 

@@ -56,7 +56,8 @@ const line = (n: number, lvl = "target"): string =>
 async function ship(to: LavaControlPlane, id: number, first: number, lines: string[]) {
   const job = { id, token: `job-${id}` };
   const body = gzipSync(lines.map((text) => `${text}\n`).join(""));
-  const place = await to.logUpload(job, undefined, signal);
+  const upload = { first_line: first, bytes: body.length, sha256: "" };
+  const place = await to.logUpload(job, upload);
   await to.put(place, body);
   const commit = {
     first_line: first,

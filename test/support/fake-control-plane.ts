@@ -49,6 +49,8 @@ export class FakeControlPlane {
   /** Handed to workers that know how to wait at a queue; a sync of theirs is answered at once then. */
   wait: QueueWait | undefined;
   fault: (request: FakeRequest) => Fault | undefined = () => undefined;
+  /** What a request waits for before it is looked at. */
+  patience: (request: FakeRequest) => Promise<void> | undefined = () => undefined;
   readonly #uploads = new Map<string, Buffer>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #server: Server;
@@ -121,6 +123,8 @@ export class FakeControlPlane {
     const body = Buffer.concat(parts);
     const [what, jobId] = readPath(new URL(request.url ?? "", this.url).pathname);
     this.requests.push(jobId ? `${what} ${jobId}` : what);
+    this.changed();
+    await this.patience({ what, jobId, body });
     const fault = this.fault({ what, jobId, body });
     if (fault === "drop") return void request.socket.destroy();
     const answer =

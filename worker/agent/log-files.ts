@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, rmSync, statfsSync, statSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { listSegments, segmentFile, sizeOfLog, type LogSegment } from "../host/log-segments.ts";
@@ -40,10 +40,13 @@ export class LogFiles {
     return { line: firstLine + found.line, offset: found.offset };
   }
 
-  /** Bytes that are there behind a place. */
-  async pendingBytes(line: number, offset: number): Promise<number> {
+  /** Bytes that are there behind a place, in the files that follow too; beyond `enough` nobody counts. */
+  async pendingBytes(offset: number, enough: number): Promise<number> {
     const pending = (await this.#handle.stat()).size - offset;
-    return pending > 0 || !this.#hasNext(line) ? pending : sizeOfLog(this.#log);
+    if (pending >= enough) return pending;
+    const { firstLine: own } = this.#segment;
+    const later = listSegments(this.#log).filter(({ firstLine }) => firstLine > own);
+    return later.reduce((sum, segment) => sum + sizeOf(segment), pending);
   }
 
   /** Turns to the file that begins with this line, if there is one: then all before it has been read. */
@@ -80,3 +83,5 @@ export class LogFiles {
 }
 
 const openFile = ({ file }: LogSegment): Promise<FileHandle> => open(file, "a+", 0o600);
+const sizeOf = ({ file }: LogSegment): number =>
+  statSync(file, { throwIfNoEntry: false })?.size ?? 0;

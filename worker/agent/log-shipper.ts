@@ -1,8 +1,10 @@
+import type { FileHandle } from "node:fs/promises";
 import { MAX_CHUNK_RECORDS } from "#protocol/worker-api.ts";
 import { HttpError } from "../host/http-client.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import { Backoff, isAboutJob } from "./backoff.ts";
 import { Bell } from "./bell.ts";
+import { ChunkAhead, type ReadyChunk } from "./chunk-ahead.ts";
 import { expectedLine, type JobAccess } from "./control-plane.ts";
 import {
   fillers,
@@ -25,8 +27,9 @@ const FIRST_PATIENCE_MS = 10_000;
 const LONGEST_PATIENCE_MS = 60_000;
 /** Between looks at a file whose changes nobody announced. */
 const FALLBACK_MS = 1000;
-/** Between looks whether it is enough. */
+/** Between looks whether it is enough: so long, or so many changes, which of a flood are soon there. */
 const COLLECT_MS = 500;
+const COLLECT_CHANGES = 8;
 
 export interface ShippedLog extends JobAccess {
   readonly file: string;
@@ -49,6 +52,8 @@ export class LogShipper {
   #missing = 0;
   /** Lines are looked for: a change of the file from now on is news. */
   #isLooking = false;
+  #changes = 0;
+  readonly #ahead = new ChunkAhead();
   #isWatched = false;
   #patienceMs = FIRST_PATIENCE_MS;
   #watchedPatienceMs = WATCHED_PATIENCE_MS;
@@ -70,9 +75,9 @@ export class LogShipper {
     if (isNew) this.#position = { line: log.firstLine, offset: 0 };
   }
 
-  /** The file may have grown. Costs nothing while lines are being collected anyway. */
+  /** The file may have grown. Costs next to nothing while lines are being collected anyway. */
   poke = (): void => {
-    if (this.#isLooking) this.#growth.ring();
+    if (this.#isLooking || ++this.#changes % COLLECT_CHANGES === 0) this.#growth.ring();
   };
 
   /** While somebody watches, lines go out one by one as they come, not in large chunks. */
@@ -113,6 +118,7 @@ export class LogShipper {
       return undefined;
     } finally {
       signal.removeEventListener("abort", wake);
+      await this.#ahead.drop();
       await files?.close();
     }
   }
@@ -133,10 +139,10 @@ export class LogShipper {
     const isWhole = await this.#untilDue(files, this.#position, signal);
     if (signal.aborted) return undefined;
     this.#isLooking = true;
-    const chunk = await readChunk(files.handle, this.#position, this.#maxRecords);
-    if (chunk) {
+    const ready = await this.#nextChunk(files, this.#position);
+    if (ready) {
       this.#isLooking = false;
-      await this.#ship(files, chunk, signal);
+      await this.#ship(files, ready, signal);
       return undefined;
     }
     const { line } = this.#position;
@@ -161,6 +167,7 @@ export class LogShipper {
    */
   async #seek(files: LogFiles, line: number): Promise<LogPosition> {
     const { firstLine, id } = this.#log;
+    await this.#ahead.drop();
     const found = await files.goTo(line - firstLine);
     const difference = found.line + firstLine - line;
     this.#missing = Math.max(0, difference);
@@ -192,11 +199,10 @@ export class LogShipper {
   /** Waits until there is enough, or for long enough. True when the log had ended before it looked. */
   async #untilDue(files: LogFiles, from: LogPosition, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#deps;
-    const line = from.line - this.#log.firstLine;
     let since: number | undefined;
     while (!signal.aborted && !this.#isWhole) {
       this.#isLooking = true;
-      const pending = await files.pendingBytes(line, from.offset);
+      const pending = await files.pendingBytes(from.offset, MAX_TEXT_BYTES);
       if (pending <= 0) {
         await this.#untilPoked();
         continue;
@@ -218,10 +224,15 @@ export class LogShipper {
     this.#isLooking = false;
   }
 
-  async #ship(files: LogFiles, chunk: LogChunk, signal: AbortSignal): Promise<void> {
+  async #ship(
+    files: LogFiles,
+    { chunk, uploaded }: ReadyChunk,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { first_line, count } = chunk.commit;
     try {
-      const next = await this.#send(files, chunk, signal);
+      this.#lookAhead(files, chunk.next, signal);
+      const next = await this.#send(files, chunk, signal, uploaded);
       this.#position = next === chunk.next.line ? chunk.next : await this.#seek(files, next);
       this.#maxRecords = MAX_CHUNK_RECORDS;
       this.#grewPatient();
@@ -251,14 +262,45 @@ export class LogShipper {
     }
   }
 
+  async #nextChunk(files: LogFiles, from: LogPosition): Promise<ReadyChunk | undefined> {
+    const ahead = await this.#ahead.take(files.handle, from);
+    if (ahead) return ahead;
+    const chunk = await readChunk(files.handle, from, this.#maxRecords);
+    return chunk && { chunk };
+  }
+
+  /** Begins with the chunk behind one that is being sent, if it is to be sent at once. */
+  #lookAhead(files: LogFiles, from: LogPosition, signal: AbortSignal): void {
+    if (this.#maxRecords < MAX_CHUNK_RECORDS) return;
+    const { handle } = files;
+    const read = async (): Promise<LogChunk | undefined> => {
+      const pending = await files.pendingBytes(from.offset, MAX_TEXT_BYTES);
+      if (pending < MAX_TEXT_BYTES && !this.#isWhole) return undefined;
+      return readChunk(handle, from);
+    };
+    this.#ahead.begin(from, handle, read, (chunk) => this.#upload(handle, chunk, signal));
+  }
+
+  async #send(
+    files: LogFiles,
+    chunk: LogChunk,
+    signal: AbortSignal,
+    uploaded?: Promise<boolean>,
+  ): Promise<number> {
+    if (!(await uploaded)) await this.#upload(files.handle, chunk, signal);
+    return this.#deps.controlPlane.logCommit(this.#log, chunk.commit, signal);
+  }
+
   /** What the control plane has the disk keeps too: lines are counted from there after a power cut. */
-  async #send(files: LogFiles, chunk: LogChunk, signal: AbortSignal): Promise<number> {
-    const { commit, body } = chunk;
+  async #upload(
+    handle: FileHandle,
+    { commit, body }: LogChunk,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { controlPlane } = this.#deps;
     const { first_line, bytes, sha256 } = commit;
     const place = await controlPlane.logUpload(this.#log, { first_line, bytes, sha256 }, signal);
-    await Promise.all([controlPlane.put(place, body, signal), files.handle.datasync()]);
-    return controlPlane.logCommit(this.#log, commit, signal);
+    await Promise.all([controlPlane.put(place, body, signal), handle.datasync()]);
   }
 
   async #shipReplacement(

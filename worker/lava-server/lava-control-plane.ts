@@ -3,6 +3,7 @@ import { gunzip } from "node:zlib";
 import type {
   FinishRequest,
   LogCommitRequest,
+  LogUploadRequest,
   LogUploadResponse,
   SyncRequest,
   SyncResponse,
@@ -43,8 +44,8 @@ export class LavaControlPlane implements ControlPlaneCalls {
   readonly #options: LavaControlPlaneOptions;
   readonly #log: LavaLog;
   readonly #bell = new Bell();
-  /** Of jobs whose log has been put down and not yet committed. */
-  readonly #bodies = new Map<number, Uint8Array>();
+  /** What has been put down of logs and not yet committed, by job and first line. */
+  readonly #bodies = new Map<string, Uint8Array>();
   readonly #sentAt = new Map<number, number>();
   #version: string | undefined;
   #pingedAt = -Infinity;
@@ -81,16 +82,12 @@ export class LavaControlPlane implements ControlPlaneCalls {
     return this.#log.tail(this.#notesOf(job), signal);
   }
 
-  async logUpload({ id }: JobAccess, _: unknown, signal: AbortSignal): Promise<LogUploadResponse> {
-    const { clock } = this.#options;
-    const wait = (this.#sentAt.get(id) ?? -Infinity) + LOG_GAP_MS - clock.now();
-    if (wait > 0) await clock.sleep(wait, signal);
-    signal.throwIfAborted();
-    return { url: String(id), method: "PUT", headers: {} };
+  logUpload({ id }: JobAccess, { first_line }: LogUploadRequest): Promise<LogUploadResponse> {
+    return Promise.resolve({ url: placeOf(id, first_line), method: "PUT", headers: {} });
   }
 
   put({ url }: LogUploadResponse, bytes: Uint8Array): Promise<void> {
-    this.#bodies.set(Number(url), bytes);
+    this.#bodies.set(url, bytes);
     return Promise.resolve();
   }
 
@@ -101,10 +98,15 @@ export class LavaControlPlane implements ControlPlaneCalls {
       const body = { next_line: tail };
       throw new HttpError(`the LAVA server has ${tail} lines`, { status: 409, body });
     }
-    const text = await unpack(this.#bodies.get(job.id) ?? new Uint8Array());
+    const { clock } = this.#options;
+    const wait = (this.#sentAt.get(job.id) ?? -Infinity) + LOG_GAP_MS - clock.now();
+    if (wait > 0) await clock.sleep(wait, signal);
+    signal.throwIfAborted();
+    const place = placeOf(job.id, commit.first_line);
+    const text = await unpack(this.#bodies.get(place) ?? new Uint8Array());
     const next = await this.#log.send(notes, text.toString("utf8"), signal);
-    this.#bodies.delete(job.id);
-    this.#sentAt.set(job.id, this.#options.clock.now());
+    this.#bodies.delete(place);
+    this.#sentAt.set(job.id, clock.now());
     return next;
   }
 
@@ -113,8 +115,7 @@ export class LavaControlPlane implements ControlPlaneCalls {
     // Stock workers give a reason only where the job process broke.
     const errors = type === "Bug" || type === "Infrastructure" ? message : "";
     await this.#end(this.#notesOf(job), { result, error_type: type, errors }, signal);
-    this.#sentAt.delete(job.id);
-    this.#bodies.delete(job.id);
+    this.#drop(job.id);
   }
 
   registerToken = notOfLava;
@@ -191,7 +192,10 @@ export class LavaControlPlane implements ControlPlaneCalls {
     const listed = new Set([...start, ...running, ...cancel].map(({ id }) => id));
     const canceled = cancel.filter(({ id }) => known.has(id)).map(({ id }) => id);
     const forget = [...known].filter((id) => !listed.has(id));
-    for (const id of forget) notes.remove(id);
+    for (const id of forget) {
+      notes.remove(id);
+      this.#drop(id);
+    }
     const watched = [...known].filter((id) => listed.has(id));
     const held = noJobs === undefined ? {} : { held: tickets.map(({ job_id }) => job_id) };
     // Each answer is of a ping of its own: none is held back for what it says.
@@ -223,6 +227,13 @@ export class LavaControlPlane implements ControlPlaneCalls {
     return { job_id: job.id, token: job.token, ticket };
   }
 
+  #drop(id: number): void {
+    this.#sentAt.delete(id);
+    for (const place of this.#bodies.keys()) {
+      if (place.startsWith(placeOf(id, ""))) this.#bodies.delete(place);
+    }
+  }
+
   #notesOf({ id, token }: JobAccess): JobNotes {
     const { notes } = this.#options;
     const known = notes.get(id) ?? { id, token };
@@ -230,6 +241,8 @@ export class LavaControlPlane implements ControlPlaneCalls {
     return known;
   }
 }
+
+const placeOf = (id: number, line: number | ""): string => `${id}/${line}`;
 
 const isIn = (jobs: readonly ListedJob[], id: number): boolean => jobs.some((job) => job.id === id);
 
