@@ -11,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { randomBytes } from "node:crypto";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -18,6 +19,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { appendCpio } from "../../worker/overlay/cpio.ts";
 import { cpioFolders, isInitramfs } from "../../worker/overlay/cpio-folders.ts";
+import { packTree } from "../../worker/overlay/pack-tree.ts";
 import { makeExt2 } from "../../worker/overlay/ext2.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "pumice-archives-"));
@@ -48,6 +50,66 @@ async function archive(
 }
 const cpio = (args: string[], input: Buffer): string =>
   execFileSync("cpio", args, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+
+describe("a tar archive", () => {
+  const listing = (file: string): string =>
+    execFileSync("tar", ["--numeric-owner", "-tvzf", file], { encoding: "utf8" });
+
+  test("is read by tar: names, modes, owner, links, content, folders that are empty", async () => {
+    const file = path.join(dir, "overlay.tar.gz");
+    await packTree(tree, file, new AbortController().signal);
+    const lines = listing(file)
+      .trim()
+      .split("\n")
+      .map((line) => line.replace(/^(\S+) (\S+) +(\d+) \S+ \S+ /, "$1 $2 $3 "));
+    expect(lines).toEqual([
+      "-rw-r--r-- 0/0 20 a b'c",
+      "drwxr-xr-x 0/0 0 bin/",
+      "-rwxr-xr-x 0/0 10 bin/tool",
+      "drwxr-xr-x 0/0 0 empty/",
+      "lrwxrwxrwx 0/0 0 link -> ../../etc/passwd",
+      "-rw-r--r-- 0/0 0 nothing",
+      "-rw------- 0/0 1 secrets",
+    ]);
+    const target = path.join(dir, "untarred");
+    mkdirSync(target);
+    execFileSync("tar", ["-C", target, "-xzf", file]);
+    expect(readFileSync(path.join(target, "a b'c"), "utf8")).toBe("odd name, odd length");
+    expect(readlinkSync(path.join(target, "link"))).toBe("../../etc/passwd");
+  });
+
+  test("has names, links and files of any length", async () => {
+    const root = path.join(dir, "long");
+    const folder = path.join("f".repeat(120), "g".repeat(100));
+    mkdirSync(path.join(root, folder), { recursive: true });
+    const big = randomBytes(200_001);
+    writeFileSync(path.join(root, folder, "é".repeat(60)), big);
+    // A name, and a target, with no room for the zero behind them, and one that has just none.
+    for (const length of [99, 100, 101]) {
+      writeFileSync(path.join(root, "n".repeat(length)), String(length));
+      symlinkSync("t".repeat(length), path.join(root, `link-${length}`));
+    }
+    const file = path.join(dir, "long.tar.gz");
+    await packTree(root, file, new AbortController().signal);
+    for (const tar of [["tar"], ["busybox", "tar"]] as const) {
+      const target = path.join(dir, `of-${tar[0]}`);
+      mkdirSync(target);
+      const [program, ...applet] = tar;
+      execFileSync(program, [...applet, "-C", target, "-xzf", file]);
+      expect(readFileSync(path.join(target, folder, "é".repeat(60)))).toEqual(big);
+      for (const length of [99, 100, 101]) {
+        expect(readFileSync(path.join(target, "n".repeat(length)), "utf8")).toBe(String(length));
+        expect(readlinkSync(path.join(target, `link-${length}`))).toBe("t".repeat(length));
+      }
+    }
+  });
+
+  test("is given up when the job is", async () => {
+    const stop = new AbortController();
+    stop.abort(new Error("the job was canceled"));
+    await expect(packTree(tree, path.join(dir, "none.tar.gz"), stop.signal)).rejects.toThrow();
+  });
+});
 
 describe("a cpio archive", () => {
   test("is read by cpio: names, modes, owner, links, content", async () => {

@@ -83,6 +83,15 @@ test("a command that fails is named with what it returned", async () => {
   expect(JSON.stringify(outcome)).toMatch(
     /'false http:.*overlay-1.tar.gz' failed with return code 1!/,
   );
+  const unpacks = await transfer({ download_command: "curl -sO", unpack_command: "cd . ; false" });
+  expect(JSON.stringify(unpacks.outcome)).toMatch(
+    /'cd \. ; false overlay-1.tar.gz' failed with return code 1!/,
+  );
+});
+
+test("what was not fetched is not unpacked, whatever the command is made of", async () => {
+  const { outcome } = await transfer({ download_command: "false", unpack_command: "true ; true" });
+  expect(JSON.stringify(outcome)).toMatch(/'false http:.*' failed with return code 1!/);
 });
 
 test.skipIf(lacking(!existsSync("/usr/bin/rz"), "/usr/bin/rz is missing: install lrzsz"))(

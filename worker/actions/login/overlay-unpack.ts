@@ -12,7 +12,7 @@ import { JobFailure } from "../../pipeline/job-failure.ts";
 import { consoleSlot, overlaySlot, overlayTarballSlot } from "../../pipeline/job-slots.ts";
 import { serveFile } from "../../services/file-server.ts";
 import { nfsFolder, nfsRoot } from "../../services/nfs-root.ts";
-import { runOnDut } from "./shell-command.ts";
+import { runAllOnDut, runOnDut } from "./shell-command.ts";
 
 /** `overlay-unpack` when the block has `transfer_overlay`: the DUT fetches and unpacks the overlay itself (DISPATCHER.md 14). */
 export function overlayUnpackSteps(block: BootBlock): Action[] {
@@ -57,14 +57,19 @@ async function transferOverlay(context: RunContext, transfer: Transfer): Promise
   if (transfer.method === "nfs") return copyFromNfs(context, transfer);
   const tarball = context.slots.take(overlayTarballSlot);
   const name = path.basename(tarball);
+  const unpack = `${transfer.unpack} ${name}`;
   if (transfer.method === "http") {
-    const command = `${transfer.download} ${await serveFile(context, tarball)}`;
-    await typed(context, command, { after: `rm -f ${name}` });
-  } else {
-    await typed(context, `rm -f ${name}`);
-    await sendByZmodem(context, tarball, transfer.download || "rz");
+    const download = `${transfer.download} ${await serveFile(context, tarball)}`;
+    // Each has as long as a connection may be silent.
+    const options = {
+      timeoutSeconds: 2 * context.connectionTimeoutSeconds,
+      after: `rm -f ${name}`,
+    };
+    return runAllOnDut(context, [download, unpack], options);
   }
-  await typed(context, `${transfer.unpack} ${name}`);
+  await typed(context, `rm -f ${name}`);
+  await sendByZmodem(context, tarball, transfer.download || "rz");
+  await typed(context, unpack);
 }
 
 /** Its files, not the archive, are in the exported folder: `unpack_command` is a copy (`cp -rf`). */
@@ -79,12 +84,8 @@ async function copyFromNfs(context: RunContext, { download, unpack }: Transfer):
 }
 
 /** One command of the transfer, which has as long as a connection may be silent (DISPATCHER.md 2). */
-const typed = (
-  context: RunContext,
-  command: string,
-  options: { readonly after?: string } = {},
-): Promise<void> =>
-  runOnDut(context, command, { timeoutSeconds: context.connectionTimeoutSeconds, ...options });
+const typed = (context: RunContext, command: string): Promise<void> =>
+  runOnDut(context, command, { timeoutSeconds: context.connectionTimeoutSeconds });
 
 /** The DUT's `rz` and the worker's `sz` talk to each other over the console. */
 async function sendByZmodem(context: RunContext, file: string, receive: string): Promise<void> {

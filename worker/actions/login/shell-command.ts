@@ -32,17 +32,32 @@ export const shellOf = ({ connection, signal, log, timeoutSeconds }: RunContext)
  * @param options `after`: what is done in the same line before, whatever comes of it.
  * @throws JobFailure Job when it fails, with its exit code.
  */
-export async function runOnDut(
+export const runOnDut = (
   context: RunContext,
   command: string,
+  options: { readonly timeoutSeconds?: number; readonly after?: string } = {},
+): Promise<void> => runAllOnDut(context, [command], options);
+
+/** As `runOnDut`, several commands in one line, each if those before it went well: every line costs a console its echo and its prompt. */
+export async function runAllOnDut(
+  context: RunContext,
+  commands: readonly [string, ...string[]],
   { timeoutSeconds = context.timeoutSeconds, after = "" } = {},
 ): Promise<void> {
   const shell = { ...shellOf(context), timeoutSeconds };
-  const code = await exitCode(shell, after === "" ? command : `${after} ; ${command}`);
+  const [first, ...others] = commands;
+  const steps = others.map((command, n) => ` && lava_step=${n + 1} && { ${command} ; }`);
+  const begin = [...(after === "" ? [] : [after]), ...(steps.length > 0 ? ["lava_step=0"] : [])];
+  const code = await exitCode(shell, `${[...begin, first].join(" ; ")}${steps.join("")}`);
   if (code === 0) return;
   if (code === undefined) throw shell.console.timedOut({ code: RETURN_CODE }, timeoutSeconds);
-  throw new JobFailure("Job", `'${command}' failed with return code ${code}!`);
+  let failed = 0;
+  while (failed < steps.length && !(await isStep(shell, failed))) failed++;
+  throw new JobFailure("Job", `'${commands[failed]}' failed with return code ${code}!`);
 }
+
+const isStep = async (shell: Shell, step: number): Promise<boolean> =>
+  (await exitCode(shell, `[ "$lava_step" = ${step} ]`, { isBrief: true })) === 0;
 
 /**
  * Types a command and waits for the prompt after it, whatever it returns.

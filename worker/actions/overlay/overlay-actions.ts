@@ -1,10 +1,9 @@
-import { appendFile, mkdir, readdir, rm } from "node:fs/promises";
+import { appendFile, mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { stringify } from "yaml";
 import type { TestBlock } from "#protocol/job-actions.ts";
-import { runCommand } from "../../host/spawn.ts";
-import { requireTool } from "../../host/tool.ts";
 import { writeAnew, writeOverlayFolder } from "../../overlay/overlay-folder.ts";
+import { packTree } from "../../overlay/pack-tree.ts";
 import { installScript, runScript, type ScriptContext } from "../../overlay/run-script.ts";
 import { testShell } from "../../overlay/test-shell.ts";
 import type { Action, RunContext } from "../../pipeline/action.ts";
@@ -75,7 +74,6 @@ const compressOverlayAction: Action = {
   name: "compress-overlay",
   needs: [overlayFolderSlot],
   gives: [overlayTarballSlot],
-  validate: async () => requireTool("tar"),
   run: compressOverlay,
 };
 
@@ -157,9 +155,9 @@ async function startOverlay(context: RunContext, os: string | undefined): Promis
 async function writeDefinition(context: RunContext, placed: PlacedDefinition): Promise<void> {
   const { folder, overlay, onDut } = foldersOf(context, placed);
   const { uuid, definition } = context.slots.take(placed.fetched);
-  await writeAnew(folder, "uuid", uuid);
-  await writeAnew(folder, "testdef.yaml", stringify(definition));
-  await writeAnew(folder, "testdef_metadata", stringify(definition.metadata));
+  writeAnew(folder, "uuid", uuid);
+  writeAnew(folder, "testdef.yaml", stringify(definition));
+  writeAnew(folder, "testdef_metadata", stringify(definition.metadata));
   const list = path.join(overlay, String(placed.stage), "lava-test-runner.conf");
   await appendFile(list, `${onDut}\n`);
   context.record({ success: uuid });
@@ -182,7 +180,7 @@ async function writeInstallScript(
     const parameters = { ...definition.params, ...definition.parameters, ...jobParameters(placed) };
     await cloneGitRepos(context, folder, definition, parameters);
   }
-  await writeAnew(folder, "install.sh", script, 0o755);
+  writeAnew(folder, "install.sh", script, 0o755);
   context.record({ success: uuid });
 }
 
@@ -198,7 +196,7 @@ async function writeRunScript(
     kmsg: placed.entry["lava-signal"] === "kmsg",
     characterDelaySeconds: delayMs ? delayMs / 1000 : undefined,
   });
-  await writeAnew(folder, "run.sh", script, 0o755);
+  writeAnew(folder, "run.sh", script, 0o755);
   context.record({ success: uuid, ...(os === undefined ? {} : { os }) });
 }
 
@@ -275,16 +273,14 @@ function overlaid({ slots }: RunContext, placed: PlacedDefinition): OverlayDefin
 async function compressOverlay({ slots, job, level, signal, log }: RunContext): Promise<void> {
   const { root } = slots.take(overlayFolderSlot);
   const archive = path.join(job.scratch, `overlay-${level}.tar.gz`);
-  const owner = ["--owner=0", "--group=0", "--numeric-owner"];
-  const members = (await readdir(root)).map((name) => `./${name}`);
-  // As in LAVA, members have no leading slash; they are unpacked at /.
-  const bare = ["--transform", "s,^\\./,,"];
-  const { status, output } = await runCommand(
-    ["tar", "-C", root, ...owner, ...bare, "-czf", archive, ...members],
-    { signal },
-  );
-  if (status !== 0)
-    throw new JobFailure("Infrastructure", `Unable to create overlay: ${output.trim()}`);
+  try {
+    // As in LAVA, members have no leading slash; they are unpacked at /.
+    await packTree(root, archive, signal);
+  } catch (cause) {
+    signal.throwIfAborted();
+    const message = `Unable to create overlay: ${(cause as Error).message}`;
+    throw new JobFailure("Infrastructure", message, { cause });
+  }
   log.debug(`the overlay is ${archive}`);
   slots.put(overlayTarballSlot, archive);
 }

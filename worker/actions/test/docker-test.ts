@@ -66,7 +66,7 @@ function withEnvironment(create: Action): Action {
       const { sourceDir } = context.slots.take(containerOverlaySlot);
       const { text } = environmentFile(dockerTestEnvironment(context.job));
       const before = await readFile(path.join(sourceDir, "environment"), "utf8");
-      await writeAnew(sourceDir, "environment", before + text);
+      writeAnew(sourceDir, "environment", before + text);
     },
   };
 }

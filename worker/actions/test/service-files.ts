@@ -31,7 +31,7 @@ export async function appendEnvironment(folder: string, job: JobContext): Promis
     .filter(([name]) => isVariableName(name))
     .map(([name, value]) => `${name}=${quoted(String(value))}`);
   const start = before === "" || before.endsWith("\n") ? before : `${before}\n`;
-  await writeAnew(folder, ".env", `${start}# Added by LAVA.\n${lines.join("\n")}\n`, 0o600);
+  writeAnew(folder, ".env", `${start}# Added by LAVA.\n${lines.join("\n")}\n`, 0o600);
 }
 
 function* variables({
