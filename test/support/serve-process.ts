@@ -27,7 +27,7 @@ export async function serveProcess(
   async function start(): Promise<void> {
     // As scripts/pumice starts it.
     const args = [file, "serve", "--data", dataDir, "--listen", listen, ...more];
-    server = spawn(process.execPath, ["--max-semi-space-size=2", ...args], {
+    server = spawn(process.execPath, ["--max-semi-space-size=8", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });

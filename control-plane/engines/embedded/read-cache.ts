@@ -12,7 +12,7 @@ interface Kept {
 }
 
 /** Parsed it takes some three times as much. */
-const MOST_CHARS = 4_000_000;
+const MOST_CHARS = 2_000_000;
 /** Of a name and what holds it, for the many things that are not there. */
 const OVERHEAD_CHARS = 200;
 

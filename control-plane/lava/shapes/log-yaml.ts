@@ -1,6 +1,7 @@
 import type { Deps } from "../../domain/deps.ts";
 import { readLog, type LogRange } from "../../domain/job-log.ts";
-import { getJob } from "../../domain/jobs.ts";
+import { attemptOf } from "../../domain/job-record.ts";
+import { getVisibleJob } from "../../domain/visible.ts";
 import type { Principal } from "../../domain/principal.ts";
 
 /**
@@ -14,7 +15,7 @@ export async function logYaml(
   { start = 0, ...range }: LogRange = {},
 ): Promise<AsyncGenerator<string>> {
   // A text that has been begun goes on in the same attempt.
-  const { attempt = 1 } = await getJob(deps, principal, id, range.attempt);
+  const attempt = attemptOf(await getVisibleJob(deps, principal, id, range.attempt));
   return (async function* () {
     let next = start;
     for (;;) {

@@ -2,9 +2,10 @@ import * as v from "valibot";
 import type { JobView } from "#protocol/api.ts";
 import { JOB_HEALTHS, JOB_STATES } from "#protocol/states.ts";
 import { AppError } from "../../domain/app-error.ts";
-import { cancelJob, getJob, readDefinition, type JobFilter } from "../../domain/jobs.ts";
-import type { JobRecord } from "../../domain/job-record.ts";
+import { cancelJob, readDefinition, type JobFilter } from "../../domain/jobs.ts";
+import { jobView, type JobRecord } from "../../domain/job-record.ts";
 import { requireUser } from "../../domain/principal.ts";
+import { getVisibleJob } from "../../domain/visible.ts";
 import { jobDetails, jobEntry, lavaJobId } from "../shapes/job-details.ts";
 import { isMissingKey, lavaPath, submissionRefusal } from "../shapes/submission-refusal.ts";
 import { Fault, named } from "./fault.ts";
@@ -33,7 +34,9 @@ const limit = v.nullish(fromZero, 25);
 
 /** A job by its id, in LAVA's words when there is none. */
 export async function jobNamed({ deps, principal }: Call, text: string): Promise<JobView> {
-  return named("Job", text, getJob(deps, principal, await findJob(deps, text)));
+  const job = await named("Job", text, getVisibleJob(deps, principal, await findJob(deps, text)));
+  // Not why it waits: that is not LAVA's to tell, and takes a look at the queue.
+  return jobView(job);
 }
 
 /** What a submission answers: the id, or of a multinode job the sub ids of all its jobs. */
@@ -43,9 +46,9 @@ export async function submitted(
 ): Promise<XmlRpcValue> {
   const { job_ids } = await refusedInItsWords(submitting);
   const [first = 0] = job_ids;
-  const { sub_id } = await getJob(call.deps, call.principal, first);
+  const { sub_id } = await getVisibleJob(call.deps, call.principal, first);
   if (sub_id === undefined) return first;
-  const jobs = job_ids.map((id) => getJob(call.deps, call.principal, id));
+  const jobs = job_ids.map((id) => getVisibleJob(call.deps, call.principal, id));
   return (await Promise.all(jobs)).map(lavaJobId);
 }
 

@@ -1,3 +1,4 @@
+import { getVisibleJob } from "../../domain/visible.ts";
 import { readLog } from "../../domain/job-log.ts";
 import { logLine } from "../shapes/log-yaml.ts";
 import type { Call } from "./method.ts";
@@ -48,6 +49,5 @@ function joined(lines: readonly Uint8Array[], bytes: number): Uint8Array {
 
 /** For whoever asks for a part of the log: LAVA says so of the job. */
 async function hasEnded({ deps, principal }: Call, id: number): Promise<boolean> {
-  const { getJob } = await import("../../domain/jobs.ts");
-  return (await getJob(deps, principal, id)).state === "Finished";
+  return (await getVisibleJob(deps, principal, id)).state === "Finished";
 }
