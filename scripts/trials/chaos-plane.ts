@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import {
   GetQueueAttributesCommand,
@@ -57,7 +58,7 @@ async function embedded(dir: string, clock: FakeClock | undefined): Promise<Chao
         existsSync(path.join(data, folder)) ? readdirSync(path.join(data, folder)) : [];
       return [
         ...names("incoming").map((name) => `half a file: incoming/${name}`),
-        ...names("blobs/jobs")
+        ...[...names("blobs/jobs"), ...jobsWithRows(path.join(data, "table.sqlite"))]
           .filter((id) => !jobs.has(Number(id)))
           .map((id) => `files of job ${id}, which is not there`),
         ...openFilesLeft("the server", server.process().pid!),
@@ -65,6 +66,17 @@ async function embedded(dir: string, clock: FakeClock | undefined): Promise<Chao
     },
     close: () => server.close(),
   };
+}
+
+/** Ids of jobs that have small blobs (engines/embedded/small-blobs.ts). */
+function jobsWithRows(file: string): string[] {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    const keys = database.prepare("SELECT key FROM blob WHERE key LIKE 'jobs/%'").all();
+    return [...new Set(keys.map(({ key }) => String(key).split("/")[1] ?? ""))];
+  } finally {
+    database.close();
+  }
 }
 
 /** More requests than come while a fault lasts. */
