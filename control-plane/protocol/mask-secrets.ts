@@ -23,7 +23,9 @@ export interface Masking {
 
 /** Replaces secrets, in every form that gives them away, by `[MASKED]`. Costs nothing without secrets. */
 export function makeMasking(secrets: readonly string[]): Masking {
-  const find = finder(new Set(secrets.flatMap((secret) => [...secretForms(secret)])));
+  const forms = new Set(secrets.flatMap((secret) => [...secretForms(secret)]));
+  const find = finder(forms);
+  const mayBegin = beginnings(forms);
   if (!find) return { text: (text) => text, deep: (value) => value, line: (_, text) => text };
   const tails = new Map<string, string>();
   const text = (value: string): string =>
@@ -40,6 +42,13 @@ export function makeMasking(secrets: readonly string[]): Masking {
     const before = tails.get(stream) ?? "";
     const isWrapped = shown.includes("\r") || shown.includes("\0");
     const plain = isWrapped ? shown.replace(WRAPPED, "") : shown;
+    // Nearly every line, and there are many: nothing begins in it, nor where the one before went over into it.
+    if (plain.length >= HEAD_CHARS && before.length < HEAD_CHARS && !mayBegin.test(plain)) {
+      if (!mayBegin.test(before + plain.slice(0, HEAD_CHARS - 1))) {
+        tails.set(stream, plain.slice(1 - HEAD_CHARS));
+        return shown;
+      }
+    }
     const all = before + plain;
     const { whole, begun, tail } = find(all);
     tails.set(stream, all.slice(tail));
@@ -62,6 +71,13 @@ interface Found {
   begun: Place[];
   /** From here on the text may be the beginning of a secret. */
   tail: number;
+}
+
+/** Finds where any of them may begin: of all ways to look for many texts the quickest. */
+function beginnings(forms: ReadonlySet<string>): RegExp {
+  const heads = new Set([...forms].map((form) => form.slice(0, HEAD_CHARS)));
+  const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  return new RegExp([...heads].map(literal).join("|"));
 }
 
 /** Undefined when there is nothing to be found. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { LogRecord } from "#protocol/log-record.ts";
 import { makeRecorder } from "../../worker/pipeline/recorder.ts";
+import { fc } from "../support/property.ts";
 
 function recording(secrets: string[] = []) {
   const lines: string[] = [];
@@ -24,6 +25,20 @@ test("a record is one line of JSON with LAVA's keys in LAVA's order, and microse
   ]);
   recorder.write("feedback", "boot", "host");
   expect(Object.keys(JSON.parse(lines[1] ?? "") as object)).toEqual(["dt", "lvl", "msg", "ns"]);
+});
+
+test("a line is its record, whatever is in it", () => {
+  const { recorder, lines, records } = recording();
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\ud800", '"\\', "\u2028\0")),
+      fc.option(fc.string(), { nil: undefined }),
+      (text, namespace) => {
+        recorder.write("target", text, namespace);
+        expect(lines.at(-1)).toBe(JSON.stringify(records.at(-1)));
+      },
+    ),
+  );
 });
 
 test("a record knows its number in the log", () => {

@@ -26,19 +26,22 @@ export function makeRecorder(options: RecorderOptions): Recorder {
   const { sink, nowMicros = wallMicros() } = options;
   const mask = makeMasking(options.secrets ?? []);
   const timestamp = timestamps();
+  const streamOf = streams();
   let lines = 0;
   let isClosed = false;
 
   function write(level: LogLevel, message: LogRecord["msg"], namespace?: string): number {
     if (isClosed) return lines;
-    const ns = namespace === undefined ? {} : { ns: namespace };
     const dt = timestamp(nowMicros());
+    const stream = streamOf(level, namespace);
     const msg =
       typeof message === "string"
-        ? mask.line(`${level} ${namespace ?? ""}`, message)
+        ? mask.line(stream.name, message)
         : (mask.deep(message) as LogRecord["msg"]);
-    let record: LogRecord = { dt, lvl: level, msg, ...ns };
-    let line = JSON.stringify(record);
+    let record: LogRecord =
+      namespace === undefined ? { dt, lvl: level, msg } : { dt, lvl: level, msg, ns: namespace };
+    // As JSON has the record; a console's lines come by the hundred thousand.
+    let line = `{"dt":"${dt}",${stream.level},"msg":${JSON.stringify(msg)}${stream.end}`;
     if (line.length >= MAX_RECORD_CHARS) {
       record = { ...record, msg: shortened(record, line.length) };
       line = JSON.stringify(record);
@@ -63,6 +66,25 @@ export function makeRecorder(options: RecorderOptions): Recorder {
   };
 }
 
+/** What the records of one level and namespace have in common; they mostly come one after the other. */
+function streams() {
+  let last: { level: LogLevel; namespace: string | undefined; words: StreamWords } | undefined;
+  return (level: LogLevel, namespace: string | undefined): StreamWords => {
+    if (last?.level === level && last.namespace === namespace) return last.words;
+    const end = namespace === undefined ? "}" : `,"ns":${JSON.stringify(namespace)}}`;
+    const name = `${level} ${namespace ?? ""}`;
+    const words = { name, level: `"lvl":${JSON.stringify(level)}`, end };
+    last = { level, namespace, words };
+    return words;
+  };
+}
+
+interface StreamWords {
+  readonly name: string;
+  readonly level: string;
+  readonly end: string;
+}
+
 /** A result stays one; anything else becomes a note in its own shape. */
 function shortened({ lvl, msg }: LogRecord, chars: number): LogRecord["msg"] {
   const note = `line way too long: ${chars} characters`;
@@ -74,26 +96,40 @@ function shortened({ lvl, msg }: LogRecord, chars: number): LogRecord["msg"] {
   return { definition, case: name, result, level, error_type, ...marks, skip: note };
 }
 
-/** `2026-08-01T10:00:00.123456+00:00`; a second is put into words once: a DUT's lines come by the ten thousand in it. */
+/** `2026-08-01T10:00:00.123456+00:00`; a second, and a moment, is put into words once: a DUT's lines come by the ten thousand in it. */
 function timestamps(): (micros: number) => string {
   let second = NaN;
   let words = "";
+  let moment = NaN;
+  let stamp = "";
   return (micros) => {
+    if (micros === moment) return stamp;
     const now = Math.trunc(micros / 1_000_000);
     if (now !== second) {
       second = now;
       words = new Date(now * 1000).toISOString().slice(0, 19);
     }
-    return `${words}.${String(Math.trunc(micros % 1_000_000)).padStart(6, "0")}+00:00`;
+    moment = micros;
+    stamp = `${words}.${String(Math.trunc(micros % 1_000_000)).padStart(6, "0")}+00:00`;
+    return stamp;
   };
 }
+
+/** What is recorded within so many milliseconds came together. */
+const MOMENT_MS = 0.05;
 
 /** The wall clock with the performance counter's resolution; follows the clock when it is set anew, but not to where it is far off. */
 function wallMicros(): () => number {
   const wall = wallClock();
+  let since = -Infinity;
+  let micros = 0;
   return () => {
-    const fine = (performance.timeOrigin + performance.now()) * 1000;
+    const now = performance.now();
+    if (now - since < MOMENT_MS) return micros;
+    since = now;
+    const fine = (performance.timeOrigin + now) * 1000;
     const coarse = wall() * 1000;
-    return Math.trunc(Math.abs(fine - coarse) < 50_000 ? fine : coarse);
+    micros = Math.trunc(Math.abs(fine - coarse) < 50_000 ? fine : coarse);
+    return micros;
   };
 }
