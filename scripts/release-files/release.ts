@@ -116,7 +116,7 @@ if [ "\${major:-0}" -lt 24 ]; then
   echo "pumice: Node.js 24 or later is needed, and $node is \${major:-not there}: https://nodejs.org, or PUMICE_NODE=FILE" >&2
   exit 2
 fi
-exec "$node" --max-semi-space-size=2 "$here/pumice.mjs" "$@"
+exec "$node" --max-semi-space-size=8 "$here/pumice.mjs" "$@"
 `;
 
 /** @throws Refusal a sentence that says what to do. */
