@@ -38,6 +38,7 @@ test("a line is its record, whatever is in it", () => {
         expect(lines.at(-1)).toBe(JSON.stringify(records.at(-1)));
       },
     ),
+    { numRuns: 50 },
   );
 });
 
