@@ -11,6 +11,7 @@ import {
   type Document,
 } from "yaml";
 import type { SourceProblem } from "./api.ts";
+import { plainYaml } from "./plain-yaml.ts";
 import { pythonTokens } from "./python-lexer.ts";
 import { pythonTags } from "./python-tags.ts";
 import { keyText, offsetOf, TOO_DEEP, YamlFault, yamlValues } from "./yaml-values.ts";
@@ -55,10 +56,22 @@ const UNPRINTABLE = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{1
  * of doubled keys the last wins (with a warning), dates stay text. Never throws.
  */
 export function readYaml(text: string): ReadYaml {
-  const start = { line: 1, column: 1 };
   if (text.length > MAX_TEXT_CHARS) {
-    return failed(start, `the text is too long: at most ${MAX_TEXT_CHARS} characters are read`);
+    return failed(START, `the text is too long: at most ${MAX_TEXT_CHARS} characters are read`);
   }
+  const value = plainYaml(text);
+  if (value === undefined) return readAnyYaml(text);
+  // Where things stand is asked for seldom.
+  let whole: ReadYaml | undefined;
+  const places = () => (whole ??= readAnyYaml(text));
+  const locate = (path: SourcePath) => places().locate(path);
+  return { value, problems: [], warnings: [], locate, leaves: () => places().leaves() };
+}
+
+const START: SourcePosition = { line: 1, column: 1 };
+
+/** What `readYaml` says of a text of the allowed length, without the short way for plain ones. */
+export function readAnyYaml(text: string): ReadYaml {
   const lines = new LineCounter();
   const at = (offset: number): SourcePosition => {
     const { line, col } = lines.linePos(offset);
@@ -68,7 +81,7 @@ export function readYaml(text: string): ReadYaml {
     return readDocument(text.replace(ODD_LINE_BREAKS, "\n"), lines, at);
   } catch (error) {
     // The parser recurses, so a text nested deep enough ends its stack before we can count.
-    return failed(start, error instanceof RangeError ? TOO_DEEP : notYaml(String(error)));
+    return failed(START, error instanceof RangeError ? TOO_DEEP : notYaml(String(error)));
   }
 }
 
