@@ -60,6 +60,8 @@ test("a switch that is not there is exit code 1 and one line", async () => {
   const closed = "http://user:secret@127.0.0.1:1";
   const { code, stdout, stderr } = await run(process.execPath, "tasmota", closed, "1", "on");
   expect(code).toBe(1);
-  expect(stderr).toBe("pumice-worker: GET http://127.0.0.1:1/cm: ECONNREFUSED\n");
+  expect(stderr).toBe(
+    "pumice-worker: GET http://127.0.0.1:1/cm: ECONNREFUSED, nobody listens there: is it started, is the port right?\n",
+  );
   expect(stdout).not.toContain("secret");
 });
