@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { BackupItem, BackupPage } from "#protocol/backup.ts";
 import type { DeviceView, JobView } from "#protocol/api.ts";
+import { definitionBlob } from "../../control-plane/domain/blob-names.ts";
 import type { JobRecord } from "../../control-plane/domain/job-record.ts";
 import { assignmentsKey } from "../../control-plane/domain/keys.ts";
 import { kindOf } from "../../control-plane/domain/item-kinds.ts";
@@ -402,6 +403,7 @@ describe("a job that went back to the queue", () => {
     // Read before the attempt's end.
     const old = items.filter((item) => nameOf(item) !== `worker#bench assignments`);
     await restore(to, old);
+    await to.deps.blobs.put(definitionBlob(id), new TextEncoder().encode(RETRIED));
     expect((await to.deps.table.get(assignmentsKey("bench")))?.data).toEqual({ job_ids: [id] });
     expect((await to.sync(worker, [running(id)])).cancel).toEqual([id]);
     const held = await to.api<DeviceView>(`/devices/${device}`);
@@ -425,6 +427,7 @@ describe("a job that went back to the queue", () => {
     delete (itemOf(items, `device#${device} device`).data as { current_job?: number }).current_job;
     const to = await newLab();
     await restore(to, items);
+    await to.deps.blobs.put(definitionBlob(id), new TextEncoder().encode(RETRIED));
     expect(await to.api<DeviceView>(`/devices/${device}`)).toMatchObject({ state: "Idle" });
     await to.sync(worker);
     expect((await to.job(id)).state).toBe("Scheduled");
