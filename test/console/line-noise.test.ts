@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { exitCode, runInShell } from "../../worker/actions/login/shell-command.ts";
 import { Console } from "../../worker/console/console.ts";
 import { typeLine } from "../../worker/console/type-line.ts";
+import { ptyTransport } from "../../worker/drivers/pty-transport.ts";
 import { echoingShell } from "../support/echoing-shell.ts";
 
 const { signal } = new AbortController();
@@ -59,4 +60,22 @@ test("an exit code that a message was printed into counts", async () => {
   const { console } = consoleOf((one) => one, torn);
   const shell = { console, prompts: ["\\$ "], log, signal, timeoutSeconds: 20 };
   expect(await exitCode(shell as unknown as Parameters<typeof exitCode>[0], "true")).toBe(0);
+});
+
+test("a line that the shell gave up, as at a file that isn't there by a letter, is typed again", async () => {
+  const script = `stty sane; printf 'dut# '
+    while read -r line; do
+      case "$line" in *environment*) times=x$times ;; esac
+      case "$times" in x) code= ;; *) code=0 ;; esac
+      printf '<LAVA_SIGNAL_RETRUNCODE %s>\\ndut# ' "$code"
+    done`;
+  const transport = await ptyTransport(["/bin/sh", "-c", script]);
+  try {
+    const console = new Console(transport, { log: () => 7 });
+    const shell = { console, prompts: ["dut# "], log, signal, timeoutSeconds: 20 };
+    const own = shell as unknown as Parameters<typeof exitCode>[0];
+    expect(await exitCode(own, ". /lava-7/environment", { isBrief: true })).toBe(0);
+  } finally {
+    await transport.close();
+  }
 });

@@ -120,7 +120,8 @@ async function askedCode(
   const { console, timeoutSeconds } = shell;
   const prompts = promptPatterns(shell.prompts);
   const seen = new Set<number>();
-  let line = `${command} ; lava_code=$? ; ${ASK}`;
+  const whole = `${command} ; lava_code=$? ; ${ASK}`;
+  let line = whole;
   for (let asked = 1; ; asked++) {
     await typeInShell(shell, line);
     const since = console.consumed;
@@ -130,7 +131,8 @@ async function askedCode(
     const found = await new PromptWait(console, prompts, wait).within(timeoutSeconds);
     const isLost = isBrief && asked < MAX_SILENT && noiseOn(console) !== undefined;
     if (!found && !isLost) return undefined;
-    const code = codeIn(console.textSince(since));
+    const text = console.textSince(since);
+    const code = codeIn(text);
     if (code !== undefined) {
       if (shell.prompts.length > 0 && found?.name === "code")
         await expectPrompt(console, prompts, { ...shell, nudges: "idle" });
@@ -138,9 +140,12 @@ async function askedCode(
       seen.add(code);
     }
     if (asked === MAX_ASKED) return [...seen].at(-1);
-    line = ASK;
+    // No code at all: the shell gave the line up before it came to that, as it does at a file to read that isn't there, by a letter.
+    line = isBrief && UNSET.test(seamless(text)) ? whole : ASK;
   }
 }
+
+const UNSET = /<LAVA_SIGNAL_RETRUNCODE >/;
 
 function codeIn(text: string): number | undefined {
   const code = new RegExp(RETURN_CODE.source);
