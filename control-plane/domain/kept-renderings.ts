@@ -1,17 +1,16 @@
+import { frozen } from "#protocol/frozen.ts";
 import type { Loader } from "../templates/frame.ts";
+import { kept, type Kept } from "./kept.ts";
 import type { RenderedDevice } from "./rendered-device.ts";
-
-/** Renderings of the devices that jobs ask for again and again: one takes two milliseconds, and every submission needs one. */
-interface Kept {
-  readonly byName: Map<string, RenderedDevice>;
-  chars: number;
-}
 
 /** Of their YAML; what was read of it takes some ten times as much. */
 const MOST_CHARS = 1_000_000;
 
-/** A lab's loader is another one when a template has changed. */
-const kept = new WeakMap<Loader, Kept>();
+/**
+ * Renderings of the devices that jobs ask for again and again: one takes a millisecond, and every submission needs one. A lab's loader is
+ * another one when a template has changed.
+ */
+const renderings = new WeakMap<Loader, Kept<RenderedDevice>>();
 
 /** What was made under this name with these templates, made when it is not there (any more). Nobody can change it. */
 export function keptRendering(
@@ -19,30 +18,11 @@ export function keptRendering(
   name: string,
   make: () => RenderedDevice,
 ): RenderedDevice {
-  const all = kept.get(loader) ?? { byName: new Map<string, RenderedDevice>(), chars: 0 };
-  kept.set(loader, all);
-  const found = all.byName.get(name);
-  if (found) {
-    // The last one that is asked for is the last to go.
-    all.byName.delete(name);
-    all.byName.set(name, found);
-    return found;
-  }
+  const all = renderings.get(loader) ?? kept<RenderedDevice>(MOST_CHARS, ({ text }) => text.length);
+  renderings.set(loader, all);
+  const found = all.find(name);
+  if (found) return found;
   const made = frozen(make());
-  if (made.text.length > MOST_CHARS) return made;
-  all.byName.set(name, made);
-  all.chars += made.text.length + name.length;
-  for (const [oldest, { text }] of all.byName) {
-    if (all.chars <= MOST_CHARS) break;
-    all.byName.delete(oldest);
-    all.chars -= text.length + oldest.length;
-  }
+  all.keep(name, made);
   return made;
-}
-
-/** Data without loops. */
-function frozen<T>(value: T): T {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
-  for (const inner of Object.values(value)) frozen(inner);
-  return Object.freeze(value);
 }

@@ -1,3 +1,5 @@
+import { frozen } from "#protocol/frozen.ts";
+
 /** What was read of the table, good until something of its partition is written: this process is the only one that writes. */
 export interface ReadCache {
   /** `partition` is that of an index, too: `i1#jobs`. */
@@ -47,11 +49,4 @@ export function createReadCache(): ReadCache {
       }
     },
   };
-}
-
-/** JSON, which has no loops. */
-function frozen<T>(value: T): T {
-  if (typeof value !== "object" || value === null) return value;
-  for (const inner of Object.values(value)) frozen(inner);
-  return Object.freeze(value);
 }

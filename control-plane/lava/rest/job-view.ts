@@ -2,13 +2,13 @@ import { readYaml } from "#protocol/read-yaml.ts";
 import { attemptOf, type JobRecord } from "../../domain/job-record.ts";
 import type { Deps } from "../../domain/deps.ts";
 import { definitionBlob, multinodeBlob } from "../../domain/blob-names.ts";
+import { kept } from "../../domain/kept.ts";
 import { pause } from "../../domain/pause.ts";
 import { blockYaml } from "../shapes/block-yaml.ts";
-import { keptTexts } from "../shapes/kept-texts.ts";
 import { numberOf } from "./numbers.ts";
 
 /** The definitions of the jobs that lists and polling scripts ask for again and again: to make one takes a millisecond. */
-const definitions = keptTexts(4 * 2 ** 20);
+const definitions = kept<string>(4 * 2 ** 20, (text) => text.length);
 
 /** A job as LAVA's REST API tells it. Its token is nobody's but its worker's. For a job that whoever asks may see. */
 export async function restJob(deps: Deps, job: JobRecord): Promise<object> {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { keptTexts } from "../../control-plane/lava/shapes/kept-texts.ts";
+import { kept as keptThings } from "../../control-plane/domain/kept.ts";
+
+const keptTexts = (most: number) => keptThings<string>(most, (text) => text.length);
 
 describe("texts that are kept", () => {
   test("are found again", () => {
