@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Problem } from "#protocol/api.ts";
-import { networkHint } from "#protocol/network-words.ts";
+import { fetchFault } from "./fetch-fault.ts";
 import { printable } from "./printable.ts";
 
 /** The control plane refused or could not be reached. */
@@ -163,7 +163,7 @@ const isOfGateway = ({ status, problem }: ClientError): boolean =>
 
 /** A request that must not be sent twice, and of which nobody knows whether it was heard. */
 const withDoubt = (error: ClientError): ClientError =>
-  error instanceof Unreachable
+  error instanceof Unreachable && !error.neverArrived
     ? new ClientError(
         `${error.message}; it may have been done all the same: look before you repeat it`,
       )
@@ -176,28 +176,11 @@ class Unreachable extends ClientError {
   readonly lasts: boolean;
 
   constructor(url: string, error: unknown) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const code = (cause as NodeJS.ErrnoException).code;
-    const said = cause instanceof Error ? cause.message || code || cause.name : String(cause);
-    // OpenSSL's words are of its sources, over two lines.
-    const isPlain = /wrong version number/.test(said);
-    const why = isPlain ? "no TLS there; is it http://?" : said.trim();
-    const certificate = certificateHint(code);
-    const hint = networkHint(code) ?? certificate;
-    super(`${url} can't be reached: ${why}${hint === undefined ? "" : `; ${hint}`}`);
-    this.neverArrived = code === "ECONNREFUSED";
-    this.lasts = isPlain || certificate !== undefined || said === "bad port";
+    const { why, neverArrived, lasts } = fetchFault(error);
+    super(`${url} can't be reached: ${why}`);
+    this.neverArrived = neverArrived;
+    this.lasts = lasts;
   }
-}
-
-/** Of one that does not pass, by Node.js's code for it. */
-function certificateHint(code: string | undefined): string | undefined {
-  if (code === "CERT_HAS_EXPIRED") return "renew its certificate (is this machine's clock right?)";
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
-    return "its certificate is for another name: use that one";
-  return /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/.test(code ?? "")
-    ? "its certificate is of no authority that is known here: NODE_EXTRA_CA_CERTS=FILE names yours"
-    : undefined;
 }
 
 function refusal(status: number, text: string): ClientError {
@@ -208,9 +191,12 @@ function refusal(status: number, text: string): ClientError {
     // Not the control plane answered but something before it.
   }
   const said = printable(problem?.message ?? text.slice(0, 200)) || `HTTP ${status}`;
-  const hint = status === 401 ? " (is the token right, and of this control plane?)" : "";
+  const hint = status === 401 ? TOKEN_HINT : "";
   return new ClientError(`${said}${hint}`, status, problem);
 }
+
+const TOKEN_HINT =
+  " (is the token right, of this control plane, and neither expired nor revoked? `pumice tokens add`, by somebody who is let in, makes another)";
 
 function parseJson(url: string, text: string): unknown {
   try {

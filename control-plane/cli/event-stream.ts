@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Problem } from "#protocol/api.ts";
 import { ClientError } from "./client.ts";
+import { fetchFault } from "./fetch-fault.ts";
 
 /** A change of the lab, as `/api/v1/events` tells it. */
 export interface LabEvent {
@@ -46,8 +47,12 @@ export async function* eventsOf(source: Source): AsyncGenerator<LabEvent> {
       await sleep(place.pauseMs, undefined, { signal: source.signal });
     } catch (error) {
       if (source.signal.aborted || error instanceof ClientError) throw error;
-      if (!source.follow) throw new ClientError(`${source.url} can't be reached: ${whyOf(error)}`);
-      source.onRetry(whyOf(error));
+      const { why, lasts } = fetchFault(error);
+      // A certificate that ends while we listen may be renewed.
+      const isHopeless = lasts && place.position === undefined;
+      if (!source.follow || isHopeless)
+        throw new ClientError(`${source.url} can't be reached: ${why}`);
+      source.onRetry(why);
       await sleep(pauseMs, undefined, { signal: source.signal });
       pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
     }
@@ -109,8 +114,3 @@ async function refusalOf(answer: Response): Promise<ClientError> {
   }
   return new ClientError(said || `HTTP ${answer.status}`, answer.status);
 }
-
-const whyOf = (error: unknown): string => {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return cause instanceof Error ? cause.message : String(cause);
-};

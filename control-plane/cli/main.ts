@@ -118,6 +118,12 @@ function parse(command: Command, args: string[]): { values: Values; positionals:
       );
     }
     const near = unknown && nearestWord(unknown, Object.keys(options));
+    const [, dashed] = /^Option '([^']*)' argument is ambiguous/.exec(said) ?? [];
+    if (dashed !== undefined) {
+      throw new UsageError(
+        `${dashed} wants a value; one that begins with - stands behind a =, as ${dashed}=-1`,
+      );
+    }
     throw new UsageError(near ? `${said}; did you mean --${near}?` : said);
   }
 }
@@ -132,7 +138,13 @@ function saidOnce(say: (why: string) => void): (why: string) => void {
 
 function tell(terminal: Terminal, command: Command, signal: AbortSignal, error: unknown): number {
   if (error instanceof UsageError) {
-    terminal.say(`pumice: ${error.message}\nusage: pumice ${command.usage} (--help says more)`);
+    const name = wordsOf(command).join(" ");
+    const isExtra = error.message.startsWith("unexpected argument");
+    const below = isExtra ? namesOf((one) => one.startsWith(`${name} `)) : [];
+    const others = below.length > 0 ? `; there are also: ${below.join(", ")}` : "";
+    terminal.say(
+      `pumice: ${error.message}\nusage: pumice ${command.usage} (--help says more)${others}`,
+    );
     return 2;
   }
   if (error instanceof ClientError) {
@@ -150,24 +162,37 @@ function tell(terminal: Terminal, command: Command, signal: AbortSignal, error: 
 
 /** The command whose words the line begins with; the longest, so that `devices add` is not `devices`. */
 function findCommand(args: readonly string[]): { command: Command; rest: string[] } | undefined {
-  const wordsOf = ({ usage }: Command): string[] =>
-    usage.split(" ").filter((word) => /^[a-z][a-z-]*$/.test(word));
   return commands
     .filter((command) => wordsOf(command).every((word, index) => args[index] === word))
     .map((command) => ({ command, rest: args.slice(wordsOf(command).length) }))
     .sort((a, b) => a.rest.length - b.rest.length)[0];
 }
 
+const wordsOf = ({ usage }: Command): string[] =>
+  usage.split(" ").filter((word) => /^[a-z][a-z-]*$/.test(word));
+
+/** What is typed for those commands whose words are so. */
+const namesOf = (isMeant: (name: string, about: string) => boolean): string[] =>
+  commands.flatMap((command) => {
+    const name = wordsOf(command).join(" ");
+    return isMeant(name, command.about) ? [name] : [];
+  });
+
 function unknownCommand(terminal: Terminal, [first = ""]: readonly string[]): number {
+  terminal.say(`pumice: no command ${first}; ${commandHint(first)}`);
+  return 2;
+}
+
+function commandHint(first: string): string {
+  if (first.startsWith("-")) return "options stand after the command: pumice COMMAND --url URL";
+  const has = (text: string): boolean => text.split(/\W+/).includes(first);
+  const named = namesOf(has);
+  if (named.length > 0) return `there is ${named.join(", ")}`;
   const words = commands.map(({ usage }) => usage.split(" ")[0] ?? "");
   const near = nearestWord(first, words);
-  const hint = first.startsWith("-")
-    ? "options stand after the command: pumice COMMAND --url URL"
-    : near
-      ? `did you mean ${near}?`
-      : "see pumice --help";
-  terminal.say(`pumice: no command ${first}; ${hint}`);
-  return 2;
+  if (near) return `did you mean ${near}?`;
+  const told = first.length > 3 ? namesOf((_, about) => has(about)) : [];
+  return told.length > 0 ? `perhaps ${told.join(", ")}?` : "see pumice --help";
 }
 
 function overview(): string {

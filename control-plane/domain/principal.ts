@@ -49,7 +49,10 @@ export function requireAdmin(principal: Principal): User {
 export function requireWorker(principal: Principal): Extract<Principal, { kind: "worker" }> {
   if (principal.kind === "worker") return principal;
   if (principal.kind === ANONYMOUS) requireUser(principal);
-  throw new AppError("forbidden", "only a worker's token is good for this");
+  throw new AppError(
+    "forbidden",
+    "only a worker's token is good for this: `pumice workers add` makes one",
+  );
 }
 
 /** The token of this very job; `forbidden` for everybody else. */

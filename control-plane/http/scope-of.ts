@@ -12,6 +12,8 @@ const CHANGES: readonly [RegExp, Scope][] = [
   // The token itself may do it: a program renews what it has.
   [/^\/tokens\/[^/]+\/rotate$/, "read"],
 ];
+/** What only a worker asks for. */
+const WORKERS = /^\/api\/v1\/worker(\/|$)/;
 /** Reading that gives away more than the lab's state. */
 const GUARDED = /^\/(backup|lab)(\/|$)/;
 
@@ -28,6 +30,12 @@ export function requireScope(principal: Principal, method: string, path: string)
   const { scopes } = principal;
   const needed = scopeOf(method, path);
   if (needed === "read" || scopes.includes(needed) || scopes.includes("admin")) return;
+  if (WORKERS.test(path)) {
+    throw new AppError(
+      "forbidden",
+      "this is for workers: it needs the token that `pumice workers add` or `enrol` made; this one is a person's",
+    );
+  }
   throw new AppError(
     "forbidden",
     `this needs a token with the scope ${needed}; this one has: ${scopes.join(", ")}`,

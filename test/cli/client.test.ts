@@ -63,6 +63,12 @@ test("a submission is never sent twice, and the doubt is told", async () => {
   expect(asked).toEqual(["POST /api/v1/jobs"]);
 });
 
+test("a submission that no connection was made for is not said to be done", async () => {
+  const client = await farSide([], { url: "http://127.0.0.1:22" });
+  const refused = client.send("POST", "/jobs", "job_name: a\n");
+  await expect(refused).rejects.toThrow(/another protocol[^;]*\(bad port\); expected [^;]*$/);
+});
+
 test("a submission that a proxy refused is not sent again either", async () => {
   const client = await farSide([answer(503, { code: "unavailable", message: "later" })]);
   await expect(client.send("POST", "/jobs", "job_name: a\n")).rejects.toThrow("later");

@@ -76,3 +76,12 @@ test("tokens of workers and jobs have none", () => {
   requireScope({ kind: "worker", name: "w", tokenId: "t" }, "POST", "/worker/sync");
   requireScope({ kind: "job", jobId: 1, attempt: 1 }, "POST", "/jobs/1/finish");
 });
+
+test("a person's token at what is for workers is not sent for another scope", () => {
+  const ask = (path: string) => () =>
+    requireScope({ ...user, scopes: ["submit"] }, "POST", `/api/v1/${path}`);
+  expect(ask("worker/sync")).toThrow(
+    "it needs the token that `pumice workers add` or `enrol` made",
+  );
+  expect(ask("workers")).toThrow("the scope workers");
+});

@@ -15,6 +15,12 @@ export function parse<T extends NonNullable<ParseArgsConfig["options"]>>(
     const said = (error as Error).message.replace(/\. To specify a positional.*/s, "");
     const unknown = /^Unknown option '-*([^']*)'/.exec(said)?.[1];
     const near = unknown && nearestWord(unknown, Object.keys(options));
+    const [, dashed] = /^Option '([^']*)' argument is ambiguous/.exec(said) ?? [];
+    if (dashed !== undefined) {
+      throw new UsageError(
+        `${dashed} wants a value; one that begins with - stands behind a =, as ${dashed}=-1`,
+      );
+    }
     throw new UsageError(near ? `${said}, did you mean --${near}?` : said);
   }
 }

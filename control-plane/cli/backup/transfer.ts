@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BackupBlob } from "#protocol/backup.ts";
 import { ClientError } from "../client.ts";
+import { fetchFault } from "../fetch-fault.ts";
 import { blobFile, sha256Of, writeWhole, type BlobLine } from "./backup-folder.ts";
 
 /** Blobs on their way at a time. */
@@ -103,7 +104,7 @@ async function request(
     } catch (error) {
       if (signal.aborted || error instanceof ClientError || error instanceof LinkExpired)
         throw error;
-      problem = String((error as Error).cause ?? error);
+      problem = fetchFault(error).why;
     }
     if (attempt === ATTEMPTS) {
       throw new ClientError(`${target.host}${target.pathname} can't be reached: ${problem}`);

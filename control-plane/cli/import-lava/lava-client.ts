@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClientError } from "../client.ts";
+import { fetchFault } from "../fetch-fault.ts";
 import { printable } from "../printable.ts";
 import { decodeAnswer, encodeCall, type XmlRpcValue } from "./xmlrpc.ts";
 
@@ -104,11 +105,9 @@ async function attempt(
     text = await boundedText(answer);
   } catch (error) {
     if (signal.aborted || error instanceof ClientError) throw error;
-    if (!isLast) return undefined;
-    const { cause, message } = error as Error;
-    throw new ClientError(
-      `${url} can't be reached: ${cause instanceof Error ? cause.message : message}`,
-    );
+    const { why, lasts } = fetchFault(error);
+    if (!isLast && !lasts) return undefined;
+    throw new ClientError(`${url} can't be reached: ${why}`);
   }
   if (answer.ok) return text;
   if (PASSING.has(answer.status) && !isLast) return undefined;
