@@ -17,18 +17,27 @@ const SCHEMA = `
 export function openSmallBlobs(store: Store) {
   const { database } = store;
   database.exec(SCHEMA);
-  const put = (key: string, bytes: Uint8Array): void =>
+  const insert = (key: string, bytes: Uint8Array): void =>
     database.run("INSERT OR REPLACE INTO blob VALUES (?, ?)", key, bytes);
+  const unwritten = new Map<string, Uint8Array>();
   return {
     /** It is on the disk with the next commit, and not without it. */
-    put,
+    put(key: string, bytes: Uint8Array): void {
+      unwritten.set(key, bytes);
+      const written = () => void unwritten.delete(key);
+      store.later(`blob ${key}`, () => insert(key, bytes), written);
+    },
     putOnDisk: (key: string, bytes: Uint8Array): Promise<void> =>
-      store.commit(() => put(key, bytes)),
+      store.commit(() => insert(key, bytes)),
     get(key: string): Uint8Array | undefined {
+      const bytes = unwritten.get(key);
+      if (bytes) return bytes;
       const [row] = database.all("SELECT bytes FROM blob WHERE key = ?", key);
       return row?.["bytes"] as Uint8Array | undefined;
     },
     sizeBytes(key: string): number | undefined {
+      const bytes = unwritten.get(key);
+      if (bytes) return bytes.length;
       const [row] = database.all("SELECT length(bytes) AS size FROM blob WHERE key = ?", key);
       return row && Number(row["size"]);
     },

@@ -11,8 +11,22 @@ export interface Store {
   commit<T>(work: () => T): Promise<T>;
   /** The same, but the promise says nothing about the disk: what is written is there when a later `commit` is, and not without it. */
   write<T>(work: () => T): T;
+  /**
+   * Does `work` at the beginning of the next transaction, as part of it: one costs less than two. It is done again with the next where that
+   * one fails; `written` is called when it has not. What was to be done later under the same name is not done any more.
+   */
+  later(name: string, work: () => void, written?: () => void): void;
   close(): void;
 }
+
+/** A crowd of those would be too much for one transaction, and for the memory. */
+const MOST_LATER = 100;
+
+/**
+ * How long the log becomes, of 4 KiB: 32 MiB. The pages that every commit changes go from there into the table but once, and all others wait
+ * for that: the longer the log, the less often.
+ */
+const LOG_PAGES = 8000;
 
 /**
  * `synchronous = NORMAL` leaves the order in the log as it is and only waits for the disk at a checkpoint; the wait for each commit is ours, off the
@@ -21,6 +35,7 @@ export interface Store {
 const SETTINGS = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
+  PRAGMA wal_autocheckpoint = ${LOG_PAGES};
 `;
 
 /** How to wait for the disk. */
@@ -32,11 +47,16 @@ export function openStore(file: string, sync: Sync = fdatasync): Store {
   database.exec(SETTINGS);
   const flush = file === ":memory:" ? NO_DISK : flushing(file, sync);
 
+  const waiting = new Map<string, { work: () => void; written?: (() => void) | undefined }>();
+
   function write<T>(work: () => T): T {
     database.run("BEGIN IMMEDIATE");
     try {
+      for (const one of waiting.values()) one.work();
       const result = work();
       database.run("COMMIT");
+      for (const one of waiting.values()) one.written?.();
+      waiting.clear();
       return result;
     } catch (error) {
       database.run("ROLLBACK");
@@ -53,7 +73,12 @@ export function openStore(file: string, sync: Sync = fdatasync): Store {
       await flush.done();
       return result;
     },
+    later(name, work, written) {
+      waiting.set(name, { work, written });
+      if (waiting.size > MOST_LATER) write(() => {});
+    },
     close() {
+      if (waiting.size > 0) write(() => {});
       flush.close();
       database.close();
     },

@@ -49,6 +49,7 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
   const { database } = store;
   database.exec(SCHEMA);
   const cache = createReadCache();
+  const counters = new Map<string, number>();
 
   return {
     async get<T>(key: Key) {
@@ -94,23 +95,17 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
       });
     },
     async counter(name) {
-      // Whoever writes something under this number does so behind it in the log.
-      const [row] = database.all(
-        `INSERT INTO counter VALUES (?, 1)
-         ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value`,
-        name,
-      );
-      return Number(row?.["value"]);
+      const value = (counters.get(name) ?? storedCounter(database, name)) + 1;
+      counters.set(name, value);
+      // Whoever writes something under this number does so with it, or behind it in the log.
+      store.later(`counter ${name}`, () => storeCounter(database, name, value));
+      return value;
     },
-    raiseCounter: (name, value) =>
-      store.commit(() =>
-        database.run(
-          `INSERT INTO counter VALUES (?, ?)
-           ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`,
-          name,
-          value,
-        ),
-      ),
+    async raiseCounter(name, value) {
+      const raised = Math.max(value, counters.get(name) ?? storedCounter(database, name));
+      counters.set(name, raised);
+      await store.commit(() => storeCounter(database, name, raised));
+    },
     scan: async (cursor) => scan(database, cursor, now()),
     expiredKeys: () =>
       database
@@ -122,6 +117,12 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
     removeExpired: () => database.run("DELETE FROM item WHERE expires <= ?", now()),
   };
 }
+
+const storedCounter = (database: Database, name: string): number =>
+  Number(database.all("SELECT value FROM counter WHERE name = ?", name)[0]?.["value"] ?? 0);
+
+const storeCounter = (database: Database, name: string, value: number): void =>
+  database.run("INSERT OR REPLACE INTO counter VALUES (?, ?)", name, value);
 
 /** No query has such a name: there is nothing in this partition, whatever is asked for. */
 const NOTHING = "\0";
