@@ -54,8 +54,8 @@ const MAX_STACK_NAME = 32;
 
 /** Undefined when help is asked for. Throws `UsageError`. */
 export function parseOptions(args: readonly string[]): Options | undefined {
-  const [command = "--help"] = args;
-  if (args.includes("--help") || args.includes("-h")) return undefined;
+  const [command] = args;
+  if (command === undefined || args.includes("--help") || args.includes("-h")) return undefined;
   if (!isCommand(command)) {
     throw new UsageError(`no command ${command}; expected one of ${COMMANDS.join(", ")}`);
   }

@@ -1,3 +1,4 @@
+import { networkHint } from "#protocol/network-words.ts";
 import { UsageError } from "../control-plane/cli/command.ts";
 import type { Terminal } from "../control-plane/cli/terminal.ts";
 import type { Context } from "./apply-change.ts";
@@ -59,16 +60,21 @@ function tell(
   }
   // Of AWS, the network, or written for people; anything else is a bug and shows where.
   if (!("$metadata" in error || "code" in error || error.constructor === Error)) throw error;
-  const kind = "$metadata" in error ? `${error.name}: ` : "";
-  terminal.say(`${name}: ${kind}${error.message}${hintOf(error.name)}`);
+  const kind = "$metadata" in error && error.name !== "Error" ? `${error.name}: ` : "";
+  terminal.say(`${name}: ${kind}${error.message}${hintOf(error)}`);
   return options?.command === "diff" ? 2 : 1;
 }
 
-function hintOf(name: string): string {
+function hintOf(error: Error): string {
+  const { name, code } = error as NodeJS.ErrnoException;
   if (/Expired/.test(name)) return "\nThe credentials are too old: sign in to AWS again.";
   if (/InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch/.test(name)) {
-    return "\nThe credentials are not right: aws sts get-caller-identity tells whose they are.";
+    return "\nThe credentials are not right, or not of an account that has this region enabled: aws sts get-caller-identity tells whose they are.";
   }
   if (/AccessDenied/.test(name)) return "\nWhat a deployer must be allowed is in infra/README.md.";
-  return "";
+  const [, region] = /ENOTFOUND \S+\.([a-z]+(?:-[a-z]+)+-\d+)\./.exec(error.message) ?? [];
+  if (region)
+    return `\nIs ${region} a region of AWS, is this machine in a network, does DNS answer?`;
+  const hint = networkHint(code);
+  return hint === undefined ? "" : `\nAWS can't be reached: ${hint}`;
 }

@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { sha256 } from "../../infra/code-bucket.ts";
 import { startFakeCloud, type FakeCloud } from "../support/infra/fake-cloud.ts";
+import { freePort } from "../support/loopback-ports.ts";
 import { askedInfra, infraProgram } from "../support/infra/infra-run.ts";
 
 let cloud: FakeCloud;
@@ -338,6 +339,19 @@ describe("the command line", () => {
     const run = await askedInfra(args);
     expect([run.code, run.said]).toEqual([2, expect.stringContaining(message)]);
     expect(cloud.stacks.stacks.size).toBe(0);
+  });
+
+  test("an AWS that can't be reached is told with what to look at", async () => {
+    const port = await freePort();
+    vi.stubEnv("AWS_ENDPOINT_URL", `http://127.0.0.1:${port}`);
+    const refused = await askedInfra(["diff"]);
+    expect(refused.code).toBe(2);
+    expect(refused.said).toContain("AWS can't be reached: nobody listens there");
+  });
+
+  test("without a command it tells of them all", async () => {
+    const run = await askedInfra([]);
+    expect([run.code, run.out]).toEqual([0, expect.stringContaining("rollback")]);
   });
 
   test("--help tells of every command", async () => {
