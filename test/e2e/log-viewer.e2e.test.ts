@@ -164,6 +164,30 @@ describe.skipIf(!hasChromium())("a log in a real browser", () => {
     await page.locator("#L7.marked", { hasText: "number 7;" }).waitFor();
   });
 
+  test("has no line twice, also while all are drawn anew", async () => {
+    const { id, token } = await open({});
+    await lab.ship(id, token, 0, ofLog(900));
+    await lab.finish(id, token, { result: "pass", lines: 900 });
+    await page.goto(`${url}/jobs/${id}#L450`);
+    await page.getByText("900 lines", { exact: true }).waitFor();
+    const log = page.locator("#log");
+    await log.evaluate((frame) => {
+      new MutationObserver(() => {
+        const ids = [...frame.querySelectorAll(".line[id]")].map((line) => line.id);
+        if (new Set(ids).size < ids.length) frame.dataset["twice"] = "true";
+        // Of those that go, which are below, some are there beside new ones: else nothing is seen here.
+        const isMixed = frame.querySelector(".stale .line") && ids.length > 0;
+        if (isMixed && frame.querySelector(".log-block:not(.stale) .line"))
+          frame.dataset["mixed"] = "true";
+      }).observe(frame, { childList: true, subtree: true });
+    });
+    await page.setViewportSize({ width: 700, height: 844 });
+    await page.locator("#log[data-mixed]").waitFor();
+    await expect.poll(() => page.locator("#log .stale").count()).toBe(0);
+    await line(450).waitFor();
+    expect(await log.getAttribute("data-twice")).toBe(null);
+  });
+
   test("stands as the server has made it until the script has read it", async () => {
     const { id, token } = await open({});
     await lab.ship(id, token, 0, ofLog(900));

@@ -234,6 +234,7 @@ export class LogView {
         setTimeout(() => this.#askToDraw(), RETRY_MS);
         break;
       }
+      for (const line of lines.subarray(0, found.length)) giveUpName(line);
       const html = found.map((record, n) => lineHtml(record, lines[n] ?? 0, wholeLine)).join("");
       block.element.insertAdjacentHTML("beforeend", html);
       this.#decorate(block.element, block.count);
@@ -327,4 +328,7 @@ export class LogView {
 }
 
 const isShown = (element: Element): boolean => element.getClientRects().length > 0;
+/** The row of a line that is about to be drawn again stays for a moment, below the new one: what links lead to is the new one. */
+const giveUpName = (line: number): void =>
+  document.getElementById(`L${line + 1}`)?.removeAttribute("id");
 const lineOf = (element: Element): number => Number(element.id.slice(1)) - 1;
