@@ -4,6 +4,7 @@ import type { WorkerDevices } from "#protocol/worker-devices.ts";
 import type { WorkerSettings } from "../host/settings-file.ts";
 import { lookAtControlPlane } from "./control-plane.ts";
 import { deviceFindings } from "./devices.ts";
+import { guestFindings } from "./guests.ts";
 import { isBad, messageOf, note, wrong, type Finding } from "./finding.ts";
 import { machineFindings } from "./machine.ts";
 import { servicesFindings } from "./services.ts";
@@ -75,7 +76,10 @@ async function localServices(
 ): Promise<Finding[]> {
   try {
     const dispatcher = given ?? readDispatcher(told?.dispatcher ?? "");
-    return await servicesFindings(dispatcher, told?.devices);
+    return [
+      ...(await servicesFindings(dispatcher, told?.devices)),
+      ...(await guestFindings(told?.devices, dispatcher)),
+    ];
   } catch (error) {
     return [wrong("dispatcher", `the worker's settings in the lab: ${messageOf(error)}`)];
   }

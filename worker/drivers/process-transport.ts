@@ -16,14 +16,14 @@ const GRACE_MS = 1000;
  */
 export async function processTransport(
   argv: readonly [string, ...string[]],
-  options: { cwd?: string } = {},
+  options: { cwd?: string; env?: Readonly<Record<string, string>>; name?: string } = {},
 ): Promise<Transport & { readonly pid: number }> {
   const [program, ...args] = argv;
   const killer = watchKiller();
   let isClosing = false;
   const child = spawn(program, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: hostEnvironment(),
+    env: options.env ?? hostEnvironment(),
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.on("exit", () => {
@@ -36,7 +36,9 @@ export async function processTransport(
   const exited = new Promise<string>((resolve) => {
     child.on("close", (code, signal) => {
       const killed = signal === "SIGKILL" && !isClosing ? `: it was killed, ${killer()}` : "";
-      resolve(`${program} ended with ${signal === null ? `exit code ${code}` : signal}${killed}`);
+      resolve(
+        `${options.name ?? program} ended with ${signal === null ? `exit code ${code}` : signal}${killed}`,
+      );
     });
   });
   await new Promise<void>((resolve, reject) => {

@@ -16,7 +16,7 @@ import { serveFile } from "../../services/file-server.ts";
 import { openConsole } from "../connection/open-console.ts";
 import { loginSteps } from "../login/login.ts";
 import { qemuArguments, qemuProgram } from "./qemu-command.ts";
-import { startQemu } from "./qemu-sandbox.ts";
+import { requireConfinement, startQemu } from "./qemu-sandbox.ts";
 
 /** How the installer's QEMU ended, once it has. */
 const installedSlot = slot<Promise<string>>("the installer's end");
@@ -40,7 +40,8 @@ export const qemuIsoBoot: BootStrategy = {
       {
         name: "execute-installer-command",
         gives: [consoleSlot, installedSlot],
-        validate: async ({ job }) => void qemuProgram(job),
+        validate: async ({ job, signal }) =>
+          void (await requireConfinement(job, qemuProgram(job), signal)),
         run: startInstaller,
       },
       { name: "monitor-installer-connection", needs: [installedSlot], run: awaitEnd },

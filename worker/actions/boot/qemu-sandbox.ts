@@ -1,21 +1,35 @@
 import type { Transport } from "../../console/transport.ts";
 import { processTransport } from "../../drivers/process-transport.ts";
-import { runCommand } from "../../host/spawn.ts";
+import { hostEnvironment, runCommand } from "../../host/spawn.ts";
 import type { JobContext, RunContext } from "../../pipeline/action.ts";
+import { JobFailure } from "../../pipeline/job-failure.ts";
+import { confineQemu, wantedConfinement, whyUnconfined } from "./qemu-confined.ts";
 
 /** QEMU's own: a filter of system calls, under which it can start no program. */
 const SANDBOX = ["-sandbox", "on,spawn=deny"];
 
-/** Starts QEMU on the worker with these words of its command line, most of which are the job's. */
+/** Starts QEMU on the worker with these words of its command line, most of which are the job's; confined where that can be. */
 export async function startQemu(
   { job, log, signal }: RunContext,
   program: string,
   words: readonly string[],
 ): Promise<Transport> {
-  const sandbox = await qemuSandbox(program, job, signal);
-  const command: [string, ...string[]] = [program, ...sandbox, ...words];
-  log.debug(`Calling: ${JSON.stringify(command)}`);
-  const transport = await processTransport(command, { cwd: job.scratch });
+  const [sandbox, isConfined] = await Promise.all([
+    qemuSandbox(program, job, signal),
+    requireConfinement(job, program, signal),
+  ]);
+  const own = [...sandbox, ...words];
+  log.debug(`Calling: ${JSON.stringify([program, ...own])}`);
+  if (!isConfined.here)
+    log.info(`QEMU runs with all rights of the worker's user: ${isConfined.why}`);
+  const command: [string, ...string[]] = isConfined.here
+    ? [...confineQemu(job, program, own)]
+    : [program, ...own];
+  const transport = await processTransport(command, {
+    ...{ cwd: job.scratch, name: program },
+    // What it can't reach it shall not hear of; its temporary files (`-snapshot`) belong to the job.
+    ...(isConfined.here ? { env: guestEnvironment(job) } : {}),
+  });
   transport.onEnd((why) => {
     if (!why.endsWith("SIGSYS")) return;
     log.warning(
@@ -23,6 +37,50 @@ export async function startQemu(
     );
   });
   return transport;
+}
+
+type Confined = { readonly here: true } | { readonly here: false; readonly why: string };
+
+/**
+ * Whether QEMU is going to be confined on this worker.
+ *
+ * @throws JobFailure Infrastructure when it can't be, and the worker's setting `qemu_confinement` requires it.
+ */
+export async function requireConfinement(
+  { dispatcher, scratch }: JobContext,
+  program: string,
+  signal: AbortSignal,
+): Promise<Confined> {
+  const wanted = wantedConfinement(dispatcher);
+  if (wanted === "off") return { here: false, why: "the worker's settings say so" };
+  const why = await asked(program, scratch, signal);
+  if (why === undefined) return { here: true };
+  if (wanted === "where it can") {
+    return { here: false, why: `it can't be confined here (${why}), see pumice-worker doctor` };
+  }
+  throw new JobFailure(
+    "Infrastructure",
+    `QEMU can't be confined on this worker (${why}), and the worker's setting qemu_confinement requires it: see pumice-worker doctor`,
+  );
+}
+
+const answers = new Map<string, Promise<string | undefined>>();
+
+/** Once a process for each program. */
+function asked(program: string, scratch: string, signal: AbortSignal): Promise<string | undefined> {
+  const known = answers.get(program);
+  if (known) return known;
+  const answer = whyUnconfined(program, scratch, signal);
+  answers.set(program, answer);
+  answer.catch(() => answers.delete(program));
+  return answer;
+}
+
+function guestEnvironment({ scratch }: JobContext): Record<string, string> {
+  const all = hostEnvironment({ TMPDIR: scratch });
+  const isKept = ([name]: [string, string]): boolean =>
+    /^(?:PATH|LC_ALL|TMPDIR|LD_LIBRARY_PATH|QEMU_\w+)$/.test(name);
+  return Object.fromEntries(Object.entries(all).filter(isKept));
 }
 
 /**

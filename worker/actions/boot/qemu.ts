@@ -14,7 +14,7 @@ import type { BootStrategy } from "../../pipeline/strategy.ts";
 import { openConsole } from "../connection/open-console.ts";
 import { loginSteps } from "../login/login.ts";
 import { nfsAppend, qemuArguments, qemuProgram, type QemuMethod } from "./qemu-command.ts";
-import { startQemu } from "./qemu-sandbox.ts";
+import { requireConfinement, startQemu } from "./qemu-sandbox.ts";
 import { checkQemuContainer, qemuInContainer, versionInContainer } from "./qemu-container.ts";
 
 /** A guest in QEMU, whose console is QEMU's standard input and output (DISPATCHER.md 12). */
@@ -53,7 +53,13 @@ const executeQemu = (block: BootBlock, method: QemuMethod): Action => ({
   validate: async ({ job, signal }) => {
     const program = qemuProgram(job, method);
     if (block["docker"] !== undefined) checkQemuContainer(job, block["docker"]);
-    else await qemuVersion(program, signal);
+    else {
+      // At once, as each starts QEMU; that there is none is told first.
+      const confined = requireConfinement(job, program, signal);
+      confined.catch(() => {});
+      await qemuVersion(program, signal);
+      await confined;
+    }
     if (method === "qemu-nfs") nfsAppend(job, undefined, {});
   },
   run: (context) => startGuest(context, block, method),
