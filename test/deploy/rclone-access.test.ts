@@ -20,7 +20,8 @@ test("a job describes its remotes by variables and by a file that nobody else ma
   const env = { RCLONE_CONFIG_LAB_TYPE: "s3", AWS_ACCESS_KEY_ID: "x" };
   const config = "[lab]\ntype = s3\n";
   const access = await rcloneAccess(job({ rclone_env: env, rclone_config: config }));
-  expect(access.env).toEqual(env);
+  // Nor may a remote log in as the machine, by what its cloud tells it.
+  expect(access.env).toEqual({ ...env, AWS_EC2_METADATA_DISABLED: "true" });
   expect(readFileSync(access.configFile ?? "", "utf8")).toBe(config);
   expect(statSync(access.configFile ?? "").mode & 0o777).toBe(0o600);
   expect(await rcloneAccess(job({}))).toEqual({ env: {} });

@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { Readable } from "node:stream";
 import { shellQuote } from "../overlay/shell-quote.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
+import { hasRules, NO_RULES, requireReachable, type DownloadRules } from "./download-rules.ts";
 import { hostEnvironment, runCommand } from "./spawn.ts";
 
 /** How rclone reaches the job's remotes, beside what the worker's own configuration has. */
@@ -17,6 +18,8 @@ export interface RemoteRequest {
   /** `scp://[user@]host[:port]/path` or `rclone://remote/path`. */
   readonly url: string;
   readonly rclone?: RcloneAccess | undefined;
+  /** Which hosts may be reached. */
+  readonly rules?: DownloadRules | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,8 +36,7 @@ export const remoteTool = (url: string): "ssh" | "rclone" | undefined =>
 export async function openRemote(
   request: RemoteRequest,
 ): Promise<{ stream: Readable; sizeBytes: number | undefined }> {
-  const { url } = request;
-  const place = placeOf(url);
+  const place = await openPlace(request);
   if (place.tool === "rclone") {
     return { stream: output(["rclone", "cat", place.remote], request), sizeBytes: undefined };
   }
@@ -45,7 +47,7 @@ export async function openRemote(
 /** @throws JobFailure Job when the file isn't there, Infrastructure when its machine can't be reached. */
 export async function probeRemote(request: RemoteRequest): Promise<void> {
   const { url, signal } = request;
-  const place = placeOf(url);
+  const place = await openPlace(request);
   if (place.tool === "ssh") return void (await sizeBySsh(request, place, "Job"));
   const argv = ["rclone", "lsf", "--files-only", place.remote] as const;
   const { status, output: said } = await runCommand(argv, {
@@ -76,6 +78,22 @@ export function placeOf(url: string): Place {
     "Job",
     `url '${url}': expected scp://[user@]host[:port]/path or rclone://remote/path`,
   );
+}
+
+/** The place, when the job may reach it. Which hosts a remote of the job's own leads to only rclone knows. */
+async function openPlace({ url, rclone, rules = NO_RULES }: RemoteRequest): Promise<Place> {
+  const place = placeOf(url);
+  if (place.tool === "rclone") {
+    const isOwn = Object.keys(rclone?.env ?? {}).length > 0 || rclone?.configFile !== undefined;
+    if (!isOwn || !hasRules(rules)) return place;
+    throw new JobFailure(
+      "Job",
+      `'${url}': the jobs of this worker may not describe remotes of their own, as its settings download_hosts and download_hosts_denied can't hold for them; those of the worker's rclone may be used`,
+    );
+  }
+  // It may be a name of ssh's own configuration.
+  await requireReachable(rules, { url, host: place.host.replace(/^.*@/, "") });
+  return place;
 }
 
 const SCP = /^scp:\/\/((?:\w[\w.+-]*@)?(?:\w[\w.-]*|\[[\da-fA-F:.%]+\]))(?::(\d+))?(\/.+)$/;

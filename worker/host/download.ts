@@ -8,6 +8,7 @@ import { cleanCache } from "../cache/show-cache.ts";
 import type { DownloadCache } from "../cache/make-room.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { isRemote, openRemote, probeRemote, type RcloneAccess } from "./download-remote.ts";
+import type { DownloadRules } from "./download-rules.ts";
 import type { Source, Sums, WantedSums } from "./download-source.ts";
 import { fetchUrl } from "./fetch-url.ts";
 import { requireOpenFile } from "./local-file.ts";
@@ -26,6 +27,8 @@ export interface Download {
   readonly signal?: AbortSignal | undefined;
   readonly backoffMs?: number | undefined;
   readonly rclone?: RcloneAccess | undefined;
+  /** Which hosts may be reached. */
+  readonly rules?: DownloadRules | undefined;
   /** Each piece that came: bytes so far, and of how many when the server said so. */
   readonly onProgress?: (received: number, total: number | undefined) => void;
   /** What a person who waits wants to know beside that: from where it comes, why it waits. */
@@ -70,13 +73,13 @@ export async function download(request: Download): Promise<Downloaded> {
  * @throws JobFailure Job when there is nothing at the URL, Infrastructure when nobody answers or the server is broken.
  */
 export async function probeDownload(request: Omit<Download, "target">): Promise<void> {
-  const { url, headers = {}, signal, backoffMs } = request;
+  const { url, headers = {}, signal, backoffMs, rules } = request;
   if (url.startsWith("file://")) return void (await localFile(url));
   if (isRemote(url)) return probeRemote(request);
   const wanted = plain(request.checksums);
   if (request.cache && isCached({ ...request, cache: request.cache, wanted })) return;
   for (const method of ["HEAD", "GET"] as const) {
-    const answer = await fetchUrl(url, { method, headers, signal, backoffMs });
+    const answer = await fetchUrl(url, { method, headers, signal, backoffMs, rules });
     answer.destroy();
     if (answer.statusCode === 200) return;
     // Not every server answers HEAD as it would GET.

@@ -1,8 +1,11 @@
 import type http from "node:http";
+import type net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { isRefusedForGood } from "./network/explain.ts";
+import { NO_RULES, reachableAddresses, type DownloadRules } from "./download-rules.ts";
 import { openNetwork, type Network } from "./network/network.ts";
+import { hostOf, proxyFor } from "./network/proxy.ts";
 
 export interface UrlRequest {
   readonly method: "GET" | "HEAD";
@@ -10,6 +13,8 @@ export interface UrlRequest {
   /** Headers of our own (Range, If-None-Match ...): unlike those of the job they follow a redirect to another host. */
   readonly conditions?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** Which hosts may be reached, redirects too; but for the metadata of clouds all when not given. */
+  readonly rules?: DownloadRules | undefined;
   /** First pause between tries, doubled each time; 100 ms when not given. */
   readonly backoffMs?: number | undefined;
 }
@@ -85,13 +90,15 @@ const isUpgrade = (from: URL, to: URL): boolean =>
 /** Made at the first request: it is the environment then that counts (settings are put into it at the start). */
 let network: Network | undefined;
 
-function send(
+async function send(
   url: URL,
-  { method, headers, conditions, signal }: UrlRequest,
+  { method, headers, conditions, signal, rules = NO_RULES }: UrlRequest,
 ): Promise<http.IncomingMessage> {
   signal?.throwIfAborted();
+  const checked = await checkedAddresses(url, rules);
   const { ways, sent } = begun(url, {
     method,
+    ...(checked ? { lookup: checked } : {}),
     // No encoding: sizes and checksums are those of the file.
     headers: {
       "user-agent": "pumice-worker",
@@ -119,6 +126,35 @@ function send(
     });
     sent.end();
   });
+}
+
+/**
+ * In place of a second look at the name, which may lead elsewhere by then. It is not taken with TLS: there nobody but the named host
+ * can answer.
+ */
+async function checkedAddresses(
+  url: URL,
+  rules: DownloadRules,
+): Promise<net.LookupFunction | undefined> {
+  const isProxied = isByProxy(url);
+  const addresses = await reachableAddresses(rules, {
+    url: url.href,
+    host: hostOf(url),
+    isProxied,
+  });
+  const [first] = addresses;
+  if (first === undefined || isProxied) return undefined;
+  return (_name, { all }, done) =>
+    all === true ? done(null, addresses) : done(null, first.address, first.family);
+}
+
+/** A setting of a proxy that is none is told by the request itself. */
+function isByProxy(url: URL): boolean {
+  try {
+    return proxyFor(url, process.env) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 /** What can't even begin (a proxy's setting that is none, a header with a line's end) is not tried again. */

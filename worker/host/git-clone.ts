@@ -2,7 +2,10 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { JobFailure } from "../pipeline/job-failure.ts";
+import { hasRules, NO_RULES, requireReachable, type DownloadRules } from "./download-rules.ts";
+import { openGuardedProxy, type GuardedProxy } from "./guarded-proxy.ts";
 import { requireOpenFile } from "./local-file.ts";
+import { proxyFor } from "./network/proxy.ts";
 import { hostEnvironment, runCommand } from "./spawn.ts";
 
 export interface GitClone {
@@ -18,6 +21,8 @@ export interface GitClone {
   readonly recursive?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onLine?: (line: string) => void;
+  /** Which hosts may be reached; but for the metadata of clouds all when not given. */
+  readonly rules?: DownloadRules | undefined;
   /** Pause between tries; 5 s when not given. */
   readonly pauseMs?: number | undefined;
 }
@@ -31,9 +36,30 @@ const TRIES = 6;
  * all tries fail.
  */
 export async function gitClone(clone: GitClone): Promise<string> {
-  const { url, target, branch, revision, signal, onLine } = clone;
+  const { url, rules = NO_RULES } = clone;
   checkUrl(url);
   if (isLocal(url)) requireOpenFile(url.replace(/^file:\/\//, ""));
+  else await requireReachable(rules, { url, host: hostIn(url), isProxied: isByProxy(url) });
+  // git follows redirects and knows submodules: what these lead to is looked at on the way.
+  const proxy =
+    hasRules(rules) && !isLocal(url) && !isByProxy(url) ? await openGuardedProxy(rules) : undefined;
+  try {
+    return await cloneBy(clone, gitEnvironment(clone, proxy), () => {
+      const refused = proxy?.refused();
+      if (refused !== undefined) throw refused;
+    });
+  } finally {
+    proxy?.close();
+  }
+}
+
+/** `throwIfRefused` is asked when git gives up: it would say no more than that it was refused. */
+async function cloneBy(
+  clone: GitClone,
+  env: Record<string, string>,
+  throwIfRefused: () => void,
+): Promise<string> {
+  const { url, target, branch, revision, signal, onLine } = clone;
   for (const [what, name] of Object.entries({ branch, revision })) {
     if (name?.startsWith("-")) {
       throw new JobFailure("Job", `${what} '${name}': a name of git doesn't begin with "-"`);
@@ -47,7 +73,6 @@ export async function gitClone(clone: GitClone): Promise<string> {
     ...(shallow && clone.recursive ? ["--shallow-submodules"] : []),
   ];
   const git = async (args: readonly string[]): Promise<string> => {
-    const env = gitEnvironment(url);
     const argv = ["git", "-c", "core.hooksPath=/dev/null", ...args] as [string, ...string[]];
     const { status, output } = await runCommand(argv, {
       cwd: path.dirname(target),
@@ -56,6 +81,7 @@ export async function gitClone(clone: GitClone): Promise<string> {
       ...(onLine ? { onLine } : {}),
     });
     if (status === 0) return output.trim();
+    throwIfRefused();
     const all = output.trim().split("\n");
     const reasons = all.filter((line) => /^(fatal|error|ERROR):/.test(line));
     const said = (reasons.length > 0 ? reasons : all).slice(-3).join("; ");
@@ -73,7 +99,8 @@ export async function gitClone(clone: GitClone): Promise<string> {
       signal?.throwIfAborted();
       const missing =
         error instanceof JobFailure && error.message.startsWith("Cannot find command");
-      if (left === 0 || missing) throw error;
+      const isOver = missing || (error instanceof JobFailure && error.type === "Job");
+      if (left === 0 || isOver) throw error;
       await sleep(clone.pauseMs ?? 5000, undefined, { signal }).catch(() =>
         signal?.throwIfAborted(),
       );
@@ -104,12 +131,28 @@ function checkUrl(url: string): void {
 
 const isLocal = (url: string): boolean => url.startsWith("/") || url.startsWith("file://");
 
+const hostIn = (url: string): string =>
+  URL.canParse(url) ? new URL(url).hostname : (/@([^:]+):/.exec(url)?.[1] ?? "");
+
+const isByProxy = (url: string): boolean =>
+  /^https?:/.test(url) && proxyFor(new URL(url), process.env) !== undefined;
+
 /** Nobody is there to answer git's questions, and a remote repository may not reach into local ones. */
-function gitEnvironment(url: string): Record<string, string> {
+function gitEnvironment(
+  { url, recursive = false }: GitClone,
+  proxy: GuardedProxy | undefined,
+): Record<string, string> {
+  // Submodules by other ways than the proxy's would go wherever they like.
+  const scheme = /^(\w+):\/\//.exec(url)?.[1] ?? "ssh";
+  const ways = proxy && recursive ? `http:https:${scheme}` : "http:https:git:ssh";
+  const by = proxy?.url ?? "";
   return hostEnvironment({
     GIT_TERMINAL_PROMPT: "0",
     GIT_ASKPASS: "true",
     GIT_SSH_COMMAND: "ssh -o BatchMode=yes",
-    GIT_ALLOW_PROTOCOL: `http:https:git:ssh${isLocal(url) ? ":file" : ""}`,
+    GIT_ALLOW_PROTOCOL: `${ways}${isLocal(url) ? ":file" : ""}`,
+    ...(proxy
+      ? { http_proxy: by, https_proxy: by, HTTPS_PROXY: by, no_proxy: "", NO_PROXY: "" }
+      : {}),
   });
 }

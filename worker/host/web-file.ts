@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import type { Source } from "./download-source.ts";
+import type { DownloadRules } from "./download-rules.ts";
 import { fetchUrl } from "./fetch-url.ts";
 
 /** By what a server tells one state of a file from another, as it wrote it. */
@@ -14,6 +15,7 @@ export interface WebRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly backoffMs?: number | undefined;
+  readonly rules?: DownloadRules | undefined;
   /** What is here already, of a file with this strong validator: the answer may begin behind it. */
   readonly from?: { readonly bytes: number; readonly validator: Validator } | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
@@ -105,6 +107,7 @@ const ask = (request: WebRequest, conditions: Record<string, string>): Promise<I
     conditions,
     signal: request.signal,
     backoffMs: request.backoffMs,
+    rules: request.rules,
   });
 
 async function* wholeBody(

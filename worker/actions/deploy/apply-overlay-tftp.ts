@@ -2,6 +2,7 @@ import { mkdir, open, readdir, rmdir } from "node:fs/promises";
 import path from "node:path";
 import type { DeployBlock } from "#protocol/job-actions.ts";
 import { copyIntoRoot } from "../../host/inside-root.ts";
+import { downloadRules, requireReachable } from "../../host/download-rules.ts";
 import { runCommand } from "../../host/spawn.ts";
 import { requireTool } from "../../host/tool.ts";
 import { findMapping } from "../../host/mapping-of.ts";
@@ -83,6 +84,8 @@ async function mounted(
   address: string,
   use: (folder: string) => Promise<void>,
 ): Promise<void> {
+  const [host = ""] = address.split(/:(?=\/)/);
+  await requireReachable(downloadRules(job.dispatcher), { url: address, host });
   const folder = path.join(job.scratch, "persistent-nfs");
   await mkdir(folder, { recursive: true });
   try {

@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { downloadCache } from "../../cache/cache-settings.ts";
 import { download, probeDownload, type Download } from "../../host/download.ts";
+import { downloadRules } from "../../host/download-rules.ts";
 import { remoteTool } from "../../host/download-remote.ts";
 import { downloadsFolder } from "../../host/job-folders.ts";
 import { unpackTar } from "../../host/tar.ts";
@@ -62,7 +63,8 @@ function downloadLeaf(artifact: Artifact, into: Slot<string>): Action {
       // What an earlier action will have downloaded can't be there yet.
       if (request.url.startsWith("downloads://")) return;
       const cache = cacheFor(artifact, job);
-      await probeDownload({ ...request, ...(await access(request, job)), cache, signal });
+      const rules = downloadRules(job.dispatcher);
+      await probeDownload({ ...request, ...(await access(request, job)), cache, signal, rules });
     },
     run: (context) => fetchArtifact(context, artifact, into),
   };
@@ -90,6 +92,7 @@ async function fetchArtifact(
   const more = {
     target,
     signal,
+    rules: downloadRules(job.dispatcher),
     onProgress: progressLines(log),
     onNote: log.debug,
     cache: cacheFor(artifact, job),

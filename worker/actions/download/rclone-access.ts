@@ -36,6 +36,9 @@ export async function rcloneAccess(job: JobContext): Promise<RcloneAccess> {
     if (!ALLOWED.test(name) || isOrder) throw refused("rclone_env", name);
     env[name] = String(value);
   }
+  const describes = Object.keys(env).length > 0 || typeof config === "string";
+  // A remote with `env_auth` would log in as the machine: by its cloud's metadata.
+  if (describes) env["AWS_EC2_METADATA_DISABLED"] = "true";
   if (typeof config !== "string") return { env };
   const order = SETS.exec(config)?.[1];
   if (order !== undefined) throw refused("rclone_config", order);

@@ -3,6 +3,7 @@ import path from "node:path";
 import { stringify } from "yaml";
 import type { TestDefinitionEntry } from "#protocol/job-actions.ts";
 import { readTestDefinition, type TestDefinition } from "#protocol/test-definition.ts";
+import { downloadRules } from "../../host/download-rules.ts";
 import { gitClone } from "../../host/git-clone.ts";
 import { unpackTar } from "../../host/tar.ts";
 import { requireTool } from "../../host/tool.ts";
@@ -66,6 +67,7 @@ async function fromGit(context: RunContext, placed: PlacedDefinition): Promise<v
     ...(typeof entry["shallow"] === "boolean" ? { shallow: entry["shallow"] } : {}),
     ...(typeof entry["history"] === "boolean" ? { history: entry["history"] } : {}),
     recursive: entry["recursive"] === true,
+    rules: downloadRules(job.dispatcher),
     signal,
     onLine: (line) => log.debug(`>> ${line}`),
   });
@@ -208,6 +210,7 @@ export async function cloneGitRepos(
       url: address,
       target,
       branch: branch === undefined ? undefined : named(branch),
+      rules: downloadRules(context.job.dispatcher),
       signal,
       onLine: (line) => log.debug(`>> ${line}`),
     });

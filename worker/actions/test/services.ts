@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import type { TestBlock } from "#protocol/job-actions.ts";
 import { composeDown, composeProgram, composeUp } from "../../drivers/compose.ts";
+import { downloadRules } from "../../host/download-rules.ts";
 import { gitClone } from "../../host/git-clone.ts";
 import { unpackTar } from "../../host/tar.ts";
 import { requireTool } from "../../host/tool.ts";
@@ -113,7 +114,7 @@ const STOP_SECONDS = 60;
 
 /** The commit, of what comes from git. */
 async function fetchService(
-  { slots, signal, log }: RunContext,
+  { slots, signal, log, job }: RunContext,
   service: Service,
   archive: Slot<string>,
   target: string,
@@ -133,6 +134,7 @@ async function fetchService(
     ...(typeof service["shallow"] === "boolean" ? { shallow: service["shallow"] } : {}),
     ...(typeof service["history"] === "boolean" ? { history: service["history"] } : {}),
     recursive: service["recursive"] === true,
+    rules: downloadRules(job.dispatcher),
     signal,
     onLine: (line) => log.debug(`>> ${line}`),
   });
