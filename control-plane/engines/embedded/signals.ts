@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Bell, Listener, Signals } from "../../ports/signals.ts";
 
 export interface EmbeddedSignals extends Signals {
@@ -14,7 +15,10 @@ interface Waiting {
   wake: (() => void) | undefined;
 }
 
-/** Doorbells in memory. Passes run in this process, one at a time per device type, and requests during a pass become one more. */
+/** After a pass of a device type: so many submissions a second don't have a pass each. */
+const REST_MS = 5;
+
+/** Doorbells in memory. Passes run in this process, one at a time per device type, and requests during a pass or its rest become one more. */
 export function createSignals(): EmbeddedSignals {
   const listeners = new Map<Bell, Set<Waiting>>();
   const passes = createPasses();
@@ -88,6 +92,7 @@ function createPasses(): Pick<EmbeddedSignals, "requestPass" | "servePasses" | "
 } {
   const wanted = new Set<string>();
   const running = new Map<string, Promise<void>>();
+  const ended = new Map<string, number>();
   let run: ((deviceType: string) => Promise<void>) | undefined;
 
   function start(deviceType: string): void {
@@ -95,9 +100,13 @@ function createPasses(): Pick<EmbeddedSignals, "requestPass" | "servePasses" | "
     running.set(deviceType, work(run, deviceType));
   }
   async function work(pass: (deviceType: string) => Promise<void>, deviceType: string) {
-    // Not inside of the call that asked: its answer does not wait for the pass.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    while (wanted.delete(deviceType)) await pass(deviceType);
+    while (wanted.has(deviceType)) {
+      const rest = (ended.get(deviceType) ?? 0) + REST_MS - performance.now();
+      // Never inside of the call that asked: its answer does not wait for the pass.
+      await (rest > 0 ? sleep(rest) : new Promise<void>((resolve) => setImmediate(resolve)));
+      if (wanted.delete(deviceType)) await pass(deviceType);
+      ended.set(deviceType, performance.now());
+    }
     running.delete(deviceType);
   }
   return {
