@@ -192,6 +192,14 @@ describe.skipIf(unconfined !== undefined)("a job's QEMU", () => {
     const setting = `qemu_files: [${at("for-all")}]\n`;
     expect(await tried(disk(at("for-all")), setting)).toMatchObject({ isUp: true });
     expect(readdirSync(at("jobs/7"))).not.toContain("scratch");
+    // Whatever is in a name, it is one file: here its end would be a mount of its own.
+    const odd = at(`odd \\040\t${at("token")} none bind`);
+    mkdirSync(path.dirname(odd), { recursive: true });
+    writeFileSync(odd, Buffer.alloc(512), { mode: 0o644 });
+    const named = `${disk(odd).replace(odd, `"${odd}"`)},read-only=on`;
+    expect(await tried(named)).toMatchObject({ isUp: true });
+    const token = disk(at("token")).replace("node-name=a", "node-name=b");
+    expect(await tried(`${named} ${token}`)).toMatchObject({ isUp: false });
   });
 });
 

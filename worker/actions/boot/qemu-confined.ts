@@ -98,8 +98,8 @@ const ETC = ["ld.so.cache", "resolv.conf", "hosts", "nsswitch.conf", "localtime"
  * process itself.
  */
 const SCRIPT = `set -e
-root=$1 scratch=$2 links=$3 etc=$4 mounts=$5
-shift 5
+root=$1 table=$2 scratch=$3 links=$4 etc=$5 mounts=$6
+shift 6
 mount -t tmpfs -o size=4m,mode=755 tmpfs "$root"
 cd "$root"
 mkdir -p usr etc dev/pts dev/net "proc/$$" old ".$scratch"
@@ -115,9 +115,8 @@ while [ "$1" != -- ]; do
   shift
 done
 shift
-echo "/proc/$$ $root/proc/$$ none bind
-devpts $root/dev/pts devpts newinstance,ptmxmode=0666
-$mounts" > old/fstab
+printf '%s\\n' "/proc/$$ $table/proc/$$ none bind" \\
+  "devpts $table/dev/pts devpts newinstance,ptmxmode=0666" "$mounts" > old/fstab
 mount -a -T old/fstab
 mount -o remount,bind,ro .
 pivot_root . old
@@ -150,7 +149,7 @@ function confined(
     `${inTable(file)} ${inTable(`${root}${file}`)} none rbind${options && `,${options}`}`;
   return [
     ...["unshare", "-Urm", "--", "sh", "-c", SCRIPT, "sh"],
-    ...[root, scratch, links.map(linkAt).join(" "), etc.join(" ")],
+    ...[root, inTable(root), scratch, links.map(linkAt).join(" "), etc.join(" ")],
     ...[mounts.map(line).join("\n"), ...mounts.map(([, file]) => file)],
     ...["--", program, ...words],
   ] as unknown as Words;
