@@ -106,6 +106,7 @@ async function lookThrough(deps: Deps, sight: Sight, search: JobSearch) {
   };
   const isEnough = () => search.isCounted === false && !compare && page.isElsewhere(0);
   for (let at = 0; at < firsts.length && !isEnough(); at += ABREAST) {
+    if (at > 0) await pause();
     if (deps.system.now() > until) throw notReady(at * BLOCK, firsts.length * BLOCK);
     // Where only numbers are added up, the next block has to know what those before it had.
     const some = firsts.slice(at, at + ABREAST);
@@ -123,7 +124,6 @@ async function lookThrough(deps: Deps, sight: Sight, search: JobSearch) {
         if (!maySee || (await maySee(job))) page.take(job);
       }
     }
-    await pause();
   }
   return page.end();
 }
