@@ -1,9 +1,9 @@
 // Gives back its start-up pages, as an idle agent does, and prints what of its runtime's code is in memory before and after, in kB.
 import { readFileSync } from "node:fs";
-import { leaveStartUpPages } from "../../worker/host/start-up-pages.ts";
+import { leavePages } from "../../worker/host/start-up-pages.ts";
 
 const before = codeInMemory();
-leaveStartUpPages();
+leavePages();
 console.log(JSON.stringify({ before, after: codeInMemory() }));
 
 function codeInMemory(): number {

@@ -3,7 +3,7 @@ import { faultOfLabUrl } from "#protocol/lab-url.ts";
 import { VERSION } from "#protocol/version.ts";
 import type { OpenDevice } from "../agent/console-relays.ts";
 import { megabytesOf } from "../host/megabytes.ts";
-import { leaveStartUpPages } from "../host/start-up-pages.ts";
+import { leavePages, leaveRubbish } from "../host/start-up-pages.ts";
 import { rerunCommand } from "../host/self.ts";
 import { exportSettings, readWorkerSettings, type WorkerSettings } from "../host/settings-file.ts";
 import { endConsolesOf } from "../services/left-consoles.ts";
@@ -61,7 +61,11 @@ export async function start(args: string[]): Promise<number> {
   const runnerCommand = (folder: string) => rerunCommand(["runner", folder]);
   const cleanUpCommand = (folder: string) => rerunCommand(["clean-up", folder]);
   const { tftpForJobs } = await import("../services/agent-tftp.ts");
-  const { jobBegins, isBusy } = tftpForJobs(workDir, log);
+  const { jobBegins: serveJob, isBusy } = tftpForJobs(workDir, log);
+  const jobBegins: typeof serveJob = (ticket) => {
+    clearTimeout(resting);
+    serveJob(ticket);
+  };
   const commands = { runnerCommand, cleanUpCommand };
   const openDevice: OpenDevice = async (ticket, signal) =>
     (await import("../services/agent-console.ts")).openDevice(ticket, workDir, signal);
@@ -86,12 +90,21 @@ export async function start(args: string[]): Promise<number> {
 
 /** What was just done is over by then, and a job that follows at once has begun. */
 const REST_MS = 1000;
+/** The runtime looks through its heap by itself now and then, and each sync is work, too. */
+const REST_AGAIN_MS = 10_000;
 
 let resting: NodeJS.Timeout | undefined;
 
 function isIdle(): void {
   clearTimeout(resting);
-  resting = setTimeout(leaveStartUpPages, REST_MS).unref();
+  resting = setTimeout(() => {
+    leaveRubbish();
+    rest();
+  }, REST_MS).unref();
+}
+
+function rest(): void {
+  if (leavePages()) resting = setTimeout(rest, REST_AGAIN_MS).unref();
 }
 
 /** For this agent, and the runners that it starts. */
