@@ -4,6 +4,7 @@ import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HttpClient, HttpError } from "../../worker/host/http-client.ts";
+import { freePort } from "../support/loopback-ports.ts";
 import { makeAuthority } from "../support/certificates.ts";
 
 let server: Server;
@@ -117,6 +118,15 @@ describe("a failure", () => {
     expect(error.message).toBe(`GET ${origin}/x: ${text}`);
     expect(error).toMatchObject({ status, retryAfterSeconds: 7 });
     expect(error.body).toEqual(body);
+    client.close();
+  });
+
+  test("names the proxy that it is one of", async () => {
+    const HTTP_PROXY = `http://jo:secret@127.0.0.1:${await freePort()}`;
+    const client = new HttpClient("http://lab.invalid", { env: { HTTP_PROXY } });
+    const { message } = await failure(client.request(get));
+    const proxy = `proxy ${HTTP_PROXY.replace("jo:secret@", "")} (HTTP_PROXY)`;
+    expect(message).toMatch(`GET http://lab.invalid/x by ${proxy}: ECONNREFUSED, nobody listens`);
     client.close();
   });
 

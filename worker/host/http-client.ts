@@ -104,7 +104,7 @@ export class HttpClient {
     const url = this.#urlOf(request.url);
     const headers = { "accept-encoding": "identity", ...request.headers };
     const sent = this.#network.request(url, { method: "GET", headers });
-    return answerTo(sent, request, `GET ${url.origin}${url.pathname}`);
+    return answerTo(sent, request, this.#nameOf("GET", url));
   }
 
   /** Closes idle connections. */
@@ -122,11 +122,16 @@ export class HttpClient {
     if (request.token !== undefined && !absolute) headers.authorization = `Bearer ${request.token}`;
     Object.assign(headers, request.headers);
     const sent = this.#network.request(url, { method: request.method, headers });
-    const name = `${request.method} ${url.origin}${url.pathname}`;
+    const name = this.#nameOf(request.method, url);
     return settle(sent, request, name, body, (answer) => {
       if (url.origin === this.#base.origin) this.#tellTime(answer);
       return this.#network.proxyRefusal(url, answer.statusCode ?? 0);
     });
+  }
+
+  #nameOf(method: string, url: URL): string {
+    const proxy = this.#network.proxyOf(url);
+    return `${method} ${url.origin}${url.pathname}${proxy === undefined ? "" : ` by ${proxy}`}`;
   }
 
   #urlOf(url: string): URL {

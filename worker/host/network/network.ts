@@ -26,6 +26,8 @@ export interface NetworkOptions {
 export interface Network {
   /** As `https.request` or `http.request`. Failures to connect come as its `error`, in words. */
   request(url: URL, options: http.RequestOptions): http.ClientRequest;
+  /** The proxy that is asked for an http:// URL, for people: a failure to connect is one to it. Of https:// the failure's own words tell. */
+  proxyOf(url: URL): string | undefined;
   /** What an answer says about the proxy it came from, if it is one that the proxy gave. */
   proxyRefusal(url: URL, status: number): string | undefined;
   /** Ends idle connections, and those that are still being made. */
@@ -63,6 +65,10 @@ export function openNetwork({ keepAlive, env, pinnedOrigin }: NetworkOptions): N
       if (url.protocol === "https:") return https.request(url, { ...options, agent: secure });
       if (!proxy) return http.request(url, { ...options, agent: plain });
       return byProxy(proxy, url, options, proxy.url.protocol === "https:" ? secure : plain);
+    },
+    proxyOf(url) {
+      const proxy = url.protocol === "http:" ? proxyFor(url, env) : undefined;
+      return proxy && `proxy ${proxy.name} (${proxy.setting})`;
     },
     proxyRefusal(url, status) {
       const proxy = status === 407 ? proxyFor(url, env) : undefined;

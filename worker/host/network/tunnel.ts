@@ -1,5 +1,6 @@
 import net from "node:net";
 import tls from "node:tls";
+import { networkHint } from "#protocol/network-words.ts";
 import type { Proxy } from "./proxy.ts";
 import { hostOf, portOf } from "./proxy.ts";
 
@@ -37,7 +38,9 @@ export async function openTunnel(
     await once(socket, isSecure ? "secureConnect" : "connect");
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(`${via} can't be reached: ${code ?? message}`, { cause: error });
+    const hint = networkHint(code);
+    const why = hint === undefined ? (code ?? message) : `${code}, ${hint}`;
+    throw new Error(`${via} can't be reached: ${why}`, { cause: error });
   }
   const authority = `${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
   const login = proxy.authorization ? `Proxy-Authorization: ${proxy.authorization}\r\n` : "";
