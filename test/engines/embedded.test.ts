@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { openBlobs } from "../../control-plane/engines/embedded/blobs.ts";
 import { createSignals } from "../../control-plane/engines/embedded/signals.ts";
+import { openDatabase } from "../../control-plane/engines/embedded/sqlite.ts";
 import { openStore, type Store } from "../../control-plane/engines/embedded/store.ts";
 import { openTable } from "../../control-plane/engines/embedded/table.ts";
 import { blobsConformance } from "../conformance/blobs.ts";
@@ -45,6 +46,23 @@ describe("table in SQLite", () => {
     const second = openTable(again, () => 0);
     expect((await second.query("i1", "list")).items).toHaveLength(1);
     expect(await second.counter("job")).toBe(2);
+  });
+
+  test("a file that a newer version wrote is refused and left as it is; one of before has its form noted", () => {
+    const file = path.join(folder(), "table.sqlite");
+    const formNow = (): unknown => {
+      const database = openDatabase(file);
+      const [row] = database.all("PRAGMA user_version");
+      database.close();
+      return row?.["user_version"];
+    };
+    openStore(file).close();
+    expect(formNow()).toBe(1);
+    const newer = openDatabase(file);
+    newer.exec("PRAGMA user_version = 2");
+    newer.close();
+    expect(() => openStore(file)).toThrow(`${file} was written by a newer Pumice (form 2`);
+    expect(formNow()).toBe(2);
   });
 
   test("answers with what was written last, whatever was read before", async () => {

@@ -38,12 +38,31 @@ const SETTINGS = `
   PRAGMA wal_autocheckpoint = ${LOG_PAGES};
 `;
 
+/**
+ * Of what is in the file. An older version would misread what it does not know: a change that it can't leave alone gets the next number. 1: small
+ * blobs are rows (files of before have 0, and are read).
+ */
+const FORM = 1;
+
+/** Throws before anything is written there. */
+function requireKnownForm(database: Database, file: string): void {
+  const form = Number(database.all("PRAGMA user_version")[0]?.["user_version"]);
+  if (form > FORM) {
+    database.close();
+    throw new Error(
+      `${file} was written by a newer Pumice (form ${form}, this one knows ${FORM}): start that one, or restore the backup from before (docs/operations.md)`,
+    );
+  }
+  if (form < FORM) database.exec(`PRAGMA user_version = ${FORM}`);
+}
+
 /** How to wait for the disk. */
 type Sync = (file: number, done: (error: Error | null) => void) => void;
 
 /** Opens or makes the file; `:memory:` is none. */
 export function openStore(file: string, sync: Sync = fdatasync): Store {
   const database = openDatabase(file);
+  requireKnownForm(database, file);
   database.exec(SETTINGS);
   const flush = file === ":memory:" ? NO_DISK : flushing(file, sync);
 
