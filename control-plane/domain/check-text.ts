@@ -1,5 +1,5 @@
 import type { SourceProblem } from "#protocol/api.ts";
-import { checkJob } from "#protocol/check-job.ts";
+import { checkJob, checkJobBriefly } from "#protocol/check-job.ts";
 import type { JobDefinition, ReadJobDefinition } from "#protocol/job-definition.ts";
 import { resolveDeviceType } from "./aliases.ts";
 import { AppError } from "./app-error.ts";
@@ -28,12 +28,17 @@ export interface CheckedText {
 
 const encoder = new TextEncoder();
 
-/** All that a submission asks of a definition; stores nothing. Throws `too_large`. */
-export async function checkText(deps: Deps, user: User, text: string): Promise<CheckedText> {
+/** All that a submission asks of a definition; stores nothing. `warns`: somebody is told all warnings. Throws `too_large`. */
+export async function checkText(
+  deps: Deps,
+  user: User,
+  text: string,
+  warns: boolean,
+): Promise<CheckedText> {
   if (encoder.encode(text).length > MAX_DEFINITION_BYTES) {
     throw new AppError("too_large", `a job definition has at most ${MAX_DEFINITION_BYTES} bytes`);
   }
-  const read = checkJob(text);
+  const read = warns ? checkJob(text) : checkJobBriefly(text);
   const { problems, warnings } = read;
   if (!read.definition) return { problems, warnings, said: [] };
   const definition = await withRealType(deps, read.definition);

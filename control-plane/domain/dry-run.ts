@@ -26,7 +26,7 @@ export async function checkOnly(
 ): Promise<CheckedJob> {
   const user = requireUser(principal);
   spendReading(deps, user, text);
-  const { problems, warnings, said } = await checkText(deps, user, text);
+  const { problems, warnings, said } = await checkText(deps, user, text, true);
   return { problems, warnings, notes: said };
 }
 
@@ -37,7 +37,7 @@ export async function checkOnly(
 export async function dryRun(deps: Deps, principal: Principal, text: string): Promise<DryRun> {
   const user = requireUser(principal);
   spendReading(deps, user, text);
-  const checked = await checkText(deps, user, text);
+  const checked = await checkText(deps, user, text, true);
   const { problems, warnings, said: notes, definition } = checked;
   const told = { problems, warnings, notes };
   if (!definition) return { accepted: false, ...told, jobs: [] };

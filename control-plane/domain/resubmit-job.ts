@@ -14,5 +14,5 @@ export async function resubmitJob(
   id: number,
 ): Promise<SubmitResponse> {
   const user = requireUser(principal);
-  return submitJob(deps, user, await readSubmitted(deps, user, id));
+  return submitJob(deps, user, await readSubmitted(deps, user, id), { warns: true });
 }

@@ -21,15 +21,16 @@ const SUBMISSION_MS = 24 * 60 * 60 * 1000;
 const encoder = new TextEncoder();
 
 /**
- * Puts a job, or each of a multinode group, into the queue and asks for a scheduling pass. The text is kept byte for byte. With a `key` that the
- * submitter makes up, the same submission again, for a day, makes no second job. Throws `invalid` with every problem
- * that was found, `too_large`, `throttled` when a quota has no place left or too much was refused, or `conflict` when the key was another submission's.
+ * Puts a job, or each of a multinode group, into the queue and asks for a scheduling pass. The text is kept byte for byte. With a
+ * `key` that the submitter makes up, the same submission again, for a day, makes no second job. All warnings are in the answer where
+ * `warns` is true, else only those that cost nothing. Throws `invalid` with every problem that was found, `too_large`, `throttled` when
+ * a quota has no place left or too much was refused, or `conflict` when the key was another submission's.
  */
 export async function submitJob(
   deps: Deps,
   principal: Principal,
   text: string,
-  key?: string,
+  { key, warns = false }: { key?: string | undefined; warns?: boolean } = {},
 ): Promise<SubmitResponse> {
   const user = requireUser(principal);
   const submitter = user.name;
@@ -40,7 +41,7 @@ export async function submitJob(
     said: remarks,
     definition,
     roles,
-  } = await checkText(deps, user, text);
+  } = await checkText(deps, user, text, warns);
   if (!definition || problems.length > 0) throw refusal(problems);
   reading.takeBack();
   const said = [...warnings.map(asLine), ...remarks];

@@ -59,7 +59,7 @@ export function jobRoutes(deps: Deps) {
     const text = await readText(c.req.raw, MAX_DEFINITION_BYTES);
     const { submitJob } = await import("../domain/submit-job.ts");
     const { "idempotency-key": key } = parse(submitHeaders, c.req.header(), "headers");
-    return c.json(await submitJob(deps, principal, text, key), 201);
+    return c.json(await submitJob(deps, principal, text, { key, warns: true }), 201);
   });
   app.post("/jobs/check", async (c) => {
     const principal = requireUser(c.var.principal);
