@@ -18,5 +18,9 @@ export function requireTool(name: string): void {
       return false;
     }
   });
-  if (!isThere) throw new JobFailure("Infrastructure", `Cannot find command '${name}' in $PATH`);
+  if (isThere) return;
+  throw new JobFailure(
+    "Infrastructure",
+    `Cannot find command '${name}' in $PATH: "pumice-worker doctor" on the worker says what to install`,
+  );
 }
