@@ -59,7 +59,28 @@ async function pusher(): Promise<ReturnType<typeof createPusher>> {
   return createPusher(deps, openConnections(placeOf(process.env), url, deps.system));
 }
 
-const changeIn = (data: string | undefined): ChangeRecord[] =>
-  data === undefined ? [] : [JSON.parse(data) as ChangeRecord];
+/** What is no change is left out: a batch that failed for it would come again and again, and hold all that is behind it. */
+function changeIn(data: string | undefined): ChangeRecord[] {
+  if (data === undefined) return [];
+  const value = parsed(data);
+  if (isChange(value)) return [value];
+  log("error", "a record of the stream is no change", { record: data.slice(0, 200) });
+  return [];
+}
+
+function isChange(value: unknown): value is ChangeRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, time, who, kind, name, data = {} } = value as Record<string, unknown>;
+  const isText = [id, time, who, kind, name].every((text) => typeof text === "string");
+  return isText && typeof data === "object" && data !== null;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 const stackOf = (error: unknown) => (error instanceof Error ? error.stack : String(error));

@@ -9,6 +9,7 @@ const LOADERS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   "log-chunks": async () => (await import("./targets/log-chunks.ts")).logChunks,
   console: async () => (await import("./targets/console.ts")).console,
   tftp: async () => (await import("./targets/tftp.ts")).tftp,
+  cloud: async () => (await import("./targets/cloud.ts")).cloud,
   archives: async () => (await import("./targets/archives.ts")).archives,
 };
 

@@ -47,7 +47,8 @@ async function connect(
   { failures, trustedProxies }: SocketLimits,
 ): Promise<SocketAnswer> {
   const { connectionId: id, identity } = requestContext;
-  const headers = new Headers(sent);
+  const headers = headersOf(sent);
+  if (!headers) return refusal(400, "this is no request that we know");
   const address = addressSeen(headers.get("x-forwarded-for") ?? undefined, {
     address: identity?.sourceIp,
     trustedProxies,
@@ -68,6 +69,15 @@ async function connect(
   } catch (error) {
     if (error instanceof AppError) return refusal(STATUS[error.code] ?? 400, error.message);
     throw error;
+  }
+}
+
+/** Undefined where no request can have such, as one whose value is no Latin-1. */
+function headersOf(sent: SocketEvent["headers"]): Headers | undefined {
+  try {
+    return new Headers(sent);
+  } catch {
+    return undefined;
   }
 }
 
