@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { whyUnconfined } from "../../worker/actions/boot/qemu-confined.ts";
+import { guestFindings } from "../../worker/doctor/guests.ts";
 import { runTicket } from "../../worker/run-ticket.ts";
 
 const QEMU = "qemu-system-x86_64";
@@ -182,6 +183,10 @@ describe.skipIf(unconfined !== undefined)("a job's QEMU", () => {
     expect(log).toContain("-plugin");
   });
 
+  test("is confined, as the doctor says", async () => {
+    expect(await guestFindings(undefined, {})).toMatchObject([{ state: "ok" }]);
+  });
+
   test("has its own files, what everybody may read, and what the worker's setting lists", async () => {
     const disk = (file: string) =>
       `-blockdev raw,node-name=a,file.driver=file,file.filename=${file}`;
@@ -205,7 +210,7 @@ describe.skipIf(unconfined !== undefined)("a job's QEMU", () => {
 
 describe.skipIf(!hasQemu)("where QEMU can't be confined", () => {
   /** By another path each, as a runner asks once for each program. */
-  const triedWithout = async (name: string, dispatcher: string): Promise<Tried> => {
+  const without = async <T>(name: string, work: (qemu: string) => Promise<T>): Promise<T> => {
     const before = process.env["PATH"];
     mkdirSync(at(name));
     const unshare = "#!/bin/sh\necho 'unshare: it is forbidden here' >&2\nexit 1\n";
@@ -213,11 +218,13 @@ describe.skipIf(!hasQemu)("where QEMU can't be confined", () => {
     symlinkSync(realpathSync(programOf(QEMU)), at(name, "qemu"));
     process.env["PATH"] = `${at(name)}:${before}`;
     try {
-      return await tried("-name a", dispatcher, at("own"), at(name, "qemu"));
+      return await work(at(name, "qemu"));
     } finally {
       process.env["PATH"] = before;
     }
   };
+  const triedWithout = (name: string, dispatcher: string): Promise<Tried> =>
+    without(name, (qemu) => tried("-name a", dispatcher, at("own"), qemu));
 
   test("it runs as before, and the job's log says so", async () => {
     const { isUp, log } = await triedWithout("some", "");
@@ -232,6 +239,20 @@ describe.skipIf(!hasQemu)("where QEMU can't be confined", () => {
     expect(log).toMatch(/QEMU can't be confined on this worker \(.*it is forbidden here\)/);
     expect(log).toContain("Infrastructure");
     expect(log).not.toContain("/own");
+  });
+
+  test("the doctor says so, and what to do", async () => {
+    const looked = (settings: object) =>
+      without(`d${Object.keys(settings).length}`, () => guestFindings(undefined, { ...settings }));
+    const text = expect.stringMatching(/it is forbidden here; .*user namespaces.*sysctl/);
+    expect(await looked({})).toMatchObject([{ state: "note", text }]);
+    expect(await looked({ qemu_confinement: "required" })).toMatchObject([
+      { state: "wrong", text },
+    ]);
+    expect(await guestFindings(undefined, { qemu_confinement: 3 })).toMatchObject([
+      { state: "wrong" },
+    ]);
+    expect(await guestFindings([], {})).toEqual([]);
   });
 
   test("a setting that is none is said", async () => {

@@ -36,8 +36,8 @@ const fetched = (file: string): Promise<unknown> =>
 
 describe("a job under the agent", () => {
   test.each([
-    ["the worker's token", () => at("token"), /only its owner may read it/],
-    ["a link of its own to it", () => at("jobs/7/scratch/link"), /only its owner/],
+    ["the worker's token", () => at("token"), /not everybody may read it/],
+    ["a link of its own to it", () => at("jobs/7/scratch/link"), /not everybody/],
     ["another job's ticket", () => at("jobs/8/ticket.json"), /it is not this job's/],
     ["the same by a way around", () => at("jobs/7/../8/ticket.json"), /it is not this job's/],
     ["the environment of the agent", () => "/proc/self/environ", /it is not this job's/],
@@ -45,6 +45,18 @@ describe("a job under the agent", () => {
     process.env["PUMICE_JOB_DIR"] = at("jobs/7");
     await expect(fetched(file())).rejects.toThrow(why);
     expect(existsSync(at("jobs/7/scratch/got"))).toBe(false);
+  });
+
+  test("of a worker that is root it gets no group's files either, as /etc/shadow", async () => {
+    process.env["PUMICE_JOB_DIR"] = at("jobs/7");
+    chmodSync(at("image"), 0o640);
+    const isRoot = process.getuid?.() === 0;
+    const got = await fetched(at("image")).then(
+      () => "taken",
+      (error: Error) => error.message,
+    );
+    chmodSync(at("image"), 0o644);
+    expect(got).toMatch(isRoot ? /not everybody may read it/ : /taken/);
   });
 
   test("gets what is for all, and its own", async () => {

@@ -4,7 +4,7 @@ import { JobFailure } from "../pipeline/job-failure.ts";
 
 /**
  * Refuses a file of the worker that is none of the job's business, although the job names it and the worker's user may read it:
- * what only that user may read (the worker's token, ssh keys), the folders of other jobs, /proc. Who runs a job by hand
+ * what only that user may read (the worker's token, ssh keys; of root's what is not for all), the folders of other jobs, /proc. Who runs a job by hand
  * (`pumice-worker run`) may use what is theirs. A file that is not there passes.
  *
  * @throws JobFailure Job.
@@ -21,9 +21,11 @@ export function requireOpenFile(
     throw refused(file, "it is not this job's");
   }
   const { mode } = statSync(real);
+  // Root reads what is some group's, too (/etc/shadow): that says nothing of who else may.
+  const forOthers = process.getuid?.() === 0 ? 0o004 : 0o044;
   // Of a folder everybody's files count, not who may list it.
-  if ((mode & 0o170_000) === 0o100_000 && (mode & 0o044) === 0) {
-    throw refused(file, "only its owner may read it (chmod o+r, if it is for jobs)");
+  if ((mode & 0o170_000) === 0o100_000 && (mode & forOthers) === 0) {
+    throw refused(file, "not everybody may read it (chmod o+r, if it is for jobs)");
   }
 }
 
