@@ -1,6 +1,7 @@
 import type http from "node:http";
 import type net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { networkHint } from "#protocol/network-words.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { isRefusedForGood } from "./network/explain.ts";
 import { NO_RULES, reachableAddresses, type DownloadRules } from "./download-rules.ts";
@@ -48,8 +49,7 @@ export async function fetchUrl(url: string, request: UrlRequest): Promise<http.I
       // Tried again for minutes, it would end as a time-out that says nothing.
       const { cause } = error as { cause?: unknown };
       if (left === 0 || (cause !== undefined && isRefusedForGood(cause))) {
-        const reason = error instanceof Error ? error.message || String(error) : String(error);
-        throw new JobFailure("Infrastructure", `Unable to get '${url}': ${reason}`, {
+        throw new JobFailure("Infrastructure", `Unable to get '${url}'${reasonOf(error, url)}`, {
           cause: error,
         });
       }
@@ -59,6 +59,14 @@ export async function fetchUrl(url: string, request: UrlRequest): Promise<http.I
     );
     pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
   }
+}
+
+function reasonOf(error: unknown, url: string): string {
+  const { message, code } = error as NodeJS.ErrnoException;
+  const proxy = network?.proxyOf(new URL(url));
+  const hint = networkHint(code);
+  const reason = message || String(error);
+  return `${proxy ? ` by ${proxy}` : ""}: ${hint === undefined ? reason : `${reason}; ${hint}`}`;
 }
 
 async function followRedirects(url: string, request: UrlRequest): Promise<http.IncomingMessage> {
