@@ -13,7 +13,7 @@ import { Figures, table } from "./figures.ts";
 import { measureConsole, measureQemu, measureTrivial } from "./jobs.ts";
 import { measureIntake, measureRequests } from "./requests.ts";
 import { lavaSide, pumiceSide, type Side } from "./sides.ts";
-import { measureFirstJob, measureInstall, measureMemory } from "./standing.ts";
+import { measureFirstJob, measureIdleAgent, measureInstall, measureServer } from "./standing.ts";
 
 const USAGE = `usage: scripts/bench [--against-lava] [--json] [--runs N] [--quick] [--only PART,...]
 
@@ -35,6 +35,8 @@ Exit code: 0 measured, 1 a part could not be, 2 wrong usage. A target that is mi
 
 const PARTS = "trivial,memory,qemu,console,intake,requests,install,first-job";
 
+/** A minute. */
+const IDLE_LOOKS = 12;
 const ENOUGH = {
   warmUp: { pumice: 300, lava: 100 },
   submissions: { pumice: 400, lava: 104 },
@@ -122,7 +124,11 @@ async function measureParts(figures: Figures, pumice: Side, lava: Side | undefin
     say("Trivial jobs ...");
     await measureTrivial(figures, sides, runs, quick || !lava ? 0 : Math.min(runs, 3));
   }
-  if (has("memory")) measureMemory(figures, sides, "server_memory");
+  if (has("memory")) {
+    measureServer(figures, sides, "server_memory");
+    say("An idle worker ...");
+    await measureIdleAgent(figures, sides, quick ? 1 : IDLE_LOOKS);
+  }
   let lavaJobSeconds: number | undefined;
   if (has("qemu") || (lava && has("first-job"))) {
     say("QEMU jobs ...");
@@ -143,7 +149,7 @@ async function measureParts(figures: Figures, pumice: Side, lava: Side | undefin
     say("Requests ...");
     await measureRequests(figures, sides, { runs, ...(quick ? FEW : ENOUGH) });
   }
-  if (has("memory")) measureMemory(figures, sides, "server_memory_after");
+  if (has("memory")) measureServer(figures, sides, "server_memory_after");
   if (has("install")) measureInstall(figures, lava !== undefined);
   if (has("first-job")) {
     say("A first job, from nothing ...");

@@ -2,23 +2,32 @@ import { spawnSync } from "node:child_process";
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { root } from "../../../test/support/real-lab.ts";
 import type { Figures } from "./figures.ts";
 import { heldBy } from "./held-memory.ts";
 import { pssOf } from "./process-tree.ts";
 import type { Side } from "./sides.ts";
 
-/** What the processes hold now. */
-export function measureMemory(
+/** What the server's processes hold now. */
+export function measureServer(
   figures: Figures,
   sides: readonly Side[],
   name: "server_memory" | "server_memory_after",
 ): void {
   for (const side of sides) figures.note(name, side.name, pssOf(side.server()));
-  if (name === "server_memory_after") return;
-  for (const side of sides) {
-    const agents = side.roles().flatMap(([one, role]) => (role === "agent" ? [one] : []));
-    figures.note("worker_memory", side.name, heldBy(agents));
+}
+
+const LOOK_MS = 5000;
+
+/** What an agent holds that has nothing to do: a look each five seconds, so that a minute of them has one of its questions to the server, too. */
+export async function measureIdleAgent(figures: Figures, sides: readonly Side[], looks: number) {
+  for (let look = 0; look < looks; look++) {
+    if (looks > 1) await pause(LOOK_MS);
+    for (const side of sides) {
+      const agents = side.roles().flatMap(([one, role]) => (role === "agent" ? [one] : []));
+      figures.note("worker_memory", side.name, heldBy(agents));
+    }
   }
 }
 
