@@ -24,13 +24,15 @@ const CLOUD_REST_SECONDS = 5 * 60;
 
 /** How long nobody looks for old jobs that could be packed, once there are none. */
 const JOBS_REST_MS = 60 * 60 * 1000;
+/** The same for what failed submissions left. */
+const GAPS_REST_MS = 10 * 60 * 1000;
 
 /** Where the next round begins; a hint only, a process that starts again begins at the front. */
 export interface Rounds {
   /** How long a round rests that has come to its end; absent: not at all. */
   restSeconds?: number;
   /** Which rest, and until when, in ms since 1970. */
-  resting?: Partial<Record<List | "notices" | "jobs", number>>;
+  resting?: Partial<Record<List | "notices" | "jobs" | "gaps", number>>;
   deviceTypes?: string;
   groups?: string;
   devices?: string;
@@ -68,6 +70,7 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
     requestLostPass(deps, name),
   );
   await orLater(deps, "old jobs", () => packOld(deps, rounds));
+  await orLater(deps, "what failed submissions left", () => sweepLeft(deps, rounds));
 }
 
 /** So that the first who looks through a lab of many old jobs need not wait for it. */
@@ -76,6 +79,13 @@ async function packOld(deps: Deps, rounds: Rounds): Promise<void> {
   const { packOldJobs } = await import("./job-list/pack-old-jobs.ts");
   if (!(await packOldJobs(deps))) return;
   rounds.resting = { ...rounds.resting, jobs: deps.system.now() + JOBS_REST_MS };
+}
+
+async function sweepLeft(deps: Deps, rounds: Rounds): Promise<void> {
+  if (rests(deps, rounds, "gaps")) return;
+  const { sweepGaps } = await import("./retention/sweep-gaps.ts");
+  if (!(await sweepGaps(deps))) return;
+  rounds.resting = { ...rounds.resting, gaps: deps.system.now() + GAPS_REST_MS };
 }
 
 const ROUND_PARTITION = {
@@ -126,7 +136,7 @@ async function goRound<T>(
 const rests = (
   { system }: Deps,
   { resting = {} }: Rounds,
-  list: List | "notices" | "jobs",
+  list: List | "notices" | "jobs" | "gaps",
 ): boolean => system.now() < (resting[list] ?? 0);
 
 function rest({ system }: Deps, rounds: Rounds, list: List | "notices"): void {

@@ -29,8 +29,8 @@ export interface ChaosPlane {
   heal(): void;
   /** Others than `url` that a worker talks to, on loopback. */
   readonly ports: readonly number[];
-  /** What is there that belongs to nothing, once the lab is at rest. */
-  leaks(jobs: ReadonlySet<number>): Promise<string[]>;
+  /** What is there that belongs to nothing, once the lab is at rest; `isOfJob`: whether the id is a job's, or may still be swept. */
+  leaks(isOfJob: (id: number) => boolean): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -53,13 +53,13 @@ async function embedded(dir: string, clock: FakeClock | undefined): Promise<Chao
     drawServiceFault: undefined,
     heal: () => {},
     ports: [],
-    leaks: async (jobs) => {
+    leaks: async (isOfJob) => {
       const names = (folder: string): string[] =>
         existsSync(path.join(data, folder)) ? readdirSync(path.join(data, folder)) : [];
       return [
         ...names("incoming").map((name) => `half a file: incoming/${name}`),
         ...[...names("blobs/jobs"), ...jobsWithRows(path.join(data, "table.sqlite"))]
-          .filter((id) => !jobs.has(Number(id)))
+          .filter((id) => !isOfJob(Number(id)))
           .map((id) => `files of job ${id}, which is not there`),
         ...openFilesLeft("the server", server.process().pid!),
       ];
@@ -106,10 +106,10 @@ async function onAws(): Promise<ChaosPlane> {
       storage.faults.clear();
     },
     ports: [storage.s3Endpoint, storage.sqsEndpoint].map((url) => Number(new URL(url).port)),
-    async leaks(jobs) {
+    async leaks(isOfJob) {
       await plane.cloud.gateway.settled();
       return [
-        ...(await objectsLeft(plane.cloud.aws.place, jobs)),
+        ...(await objectsLeft(plane.cloud.aws.place, isOfJob)),
         ...(await messagesLeft(plane.cloud.aws.place)),
       ];
     },
@@ -124,7 +124,7 @@ const clientOf = ({ region, credentials }: AwsPlace, endpoint: string | undefine
 });
 
 /** Objects of jobs that are not there. */
-async function objectsLeft(place: AwsPlace, jobs: ReadonlySet<number>): Promise<string[]> {
+async function objectsLeft(place: AwsPlace, isOfJob: (id: number) => boolean): Promise<string[]> {
   const s3 = new S3Client({ ...clientOf(place, place.endpoints?.s3), forcePathStyle: true });
   const strange = new Set<string>();
   for (let after: string | undefined = ""; after !== undefined;) {
@@ -138,7 +138,7 @@ async function objectsLeft(place: AwsPlace, jobs: ReadonlySet<number>): Promise<
     );
     for (const { Key = "" } of Contents) {
       const [, id] = Key.split("/");
-      if (!jobs.has(Number(id))) strange.add(`objects of job ${id}, which is not there`);
+      if (!isOfJob(Number(id))) strange.add(`objects of job ${id}, which is not there`);
     }
     after = NextContinuationToken;
   }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DeviceView, WorkerView } from "#protocol/api.ts";
+import { definitionBlob } from "../../control-plane/domain/blob-names.ts";
 import { groupItem } from "../../control-plane/domain/group-record.ts";
 import { dueKey } from "../../control-plane/domain/keys.ts";
 import { multinodeDueKey } from "../../control-plane/domain/multinode-keys.ts";
@@ -47,6 +48,32 @@ test("a worker is Offline after 60 silent seconds, its long poll not counted, an
   expect((await bench()).state).toBe("Online");
   await sweep(20);
   expect((await bench()).state).toBe("Offline");
+});
+
+test("what a submission that failed had put away is removed when nobody can be at it any more, and nothing else", async () => {
+  const first = await lab.submit();
+  const write = lab.deps.table.transact;
+  const failing = vi.spyOn(lab.deps.table, "transact").mockImplementation(async (operations) => {
+    if (operations.some((one) => "put" in one && one.put.key.sort === "job")) throw new Error("no");
+    return write(operations);
+  });
+  const body = aJob();
+  const headers = { "content-type": "application/yaml" };
+  const refused = await lab.request("/jobs", { method: "POST", body, headers });
+  expect(refused.status).toBe(500);
+  failing.mockRestore();
+  const last = await lab.submit();
+  const kept = async () => {
+    const sizes = [first, first + 1, last].map((id) =>
+      lab.deps.blobs.sizeBytes(definitionBlob(id)),
+    );
+    return (await Promise.all(sizes)).map((size) => size !== undefined);
+  };
+  expect(last).toBe(first + 2);
+  await sweep(9 * 60);
+  expect(await kept()).toEqual([true, true, true]);
+  await sweep(2 * 60);
+  expect(await kept()).toEqual([true, false, true]);
 });
 
 test("a job that waits longer than its queue time-out is canceled", async () => {
