@@ -28,9 +28,7 @@ test("the job's secrets and token are in no command line, its log or a file of o
   const result = await runTicket(
     {
       ...{ job_id: 7, token: TOKEN, definition, device: guestDevice(standInGuest(folder, script)) },
-      ...{ device_hostname: "dut-1", device_type: "qemu", env_dut: "" },
-      // Confined it would see no process but itself.
-      dispatcher: "qemu_confinement: off\n",
+      ...{ device_hostname: "dut-1", device_type: "qemu", dispatcher: "", env_dut: "" },
     },
     {
       scratch: path.join(dir, "scratch"),

@@ -10,7 +10,8 @@ export function standInGuest(dir: string, boot: string): string {
   writeFileSync(
     file,
     `#!/bin/sh
-case "$1" in --version | --help) echo "QEMU emulator version 9.9.9"; exit ;; esac
+# It does what it likes on the machine, as no confined QEMU can: where it sees no other process, it doesn't work.
+case "$1" in --version | --help) [ -e /proc/1 ] && echo "QEMU emulator version 9.9.9"; exit ;; esac
 prompt() { printf 'dut# '; }
 # A shell that echoes nothing and runs what it is told; the test shell is stood in for by a few lines.
 shell() {

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readlinkSync,
   realpathSync,
+  rmSync,
   statSync,
 } from "node:fs";
 import path from "node:path";
@@ -53,8 +54,17 @@ export async function whyUnconfined(
     // There is no unshare(1), say.
     signal?.throwIfAborted();
     return (error as Error).message;
+  } finally {
+    removeRoot(scratch);
   }
 }
+
+/** When no QEMU of the job runs any more. */
+export const removeRoot = (scratch: string): void =>
+  rmSync(rootOf(scratch), { recursive: true, force: true });
+
+/** Where a root is made: beside the job's folder, which is mounted there itself. */
+const rootOf = (scratch: string): string => `${scratch}.root`;
 
 /**
  * The command line that starts a QEMU of a job in a user and mount namespace of its own, without any capability: it sees its
@@ -131,7 +141,7 @@ function confined(
   scratch: string,
   more: readonly Mount[],
 ): Words {
-  const root = `${scratch}.root`;
+  const root = rootOf(scratch);
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const there = SYSTEM.filter((folder) => existsSync(folder));
   // As `/bin` is `usr/bin`: one program makes all of them. What else is a link is mounted as what it leads to.

@@ -3,7 +3,7 @@ import { processTransport } from "../../drivers/process-transport.ts";
 import { hostEnvironment, runCommand } from "../../host/spawn.ts";
 import type { JobContext, RunContext } from "../../pipeline/action.ts";
 import { JobFailure } from "../../pipeline/job-failure.ts";
-import { confineQemu, wantedConfinement, whyUnconfined } from "./qemu-confined.ts";
+import { confineQemu, removeRoot, wantedConfinement, whyUnconfined } from "./qemu-confined.ts";
 
 /** QEMU's own: a filter of system calls, under which it can start no program. */
 const SANDBOX = ["-sandbox", "on,spawn=deny"];
@@ -31,6 +31,7 @@ export async function startQemu(
     ...(isConfined.here ? { env: guestEnvironment(job) } : {}),
   });
   transport.onEnd((why) => {
+    removeRoot(job.scratch);
     if (!why.endsWith("SIGSYS")) return;
     log.warning(
       "QEMU wanted to start a program, as networks of kind tap (without script=no,downscript=no) and bridge do: on this worker it may not, unless its setting qemu_may_spawn is true",
