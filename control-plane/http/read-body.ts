@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { issueWords } from "#protocol/issue-words.ts";
 import { AppError } from "../domain/app-error.ts";
 
 const JSON_LIMIT = 1024 * 1024;
@@ -64,7 +65,7 @@ export function parse<S extends v.GenericSchema>(
   const parsed = v.safeParse(schema, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  throw new AppError("invalid", `${v.getDotPath(issue) ?? what}: ${issue.message}`);
+  throw new AppError("invalid", `${v.getDotPath(issue) ?? what}: ${issueWords(issue)}`);
 }
 
 const tooLarge = (limitBytes: number) =>

@@ -296,7 +296,10 @@ export const workerListSchema = v.object({
 
 /** `POST /api/v1/workers` answers 201 with the token; it is shown this once. */
 export const addWorkerSchema = v.object({
-  name: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]{0,199}$/)),
+  name: v.pipe(
+    v.string(),
+    v.regex(/^[A-Za-z0-9][\w.-]{0,199}$/, "expected a name of letters, digits, `.`, `_` and `-`"),
+  ),
   description: v.optional(v.string(), ""),
   job_limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
 });

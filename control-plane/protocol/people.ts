@@ -13,7 +13,10 @@ export const isReservedName = (name: string): boolean => RESERVED_NAMES.includes
 
 export const userName = v.pipe(
   v.string("expected a user's name"),
-  v.regex(/^[A-Za-z0-9][\w.@-]{0,99}$/, "expected a user's name"),
+  v.regex(
+    /^[A-Za-z0-9][\w.@-]{0,99}$/,
+    "expected a user's name, of letters, digits, `.`, `_`, `-` and `@`",
+  ),
   v.check((name) => !isReservedName(name), RESERVED),
 );
 export const groupName = v.pipe(

@@ -1,5 +1,6 @@
 import type * as v from "valibot";
 import type { SourceProblem } from "./api.ts";
+import { issueWords } from "./issue-words.ts";
 import { pathText, type SourcePath, type SourcePosition } from "./read-yaml.ts";
 
 /** At most this many problems of one text are told. */
@@ -30,7 +31,7 @@ function sentence(issue: v.BaseIssue<unknown>): string {
     return `unknown key ${JSON.stringify(String(key))}`;
   }
   const found = issue.kind === "schema" ? `, found ${foundText(issue.input)}` : "";
-  return issue.message.startsWith("expected") ? `${issue.message}${found}` : issue.message;
+  return issue.message.startsWith("expected") ? `${issue.message}${found}` : issueWords(issue);
 }
 
 /** What stands there, in the words of YAML. */
