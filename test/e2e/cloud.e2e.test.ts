@@ -3,13 +3,19 @@ import type { JobView } from "#protocol/api.ts";
 import { hasChromium, launchChromium, signedInPage } from "../support/chromium.ts";
 import type { RequestOptions } from "../support/embedded-lab.ts";
 import { realLab, until, type RealLab } from "../support/real-lab.ts";
-import { counting, expectWholeLog, isTesting, slowJob, smoke } from "../support/smoke-jobs.ts";
+import {
+  boardJob,
+  countingOnBoard,
+  expectWholeLog,
+  isCounting,
+  smoke,
+} from "../support/smoke-jobs.ts";
 
 let lab: RealLab;
 let aws: NonNullable<RealLab["cloud"]>["aws"];
 let gateway: NonNullable<RealLab["cloud"]>["gateway"];
 beforeAll(async () => {
-  lab = await realLab({ devices: 2 });
+  lab = await realLab({ devices: 1, boards: 2 });
   if (!lab.cloud) throw new Error("this test is of the aws engine (project cloud-slow)");
   ({ aws, gateway } = lab.cloud);
 });
@@ -59,7 +65,7 @@ describe.skipIf(!hasChromium())("a browser", () => {
       const api = <T>(where: string, { method = "GET" }: RequestOptions = {}) =>
         lab.api<T>(method, where);
       const page = await signedInPage(browser, { api }, lab.url, errors);
-      const id = await lab.submit(counting);
+      const id = await lab.submit(countingOnBoard);
       const asked: string[] = [];
       page.on("request", (request) => asked.push(request.url()));
       await page.goto(`${lab.url}/jobs/${id}`);
@@ -86,8 +92,8 @@ describe.skipIf(!hasChromium())("a browser", () => {
 
 describe("a job goes on to its end, with every line once,", () => {
   test("while AWS throttles, fails, loses answers and cuts connections", async () => {
-    const id = await lab.submit(counting);
-    await lab.follow(id, isTesting);
+    const id = await lab.submit(countingOnBoard);
+    await lab.follow(id, isCounting);
     const operations = ["GetItem", "PutItem", "TransactWriteItems", "Query", "BatchGetItem"];
     for (const kind of ["throttle", "error500", "reset", "lostAnswer"] as const) {
       for (const operation of operations) aws.dynamodb.fail({ operation, kind, times: 1 });
@@ -100,16 +106,16 @@ describe("a job goes on to its end, with every line once,", () => {
   });
 
   test("while S3 takes no chunk for a while", async () => {
-    const id = await lab.submit(counting);
-    await lab.follow(id, isTesting);
+    const id = await lab.submit(countingOnBoard);
+    await lab.follow(id, isCounting);
     aws.storage.faults.next({ service: "s3", operation: "PutObject", kind: "error500", times: 6 });
     expect((await lab.finished(id)).health).toBe("Complete");
     expectWholeLog(await lab.follow(id), 60);
   });
 
   test("when the functions die in the middle of what they write", async () => {
-    const id = await lab.submit(counting);
-    await lab.follow(id, isTesting);
+    const id = await lab.submit(countingOnBoard);
+    await lab.follow(id, isCounting);
     let deaths = 0;
     let calls = 0;
     aws.dynamodb.watch((operation) => {
@@ -138,7 +144,7 @@ describe("a submission", () => {
           gateway.kill("http");
         }
       });
-      const id = await submitPatiently(smoke, `key-of-submission-${fatal}`);
+      const id = await submitPatiently(boardJob(), `key-of-submission-${fatal}`);
       aws.dynamodb.watch(undefined);
       expect((await lab.finished(id)).health).toBe("Complete");
       expect(await jobs()).toHaveLength(before + 1);
@@ -147,15 +153,15 @@ describe("a submission", () => {
 
   test("whose request for a pass is lost is found by the tick", async () => {
     aws.storage.faults.next({ service: "sqs", operation: "SendMessage", kind: "drop", times: 1 });
-    const id = await lab.submit(smoke);
+    const id = await lab.submit(boardJob());
     // Its rounds rest for minutes; those of a new environment begin at once.
-    gateway.kill("tick");
+    await gateway.recycle();
     expect((await lab.finished(id)).health).toBe("Complete");
   });
 
   test("whose messages come twice is run once", async () => {
     aws.storage.faults.next({ service: "sqs", kind: "duplicate", times: 4 });
-    const id = await lab.submit(smoke);
+    const id = await lab.submit(boardJob());
     const records = await lab.follow(id);
     expect((await lab.job(id)).health).toBe("Complete");
     const ends = records.filter(({ lvl, msg }) => {
@@ -167,9 +173,9 @@ describe("a submission", () => {
 });
 
 test("two schedulers at once, one of which dies, give no device two jobs", async () => {
-  const ids = await Promise.all([0, 1, 2, 3].map(() => lab.submit(slowJob(1))));
+  const ids = await Promise.all([0, 1, 2, 3].map(() => lab.submit(boardJob(1))));
   const passes = {
-    Records: [{ messageId: "1", body: "qemu", attributes: { MessageGroupId: "qemu" } }],
+    Records: [{ messageId: "1", body: "board", attributes: { MessageGroupId: "board" } }],
   };
   let isOver = false;
   const schedulers = (async () => {

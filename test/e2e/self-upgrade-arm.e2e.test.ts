@@ -18,7 +18,7 @@ import { aSigner } from "../support/a-release.ts";
 import { cli } from "../support/cli-run.ts";
 import { installedWorker, type InstalledWorker } from "../support/installed-worker.ts";
 import { realLab, until, type RealLab } from "../support/real-lab.ts";
-import { countingQuietly, expectWholeLog, isTesting } from "../support/smoke-jobs.ts";
+import { boardJob, countingOnBoard, expectWholeLog, isCounting } from "../support/smoke-jobs.ts";
 import { brokenVersion, workerBuild } from "../support/worker-versions.ts";
 
 /** How the kernel knows an executable of a processor: e_ident and e_machine of its ELF header. */
@@ -99,7 +99,7 @@ describe.skipIf(problem)("a worker on an ARM processor, emulated", () => {
   test.each(["linux-arm64", "linux-armv7"] as const)(
     "(%s) changes its version under a running job, and goes back from one that is of no use",
     async (platform) => {
-      lab = await realLab({ devices: 1 });
+      lab = await realLab({ devices: 0, boards: 1 });
       await lab.killAgent();
       writeFileSync(path.join(lab.dir, "keys.pem"), signer.publicPem);
       await lab.api("PUT", "/release-keys", { pem: signer.publicPem });
@@ -118,8 +118,8 @@ describe.skipIf(problem)("a worker on an ARM processor, emulated", () => {
         emulating(platform),
       );
       await until(async () => (await view()).platform === platform);
-      const id = await lab.submit(countingQuietly);
-      await lab.follow(id, isTesting);
+      const id = await lab.submit(countingOnBoard);
+      await lab.follow(id, isCounting);
       await rollOut(path.dirname(build(platform, "1.1.0")), "1.1.0");
       await until(async () => (await view()).version === "1.1.0");
       expect((await lab.finished(id)).health).toBe("Complete");
@@ -127,7 +127,7 @@ describe.skipIf(problem)("a worker on an ARM processor, emulated", () => {
       await rollOut(brokenRelease(platform, "2.0.0"), "2.0.0");
       await until(async () => (await view()).upgrade?.state === "rolled_back");
       expect((await view()).version).toBe("1.1.0");
-      const next = await lab.submit(countingQuietly);
+      const next = await lab.submit(boardJob());
       expect((await lab.finished(next)).health).toBe("Complete");
     },
     600_000,

@@ -25,7 +25,13 @@ import {
   type InstalledWorker,
 } from "../support/installed-worker.ts";
 import { realLab, until, type RealLab } from "../support/real-lab.ts";
-import { counting, expectWholeLog, isTesting } from "../support/smoke-jobs.ts";
+import {
+  boardJob,
+  countingOnBoard,
+  countingUntil,
+  expectWholeLog,
+  isCounting,
+} from "../support/smoke-jobs.ts";
 import { brokenVersion, workerBuild, workerScript } from "../support/worker-versions.ts";
 import { lacking } from "../support/lacking.ts";
 
@@ -34,7 +40,7 @@ let lab: RealLab;
 let worker: InstalledWorker;
 let files: string;
 beforeEach(async () => {
-  lab = await realLab({ devices: 1 });
+  lab = await realLab({ devices: 0, boards: 1 });
   // Its place is taken by one that is installed.
   await lab.killAgent();
   files = path.join(lab.dir, "files");
@@ -134,11 +140,13 @@ describe.skipIf(lacking(process.arch !== "x64", "the file is made for x64 here")
         install("1.0.0", await made.old("1.0.0"));
         await made.release("1.1.0");
         await hasVersion("1.0.0");
-        const id = await lab.submit(counting);
-        await lab.follow(id, isTesting);
+        const file = path.join(lab.dir, "go");
+        const id = await lab.submit(countingUntil(file));
+        await lab.follow(id, isCounting);
         await start("1.1.0");
         await hasVersion("1.1.0");
         expect((await lab.job(id)).state).toBe("Running");
+        writeFileSync(file, "");
         expect((await lab.finished(id)).health).toBe("Complete");
         expectWholeLog(await lab.follow(id), 60);
         expect(worker.log.join("")).toContain(`job ${id}: adopted, running`);
@@ -152,7 +160,7 @@ describe.skipIf(lacking(process.arch !== "x64", "the file is made for x64 here")
         await hasVersion("1.2.0");
         await until(() => versions().length === 2);
         expect(versions()).toEqual(["1.1.0", "1.2.0"]);
-        const next = await lab.submit(counting);
+        const next = await lab.submit(boardJob());
         expect((await lab.finished(next)).health).toBe("Complete");
       },
     );
@@ -171,8 +179,8 @@ describe.skipIf(lacking(process.arch !== "x64", "the file is made for x64 here")
         install("1.0.0", await workerScript(files, "1.0.0"), env);
         await release("2.0.0", brokenVersion(files, "2.0.0", body));
         await hasVersion("1.0.0");
-        const id = await lab.submit(counting);
-        await lab.follow(id, isTesting);
+        const id = await lab.submit(countingOnBoard);
+        await lab.follow(id, isCounting);
         await start("2.0.0");
         await until(async () => (await view()).upgrade?.state === "rolled_back");
         const stopped = await rollout();

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { endProcess, serveProcess } from "./serve-process.ts";
+import { SHELL_BOARD, shellBoard } from "./shell-board.ts";
 import { isOnAws } from "./test-engine.ts";
 import { startCloudPlane, type CloudPlane } from "./aws/cloud-plane.ts";
 import type { JobView, LogPage, ResultView } from "#protocol/api.ts";
@@ -50,15 +51,17 @@ export interface RealLab {
 
 /**
  * A whole lab as a person runs it: the bundled control plane and worker as processes of their own on
- * a free port of loopback, or with `PUMICE_TEST_ENGINE=aws` the bundled Lambda functions on emulators, with `devices` QEMU devices. Needs `dist/` (scripts/test bundles it).
+ * a free port of loopback, or with `PUMICE_TEST_ENGINE=aws` the bundled Lambda functions on emulators, with `devices` QEMU devices and `boards` of shells. Needs `dist/` (scripts/test bundles it).
  */
 export async function realLab({
   devices = 1,
+  boards = 0,
   workerRuntime = process.execPath,
   worker: command,
   plane: given,
 }: {
   devices?: number;
+  boards?: number;
   workerRuntime?: string;
   /** Another worker than that of `dist/`: its program and what comes before `start`. */
   worker?: readonly [program: string, ...args: string[]];
@@ -129,6 +132,13 @@ export async function realLab({
       device_type: "qemu",
       worker: "bench",
       configuration,
+    });
+  }
+  for (let n = 1; n <= boards; n++) {
+    await api("PUT", `/devices/board-0${n}`, {
+      device_type: SHELL_BOARD.type,
+      worker: "bench",
+      dictionary: shellBoard(dir),
     });
   }
   await startAgent();

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { exampleJob } from "./real-lab.ts";
+import { SHELL_BOARD } from "./shell-board.ts";
 
 /** The example of the docs: a kernel in QEMU. */
 export const smoke = exampleJob("qemu-smoke.yaml");
@@ -55,5 +56,33 @@ const COUNTING = [
 ];
 /** Counts to 60 in six seconds. */
 export const counting = withSteps(COUNTING);
-/** The same for a worker in an emulator: QEMU drops what a kernel says to a console that is read too slowly. */
-export const countingQuietly = withSteps(COUNTING, "quiet");
+
+/** A job of a lab's shell boards, whose test types this and is over when the last of it has come. */
+const typing = (command: string, last: string): string => `job_name: typed
+device_type: ${SHELL_BOARD.type}
+visibility: public
+timeouts: {job: {minutes: 10}, action: {minutes: 3}, connection: {minutes: 1}}
+actions:
+- boot:
+    method: minimal
+    reset: false
+    parameters: {kernel-start-message: ''}
+    prompts: ['${SHELL_BOARD.prompt}']
+- test:
+    interactive:
+    - name: shell
+      prompts: ['${SHELL_BOARD.prompt}']
+      echo: discard
+      script:
+      - {name: typed, command: ${JSON.stringify(command)}, successes: [{message: ${last}}]}
+`;
+
+/** What `counting` does, on a shell board: no guest has to boot for a job that only has to be at work. */
+export const countingOnBoard = typing(COUNTING[0] ?? "", "count-60");
+/** It goes on until there is this file. */
+export const countingUntil = (file: string): string =>
+  typing(`${COUNTING[0]}; until [ -e ${file} ]; do sleep 0.1; done; echo go''es on`, "goes on");
+export const isCounting = ({ lvl, msg }: Record<string, unknown>): boolean =>
+  lvl === "target" && /^count-\d/.test(String(msg));
+/** One that takes so many seconds. */
+export const boardJob = (seconds = 0): string => typing(`sleep ${seconds}; echo sl''ept`, "slept");
