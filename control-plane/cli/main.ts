@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { nearestWord } from "#protocol/nearest-word.ts";
+import { valueWanted } from "#protocol/option-words.ts";
 import { VERSION } from "#protocol/version.ts";
 import { accountCommands } from "./account-commands.ts";
 import { applyCommand } from "./apply-command.ts";
@@ -118,12 +119,8 @@ function parse(command: Command, args: string[]): { values: Values; positionals:
       );
     }
     const near = unknown && nearestWord(unknown, Object.keys(options));
-    const [, dashed] = /^Option '([^']*)' argument is ambiguous/.exec(said) ?? [];
-    if (dashed !== undefined) {
-      throw new UsageError(
-        `${dashed} wants a value; one that begins with - stands behind a =, as ${dashed}=-1`,
-      );
-    }
+    const wanting = valueWanted(said);
+    if (wanting !== undefined) throw new UsageError(wanting);
     throw new UsageError(near ? `${said}; did you mean --${near}?` : said);
   }
 }

@@ -56,6 +56,8 @@ test.each([
   [["devices", "nonsense"], "unexpected argument nonsense"],
   [["jobs", "nonsense"], "(--help says more); there are also: jobs history, jobs priority"],
   [["jobs", "--limit", "-1"], "--limit wants a value; one that begins with - stands behind a ="],
+  [["apply", "-f", "--dry-run"], "--file wants a value; one that begins with - stands behind a ="],
+  [["apply", "-f"], "--file wants a value\nusage: pumice apply"],
   [["jobs", "--url", "http://lab.invalid:22"], "expected the port that serves it, such as 8400"],
   [["events", "--url", "http://lab.invalid:6000"], "its port is that of another protocol"],
   [["logs", "twelve"], "twelve is no job number"],

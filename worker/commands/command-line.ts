@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { nearestWord } from "#protocol/nearest-word.ts";
+import { valueWanted } from "#protocol/option-words.ts";
 
 /** What was typed is wrong: exit code 2. */
 export class UsageError extends Error {}
@@ -15,12 +16,8 @@ export function parse<T extends NonNullable<ParseArgsConfig["options"]>>(
     const said = (error as Error).message.replace(/\. To specify a positional.*/s, "");
     const unknown = /^Unknown option '-*([^']*)'/.exec(said)?.[1];
     const near = unknown && nearestWord(unknown, Object.keys(options));
-    const [, dashed] = /^Option '([^']*)' argument is ambiguous/.exec(said) ?? [];
-    if (dashed !== undefined) {
-      throw new UsageError(
-        `${dashed} wants a value; one that begins with - stands behind a =, as ${dashed}=-1`,
-      );
-    }
+    const wanting = valueWanted(said);
+    if (wanting !== undefined) throw new UsageError(wanting);
     throw new UsageError(near ? `${said}, did you mean --${near}?` : said);
   }
 }
