@@ -58,7 +58,11 @@ export async function findingsOf(
     const known = await names(deps, "device-types", "i1", (one: DeviceTypeRecord) =>
       sight.deviceType(one),
     );
-    return [{ path: ["device_type"], message: `unknown device type ${quoted(type)}; ${known}` }];
+    const hint =
+      known === NONE
+        ? `${NONE} that you may see: a first device brings its type (pumice devices add)`
+        : known;
+    return [{ path: ["device_type"], message: `unknown device type ${quoted(type)}; ${hint}` }];
   }
   if (candidates.length === 0) {
     const message = `no device of type ${type} can take jobs of yours: there is none that is not Retired and that you may submit to`;
@@ -244,8 +248,10 @@ async function names<T extends { name?: string; hostname?: string }>(
   for (const { data } of page.items) {
     if (await isVisible(data)) known.push(data.name ?? data.hostname ?? "");
   }
-  return known.length > 0 ? `known are ${known.join(", ")}` : "there is none yet";
+  return known.length > 0 ? `known are ${known.join(", ")}` : NONE;
 }
+
+const NONE = "there is none yet";
 
 const quoted = (name: string | undefined): string => JSON.stringify(name);
 
