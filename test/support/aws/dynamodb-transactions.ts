@@ -80,7 +80,8 @@ async function writeAll(
       continue;
     }
     undo.push(() => restore(call, step.TableName, key, before));
-    changes.push([before, await read(call, step.TableName, key)]);
+    // Only an update makes another item than it names.
+    changes.push([before, kind === "Update" ? await read(call, step.TableName, key) : step.Item]);
   }
   for (const [before, after] of changes) written(before, after);
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import dynalite from "dynalite";
@@ -76,9 +76,7 @@ const keySchema = (hash: string, range: string) => [
  */
 export async function startDynamoDb({ now = Date.now } = {}): Promise<DynamoDb> {
   const jar = process.env["PUMICE_DYNAMODB_LOCAL_JAR"];
-  const backend = jar ? await startDynamoDbLocal(jar) : await startDynalite();
-  const agent = new http.Agent({ keepAlive: true });
-  const call: Call = (operation, body) => forward(backend.port, agent, operation, body);
+  const { call, ...backend } = jar ? await startDynamoDbLocal(jar) : makeDynalite();
   const units = { reads: 0, writes: 0, indexWrites: 0, calls: {} as Record<string, number> };
   const handling: Handling = {
     call,
@@ -141,7 +139,6 @@ export async function startDynamoDb({ now = Date.now } = {}): Promise<DynamoDb> 
       server.close();
       server.closeAllConnections();
       await closed;
-      agent.destroy();
       await backend.close();
     },
   };
@@ -242,13 +239,7 @@ function forward(
         port,
         agent,
         method: "POST",
-        headers: {
-          "content-type": "application/x-amz-json-1.0",
-          "x-amz-target": `DynamoDB_20120810.${operation}`,
-          authorization:
-            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
-          "x-amz-date": "20260101T000000Z",
-        },
+        headers: headersOf(operation),
       },
       (response) => {
         textOf(response).then((text) => {
@@ -263,6 +254,14 @@ function forward(
   });
 }
 
+const headersOf = (operation: string) => ({
+  "content-type": "application/x-amz-json-1.0",
+  "x-amz-target": `DynamoDB_20120810.${operation}`,
+  authorization:
+    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+  "x-amz-date": "20260101T000000Z",
+});
+
 async function textOf(stream: http.IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
@@ -274,17 +273,35 @@ function send(response: http.ServerResponse, status: number, body: object): void
   response.end(JSON.stringify(body));
 }
 
-async function startDynalite() {
-  const server = dynalite({ createTableMs: 0, deleteTableMs: 0 });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
-  };
+interface Backend {
+  readonly call: Call;
+  close(): Promise<void>;
 }
 
-async function startDynamoDbLocal(jar: string) {
+/** dynalite in this process, asked as its server would be: without a socket, which took most of each call's time. */
+function makeDynalite(): Backend {
+  const server = dynalite({ createTableMs: 0, deleteTableMs: 0 });
+  const call: Call = (operation, body) =>
+    new Promise((resolve, reject) => {
+      const headers = headersOf(operation);
+      const request = Object.assign(new EventEmitter(), { method: "POST", url: "/", headers });
+      const response = {
+        statusCode: 200,
+        setHeader: () => {},
+        end: (text: string) => {
+          const answer = JSON.parse(text) as Record<string, unknown>;
+          if (response.statusCode === 200) resolve(answer);
+          else reject(new Refusal(response.statusCode, answer));
+        },
+      };
+      server.emit("request", request, response);
+      request.emit("data", Buffer.from(JSON.stringify(body)));
+      request.emit("end");
+    });
+  return { call, close: async () => {} };
+}
+
+async function startDynamoDbLocal(jar: string): Promise<Backend> {
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const library = jar.replace(/[^/]*$/, "DynamoDBLocal_lib");
   const options = ["-port", String(port), "-inMemory", "-sharedDb", "-disableTelemetry"];
@@ -294,7 +311,7 @@ async function startDynamoDbLocal(jar: string) {
   let failure: Error | undefined;
   java.on("error", (error) => (failure = error));
   java.on("exit", (code) => (failure ??= new Error(`DynamoDB Local ended with ${code}`)));
-  const agent = new http.Agent();
+  const agent = new http.Agent({ keepAlive: true });
   for (let isUp = false; !isUp;) {
     if (failure) throw failure;
     isUp = await forward(port, agent, "ListTables", {}).then(
@@ -303,8 +320,9 @@ async function startDynamoDbLocal(jar: string) {
     );
   }
   return {
-    port,
+    call: (operation, body) => forward(port, agent, operation, body),
     async close() {
+      agent.destroy();
       const gone = once(java, "exit");
       java.kill("SIGKILL");
       await gone;
