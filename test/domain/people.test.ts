@@ -37,7 +37,9 @@ describe("a new lab", () => {
     expect((await as(alice, "/devices/qemu-01")).status).toBe(404);
     const refused = await as(alice, "/jobs", aJob());
     expect(refused).toMatchObject({ status: 400 });
-    expect(refused.message).toContain('unknown device type "qemu"; there is none yet that you may see: a first device');
+    expect(refused.message).toContain(
+      'unknown device type "qemu"; there is none yet that you may see: a first device',
+    );
     await grant("lab/lab", "everyone", "submit");
     expect(await visible(alice)).toEqual(["qemu-01"]);
     expect((await as(alice, "/jobs", aJob())).status).toBe(201);
