@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
@@ -36,17 +36,21 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 /** Said again at the end: who reads only the last lines of a long run wants to know what failed. */
 const failures = [];
 const scratch = mkdtempSync(path.join(tmpdir(), "pumice-tests-"));
+/** Where the time of the run went, a line each: for whoever makes it shorter. */
+const times = [];
 
 const checksOfRun = only === "compat" || only === "--config" ? [] : checks;
 // Side by side: each has its time in which it uses one core.
-await Promise.all(
-  checksOfRun.map(async ([name, command, ...args]) => {
-    const into = path.join(scratch, `${name.replaceAll(" ", "-")}.txt`);
-    const { status } = await run(command, args, { into });
-    total[status === 0 ? "passed" : "failed"] += 1;
-    if (status !== 0) failures.push(name);
-    console.log(`${status === 0 ? "ok" : "FAILED"}: ${name}`);
-  }),
+await timed("checks", () =>
+  Promise.all(
+    checksOfRun.map(async ([name, command, ...args]) => {
+      const into = path.join(scratch, `${name.replaceAll(" ", "-")}.txt`);
+      const { status } = await run(command, args, { into });
+      total[status === 0 ? "passed" : "failed"] += 1;
+      if (status !== 0) failures.push(name);
+      console.log(`${status === 0 ? "ok" : "FAILED"}: ${name}`);
+    }),
+  ),
 );
 const files = [];
 for (const row of rows) await Promise.all(row.map((chain, n) => runChain(chain, n > 0)));
@@ -55,6 +59,7 @@ const unsteady = [];
 for (const file of failed.length > MOST_AGAIN ? [] : failed)
   unsteady.push(...(await tryAgain(file)));
 rmSync(scratch, { recursive: true });
+if (rows.length > 1) sayTimes();
 
 for (const file of files) {
   for (const what of Object.keys(total)) total[what] += file[what];
@@ -67,7 +72,36 @@ console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = total.failed ? 1 : 0;
 
 async function runChain(projects, isQuiet) {
-  for (const project of projects) files.push(...(await runProject(project, { isQuiet })));
+  for (const project of projects) {
+    files.push(...(await timed(project, () => runProject(project, { isQuiet }))));
+  }
+}
+
+/** Does something and notes how long that took, and how much of it the machine's cores had nothing to do. */
+async function timed(what, does) {
+  const [began, before] = [performance.now(), coresTimes()];
+  const done = await does();
+  const after = coresTimes();
+  const idle = (100 * (after.idle - before.idle)) / Math.max(1, after.all - before.all);
+  const seconds = Math.round((performance.now() - began) / 1000);
+  times.push(`${what}: ${seconds} s, ${Math.round(idle)} % of the cores idle`);
+  return done;
+}
+
+/** Milliseconds of all cores since the machine was started. */
+function coresTimes() {
+  const each = cpus().map(({ times: one }) => one);
+  const all = each.flatMap((one) => Object.values(one)).reduce((sum, ms) => sum + ms, 0);
+  return { idle: each.reduce((sum, { idle }) => sum + idle, 0), all };
+}
+
+function sayTimes() {
+  const known = files.filter(({ seconds }) => seconds !== undefined);
+  const longest = known.toSorted((a, b) => b.seconds - a.seconds).slice(0, 25);
+  for (const line of times) console.log(line);
+  for (const { project, file, seconds } of longest) {
+    console.log(`${Math.round(seconds)} s ${project}: ${file}`);
+  }
 }
 
 /** What came of each file of a project: counts, and why what failed did. */
@@ -109,7 +143,7 @@ async function runProject(project, { onlyFiles = [], isQuiet = false } = {}) {
   return status !== 0 && isWell ? [...found, broken(`vitest ended with ${status}`)] : found;
 }
 
-function ofFile(project, { name, status, message, assertionResults }) {
+function ofFile(project, { name, status, message, assertionResults, startTime, endTime }) {
   const file = path.relative(process.cwd(), name);
   const of = (...wanted) => assertionResults.filter((test) => wanted.includes(test.status));
   const why = of("failed").map(
@@ -120,7 +154,15 @@ function ofFile(project, { name, status, message, assertionResults }) {
   if (status === "failed" && why.length === 0)
     why.push(`${project}: ${file}: outside of its tests\n${shortened(message ?? "")}`);
   const counts = { passed: of("passed").length, failed: why.length };
-  return { project, file, ...counts, skipped: of("pending", "skipped", "todo").length, why };
+  const seconds = (endTime - startTime) / 1000;
+  return {
+    project,
+    file,
+    ...counts,
+    skipped: of("pending", "skipped", "todo").length,
+    why,
+    seconds,
+  };
 }
 
 /** A file that failed, once more and alone, in place of its first run; gives what was wrong with it then, when it passes. */

@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { LongestFirst } from "./longest-first.ts";
 
 /** What is about AWS; on its emulators, so it takes its time. */
 const cloudTests = [
@@ -108,6 +109,7 @@ const setupFiles = [fileURLToPath(import.meta.resolve("./support/record-calls.se
 export default defineConfig({
   root,
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         root,
