@@ -52,8 +52,9 @@ test("a worker is Offline after 60 silent seconds, its long poll not counted, an
 
 test("what a submission that failed had put away is removed when nobody can be at it any more, and nothing else", async () => {
   const first = await lab.submit();
-  const write = lab.deps.table.transact;
-  const failing = vi.spyOn(lab.deps.table, "transact").mockImplementation(async (operations) => {
+  const { table } = lab.deps;
+  const write = table.transact.bind(table);
+  const failing = vi.spyOn(table, "transact").mockImplementation(async (operations) => {
     if (operations.some((one) => "put" in one && one.put.key.sort === "job")) throw new Error("no");
     return write(operations);
   });
