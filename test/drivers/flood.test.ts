@@ -20,6 +20,8 @@ function usedMiB(): number {
 }
 
 const TOTAL_BYTES = 64 * 1024 * 1024;
+/** What may wait for the disk on a busy machine, and far from all of it. */
+const MOST_MIB = 40;
 const BLOCK = Buffer.from("a line of a DUT that never stops talking\r\n".repeat(1560));
 
 test.each(["telnet", "tcp"])(
@@ -51,7 +53,7 @@ test.each(["telnet", "tcp"])(
     });
     await console.expect({ end: /the end\r\n/g }, { timeoutSeconds: 25, signal });
     expect(lines).toBe((sent / BLOCK.length) * 1560 + 1);
-    expect(usedMiB() - before).toBeLessThan(24);
+    expect(usedMiB() - before).toBeLessThan(MOST_MIB);
     await console.close();
     await spool.close();
     await server.close();
@@ -75,7 +77,7 @@ test.each([
   const { signal } = new AbortController();
   await console.expect({ end: /the end\r?\n/g }, { timeoutSeconds: 50, signal });
   expect(chars).toBeGreaterThan(TOTAL_BYTES * 0.98);
-  expect(usedMiB() - before).toBeLessThan(24);
+  expect(usedMiB() - before).toBeLessThan(MOST_MIB);
   await console.close();
   await spool.close();
 });
