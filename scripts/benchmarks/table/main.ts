@@ -38,8 +38,8 @@ const PARTS = "trivial,memory,qemu,console,intake,requests,install,first-job";
 /** A minute. */
 const IDLE_LOOKS = 12;
 const ENOUGH = {
-  warmUp: { pumice: 300, lava: 100 },
-  submissions: { pumice: 400, lava: 104 },
+  warmUp: { pumice: 150, lava: 30 },
+  submissions: { pumice: 300, lava: 104 },
   reads: { pumice: 200, lava: 30 },
 };
 const FEW = {
