@@ -69,23 +69,28 @@ export async function tick(deps: Deps, rounds: Rounds = {}, upSince = 0): Promis
   await goRound<DeviceTypeRecord>(deps, rounds, "deviceTypes", ({ name }) =>
     requestLostPass(deps, name),
   );
-  await orLater(deps, "old jobs", () => packOld(deps, rounds));
-  await orLater(deps, "what failed submissions left", () => sweepLeft(deps, rounds));
+  // So that the first who looks through a lab of many old jobs need not wait for it.
+  await orLater(deps, "old jobs", () =>
+    whileLeft(deps, rounds, { name: "jobs", restMs: JOBS_REST_MS }, async () =>
+      (await import("./job-list/pack-old-jobs.ts")).packOldJobs(deps),
+    ),
+  );
+  await orLater(deps, "what failed submissions left", () =>
+    whileLeft(deps, rounds, { name: "gaps", restMs: GAPS_REST_MS }, async () =>
+      (await import("./retention/sweep-gaps.ts")).sweepGaps(deps),
+    ),
+  );
 }
 
-/** So that the first who looks through a lab of many old jobs need not wait for it. */
-async function packOld(deps: Deps, rounds: Rounds): Promise<void> {
-  if (rests(deps, rounds, "jobs")) return;
-  const { packOldJobs } = await import("./job-list/pack-old-jobs.ts");
-  if (!(await packOldJobs(deps))) return;
-  rounds.resting = { ...rounds.resting, jobs: deps.system.now() + JOBS_REST_MS };
-}
-
-async function sweepLeft(deps: Deps, rounds: Rounds): Promise<void> {
-  if (rests(deps, rounds, "gaps")) return;
-  const { sweepGaps } = await import("./retention/sweep-gaps.ts");
-  if (!(await sweepGaps(deps))) return;
-  rounds.resting = { ...rounds.resting, gaps: deps.system.now() + GAPS_REST_MS };
+/** Does some of what is left to do; rests once that says that there is no more. */
+async function whileLeft(
+  { system }: Deps,
+  rounds: Rounds,
+  { name, restMs }: { name: "jobs" | "gaps"; restMs: number },
+  work: () => Promise<boolean>,
+): Promise<void> {
+  if (system.now() < (rounds.resting?.[name] ?? 0) || !(await work())) return;
+  rounds.resting = { ...rounds.resting, [name]: system.now() + restMs };
 }
 
 const ROUND_PARTITION = {
@@ -133,11 +138,8 @@ async function goRound<T>(
   if (page.cursor === undefined) rest(deps, rounds, list);
 }
 
-const rests = (
-  { system }: Deps,
-  { resting = {} }: Rounds,
-  list: List | "notices" | "jobs" | "gaps",
-): boolean => system.now() < (resting[list] ?? 0);
+const rests = ({ system }: Deps, { resting = {} }: Rounds, list: List | "notices"): boolean =>
+  system.now() < (resting[list] ?? 0);
 
 function rest({ system }: Deps, rounds: Rounds, list: List | "notices"): void {
   if (rounds.restSeconds === undefined) return;

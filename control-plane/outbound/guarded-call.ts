@@ -3,7 +3,8 @@ import http from "node:http";
 import https from "node:https";
 import { isIP } from "node:net";
 import { CallRefused, type Call, type CallAnswer, type Guard } from "../ports/outbound.ts";
-import { addressRange } from "./address-range.ts";
+import { addressRange } from "#protocol/address-range.ts";
+import { isHostOf } from "#protocol/host-pattern.ts";
 
 /** Every address of a name. */
 export type Resolve = (hostname: string) => Promise<string[]>;
@@ -81,22 +82,7 @@ async function chooseAddress(url: URL, guard: Guard, resolve: Resolve): Promise<
 
 /** Whether one of the patterns, with `*` for any characters, is the host. */
 const matchesAny = (patterns: readonly string[], hostname: string): boolean =>
-  patterns.some((pattern) => isHost(pattern.toLowerCase(), hostname.toLowerCase()));
-
-/** From its first to its last character. No regular expression: one of many `*` would keep the process busy for minutes. */
-function isHost(pattern: string, hostname: string): boolean {
-  const [first = "", ...parts] = pattern.split("*");
-  const last = parts.pop();
-  if (last === undefined) return hostname === first;
-  if (!hostname.startsWith(first)) return false;
-  let at = first.length;
-  for (const part of parts) {
-    const found = hostname.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return hostname.length - last.length >= at && hostname.endsWith(last);
-}
+  patterns.some((pattern) => isHostOf(pattern.toLowerCase(), hostname.toLowerCase()));
 
 function send(call: Call, url: URL, address: string, signal: AbortSignal): Promise<CallAnswer> {
   const hostname = url.hostname.replace(/^\[|\]$/g, "");

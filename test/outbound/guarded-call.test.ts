@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { addressRange } from "../../control-plane/outbound/address-range.ts";
+import { addressRange } from "../../control-plane/protocol/address-range.ts";
 import { guardedCall, type Resolve } from "../../control-plane/outbound/guarded-call.ts";
 import type { Call, Guard } from "../../control-plane/ports/outbound.ts";
 

@@ -1,6 +1,8 @@
 import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { BlockList, isIP } from "node:net";
+import { addressRange } from "#protocol/address-range.ts";
+import { isHostOf } from "#protocol/host-pattern.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { listOfTexts } from "./list-of-texts.ts";
 import { meaningOf } from "./network/explain.ts";
@@ -80,12 +82,6 @@ export async function requireReachable(
 }
 
 const HOST = /^[\w.*:-]+$/;
-const PRIVATE = [
-  ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"],
-  ...["172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3"],
-  ...["::/96", "64:ff9b:1::/48", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"],
-  ...["2001::/32", "2002::/16"],
-];
 /** Where clouds hand out a machine's credentials: AWS (machines, containers), Google, Azure, Alibaba, Oracle. */
 const METADATA = [
   ...["169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "100.100.100.200"],
@@ -99,16 +95,15 @@ function refusal(
   address: string | undefined,
 ): string | undefined {
   const hits = (entry: string): boolean =>
-    matches(entry, name) || (address !== undefined && inNetwork(entry, address) === true);
+    isHostOf(entry, name) || (address !== undefined && inNetwork(entry, address) === true);
   const listed = only.filter(hits);
   if (listed.some((entry) => !entry.includes("*"))) return undefined;
   const which = address === undefined || address === name ? name : `its address ${address}`;
   if (address !== undefined && METADATA.includes(address)) {
     return `${which} is that of a cloud's metadata`;
   }
-  const by = denied.find(
-    (entry) => hits(entry) || (entry === "private" && PRIVATE.some((network) => hits(network))),
-  );
+  const isPrivate = address !== undefined && addressRange(address) !== undefined;
+  const by = denied.find((entry) => hits(entry) || (entry === "private" && isPrivate));
   if (by !== undefined) return `${which} is denied by download_hosts_denied (${by})`;
   return only.length > 0 && listed.length === 0 ? "it is not in download_hosts" : undefined;
 }
@@ -156,19 +151,4 @@ function inNetwork(entry: string, address: string): boolean | undefined {
   const list = new BlockList();
   list.addSubnet(base, bits, type);
   return list.check(address, type);
-}
-
-/** From its first to its last character. No regular expression: one of many `*` would keep the process busy for minutes. */
-function matches(pattern: string, name: string): boolean {
-  const [first = "", ...parts] = pattern.split("*");
-  const last = parts.pop();
-  if (last === undefined) return name === first;
-  if (!name.startsWith(first)) return false;
-  let at = first.length;
-  for (const part of parts) {
-    const found = name.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return name.length - last.length >= at && name.endsWith(last);
 }
