@@ -17,6 +17,7 @@ export function announcingTable(
   return {
     get: (key) => table.get(key),
     query: (index, partition, range) => table.query(index, partition, range),
+    count: (index, partition, range) => table.count(index, partition, range),
     counter: (name) => table.counter(name),
     raiseCounter: (name, value) => table.raiseCounter(name, value),
     scan: (cursor) => table.scan(cursor),

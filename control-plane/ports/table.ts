@@ -76,6 +76,8 @@ export const MAX_ITEM_BYTES = 390 * 1024;
 export interface Table {
   get<T>(key: Key): Promise<Item<T> | undefined>;
   query<T>(index: Index, partition: string, range?: Range): Promise<Page<T>>;
+  /** How many items a query without a limit would give. May cost what reading them does. */
+  count(index: Index, partition: string, range?: Pick<Range, "from" | "to">): Promise<number>;
   /**
    * All operations or none, each on an item of its own. Throws `TableConflict` when a condition does not
    * hold or another transaction is in the way: nothing was written, read again and decide again.

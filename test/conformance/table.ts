@@ -58,6 +58,25 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
       expect((await table.get(key("a")))?.version).toBe(1);
     });
 
+    test("are counted as a query gives them: in its bounds, and not once they have expired", async () => {
+      let now = 1000;
+      const table = await makeTable(() => now);
+      const listed = (sort: string, expires?: number) => ({
+        put: {
+          ...{ key: key(sort), data: {}, keys: { i1: { partition: "list", sort } } },
+          ...(expires === undefined ? {} : { expires }),
+        },
+      });
+      await table.transact([listed("a"), listed("b", 2000), listed("c"), listed("d"), put("e")]);
+      expect(await table.count("i1", "list")).toBe(4);
+      expect(await table.count("i1", "list", { from: "b", to: "c" })).toBe(2);
+      expect(await table.count("main", "p", { from: "d" })).toBe(2);
+      expect(await table.count("i1", "other")).toBe(0);
+      now = 2000;
+      expect(await table.count("i1", "list", { from: "b", to: "c" })).toBe(1);
+      expect(await table.count("main", "p")).toBe(4);
+    });
+
     test("larger than 390 KiB are refused", async () => {
       const table = await fresh();
       await expect(table.transact([put("a", { text: "x".repeat(400 * 1024) })])).rejects.toThrow(

@@ -12,6 +12,10 @@ export function countingTable(table: Table) {
       read.calls += 1;
       return table.get<T>(key);
     },
+    async count(...asked) {
+      read.calls += 1;
+      return table.count(...asked);
+    },
     async query<T>(...asked: Parameters<Table["query"]>) {
       const page = await table.query<T>(...asked);
       read.calls += 1;

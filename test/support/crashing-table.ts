@@ -64,6 +64,7 @@ export function crashingTable(
     table: {
       get: (key) => read(() => inner.get(key)),
       query: (...asked) => read(() => inner.query(...asked)),
+      count: (...asked) => read(() => inner.count(...asked)),
       scan: (cursor) => read(() => inner.scan(cursor)),
       transact: (operations) => write(() => inner.transact(operations)),
       counter: (name) => write(() => inner.counter(name)),

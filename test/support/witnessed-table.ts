@@ -11,6 +11,7 @@ export function witnessedTable(inner: Table, complain: (what: string) => void): 
   return {
     get: (key) => inner.get(key),
     query: (...asked) => inner.query(...asked),
+    count: (...asked) => inner.count(...asked),
     scan: (cursor) => inner.scan(cursor),
     counter: (name) => inner.counter(name),
     raiseCounter: (name, value) => inner.raiseCounter(name, value),

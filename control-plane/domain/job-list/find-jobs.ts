@@ -1,29 +1,13 @@
 import { hasOnLab } from "../access.ts";
 import { AppError } from "../app-error.ts";
-import { findClosed } from "../closed-lab.ts";
 import type { Deps } from "../deps.ts";
 import type { JobRecord } from "../job-record.ts";
-import { pause } from "../pause.ts";
 import type { Principal } from "../principal.ts";
 import { sightOf, type Sight } from "../visible.ts";
-import { jobIds } from "../walk-jobs.ts";
-import {
-  BLOCK,
-  countOf,
-  firstOf,
-  isGood,
-  packBlock,
-  packedBlocks,
-  readBlock,
-  readPacked,
-  type Block,
-} from "./job-blocks.ts";
-import type { Column, JobRow } from "./pack-rows.ts";
+import { openBlocks } from "./open-blocks.ts";
+import type { Column } from "./pack-rows.ts";
+import { plainPage, type Found, type PlainSearch } from "./plain-page.ts";
 
-/** Blocks that are read at the same time: packed they have some 50 KB each. */
-const ABREAST = 16;
-/** How long one request may take; the cloud gives it 30 s. */
-const LONGEST_MS = 20_000;
 /** How far behind the first of an order of one's own a page may end: so many are kept in memory. */
 export const MOST_ORDERED = 200_000;
 /** How many may look through all jobs at the same time, in one process. */
@@ -37,21 +21,13 @@ const VISIBILITY: readonly Column[] = [
 ];
 
 /** What is looked for. */
-export interface JobSearch {
-  /** Without `compare`, the order of the ids. */
-  readonly order: "newest" | "oldest";
+export interface JobSearch extends PlainSearch {
+  /** Absent: the order of the ids. */
   readonly compare?: ((a: JobRecord, b: JobRecord) => number) | undefined;
-  /** Ids, both inclusive. */
-  readonly least?: number | undefined;
-  readonly most?: number | undefined;
   /** What `fits` and `compare` look at. */
   readonly columns: readonly Column[];
   /** Absent: every job does. */
   readonly fits?: ((job: JobRecord) => boolean) | undefined;
-  readonly offset: number;
-  readonly limit: number;
-  /** False: nobody wants the number, so that the search ends with the page; it counts up to there then. */
-  readonly isCounted?: boolean;
 }
 
 let running = 0;
@@ -65,7 +41,7 @@ export async function findJobs(
   deps: Deps,
   principal: Principal,
   search: JobSearch,
-): Promise<{ count: number; ids: number[] }> {
+): Promise<Found> {
   if (search.compare && search.offset + search.limit > MOST_ORDERED) {
     const message = `offset: in this order expected at most ${MOST_ORDERED} with limit; narrow the list by filters, or order it by id`;
     throw new AppError("invalid", message);
@@ -83,41 +59,19 @@ export async function findJobs(
 }
 
 async function lookThrough(deps: Deps, sight: Sight, search: JobSearch) {
-  const { order, fits, compare } = search;
+  const { order, fits, compare, columns } = search;
   const seesAll = hasOnLab(sight.access, "admin");
-  const columns = new Set<Column>([...search.columns, ...(seesAll ? [] : VISIBILITY)]);
+  if (seesAll && !fits && !compare) return plainPage(deps, search);
   const page = compare ? bestPage(search, compare) : pageInTurn(search);
   const maySee = seesAll ? undefined : rememberedSight(sight);
-  const { firsts, blocks, least, most, newest } = await blocksOf(deps, search);
-  const isClosed = (await findClosed(deps)) !== undefined;
-  const until = deps.system.now() + LONGEST_MS;
-  const read = async (first: number): Promise<readonly JobRow[] | number> => {
-    const block = blocks.get(first);
-    if (isGood(block)) {
-      const isWhole = first >= least && first + BLOCK - 1 <= most;
-      const count = isWhole && seesAll && !fits ? countOf(deps, block) : undefined;
-      if (count !== undefined && page.isElsewhere(count)) return count;
-      const rows = await readPacked(deps, block, columns);
-      if (rows) return rows;
-    }
-    const jobs = await readBlock(deps, first);
-    if (!isClosed) await packBlock(deps, first, { block, jobs, newest });
-    return jobs;
-  };
-  const isEnough = () => search.isCounted === false && !compare && page.isElsewhere(0);
-  for (let at = 0; at < firsts.length && !isEnough(); at += ABREAST) {
-    if (at > 0) await pause();
-    if (deps.system.now() > until) throw notReady(at * BLOCK, firsts.length * BLOCK);
-    // Where only numbers are added up, the next block has to know what those before it had.
-    const some = firsts.slice(at, at + ABREAST);
-    const parts = seesAll && !fits ? undefined : await Promise.all(some.map(read));
-    for (const [n, first] of some.entries()) {
-      const part = parts?.[n] ?? (await read(first));
-      if (typeof part === "number") {
-        page.pass(part);
-        continue;
-      }
-      for (const row of order === "newest" && !compare ? part.toReversed() : part) {
+  const wanted = [...columns, ...(seesAll ? [] : VISIBILITY)];
+  const blocks = await openBlocks(deps, search, wanted);
+  const { least, most } = blocks;
+  const isEnough = () => search.isCounted === false && !compare && page.isFull();
+  for await (const some of blocks.inTurn()) {
+    if (isEnough()) break;
+    for (const rows of await Promise.all(some.map((first) => blocks.read(first)))) {
+      for (const row of order === "newest" && !compare ? rows.toReversed() : rows) {
         // A row has the columns that are looked at.
         const job = row as JobRecord;
         if (job.id < least || job.id > most || job.retried || (fits && !fits(job))) continue;
@@ -126,19 +80,6 @@ async function lookThrough(deps: Deps, sight: Sight, search: JobSearch) {
     }
   }
   return page.end();
-}
-
-async function blocksOf(deps: Deps, search: JobSearch) {
-  const known = await jobIds(deps);
-  const newest = known?.newest ?? -1;
-  const least = Math.max(search.least ?? 0, known?.oldest ?? 0);
-  const most = Math.min(search.most ?? newest, newest);
-  const firsts: number[] = [];
-  for (let first = firstOf(least); first <= most; first += BLOCK) firsts.push(first);
-  const blocks =
-    firsts.length > 0 ? await packedBlocks(deps, least, most) : new Map<number, Block>();
-  if (search.order === "newest") firsts.reverse();
-  return { firsts, blocks, least, most, newest };
 }
 
 /** Jobs of one device and one submitter are seen by the same people. */
@@ -159,11 +100,8 @@ function rememberedSight(sight: Sight): (job: JobRecord) => Promise<boolean> | b
 /** What one page gathers of the jobs that fit, as they come. */
 interface Gathered {
   take(job: JobRecord): void;
-  /** So many that fit were not read, as none of them is of the page. */
-  pass(count: number): void;
-  /** Whether none of the next so many is of the page. */
-  isElsewhere(count: number): boolean;
-  end(): { count: number; ids: number[] };
+  isFull(): boolean;
+  end(): Found;
 }
 
 function pageInTurn({ offset, limit }: JobSearch): Gathered {
@@ -174,8 +112,7 @@ function pageInTurn({ offset, limit }: JobSearch): Gathered {
       if (count >= offset && count < offset + limit) ids.push(id);
       count += 1;
     },
-    pass: (more) => void (count += more),
-    isElsewhere: (more) => (more > 0 && count + more <= offset) || count >= offset + limit,
+    isFull: () => count >= offset + limit,
     end: () => ({ count, ids }),
   };
 }
@@ -200,8 +137,7 @@ function bestPage(
       best = best.sort(inOrder).slice(0, wanted);
       last = best.at(-1);
     },
-    pass: (more) => void (count += more),
-    isElsewhere: () => false,
+    isFull: () => false,
     end: () => ({
       count,
       ids: best
@@ -210,9 +146,4 @@ function bestPage(
         .map(({ id }) => id),
     }),
   };
-}
-
-function notReady(done: number, all: number): AppError {
-  const message = `the list of all jobs is being made ready, ${done} of ${all} ids are: ask again, or name a submitter__username, an actual_device__hostname, id__gt or id__lt`;
-  return new AppError("unavailable", message, { retryAfterSeconds: 5 });
 }

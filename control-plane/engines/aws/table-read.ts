@@ -70,6 +70,24 @@ export async function query<T>(
   return { items, cursor: Buffer.from(JSON.stringify(position)).toString("base64url") };
 }
 
+/** The indexes hold keys only, which don't say what has expired: the items are read. */
+export async function countOf(
+  context: Context,
+  index: Index,
+  partition: string,
+  range: Pick<Range, "from" | "to"> = {},
+): Promise<number> {
+  let count = 0;
+  let cursor: string | undefined;
+  do {
+    const at = cursor === undefined ? {} : { cursor };
+    const page = await query(context, index, partition, { ...range, limit: 1000, ...at });
+    count += page.items.length;
+    ({ cursor } = page);
+  } while (cursor !== undefined);
+  return count;
+}
+
 function rangeExpression(from: string | undefined, to: string | undefined): string {
   if (from !== undefined && to !== undefined) return " AND #s BETWEEN :from AND :to";
   if (from !== undefined) return " AND #s >= :from";

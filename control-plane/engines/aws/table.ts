@@ -14,7 +14,7 @@ import { attemptsOf, isThrottling, translated } from "./failures.ts";
 import { pause } from "./pause.ts";
 import { clientOptions, type AwsPlace } from "./place.ts";
 import { type Attributes, canBeKey, isExpired, keyAttributes, toItem } from "./stored-item.ts";
-import { query, scan, type Context } from "./table-read.ts";
+import { countOf, query, scan, type Context } from "./table-read.ts";
 import { toWrites, type Write } from "./table-write.ts";
 
 export interface AwsTable extends Table {
@@ -35,6 +35,7 @@ export function openTable(place: AwsPlace, system: Pick<System, "now" | "id">): 
   return {
     get: (key) => named(() => get(context, key)),
     query: (index, partition, range) => named(() => query(context, index, partition, range)),
+    count: (index, partition, range) => named(() => countOf(context, index, partition, range)),
     transact: (operations) =>
       named(async () => {
         const writeId = system.id();

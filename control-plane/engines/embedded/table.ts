@@ -76,6 +76,8 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
       if (rows.every((row) => !row["expires"])) cache.keep(bucket, name, page, charsIn(rows));
       return page;
     },
+    count: async (index, partition, range) =>
+      countOf(database, index, partition, { ...range, at: now() }),
     async transact(operations) {
       if (operations.length > MAX_OPERATIONS) {
         throw new Error(
@@ -254,6 +256,30 @@ function query<T>(
   if (!last) return { rows, page: { items } };
   const next = makeCursor(last[sort], last["main_partition"], last["main_sort"]);
   return { rows, page: { items, cursor: next } };
+}
+
+/** Of all by what the index itself holds, without those that have expired: most often there are none of them. */
+function countOf(
+  database: Database,
+  index: Index,
+  partition: string,
+  { from = "", to, at }: Pick<Range, "from" | "to"> & { at: number },
+): number {
+  const upTo = to === undefined ? [] : [to];
+  const where = `${index}_partition = ? AND ${index}_sort >= ?${to === undefined ? "" : ` AND ${index}_sort <= ?`}`;
+  const count = (which: string, ...more: Value[]): number =>
+    Number(
+      database.all(
+        `SELECT COUNT(*) AS n FROM item ${which}`,
+        partition,
+        from,
+        ...upTo,
+        ...more,
+      )[0]?.["n"],
+    );
+  return (
+    count(`WHERE ${where}`) - count(`INDEXED BY item_expires WHERE ${where} AND expires <= ?`, at)
+  );
 }
 
 /** By the primary key, so that rows written meanwhile don't shift the rest. */

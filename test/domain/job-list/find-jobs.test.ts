@@ -7,6 +7,7 @@ import { deleteJob } from "../../../control-plane/domain/retention/delete-job.ts
 import type { Column } from "../../../control-plane/domain/job-list/pack-rows.ts";
 import { tick, type Rounds } from "../../../control-plane/domain/tick.ts";
 import { embeddedLab, type EmbeddedLab } from "../../support/embedded-lab.ts";
+import { countingTable } from "../../support/counting-table.ts";
 import { fc } from "../../support/property.ts";
 
 const LONG_AGO = "2026-02-01T00:00:00.000Z";
@@ -41,6 +42,7 @@ const find = (search: Partial<JobSearch> = {}, principal = lab.admin) =>
     ...search,
   });
 const packed = async () => [...(await packedBlocks(lab.deps, 0, 10 ** 9)).values()];
+const all = () => true;
 const incomplete = ({ health }: JobRecord) => health === "Incomplete";
 
 test("what has ended is packed by the first who looks, and found again in it", async () => {
@@ -87,6 +89,7 @@ test("a job that is removed is gone from the list at once", async () => {
   expect((await find()).count).toBe(1499);
   expect((await packed())[0]?.data.stale).toBeDefined();
   lab.pass(600);
+  expect((await find({ limit: 12, fits: all })).ids.at(-1)).toBe(13);
   expect((await find({ limit: 12 })).ids.at(-1)).toBe(13);
   expect((await packed())[0]?.data).toMatchObject({ jobs: 998 });
 });
@@ -125,7 +128,7 @@ test("whoever packs while a job is removed does not keep it", async () => {
       },
     },
   };
-  const search = { order: "oldest", columns, offset: 0, limit: 10 } as const;
+  const search = { order: "oldest", columns, fits: all, offset: 0, limit: 10 } as const;
   await findJobs(deps, lab.admin, search);
   expect(isRemoved).toBe(true);
   expect((await find()).count).toBe(1499);
@@ -139,6 +142,21 @@ test("jobs that are forgotten at a time are counted until then", async () => {
   lab.pass(61);
   expect((await find()).count).toBe(1460);
   expect((await find({ fits: ({ id }) => id < 50 })).count).toBe(9);
+});
+
+test("of jobs that wait, no more are read than a page has, however many there are", async () => {
+  const waits = { state: "Submitted", health: "Unknown" } as const;
+  await put(jobsUpTo(4500, () => waits));
+  const { table, read } = countingTable(lab.deps.table);
+  const page = { columns, offset: 1700, limit: 3 };
+  const found = (order: "newest" | "oldest") =>
+    findJobs({ ...lab.deps, table }, lab.admin, { ...page, order });
+  expect(await found("newest")).toEqual({ count: 4500, ids: [2800, 2799, 2798] });
+  expect(await found("oldest")).toEqual({ count: 4500, ids: [1701, 1702, 1703] });
+  expect(read.items).toBeLessThan(2500);
+  read.items = 0;
+  await findJobs({ ...lab.deps, table }, lab.admin, { ...page, order: "newest", offset: 0 });
+  expect(read.items).toBeLessThan(20);
 });
 
 test("pages of the table that have nothing but what is over hide no job", async () => {
