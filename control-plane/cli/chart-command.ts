@@ -1,6 +1,7 @@
 import type { Chart } from "#protocol/queries.ts";
 import {
   argumentsOf,
+  countOf,
   JSON_HELP,
   JSON_OPTION,
   textOf,
@@ -40,6 +41,7 @@ async function chart(context: Context): Promise<number> {
   const { terminal, values, positionals } = context;
   const [name] = positionals;
   if (positionals.length > 0) argumentsOf(context, "CASE");
+  countOf(values, "limit");
   const asked = query(context, {
     query: "query",
     where: "conditions",

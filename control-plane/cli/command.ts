@@ -46,6 +46,8 @@ export function argumentsOf(context: Context, ...names: string[]): string[] {
   if (missing !== undefined) throw new UsageError(`${missing} is missing`);
   const extra = positionals[names.length];
   if (extra !== undefined) throw new UsageError(`unexpected argument ${extra}`);
+  const empty = names.find((name, n) => positionals[n] === "" && name !== "VALUE");
+  if (empty !== undefined) throw new UsageError(`${empty} is empty`);
   return [...positionals];
 }
 
@@ -72,6 +74,22 @@ export function readNamedFile(file: string): string {
 export function textOf(values: Values, name: string): string | undefined {
   const value = values[name];
   return typeof value === "string" ? value : undefined;
+}
+
+/** The value of an option that counts something. */
+export function countOf(values: Values, name: string): number | undefined {
+  const text = textOf(values, name);
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new UsageError(`--${name} ${JSON.stringify(text)}: expected a number from 1`);
+}
+
+/** Throws when more than one of these options was given, each of which asks for something else. */
+export function refuseBoth(values: Values, ...names: string[]): void {
+  const given = names.filter((name) => values[name] !== undefined && values[name] !== false);
+  if (given.length > 1) {
+    throw new UsageError(`${given.map((name) => `--${name}`).join(" or ")}, not both`);
+  }
 }
 
 /** The option of every command that can print JSON, and its line of help. */

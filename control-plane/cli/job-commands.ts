@@ -8,10 +8,12 @@ import { JOB_HEALTHS, JOB_STATES } from "#protocol/states.ts";
 import { LOG_LEVELS } from "#protocol/log-record.ts";
 import {
   argumentsOf,
+  countOf,
   JSON_HELP,
   JSON_OPTION,
   jobIdOf,
   readNamedFile,
+  refuseBoth,
   textOf,
   UsageError,
   type Command,
@@ -176,6 +178,7 @@ const HEALTH_COLOURS: Partial<Record<string, Colour>> = {
 async function listJobs(context: Context): Promise<number> {
   argumentsOf(context);
   const { terminal, values } = context;
+  countOf(values, "limit");
   const query = new URLSearchParams();
   for (const [option, name] of [
     ["state", "state"],
@@ -214,6 +217,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
 
 /** Of an option that takes a few words, that word, however its letters are written. */
 function knownWord(option: string, value: string): string {
+  if (value === "") throw new UsageError(`--${option} is empty: leave it out for all jobs`);
   const words = WORDS[option];
   if (words === undefined) return value;
   const found = words.find((word) => word.toLowerCase() === value.toLowerCase());
@@ -252,7 +256,7 @@ async function logs(context: Context): Promise<number> {
   const levels = textOf(values, "level")?.split(",");
   const unknown = levels?.find((level) => !(LOG_LEVELS as readonly string[]).includes(level));
   if (unknown !== undefined) {
-    throw new UsageError(`no level ${unknown}: expected ${LOG_LEVELS.join(", ")}`);
+    throw new UsageError(`no level ${unknown || '""'}: expected ${LOG_LEVELS.join(", ")}`);
   }
   const id = jobIdOf(context);
   const attempt = attemptIn(context);
@@ -271,6 +275,7 @@ async function results(context: Context): Promise<number> {
   const job = `/jobs/${jobIdOf(context)}`;
   const where = `${job}/results`;
   const suite = textOf(values, "suite");
+  refuseBoth(values, "json", "junit", "format");
   const format = textOf(values, "format") ?? (values["junit"] ? "junit" : undefined);
   if (format !== undefined) {
     if (!EXPORT_FORMATS.some((known) => known === format)) {
@@ -292,8 +297,8 @@ async function results(context: Context): Promise<number> {
 function attemptIn({ values }: Context): number | undefined {
   const text = textOf(values, "attempt");
   if (text === undefined) return undefined;
-  if (!/^[1-9]\d{0,2}$/.test(text)) throw new UsageError(`--attempt ${text}: expected a number`);
-  return Number(text);
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
+  throw new UsageError(`--attempt ${text}: expected the number of an attempt, from 1`);
 }
 
 /** `?attempt=1`; empty when there is nothing to ask for. */

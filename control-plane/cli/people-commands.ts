@@ -9,8 +9,10 @@ import type {
 } from "#protocol/people.ts";
 import {
   argumentsOf,
+  countOf,
   JSON_HELP,
   JSON_OPTION,
+  refuseBoth,
   textOf,
   UsageError,
   type Command,
@@ -181,8 +183,7 @@ const inGroups = (groups: readonly string[]): string =>
   groups.length > 0 ? `, in ${groups.join(", ")}` : "";
 
 function fieldsOf({ values }: Context): LabUser {
-  if (values["admin"] && values["no-admin"])
-    throw new UsageError("--admin or --no-admin, not both");
+  refuseBoth(values, "admin", "no-admin");
   const email = textOf(values, "email");
   const fullName = textOf(values, "full-name");
   return {
@@ -230,9 +231,7 @@ async function setMember(
 async function printAudit(context: Context): Promise<number> {
   argumentsOf(context);
   const { terminal, values } = context;
-  const wanted = Number(textOf(values, "limit") ?? 50);
-  if (!Number.isSafeInteger(wanted) || wanted < 1)
-    throw new UsageError("--limit: expected a number");
+  const wanted = countOf(values, "limit") ?? 50;
   const query = new URLSearchParams({ limit: String(Math.min(wanted, 200)) });
   for (const name of ["kind", "name", "who", "from", "to"]) {
     const value = textOf(values, name);

@@ -8,6 +8,7 @@ import type {
 import type { Condition } from "#protocol/saved-query.ts";
 import {
   argumentsOf,
+  countOf,
   JSON_HELP,
   JSON_OPTION,
   textOf,
@@ -135,11 +136,11 @@ async function addQuery(context: Context): Promise<number> {
   const { values, terminal } = context;
   const [name = ""] = argumentsOf(context, "OWNER/NAME");
   const text = (option: string) => textOf(values, option);
-  const limit = text("limit");
+  const limit = countOf(values, "limit");
   const body = {
     ...{ entity: text("entity"), description: text("description"), group: text("group") },
     ...{ conditions: text("where") ?? "", published: values["published"] === true },
-    ...(limit === undefined ? {} : { limit: Number(limit) }),
+    ...(limit === undefined ? {} : { limit }),
   };
   await context.client().json("PUT", queryPath(name), body);
   terminal.say(`${name} is saved: pumice queries run ${name}`);
@@ -148,6 +149,7 @@ async function addQuery(context: Context): Promise<number> {
 
 async function runQuery(context: Context): Promise<number> {
   const { values, positionals, terminal } = context;
+  countOf(values, "limit");
   const asked = query(context, {
     where: "conditions",
     entity: "entity",

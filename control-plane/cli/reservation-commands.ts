@@ -1,4 +1,4 @@
-import type { ReservationView } from "#protocol/reservations.ts";
+import { LONGEST_RESERVATION_SECONDS, type ReservationView } from "#protocol/reservations.ts";
 import {
   argumentsOf,
   JSON_HELP,
@@ -100,7 +100,9 @@ async function reserve(context: Context): Promise<number> {
 function secondsOf({ values }: Context): number {
   const text = textOf(values, "for");
   if (text === undefined) throw new UsageError("--for TIME is missing");
-  return durationSeconds(text, "--for");
+  const seconds = durationSeconds(text, "--for");
+  if (seconds >= 60 && seconds <= LONGEST_RESERVATION_SECONDS) return seconds;
+  throw new UsageError(`--for ${text}: expected a time from 1m to a year, such as 2h`);
 }
 
 function tell({ terminal }: Context, { device, state, until = "" }: ReservationView): void {

@@ -3,6 +3,7 @@ import type { ChangeView, History } from "#protocol/history.ts";
 import type { WorkerHealth } from "#protocol/states.ts";
 import {
   argumentsOf,
+  countOf,
   JSON_HELP,
   JSON_OPTION,
   jobIdOf,
@@ -77,8 +78,8 @@ function historyCommand(usage: string, what: string, list: string, argument: str
     run: async (context) => {
       const [name = ""] = argumentsOf(context, argument);
       const { terminal, values } = context;
-      const limit = textOf(values, "limit") ?? "100";
-      const where = `/${list}/${encodeURIComponent(name)}/history?limit=${encodeURIComponent(limit)}`;
+      const limit = countOf(values, "limit") ?? 100;
+      const where = `/${list}/${encodeURIComponent(name)}/history?limit=${limit}`;
       const history = await context.client().json<History>("GET", where);
       if (values["json"]) terminal.out(JSON.stringify(history, undefined, 2));
       else {

@@ -1,10 +1,11 @@
-import type { AddedToken, TokenView } from "#protocol/tokens.ts";
+import { LONGEST_TOKEN_SECONDS, type AddedToken, type TokenView } from "#protocol/tokens.ts";
 import type { Me } from "#protocol/people.ts";
 import type { SecretView } from "#protocol/sign-in.ts";
 import {
   argumentsOf,
   JSON_HELP,
   JSON_OPTION,
+  refuseBoth,
   textOf,
   UsageError,
   type Command,
@@ -166,8 +167,10 @@ async function addToken(context: Context): Promise<number> {
   const { values, positionals } = context;
   const client = context.client();
   const [named] = argumentsOf(context, ...(positionals.length > 0 ? ["NAME"] : []));
+  refuseBoth(values, "admin", "no-admin");
   const scopes = scopesIn(values);
   const expires = textOf(values, "expires");
+  const expires_seconds = expires === undefined ? undefined : lifeOf(expires);
   const isAdmin = values["admin"] === true ? true : values["no-admin"] === true ? false : undefined;
   const subject = named ?? (await client.json<Me>("GET", "/me")).name;
   return show(
@@ -177,7 +180,7 @@ async function addToken(context: Context): Promise<number> {
       description: textOf(values, "description") ?? "",
       ...(isAdmin === undefined ? {} : { admin: isAdmin }),
       ...(scopes ? { scopes } : {}),
-      ...(expires === undefined ? {} : { expires_seconds: secondsOf("expires", expires) }),
+      ...(expires_seconds === undefined ? {} : { expires_seconds }),
     }),
   );
 }
@@ -192,6 +195,8 @@ function show({ terminal }: Context, { id, token, expires }: AddedToken): number
 async function setPassword(context: Context): Promise<number> {
   const [name = ""] = argumentsOf(context, "NAME");
   const { values, terminal } = context;
+  refuseBoth(values, "link", "stdin");
+  refuseBoth(values, "link", "must-change");
   const client = context.client();
   const where = `/users/${at(name)}`;
   if (values["link"] === true) {
@@ -236,6 +241,13 @@ async function secretFrom(
   const value = (text ?? "").replace(/\r?\n$/, "");
   if (value === "") throw new UsageError("there is nothing on standard input");
   return value;
+}
+
+/** How long a token is good. The control plane would name the field of its own interface, not the option. */
+function lifeOf(text: string): number {
+  const seconds = secondsOf("expires", text);
+  if (seconds >= 60 && seconds <= LONGEST_TOKEN_SECONDS) return seconds;
+  throw new UsageError(`--expires ${text}: expected a time from 1m to ten years, such as 30d`);
 }
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };

@@ -28,12 +28,13 @@ export type ReservationView = v.InferOutput<typeof reservationViewSchema>;
 export const reservationListSchema = v.object({ reservations: v.array(reservationViewSchema) });
 export type ReservationList = v.InferOutput<typeof reservationListSchema>;
 
-const YEAR_SECONDS = 366 * 24 * 3600;
+/** A year. */
+export const LONGEST_RESERVATION_SECONDS = 366 * 24 * 3600;
 const seconds = v.pipe(
   v.number("expected seconds"),
   v.integer("expected whole seconds"),
   v.minValue(60, "expected a minute or more"),
-  v.maxValue(YEAR_SECONDS, "expected a year at most"),
+  v.maxValue(LONGEST_RESERVATION_SECONDS, "expected a year at most"),
 );
 
 /** `POST /api/v1/reservations`, 201 with the view. */

@@ -23,6 +23,9 @@ export const tokenViewSchema = v.object({
 export type TokenView = v.InferOutput<typeof tokenViewSchema>;
 export const tokenListSchema = v.object({ tokens: v.array(tokenViewSchema) });
 
+/** Ten years. */
+export const LONGEST_TOKEN_SECONDS = 10 * 366 * 86_400;
+
 /** `POST /api/v1/tokens` answers 201 with the token; it is shown this once. */
 export const addTokenSchema = v.object({
   subject: userName,
@@ -35,7 +38,7 @@ export const addTokenSchema = v.object({
       v.number(),
       v.integer(),
       v.minValue(60, "expected at least a minute"),
-      v.maxValue(10 * 366 * 86_400, "expected at most ten years"),
+      v.maxValue(LONGEST_TOKEN_SECONDS, "expected at most ten years"),
     ),
   ),
 });

@@ -36,11 +36,28 @@ describe.each(runtimes)("pumice-worker under %s", (name, runtime) => {
   });
 });
 
+test("--help of a command is that command's own, in each of its forms", () => {
+  const cache = run(["cache", "--help"]);
+  expect([cache.status, cache.stderr]).toEqual([0, ""]);
+  expect(cache.stdout).toMatch(/^ {2}pumice-worker cache \[list\|clean\].*\n {6}Lists .*\n$/);
+  expect(run(["run", "-h"]).stdout.match(/^ {2}pumice-worker \w+/gm)).toEqual(
+    Array(2).fill("  pumice-worker run"),
+  );
+});
+
 test.each([
   [[], 2, "no command given"],
   [["stop"], 2, "unknown command stop"],
   [["constructor"], 2, "unknown command constructor"],
   [["start"], 2, "--url is missing"],
+  [["start", "http://x"], 2, "start: unexpected argument http://x; see pumice-worker start --help"],
+  [["install", "--print", "--uninstall"], 2, "--print goes with neither"],
+  [["install", "--user", "", "--root", "/"], 2, `--user "": expected a user's name`],
+  [
+    ["power", "shelly", "http://x", "1", "on", "--delay", "x"],
+    2,
+    '--delay: expected seconds, not "x"',
+  ],
   [["start", "--url", "http://x", "--tokenfile", "y"], 2, "Unknown option '--tokenfile'"],
   [["run"], 2, "expected exactly one job file"],
   [["run", "job.yaml"], 2, "--device is missing"],

@@ -56,6 +56,8 @@ test("what is mistyped is refused with what was expected", async () => {
   for (const [words, hint] of [
     [["--scope", "write"], "expected read, submit, workers, admin"],
     [["--expires", "soon"], "such as 30m, 12h or 30d"],
+    [["--expires", "1s"], "--expires 1s: expected a time from 1m to ten years"],
+    [["--expires", "4000d"], "--expires 4000d: expected a time from 1m to ten years"],
     [["a", "b"], "unexpected argument b"],
   ] as const) {
     const { code, said } = await run(["tokens", "add", ...words]);
@@ -101,6 +103,8 @@ test("users password sets one from standard input, or makes a link", async () =>
   expect((await run(["users", "sign-out", "alice", "--tokens"])).said).toBe(
     "2 of alice have ended\n",
   );
+  const unknown = await run(["users", "sign-out", "alcie"]);
+  expect([unknown.code, unknown.said]).toEqual([2, 'pumice: there is no user "alcie"\n']);
 });
 
 test("secrets are set from standard input, listed without values, and removed", async () => {

@@ -35,6 +35,9 @@ export async function install(args: string[]): Promise<number> {
     uninstall: { type: "boolean" },
   });
   if (positionals.length > 0) throw new UsageError("install: expected options only");
+  if (values.print && (values.uninstall || values["dry-run"])) {
+    throw new UsageError("install: --print goes with neither --dry-run nor --uninstall");
+  }
   const installation = installationOf(values);
   if (values.print) return print(serviceText(installation));
   const isDry = values["dry-run"] === true;
@@ -68,7 +71,10 @@ function installationOf({ user, init: named, prefix, root = "" }: Values): Insta
   const init = initOf(named, base);
   if (process.getuid?.() === 0 || base !== "") {
     const name = user ?? "pumice-worker";
-    if (!/^[a-z_][a-z0-9_-]{0,30}$/.test(name)) throw new UsageError(`--user: no name: ${name}`);
+    if (!/^[a-z_][a-z0-9_-]{0,30}$/.test(name))
+      throw new UsageError(
+        `--user ${JSON.stringify(name)}: expected a user's name, of small letters, digits, _ and -`,
+      );
     return {
       root: base,
       prefix: absolute(prefix ?? "/usr/local"),

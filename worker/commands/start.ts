@@ -23,7 +23,7 @@ const LEAST_MB = 100;
 
 /** `pumice-worker start`: the agent, until it is stopped. */
 export async function start(args: string[]): Promise<number> {
-  const { values } = parse(args, {
+  const { values, positionals } = parse(args, {
     url: { type: "string" },
     "token-file": { type: "string" },
     "work-dir": { type: "string" },
@@ -31,6 +31,8 @@ export async function start(args: string[]): Promise<number> {
     "max-rss": { type: "string" },
     ...LAVA_OPTIONS,
   });
+  const [extra] = positionals;
+  if (extra !== undefined) throw new UsageError(`start: unexpected argument ${extra}`);
   const settings = readWorkerSettings();
   exportSettings(settings);
   setMaxRss(values["max-rss"]);

@@ -141,6 +141,8 @@ function parse(words: readonly string[], where: string): Parsed {
     if (option === "--active-low" && name === "gpio") activeLow = true;
     else if (option === "--delay" && /^\d+(\.\d+)?$/.test(options[n + 1] ?? "")) {
       delaySeconds = Number(options[++n]);
+    } else if (option === "--delay") {
+      return fail(`--delay: expected seconds, not ${JSON.stringify(options[n + 1] ?? "")}`);
     } else
       return fail(`unexpected ${option}: there are --delay SECONDS, and --active-low for gpio`);
   }
