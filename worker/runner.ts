@@ -7,7 +7,7 @@ import { jobDirectoryAt, tftpRoot } from "./host/job-directory.ts";
 import { groupOfJob } from "./host/group-of-job.ts";
 import { boundedLog, logLimits } from "./host/bounded-log.ts";
 import { cancelSignals } from "./host/cancel-signals.ts";
-import { beat } from "./host/runner-beat.ts";
+import { beat, touchBeat } from "./host/runner-beat.ts";
 import { openSpool } from "./host/spool.ts";
 import { onceThereIsRoom, reserveRoom, stopWhenFull } from "./disk-full.ts";
 import { runTicket } from "./run-ticket.ts";
@@ -29,6 +29,7 @@ export async function runJobDirectory(folder: string): Promise<number> {
   const reserve = reserveRoom(files.reserve);
   const spool = openSpool(files.log, {
     segmentBytes: SEGMENT_BYTES,
+    onMuch: () => touchBeat(files.beat),
     onFull: (error) => {
       reserve.release();
       onFull(error);
@@ -52,6 +53,7 @@ export async function runJobDirectory(folder: string): Promise<number> {
   await spool.close();
   reserve.release();
   await onceThereIsRoom(() => writeFileAtomic(files.result, JSON.stringify(result)));
+  touchBeat(files.beat);
   endBeat();
   return result.result === "pass" ? 0 : 1;
 }

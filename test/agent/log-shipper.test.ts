@@ -369,7 +369,7 @@ describe("how soon a log is shipped", () => {
     await isAsleep();
     appendFileSync(file, `${record(text)}\n`);
     one.poke();
-    await clock.until((delays) => delays.includes(500));
+    await clock.until((delays) => delays.includes(2000));
   }
 
   /** Seconds until the log is there up to its `n`th line. */

@@ -6,7 +6,7 @@ import type { AgentDeps } from "../../worker/agent/agent-deps.ts";
 import { systemClock } from "../../worker/agent/clock.ts";
 import { RunnerProcess } from "../../worker/agent/runner-process.ts";
 import { jobDirectoryAt, type JobDirectory } from "../../worker/host/job-directory.ts";
-import { STILL_MS, watchBeat } from "../../worker/host/runner-beat.ts";
+import { prepareBeat, STILL_MS, touchBeat, watchBeat } from "../../worker/host/runner-beat.ts";
 
 let dir: JobDirectory;
 beforeEach(() => {
@@ -30,6 +30,19 @@ test("a runner stands still when its file has not been touched for so long, seen
   // Whatever time the machine takes it for.
   utimesSync(dir.beat, 1, 1);
   now += 1;
+  expect(isStill()).toBe(false);
+  now += STILL_MS;
+  expect(isStill()).toBe(true);
+});
+
+test("a file that only the agent has made says nothing of its runner", () => {
+  let now = 0;
+  const isStill = watchBeat(dir.beat, () => now);
+  expect(prepareBeat(dir.beat)).toBe(true);
+  expect(isStill()).toBe(false);
+  now += 10 * STILL_MS;
+  expect(isStill()).toBe(false);
+  touchBeat(dir.beat);
   expect(isStill()).toBe(false);
   now += STILL_MS;
   expect(isStill()).toBe(true);

@@ -21,6 +21,16 @@ const linesOf = (file: string): string[] => readFileSync(file, "utf8").split("\n
 const allLines = (): string[] => listSegments(log).flatMap(({ file }) => linesOf(file));
 
 describe("a spool", () => {
+  test("tells of a flood, and of nothing less", async () => {
+    let told = 0;
+    const spool = openSpool(log, { onMuch: () => (told += 1) });
+    spool.append("a line");
+    expect(told).toBe(0);
+    for (let n = 0; n < 1024; n++) spool.append("x".repeat(1024));
+    await spool.close();
+    expect(told).toBe(2);
+  });
+
   test("goes on in another file, named for its first line, once one is long enough", async () => {
     const spool = openSpool(log, { segmentBytes: 10_000 });
     const lines: string[] = [];

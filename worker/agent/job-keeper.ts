@@ -1,6 +1,5 @@
-import { existsSync, rmSync, watch, type FSWatcher } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import path from "node:path";
 import type { RunnerReport } from "#protocol/worker-api.ts";
 import type { JobDirectory } from "../host/job-directory.ts";
 import { removeTree } from "../host/remove-tree.ts";
@@ -12,6 +11,7 @@ import { Bell } from "./bell.ts";
 import { cleanUpAfter } from "./clean-up.ts";
 import { completeLog, cutHalfRecord, type Ending } from "./complete-log.ts";
 import { finishJob, finishRequest } from "./finish.ts";
+import { watchJob, type JobWatch } from "./job-watch.ts";
 import { LogShipper } from "./log-shipper.ts";
 import { RunnerProcess } from "./runner-process.ts";
 
@@ -47,6 +47,10 @@ export class JobKeeper {
   /** Its runner may be started. */
   mayBegin = false;
   #isDelivered = false;
+  #isWatched = false;
+  #watch: JobWatch | undefined;
+  /** A person may come to its console. */
+  #hasDesk = false;
 
   /** `isNew`: the ticket was written just now. `onFree`: told when the device is not used any more. */
   constructor(deps: AgentDeps, job: KeptJob, isNew: boolean, onFree: () => void) {
@@ -115,7 +119,9 @@ export class JobKeeper {
   }
 
   set isWatched(watched: boolean) {
+    this.#isWatched = watched;
     this.#shipper.isWatched = watched;
+    this.#watch?.follow(watched);
   }
 
   /** The control plane answers again. */
@@ -144,7 +150,12 @@ export class JobKeeper {
   async keep(signal: AbortSignal): Promise<void> {
     if (!this.#isForgotten) this.#delivery = new AbortController();
     signal.addEventListener("abort", this.#endDelivery);
-    const watcher = this.#watch();
+    const watch = watchJob(this.#job.dir, this.isUnclaimed, {
+      told: this.#told,
+      grown: this.#shipper.poke,
+    });
+    watch.follow(this.#isWatched);
+    this.#watch = watch;
     const shipped = this.#shipper.run(this.#delivery.signal);
     try {
       await this.#untilEnded(signal);
@@ -152,13 +163,22 @@ export class JobKeeper {
       await shipped;
       if (!signal.aborted) await this.#remove();
     } finally {
-      watcher?.close();
+      this.#watch = undefined;
+      watch.close();
       signal.removeEventListener("abort", this.#endDelivery);
       this.#endDelivery();
       // Its files are closed before it may be begun again.
       await shipped.catch(() => {});
     }
   }
+
+  readonly #told = (): void => {
+    this.#runner.poke();
+    this.#shipper.look();
+    const hasDesk = existsSync(this.#job.dir.console);
+    if (hasDesk !== this.#hasDesk) this.#deps.changed();
+    this.#hasDesk = hasDesk;
+  };
 
   readonly #endDelivery = (): void => {
     this.#delivery.abort();
@@ -265,22 +285,6 @@ export class JobKeeper {
       await removeTree(dir.root);
     } catch (error) {
       this.#deps.log(`job ${id}: its folder cannot be removed: ${String(error)}`);
-    }
-  }
-
-  /** Undefined where the system has no watches left: the fallback timers do then. */
-  #watch(): FSWatcher | undefined {
-    try {
-      const logName = path.basename(this.#job.dir.log);
-      const watcher = watch(this.#job.dir.root, (_, name) => {
-        if (!name?.startsWith(logName)) this.#runner.poke();
-        if (name === path.basename(this.#job.dir.console)) this.#deps.changed();
-        this.#shipper.poke();
-      });
-      watcher.on("error", () => watcher.close());
-      return watcher;
-    } catch {
-      return undefined;
     }
   }
 }

@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 
 /** Whole lines of a log, as they are in the file. */
@@ -20,7 +21,7 @@ export async function readLines(
   maxBytes: number,
 ): Promise<LogLines | undefined> {
   for (let size = maxBytes; ; size *= 2) {
-    const buffer = Buffer.allocUnsafe(Math.min(size, await restOf(file, offset)));
+    const buffer = Buffer.allocUnsafe(Math.min(size, restOf(file, offset)));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
     const read = buffer.subarray(0, bytesRead);
     let count = 0;
@@ -59,6 +60,5 @@ export async function seekLine(
   return { offset, line: seen };
 }
 
-async function restOf(file: FileHandle, offset: number): Promise<number> {
-  return Math.max(0, (await file.stat()).size - offset);
-}
+const restOf = (file: FileHandle, offset: number): number =>
+  Math.max(0, fstatSync(file.fd).size - offset);

@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statfsSync, statSync } from "node:fs";
+import { existsSync, fstatSync, rmSync, statfsSync, statSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { listSegments, segmentFile, sizeOfLog, type LogSegment } from "../host/log-segments.ts";
@@ -41,8 +41,8 @@ export class LogFiles {
   }
 
   /** Bytes that are there behind a place, in the files that follow too; beyond `enough` nobody counts. */
-  async pendingBytes(offset: number, enough: number): Promise<number> {
-    const pending = (await this.#handle.stat()).size - offset;
+  pendingBytes(offset: number, enough: number): number {
+    const pending = fstatSync(this.#handle.fd).size - offset;
     if (pending >= enough) return pending;
     const { firstLine: own } = this.#segment;
     const later = listSegments(this.#log).filter(({ firstLine }) => firstLine > own);

@@ -27,8 +27,8 @@ const FIRST_PATIENCE_MS = 10_000;
 const LONGEST_PATIENCE_MS = 60_000;
 /** Between looks at a file whose changes nobody announced. */
 const FALLBACK_MS = 1000;
-/** Between looks whether it is enough: so long, or so many changes, which of a flood are soon there. */
-const COLLECT_MS = 500;
+/** Between looks whether it is enough: so long, or so many changes, which of a flood are soon there; most runners say when it is. */
+const COLLECT_MS = 2000;
 const COLLECT_CHANGES = 8;
 
 export interface ShippedLog extends JobAccess {
@@ -79,6 +79,9 @@ export class LogShipper {
   poke = (): void => {
     if (this.#isLooking || ++this.#changes % COLLECT_CHANGES === 0) this.#growth.ring();
   };
+
+  /** The file may have grown by much. */
+  look = (): void => this.#growth.ring();
 
   /** While somebody watches, lines go out one by one as they come, not in large chunks. */
   set isWatched(watched: boolean) {
@@ -202,7 +205,7 @@ export class LogShipper {
     let since: number | undefined;
     while (!signal.aborted && !this.#isWhole) {
       this.#isLooking = true;
-      const pending = await files.pendingBytes(from.offset, MAX_TEXT_BYTES);
+      const pending = files.pendingBytes(from.offset, MAX_TEXT_BYTES);
       if (pending <= 0) {
         await this.#untilPoked();
         continue;
@@ -274,7 +277,7 @@ export class LogShipper {
     if (this.#maxRecords < MAX_CHUNK_RECORDS) return;
     const { handle } = files;
     const read = async (): Promise<LogChunk | undefined> => {
-      const pending = await files.pendingBytes(from.offset, MAX_TEXT_BYTES);
+      const pending = files.pendingBytes(from.offset, MAX_TEXT_BYTES);
       if (pending < MAX_TEXT_BYTES && !this.#isWhole) return undefined;
       return readChunk(handle, from);
     };

@@ -21,7 +21,7 @@ export interface JobDirectory {
   readonly output: string;
   /** Made and removed by the runner: takes room that the job's last words have then, should the disk be full. */
   readonly reserve: string;
-  /** Touched by the runner as long as it comes to its events (runner-beat.ts). */
+  /** Made by the agent, and touched by the runner as long as it comes to its events and when there is something to see (runner-beat.ts). */
   readonly beat: string;
   /** Made by the runner while the job waits and a person may take its console (person-desk.ts): a Unix socket. */
   readonly console: string;

@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import path from "node:path";
+import { jobDirectoryAt } from "./job-directory.ts";
 import { readJsonLines, writeJsonLine } from "./json-lines.ts";
+import { touchBeat } from "./runner-beat.ts";
 import { shortSocketPath } from "./short-socket-path.ts";
 
 /**
@@ -81,6 +84,8 @@ export async function openDesk(file: string, events: DeskEvents): Promise<Desk> 
     readJsonLines(socket, (message) => take(socket, message));
   });
   await listen(server, file);
+  const { beat } = jobDirectoryAt(path.dirname(file));
+  touchBeat(beat);
   return {
     say(bytes) {
       if (!isThere) return;
@@ -91,6 +96,7 @@ export async function openDesk(file: string, events: DeskEvents): Promise<Desk> 
       clearTimeout(away);
       isThere = false;
       rmSync(file, { force: true });
+      touchBeat(beat);
       if (current) {
         write(current, { end: reason });
         current.end();

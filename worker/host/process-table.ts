@@ -38,6 +38,7 @@ export function findDescendants(
 ): number[] {
   const entry = Buffer.from(`\0${variable}=${value}\0`).toString("latin1");
   const session = leader && sessionIsOurs(leader) ? leader.pid : undefined;
+  const since = leader && isOfThisBoot(leader) ? parseInt(leader.started, 10) : 0;
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
@@ -45,6 +46,8 @@ export function findDescendants(
     .filter((pid) => {
       const stat = readStat(pid);
       if (!stat || stat.state === "Z" || stat.state === "X") return false;
+      // Who was there before the leader inherits nothing of it.
+      if (Number(stat.ticks) < since) return false;
       return stat.session === session || environHas(pid, entry);
     });
 }

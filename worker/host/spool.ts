@@ -7,6 +7,8 @@ const GATHER_MS = 20;
 const GATHER_CHARS = 64 * 1024;
 /** A cut of the machine's power takes with it what came in the last seconds. */
 const SYNC_MS = 5000;
+/** Of which whoever delivers them should hear. */
+const MUCH_BYTES = 512 * 1024;
 /** Between attempts to write to a disk that was full. */
 const RETRY_MS = 1000;
 /** Once the disk is full, of what must not be lost this much is kept until there is room again. */
@@ -24,6 +26,8 @@ export interface Spool {
 export interface SpoolOptions {
   /** From this size on another file is begun (log-segments.ts), so that those in front can be removed once delivered. */
   readonly segmentBytes?: number;
+  /** Called each time when some hundred KiB more are in the file: it is a flood. */
+  readonly onMuch?: () => void;
   /** Called once, when the disk is full: from then on `append` only keeps what fits, and writes it when there is room. */
   readonly onFull?: (error: Error) => void;
   readonly retryMs?: number;
@@ -34,8 +38,9 @@ export interface SpoolOptions {
  * waits for the disk instead of growing in memory.
  */
 export function openSpool(log: string, options: SpoolOptions = {}): Spool {
-  const { segmentBytes = Infinity, onFull, retryMs = RETRY_MS } = options;
+  const { segmentBytes = Infinity, onMuch, onFull, retryMs = RETRY_MS } = options;
   const files = openFiles(log, segmentBytes);
+  let untold = 0;
   let lines = 0;
   let waiting = "";
   let waitingLines = 0;
@@ -50,7 +55,9 @@ export function openSpool(log: string, options: SpoolOptions = {}): Spool {
     try {
       while (rest.length > 0 || waiting !== "") {
         if (rest.length === 0) take();
-        rest = rest.subarray(files.write(rest));
+        const written = files.write(rest);
+        rest = rest.subarray(written);
+        untold += written;
       }
     } catch (error) {
       if (!isNoRoom(error)) throw error;
@@ -60,6 +67,9 @@ export function openSpool(log: string, options: SpoolOptions = {}): Spool {
       isFull = true;
       onFull?.(error as Error);
     }
+    if (untold < MUCH_BYTES) return;
+    untold = 0;
+    onMuch?.();
   };
   const take = (): void => {
     files.turn(lines - waitingLines);
