@@ -1,4 +1,5 @@
-import { Agent, request, type IncomingHttpHeaders } from "node:http";
+import { request, type IncomingHttpHeaders } from "node:http";
+import { connectionTo, type Connection } from "./connection.ts";
 
 export interface Answer {
   readonly status: number;
@@ -9,15 +10,14 @@ export interface Asked {
   readonly method?: string;
   readonly headers?: Record<string, string>;
   readonly body?: string;
-  readonly agent?: Agent;
 }
 
-/** The one HTTP client for both labs: costs little itself. A connection is kept as long as its `agent`. */
+/** A request by a connection of its own. */
 export async function ask(url: string, asked: Asked = {}): Promise<Answer> {
-  const { method = "GET", headers = {}, body, agent } = asked;
+  const { method = "GET", headers = {}, body } = asked;
   const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
   return new Promise((resolve, reject) => {
-    const options = { method, headers: { ...headers, ...length }, agent: agent ?? false };
+    const options = { method, headers: { ...headers, ...length }, agent: false };
     let status = 0;
     const sent = request(url, options, (answer) => {
       status = answer.statusCode ?? 0;
@@ -56,36 +56,42 @@ export const restOf =
 
 export interface Load {
   readonly perSecond: number;
+  readonly count: number;
   readonly medianMs: number;
   readonly p99Ms: number;
 }
 
-/** `count` requests by so many clients at a time, each with a connection of its own. Throws when one is refused. */
+/** So many requests, or as many as can be had in a time. */
+export type HowLong = { readonly requests: number } | { readonly seconds: number };
+
+/** Requests by so many clients at a time, each with a connection of its own. Throws when one is refused. */
 export async function load(
-  count: number,
+  howLong: HowLong,
   clients: number,
-  one: (agent: Agent) => Promise<Answer>,
+  url: string,
+  one: (connection: Connection) => Promise<Answer>,
 ): Promise<Load> {
-  const agent = new Agent({ keepAlive: true, maxSockets: clients });
+  const connections = Array.from({ length: clients }, () => connectionTo(url));
   const times: number[] = [];
-  let left = count;
+  let left = "requests" in howLong ? howLong.requests : Infinity;
   const began = performance.now();
-  const client = async (): Promise<void> => {
-    while (left-- > 0) {
+  const until = "seconds" in howLong ? began + howLong.seconds * 1000 : Infinity;
+  const client = async (connection: Connection): Promise<void> => {
+    while (left-- > 0 && performance.now() < until) {
       const start = performance.now();
-      const { status, text } = await one(agent);
+      const { status, text } = await one(connection);
       if (status >= 300) throw new Error(`answered ${status}: ${text.slice(0, 300)}`);
       times.push(performance.now() - start);
     }
   };
   try {
-    await Promise.all(Array.from({ length: clients }, client));
+    await Promise.all(connections.map(client));
   } finally {
-    agent.destroy();
+    for (const connection of connections) connection.close();
   }
   const seconds = (performance.now() - began) / 1000;
+  const count = times.length;
   times.sort((a, b) => a - b);
-  const at = (part: number): number =>
-    times[Math.min(times.length - 1, Math.floor(part * times.length))]!;
-  return { perSecond: count / seconds, medianMs: at(0.5), p99Ms: at(0.99) };
+  const at = (part: number): number => times[Math.min(count - 1, Math.floor(part * count))]!;
+  return { count, perSecond: count / seconds, medianMs: at(0.5), p99Ms: at(0.99) };
 }

@@ -1,6 +1,6 @@
-import type { Agent } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import { ask, load, type Answer } from "./client.ts";
+import { ask, load, type Answer, type HowLong } from "./client.ts";
+import type { Connection } from "./connection.ts";
 import { localJob, PARKED_TYPE } from "./dut.ts";
 import type { Figures, Name } from "./figures.ts";
 import { floodJob, jobTimes, submit } from "./jobs.ts";
@@ -15,15 +15,15 @@ const INTERNAL = "scheduler/internal/v1";
 
 export interface Sizes {
   readonly runs: number;
-  /** Submissions before each measurement: both have compilers and caches, and have stood still while the other was measured. */
-  readonly warmUp: Readonly<Record<Side["name"], number>>;
-  /** Submissions of a measurement, for each of which LAVA's server needs 50 ms: 100 and more have a 99th percentile. */
-  readonly submissions: Readonly<Record<Side["name"], number>>;
+  /** Submissions before each measurement, s: both have compilers and caches, and have stood still while the other was measured. */
+  readonly warmUpSeconds: number;
+  /** How long submissions are measured, s. */
+  readonly seconds: number;
   /** Of lists, of jobs, of pages. */
   readonly reads: Readonly<Record<Side["name"], number>>;
 }
 
-type One = (agent: Agent) => Promise<Answer>;
+type One = (connection: Connection) => Promise<Answer>;
 
 /** Submissions, reads and pages: the same URLs for both, in turns. */
 export async function measureRequests(figures: Figures, sides: readonly Side[], sizes: Sizes) {
@@ -31,7 +31,8 @@ export async function measureRequests(figures: Figures, sides: readonly Side[], 
   for (const side of sides) {
     const one = await requestsOf(side);
     asked.set(side, one);
-    for (const name of READS) await load(sizes.reads[side.name], 1, one[name]);
+    const requests = sizes.reads[side.name];
+    for (const name of READS) await load({ requests }, 1, side.url, one[name]);
   }
   for (let run = 0; run < sizes.runs; run++) {
     for (const side of sides) {
@@ -51,17 +52,17 @@ async function measureTurn(
   figures: Figures,
   side: Side,
   one: Requests,
-  { warmUp, submissions, reads }: Sizes,
+  { warmUpSeconds, seconds, reads }: Sizes,
 ) {
-  const measured = async (count: number, clients: number, what: One) => {
+  const measured = async (howLong: HowLong, clients: number, what: One) => {
     const before = cpuSecondsOf(side.server());
-    const result = await load(count, clients, what);
-    const cpuMs = ((cpuSecondsOf(side.server()) - before) * 1000) / count;
+    const result = await load(howLong, clients, side.url, what);
+    const cpuMs = ((cpuSecondsOf(side.server()) - before) * 1000) / result.count;
     return { ...result, cpuMs };
   };
   const submitted = async (clients: number, what: One) => {
-    await load(warmUp[side.name], clients, what);
-    return measured(submissions[side.name], clients, what);
+    await load({ seconds: warmUpSeconds }, clients, side.url, what);
+    return measured({ seconds }, clients, what);
   };
   const note = (name: Name, value: number): void => figures.note(name, side.name, value);
   const alone = await submitted(1, one.submit);
@@ -75,7 +76,7 @@ async function measureTurn(
   note("submits_xmlrpc", byXmlRpc.perSecond);
   note("submits_xmlrpc_p99", byXmlRpc.p99Ms);
   for (const name of READS) {
-    const { medianMs, cpuMs } = await measured(reads[side.name], 1, one[name]);
+    const { medianMs, cpuMs } = await measured({ requests: reads[side.name] }, 1, one[name]);
     note(name, medianMs);
     note(`${name}_cpu`, cpuMs);
   }
@@ -104,15 +105,16 @@ function sendAll(pids: readonly number[], signal: NodeJS.Signals): void {
 async function requestsOf(side: Side) {
   const { id } = await jobTimes(side, floodJob(PAGE_LINES));
   const authorization = `Token ${side.token}`;
+  const base = new URL(side.url).pathname;
   const get = (where: string): One => {
     const headers = { authorization };
-    return (agent) => ask(side.url + where, { agent, headers });
+    return (connection) => connection.ask(base + where, { headers });
   };
   const post =
     (where: string, headers: Record<string, string>, body: (definition: string) => string): One =>
-    async (agent) => {
-      const sent = { agent, method: "POST", headers, body: body(nextDefinition()) };
-      const answer = await ask(side.url + where, sent);
+    async (connection) => {
+      const sent = { method: "POST", headers, body: body(nextDefinition()) };
+      const answer = await connection.ask(base + where, sent);
       // XML-RPC refuses with 200.
       return answer.text.includes("<fault>") ? { ...answer, status: 400 } : answer;
     };
@@ -131,7 +133,7 @@ async function requestsOf(side: Side) {
     submitByXmlRpc: post("RPC2", { authorization: basic, "content-type": "text/xml" }, xml),
     list: get("api/v0.2/jobs/?limit=50&ordering=-id"),
     detail: get(`api/v0.2/jobs/${id}/`),
-    page: ((agent) => ask(side.url + path, { agent, headers })) as One,
+    page: ((connection) => connection.ask(base + path, { headers })) as One,
   };
 }
 
@@ -174,9 +176,9 @@ export async function measureIntake(
       const sender = senders.get(side)!;
       const requests = Math.ceil(count[side.name] / BATCH);
       const before = cpuSecondsOf(side.server());
-      const { perSecond } = await load(requests, 1, (agent) => {
+      const { perSecond } = await load({ requests }, 1, side.url, (connection) => {
         const index = (sender.sent += BATCH) - BATCH;
-        return sender.post(`logs/`, { lines, index: String(index) }, agent);
+        return sender.post(`logs/`, { lines, index: String(index) }, connection);
       });
       if (run < 0) continue;
       const cpu = cpuSecondsOf(side.server()) - before;
@@ -200,7 +202,7 @@ export async function measureIntake(
 interface Sender {
   /** Lines until now. */
   sent: number;
-  post(where: string, form: Record<string, string>, agent?: Agent): Promise<Answer>;
+  post(where: string, form: Record<string, string>, connection?: Connection): Promise<Answer>;
 }
 
 /** A job that runs on a worker which is this program. */
@@ -221,10 +223,10 @@ async function stockWorkerJob({ name, rest, url }: Side): Promise<Sender> {
     if (!job) await pause(200);
   }
   const own = { "lava-token": job.token, "content-type": "application/x-www-form-urlencoded" };
-  const post: Sender["post"] = (where, form, agent) => {
-    const body = new URLSearchParams(form).toString();
-    const sent = { method: "POST", headers: own, body, ...(agent ? { agent } : {}) };
-    return ask(`${url}${INTERNAL}/jobs/${id}/${where}`, sent);
+  const post: Sender["post"] = (where, form, connection) => {
+    const sent = { method: "POST", headers: own, body: new URLSearchParams(form).toString() };
+    const address = new URL(`${url}${INTERNAL}/jobs/${id}/${where}`);
+    return connection ? connection.ask(address.pathname, sent) : ask(address.href, sent);
   };
   await ask(`${url}${INTERNAL}/jobs/${id}/`, { headers: own });
   await post("", { state: "RUNNING" });
