@@ -45,7 +45,10 @@ const inGuest = (url: string): string => url.replace("127.0.0.1", "10.0.2.2").re
 const cases = (line: string): Record<string, string> => ({
   // Debian's smallest has apt, but neither curl nor wget.
   file: `for try in $(seq 30); do ip route | grep -q default && break; sleep 1; done; /usr/lib/apt/apt-helper download-file ${inGuest(shelf.url)}/worker /root/worker && chmod +x /root/worker`,
-  install: "/root/worker install",
+  install: "/root/worker install --hardened",
+  // What it starts is as confined as the worker: namespaces for QEMU, no other; nothing else to write to.
+  confined:
+    "mkdir -m 777 /srv/all && printf \"[Service]\\nExecStartPost=/bin/sh -c 'unshare -Um true && ! unshare -Un true && ! touch /srv/all/x'\\n\" > /etc/systemd/system/pumice-worker.service.d/tried.conf && systemctl daemon-reload",
   waits:
     '[ "$(systemctl is-active pumice-worker)" = inactive ] && systemctl is-enabled pumice-worker',
   again: "/root/worker install | tee /run/again; ! grep ^done: /run/again | grep -v systemctl",
@@ -54,7 +57,7 @@ const cases = (line: string): Record<string, string> => ({
   user: '[ "$(stat -c %U /proc/$(systemctl show -P MainPID pumice-worker))" = pumice-worker ]',
   ports: "grep CapAmb:.*0400$ /proc/$(systemctl show -P MainPID pumice-worker)/status",
   "read-only":
-    'nsenter -t $(systemctl show -P MainPID pumice-worker) -m sh -c "! touch /etc/x && touch /usr/local/lib/pumice-worker/x"',
+    'nsenter -t $(systemctl show -P MainPID pumice-worker) -m sh -c "! touch /etc/x && touch /usr/local/lib/pumice-worker/x /etc/pumice-worker/x"',
   // As a runner is: a process of the service that is not the agent.
   runner:
     "sleep 1000 & echo $! | tee /run/runner >/sys/fs/cgroup/system.slice/pumice-worker.service/cgroup.procs",
@@ -67,7 +70,7 @@ const cases = (line: string): Record<string, string> => ({
   doctor:
     "setpriv --reuid pumice-worker --regid pumice-worker --clear-groups pumice-worker doctor | tee /run/doctor; grep -q '^ok *token' /run/doctor && grep -q '^ok *tls' /run/doctor",
   uninstall:
-    "pumice-worker install --uninstall && ! systemctl cat pumice-worker && [ ! -e /usr/local/lib/pumice-worker ]",
+    "rm /etc/systemd/system/pumice-worker.service.d/tried.conf && pumice-worker install --uninstall && ! systemctl cat pumice-worker && [ ! -e /usr/local/lib/pumice-worker ]",
 });
 
 test("systemd starts what install installed, once it is enrolled, and again when it ends", async () => {

@@ -102,6 +102,42 @@ describe.skipIf(lacking(process.getuid?.() !== 0, "it needs root"))(
       expect(done.stdout).toContain("Next: /usr/local/bin/pumice-worker enrol URL CODE");
     });
 
+    test("hardened puts a drop-in beside the unit, which stays at the next install and goes at the end", () => {
+      const dropIn = `${UNIT}.d/hardened.conf`;
+      install();
+      expect(existsSync(at(dropIn))).toBe(false);
+      expect(read(UNIT)).toContain(`\nReadWritePaths=/${LIB} -/etc/pumice-worker\n`);
+      expect(install("--hardened").status).toBe(0);
+      for (const line of [
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "RestrictNamespaces=user mnt",
+        `ReadWritePaths=/${LIB} -/etc/pumice-worker -/var/lib/pumice-worker /tmp /var/tmp`,
+      ]) {
+        expect(read(dropIn)).toContain(`\n${line}\n`);
+      }
+      // What boards need, and runners that outlive the agent.
+      expect(read(dropIn)).not.toMatch(
+        /^(PrivateDevices|ProtectClock|PrivateTmp|PrivateNetwork)=/m,
+      );
+      install();
+      expect(existsSync(at(dropIn))).toBe(true);
+      expect(install("--print", "--hardened").stdout).toContain(read(dropIn));
+      expect(install("--uninstall").status).toBe(0);
+      expect(existsSync(at(dropIn))).toBe(false);
+      const other = worker(
+        "install",
+        "--root",
+        root,
+        "--file",
+        file,
+        "--init",
+        "runit",
+        "--hardened",
+      );
+      expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("under systemd")]);
+    });
+
     test("a second time changes nothing", () => {
       install();
       const again = install();
@@ -367,7 +403,7 @@ describe("without systemd", () => {
 
 test.each([
   [["--init", "upstart"], "--init: expected systemd, openrc, runit"],
-  [["--user", "a b"], "--user: no name"],
+  [["--user", "a b"], "--user \"a b\": expected a user"],
   [["--prefix", "/opt/a b"], "--prefix: expected a path"],
   [["--root", "/none/at/all"], "--root: there is no"],
   [["extra"], "expected options only"],

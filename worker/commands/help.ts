@@ -11,6 +11,7 @@ export const HELP = `pumice-worker: runs jobs on the devices of this machine.
         --prefix DIR        default /usr/local, for a user ~/.local
         --root DIR          the machine's / is there: for an image
         --file FILE         installs another file than this one, such as an image's of another processor
+        --hardened          under systemd: for jobs that use no sudo and no rootless podman
         --dry-run           only says what it would do
         --print             only prints the service's unit or script
         --uninstall         removes what install made, and says what it leaves

@@ -11,6 +11,7 @@ import { findAccount, missingGroups } from "../install/accounts.ts";
 import { installSteps, uninstallSteps } from "../install/install.ts";
 import { serviceOf, type Installation } from "../install/service-steps.ts";
 import {
+  hardenedDropIn,
   INIT_SYSTEMS,
   initSystemOf,
   openrcScript,
@@ -30,6 +31,7 @@ export async function install(args: string[]): Promise<number> {
     prefix: { type: "string" },
     root: { type: "string" },
     file: { type: "string" },
+    hardened: { type: "boolean" },
     "dry-run": { type: "boolean" },
     print: { type: "boolean" },
     uninstall: { type: "boolean" },
@@ -58,6 +60,7 @@ export async function install(args: string[]): Promise<number> {
 }
 
 interface Values {
+  hardened?: boolean;
   user?: string;
   init?: string;
   prefix?: string;
@@ -65,11 +68,16 @@ interface Values {
 }
 
 /** For root, or an image: the system's service. For anybody else: their own. */
-function installationOf({ user, init: named, prefix, root = "" }: Values): Installation {
+function installationOf({ user, init: named, prefix, root = "", hardened }: Values): Installation {
   if (root !== "" && !existsSync(root)) throw new UsageError(`--root: there is no ${root}`);
   const base = root === "" ? "" : path.resolve(root);
   const init = initOf(named, base);
-  if (process.getuid?.() === 0 || base !== "") {
+  const isHardened = hardened === true;
+  const isSystem = process.getuid?.() === 0 || base !== "";
+  if (isHardened && (init !== "systemd" || !isSystem)) {
+    throw new UsageError("--hardened: only the system's service under systemd has it");
+  }
+  if (isSystem) {
     const name = user ?? "pumice-worker";
     if (!/^[a-z_][a-z0-9_-]{0,30}$/.test(name))
       throw new UsageError(
@@ -83,6 +91,7 @@ function installationOf({ user, init: named, prefix, root = "" }: Values): Insta
       unitFile: "/etc/systemd/system/pumice-worker.service",
       user: name,
       init,
+      isHardened,
     };
   }
   if (user !== undefined) throw new UsageError("--user: only root can install for another user");
@@ -96,6 +105,7 @@ function installationOf({ user, init: named, prefix, root = "" }: Values): Insta
     unitFile: userUnit(),
     user: undefined,
     init: init === "systemd" ? init : undefined,
+    isHardened,
   };
 }
 
@@ -118,7 +128,9 @@ function initOf(named: string | undefined, root: string): InitSystem | undefined
 function serviceText(installation: Installation): string {
   const options = serviceOf(installation);
   if (installation.init === "openrc") return openrcScript(options);
-  return installation.init === "runit" ? runitScript(options) : systemdUnit(options);
+  if (installation.init === "runit") return runitScript(options);
+  const dropIn = installation.isHardened ? [hardenedDropIn(options)] : [];
+  return [systemdUnit(options), ...dropIn].join("\n");
 }
 
 function programFile(named: string | undefined): string {

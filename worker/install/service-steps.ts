@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { runTool } from "./accounts.ts";
 import {
+  hardenedDropIn,
   openrcScript,
   runitLogScript,
   runitScript,
@@ -22,13 +23,15 @@ export interface Installation {
   /** undefined: the service of the user who installs, who can't do what root can. */
   readonly user: string | undefined;
   readonly init: InitSystem | undefined;
+  /** A drop-in that takes away what only some jobs need; one that is there stays without it. */
+  readonly isHardened: boolean;
 }
 
 /** What the service's file has to say. */
 export function serviceOf(installation: Installation): ServiceOptions {
-  const { prefix, settingsFile, user } = installation;
+  const { prefix, settingsFile, user, workDir } = installation;
   const libDir = path.join(prefix, "lib/pumice-worker");
-  return { launch: path.join(libDir, "launch"), libDir, settingsFile, user };
+  return { launch: path.join(libDir, "launch"), libDir, settingsFile, workDir, user };
 }
 
 /** What has the launcher started at boot, and again whenever it ends; a service that runs is started anew. */
@@ -48,6 +51,7 @@ export function serviceRemovalSteps(installation: Installation): Step[] {
     ...(isLive ? [systemctlStep(user, "disable", "--now", "pumice-worker")] : []),
     removeStep(at(wantsLink(installation))),
     removeStep(at(unitFile)),
+    removeStep(at(dropInOf(installation))),
     ...(isLive ? [systemctlStep(user, "daemon-reload")] : []),
     ...(user !== undefined && init === "openrc" ? openrcRemoval(installation) : []),
     ...(user !== undefined && init === "runit" ? runitRemoval(installation) : []),
@@ -60,8 +64,12 @@ function systemdSteps(installation: Installation): Step[] {
   const link = wantsLink(installation);
   const target = path.relative(path.dirname(link), unitFile);
   const isLive = isLiveSystemd(installation);
+  const options = serviceOf(installation);
   return [
-    fileStep(at(unitFile), systemdUnit(serviceOf(installation)), 0o644),
+    fileStep(at(unitFile), systemdUnit(options), 0o644),
+    ...(installation.isHardened
+      ? [fileStep(at(dropInOf(installation)), hardenedDropIn(options), 0o644)]
+      : []),
     linkStep(at(link), target),
     ...(isLive ? [systemctlStep(user, "daemon-reload")] : []),
     ...(isLive && isEnrolled(installation)
@@ -69,6 +77,9 @@ function systemdSteps(installation: Installation): Step[] {
       : []),
   ];
 }
+
+/** Its folder may have changes of people, too: `systemctl edit` puts them there. */
+const dropInOf = ({ unitFile }: Installation): string => `${unitFile}.d/hardened.conf`;
 
 /** As `systemctl enable` makes it, which an image has none of. */
 function wantsLink({ unitFile, user }: Installation): string {

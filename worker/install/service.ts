@@ -13,6 +13,7 @@ export interface ServiceOptions {
   /** `PREFIX/lib/pumice-worker` */
   readonly libDir: string;
   readonly settingsFile: string;
+  readonly workDir: string;
   /** The user that it runs as; undefined for a user's own service. */
   readonly user: string | undefined;
 }
@@ -23,18 +24,15 @@ export interface ServiceOptions {
  * agent, a private /tmp does not.
  */
 export function systemdUnit(options: ServiceOptions): string {
-  const { user, launch, libDir, settingsFile } = options;
+  const { user, launch, settingsFile } = options;
   const system = `User=${user}
 # TFTP and NFS have ports below 1024.
 AmbientCapabilities=CAP_NET_BIND_SERVICE
 ProtectSystem=full
 ProtectHome=read-only
-# The worker upgrades itself there.
-ReadWritePaths=${libDir}
-# When no power command uses sudo and no job rootless podman, these may be switched on:
-#NoNewPrivileges=yes
-#ProtectKernelModules=yes
-#RestrictSUIDSGID=yes
+# The worker upgrades itself, and changes its token.
+ReadWritePaths=${ownFolders(options)}
+# When no power command uses sudo and no job rootless podman: pumice-worker install --hardened
 `;
   return `# Written by "pumice-worker install"; changes belong into "systemctl ${user === undefined ? "--user " : ""}edit pumice-worker".
 [Unit]
@@ -60,6 +58,36 @@ Environment=PUMICE_SETTINGS=${settingsFile}
 ${user === undefined ? "" : system}
 [Install]
 WantedBy=${user === undefined ? "default.target" : "multi-user.target"}
+`;
+}
+
+/** What the worker writes to outside of its jobs: its versions, and its token. */
+const ownFolders = ({ libDir, settingsFile }: ServiceOptions): string =>
+  `${libDir} -${path.dirname(settingsFile)}`;
+
+/**
+ * What is put beside the unit where jobs need no setuid program (sudo, rootless podman). Of namespaces those of users and of
+ * mounts stay: jobs' QEMU is confined by them. Neither PrivateDevices nor ProtectClock: both take serial ports away.
+ */
+export function hardenedDropIn(options: ServiceOptions): string {
+  return `# Written by "pumice-worker install --hardened"; remove this file to take it back. For jobs that use no sudo and no rootless podman.
+# Folders of yours that jobs write to (tftp_dir, nfs_root ...) are named in "systemctl edit pumice-worker", as ReadWritePaths=.
+[Service]
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=${ownFolders(options)} -${options.workDir} /tmp /var/tmp
+ProtectHome=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+RestrictNamespaces=user mnt
+LockPersonality=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+SystemCallArchitectures=native
 `;
 }
 
