@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { runOnBed, type BedRan } from "../support/run-on-bed.ts";
 import { freePort } from "../support/loopback-ports.ts";
 import { standIn } from "../support/stand-in-tool.ts";
@@ -79,6 +79,7 @@ describe.skipIf(lacks("adb") || lacks("fastboot"))("a board with Android", () =>
 {% set adb_serial_number = '${adbd.serial}' %}
 {% set fastboot_sequence = ['reboot'] %}
 `;
+  afterEach(() => vi.unstubAllEnvs());
   const run = (device: string): Promise<BedRan> => {
     vi.stubEnv("HOME", bench.folder);
     vi.stubEnv("ANDROID_ADB_SERVER_PORT", String(adbPort));
