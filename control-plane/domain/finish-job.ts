@@ -10,7 +10,7 @@ import { retrying } from "./retrying.ts";
 
 /**
  * A worker says that a job has ended (SCHEDULER.md 1.1, 1.2). Throws `conflict` with the next line until the whole
- * log is committed. Saying it again does nothing; for a job that was taken back meanwhile, it is
+ * log is committed. Saying it again changes nothing; for a job that was taken back meanwhile, it is
  * the true end and replaces the assumed one.
  */
 export async function finishJob(
@@ -22,7 +22,10 @@ export async function finishJob(
   await retrying(async () => {
     const item = await getReportedItem(deps, principal, id);
     const { data: job } = item;
-    if (job.state === "Finished" && !job.taken_back) return;
+    if (job.state === "Finished" && !job.taken_back) {
+      // Whoever says it again got no answer: what freed the device may have ended before it asked for a pass.
+      return deps.signals.requestPass(job.device_type);
+    }
     if (request.lines !== job.log_lines) {
       throw new AppError(
         "conflict",

@@ -247,6 +247,22 @@ test("a pass that was asked for and lost is made up for by the next sweep", asyn
   expect((await lab.job(id)).state).toBe("Scheduled");
 });
 
+test("a pass that was lost with the end of a job is asked for when its worker says once more that it has ended", async () => {
+  const worker = await lab.addWorker();
+  await lab.addDevice("qemu-01");
+  await lab.sync(worker);
+  const first = await lab.submit();
+  const second = await lab.submit();
+  const { start } = await lab.sync(worker);
+  const lost = vi.spyOn(lab.deps.signals, "requestPass").mockResolvedValue();
+  const finish = () => lab.finish(first, start[0]!.token, { result: "pass", lines: 0 });
+  await finish();
+  lost.mockRestore();
+  expect((await lab.job(second)).state).toBe("Submitted");
+  await finish();
+  expect((await lab.job(second)).state).toBe("Scheduled");
+});
+
 test("a pass reads no more of a long queue than it has devices for", async () => {
   const worker = await lab.addWorker();
   await lab.addDevice("qemu-01", { health: "Maintenance" });
