@@ -165,7 +165,7 @@ test("a log of many chunks is cut at whole lines, with every result at its line"
 
 test("the next chunk is read and uploaded before the one in front of it is committed", async () => {
   const file = path.join(dir, "log");
-  const lines = Array.from({ length: 3 }, (_, n) => record(`${n} ${"x".repeat(700_000)}`));
+  const lines = Array.from({ length: 3 }, (_, n) => record(`${n} ${"x".repeat(900_000)}`));
   writeFileSync(file, `${lines.join("\n")}\n`);
   const job = plane.submit(1, []);
   const { shipper: one } = shipper(file);
@@ -183,7 +183,7 @@ test("the next chunk is read and uploaded before the one in front of it is commi
 
 test("an upload of what comes next that failed is done again when its turn comes", async () => {
   const file = path.join(dir, "log");
-  const lines = Array.from({ length: 4 }, (_, n) => record(`${n} ${"x".repeat(700_000)}`));
+  const lines = Array.from({ length: 4 }, (_, n) => record(`${n} ${"x".repeat(900_000)}`));
   writeFileSync(file, `${lines.join("\n")}\n`);
   const job = plane.submit(1, []);
   let puts = 0;
@@ -426,22 +426,22 @@ describe("how soon a log is shipped", () => {
 
   test("at once when it is much", async () => {
     await isAsleep();
-    appendFileSync(file, `${record("x".repeat(2 ** 20))}\n`);
+    appendFileSync(file, `${record("x".repeat(2 ** 21))}\n`);
     one.poke();
     await plane.until(() => job.lines.length === 1);
   });
 
   test("at once when it is much in several files together", async () => {
     await isAsleep();
-    appendFileSync(file, `${record("x".repeat(600_000))}\n`);
-    appendFileSync(segmentFile(file, 1), `${record("x".repeat(600_000))}\n`);
+    appendFileSync(file, `${record("x".repeat(900_000))}\n`);
+    appendFileSync(segmentFile(file, 1), `${record("x".repeat(900_000))}\n`);
     one.poke();
     await plane.until(() => job.lines.length === 1);
   });
 
   test("at once when it becomes much, which so many changes may show before the next look is due", async () => {
     await append("a");
-    appendFileSync(file, `${record("x".repeat(2 ** 20))}\n`);
+    appendFileSync(file, `${record("x".repeat(2 ** 21))}\n`);
     for (let change = 0; change < 8; change++) one.poke();
     await plane.until(() => job.lines.length === 2);
   });

@@ -41,8 +41,9 @@ describe("a worker that may take no more than some memory", () => {
     bench.go(2, "eat");
     await plane.finished(2);
     expect(bad.finish).toMatchObject({ result: "fail", error_type: "Infrastructure" });
+    // It may be seen before it has all.
     expect(bad.finish?.error_msg).toMatch(
-      /^the runner took 4\d\d MB of memory with what it has started, .* agent and jobs together took \d+ MB: they may take 350 MB by --max-rss/,
+      /^the runner took [34]\d\d MB of memory with what it has started, .* agent and jobs together took \d+ MB: they may take 350 MB by --max-rss/,
     );
     expect(messages(bad).slice(0, 3)).toEqual(["line-0", "line-1", "line-2"]);
     expect(agent.exitCode).toBeNull();
@@ -87,8 +88,9 @@ describe("a worker that may take no more than some memory", () => {
     bench.startProcess(plane.url, undefined, { PUMICE_MAX_RSS: "350" });
     await plane.finished(1);
     expect(bad.finish).toMatchObject({ error_type: "Infrastructure" });
+    // It may be seen before it has all.
     expect(bad.finish?.error_msg).toMatch(
-      /^the runner took 4\d\d MB of memory with what it has started, was reckoned to take 60 MB/,
+      /^the runner took [34]\d\d MB of memory with what it has started, was reckoned to take 60 MB/,
     );
     expect(messages(bad).slice(0, 3)).toEqual(["line-0", "line-1", "line-2"]);
     expect(bench.processesOf(1)).toEqual([]);
