@@ -17,6 +17,8 @@ export interface WorkerBundle {
   readonly version?: string;
   readonly banner?: string;
   readonly plugins?: Plugin[];
+  /** Packed fast in place of small: a second of a core less, for who uses the file once. */
+  readonly isForOnce?: boolean;
   /** Of what the file has besides, its runtime. */
   readonly notices?: readonly Notice[];
 }
@@ -27,6 +29,7 @@ const NOTICES = '"@@NOTICES@@"';
 /** The same sources give the same bytes, wherever they are and whenever it is. What went in is in the answer. */
 export async function bundleWorker(options: WorkerBundle): Promise<Metafile> {
   const { outfile, platform, version, banner, plugins = [] } = options;
+  const packed = packer(options.isForOnce ? FAST : constants.BROTLI_MAX_QUALITY);
   const { metafile } = await build({
     entryPoints: [path.join(root, "worker/main.ts")],
     metafile: true,
@@ -50,8 +53,8 @@ export async function bundleWorker(options: WorkerBundle): Promise<Metafile> {
     plugins: [
       ...plugins,
       ...(version ? [calling(version)] : []),
-      serialInside(addonFiles(platform)),
-      templatesInside,
+      serialInside(addonFiles(platform), packed),
+      templatesInside(packed),
       noticesInside,
     ],
   });
@@ -59,7 +62,7 @@ export async function bundleWorker(options: WorkerBundle): Promise<Metafile> {
   const bundle = await readFile(outfile, "utf8");
   await writeFile(
     outfile,
-    bundle.replace(NOTICES, () => packedText(Buffer.from(JSON.stringify([["all", notices]])))),
+    bundle.replace(NOTICES, () => packed(Buffer.from(JSON.stringify([["all", notices]])))),
   );
   return metafile;
 }
@@ -78,7 +81,7 @@ const addonFiles = (platform?: keyof typeof ADDONS): string[] =>
   platform ? ADDONS[platform] : [...Object.values(ADDONS).flat(), ...MUSL_ADDONS];
 
 /** Instead of looking for a file, serialport's native part is loaded from the bundle. */
-const serialInside = (files: string[]): Plugin => ({
+const serialInside = (files: string[], packed: Packer): Plugin => ({
   name: "serial port inside the bundle",
   setup(build) {
     build.onResolve({ filter: /^node-gyp-build$/ }, () => ({
@@ -87,10 +90,10 @@ const serialInside = (files: string[]): Plugin => ({
     }));
     build.onLoad({ filter: /^serial-addons$/, namespace: "embedded" }, async () => {
       const addons = files.map(async (file) => {
-        const packed = packedText(await readFile(path.join(prebuilds, file)));
+        const addon = packed(await readFile(path.join(prebuilds, file)));
         // Node.js's name of the architecture.
         const arch = /^linux-(\w+)/.exec(file)?.[1];
-        return `[${JSON.stringify(arch)}, ${packed}],\n`;
+        return `[${JSON.stringify(arch)}, ${addon}],\n`;
       });
       const contents = `
         const { loadEmbeddedAddon } = require("./worker/host/embedded.ts");
@@ -102,7 +105,7 @@ const serialInside = (files: string[]): Plugin => ({
 });
 
 /** Instead of reading a folder, the stock templates are taken from the bundle. */
-const templatesInside: Plugin = {
+const templatesInside = (packed: Packer): Plugin => ({
   name: "templates inside the bundle",
   setup(build) {
     build.onLoad({ filter: /worker\/stock-template\.ts$/ }, async () => {
@@ -111,15 +114,15 @@ const templatesInside: Plugin = {
       const texts = await Promise.all(
         names.map(async (name) => [name, await readFile(path.join(folder, name), "utf8")] as const),
       );
-      const packed = packedText(Buffer.from(JSON.stringify(texts)));
+      const all = packed(Buffer.from(JSON.stringify(texts)));
       const contents = `
         import { unpackTexts } from "./host/embedded.ts";
         let texts;
-        export const stockTemplate = (name) => (texts ??= unpackTexts(${packed})).get(name);`;
+        export const stockTemplate = (name) => (texts ??= unpackTexts(${all})).get(name);`;
       return { contents, loader: "js", resolveDir: path.join(root, "worker") };
     });
   },
-};
+});
 
 /** "pumice-worker licences" prints them. */
 const noticesInside: Plugin = {
@@ -144,11 +147,18 @@ const calling = (version: string): Plugin => ({
   },
 });
 
+/** Of Brotli's qualities. */
+const FAST = 4;
+
 /** A string literal on a line of its own: an error's message shows the whole line it comes from. */
-function packedText(bytes: Buffer): string {
-  const params = {
-    [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
-    [constants.BROTLI_PARAM_LGWIN]: 18,
+type Packer = (bytes: Buffer) => string;
+
+const packer =
+  (quality: number): Packer =>
+  (bytes) => {
+    const params = {
+      [constants.BROTLI_PARAM_QUALITY]: quality,
+      [constants.BROTLI_PARAM_LGWIN]: 18,
+    };
+    return `\n"${brotliCompressSync(bytes, { params }).toString("base64")}"\n`;
   };
-  return `\n"${brotliCompressSync(bytes, { params }).toString("base64")}"\n`;
-}

@@ -10,7 +10,7 @@ import { root } from "./real-lab.ts";
 export async function workerScript(folder: string, version: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const bundle = path.join(folder, `worker-${version}.cjs`);
-  await bundleWorker({ outfile: bundle, plugins: [saying(version)] });
+  await bundleWorker({ outfile: bundle, isForOnce: true, plugins: [saying(version)] });
   const file = path.join(folder, `pumice-worker-${version}`);
   writeFileSync(file, `#!/bin/sh\nexec "${process.execPath}" "${bundle}" "$@"\n`, { mode: 0o755 });
   return file;
