@@ -3,10 +3,11 @@ import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { shellQuote } from "../../../worker/overlay/shell-quote.ts";
 
-/** What `/root/flood` of the DUT says again and again, and how often. */
+/** What `/root/flood` of the DUT says again and again. */
 export const FLOOD_WORDS =
   "a line of the flood, as long as what a kernel says when it boots, more or less";
-export const FLOOD_LINES = 200_000;
+/** A measurement takes as long as LAVA needs for some 10,000 of them: a few seconds. */
+export const FLOOD_LINES = 500_000;
 
 export const DEVICE_TYPE = "localsh";
 /** Of a device that nobody gets: jobs for it stay in the queue. */
