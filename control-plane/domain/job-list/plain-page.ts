@@ -6,7 +6,7 @@ import { BLOCK, countOf } from "./job-blocks.ts";
 import { openBlocks, type Blocks, type Ids } from "./open-blocks.ts";
 
 /** Of the newest ids, whose jobs may not have ended: where nothing is packed, the number of jobs is enough. What is older is packed by who reads it. */
-const COUNTED_IDS = 20_000;
+const COUNTED_IDS = 200_000;
 
 /** A page of ids. */
 export interface PlainSearch extends Ids {

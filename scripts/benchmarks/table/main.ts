@@ -37,8 +37,8 @@ const PARTS = "trivial,memory,qemu,console,intake,requests,install,first-job";
 
 /** A minute. */
 const IDLE_LOOKS = 12;
-const ENOUGH = { warmUpSeconds: 1, seconds: 4, reads: { pumice: 200, lava: 30 } };
-const FEW = { warmUpSeconds: 0.2, seconds: 0.5, reads: { pumice: 8, lava: 8 } };
+const ENOUGH = { warmUpSeconds: 3, seconds: 4, listed: 300, reads: { pumice: 200, lava: 30 } };
+const FEW = { warmUpSeconds: 0.2, seconds: 0.5, listed: 10, reads: { pumice: 8, lava: 8 } };
 
 const { values: options } = readCommandLine("bench", () =>
   parseArgs({

@@ -19,6 +19,8 @@ export interface Sizes {
   readonly warmUpSeconds: number;
   /** How long submissions are measured, s. */
   readonly seconds: number;
+  /** Jobs that both have when they are listed, beside those of other parts. */
+  readonly listed: number;
   /** Of lists, of jobs, of pages. */
   readonly reads: Readonly<Record<Side["name"], number>>;
 }
@@ -31,16 +33,20 @@ export async function measureRequests(figures: Figures, sides: readonly Side[], 
   for (const side of sides) {
     const one = await requestsOf(side);
     asked.set(side, one);
+    await load({ requests: sizes.listed }, 1, side.url, one.submit);
     const requests = sizes.reads[side.name];
     for (const name of READS) await load({ requests }, 1, side.url, one[name]);
   }
-  for (let run = 0; run < sizes.runs; run++) {
-    for (const side of sides) {
-      const startOthers = stopOthers(side, sides);
-      try {
-        await measureTurn(figures, side, asked.get(side)!, sizes);
-      } finally {
-        startOthers();
+  // Reads first, as long as both have as many jobs.
+  for (const measure of [measureReads, measureSubmissions]) {
+    for (let run = 0; run < sizes.runs; run++) {
+      for (const side of sides) {
+        const startOthers = stopOthers(side, sides);
+        try {
+          await measure(figures, side, asked.get(side)!, sizes);
+        } finally {
+          startOthers();
+        }
       }
     }
   }
@@ -48,21 +54,31 @@ export async function measureRequests(figures: Figures, sides: readonly Side[], 
 
 type Requests = Awaited<ReturnType<typeof requestsOf>>;
 
-async function measureTurn(
+async function measured(side: Side, howLong: HowLong, clients: number, what: One) {
+  const before = cpuSecondsOf(side.server());
+  const result = await load(howLong, clients, side.url, what);
+  const cpuMs = ((cpuSecondsOf(side.server()) - before) * 1000) / result.count;
+  return { ...result, cpuMs };
+}
+
+async function measureReads(figures: Figures, side: Side, one: Requests, { reads }: Sizes) {
+  for (const name of READS) {
+    const requests = reads[side.name];
+    const { medianMs, cpuMs } = await measured(side, { requests }, 1, one[name]);
+    figures.note(name, side.name, medianMs);
+    figures.note(`${name}_cpu`, side.name, cpuMs);
+  }
+}
+
+async function measureSubmissions(
   figures: Figures,
   side: Side,
   one: Requests,
-  { warmUpSeconds, seconds, reads }: Sizes,
+  { warmUpSeconds, seconds }: Sizes,
 ) {
-  const measured = async (howLong: HowLong, clients: number, what: One) => {
-    const before = cpuSecondsOf(side.server());
-    const result = await load(howLong, clients, side.url, what);
-    const cpuMs = ((cpuSecondsOf(side.server()) - before) * 1000) / result.count;
-    return { ...result, cpuMs };
-  };
   const submitted = async (clients: number, what: One) => {
     await load({ seconds: warmUpSeconds }, clients, side.url, what);
-    return measured({ seconds }, clients, what);
+    return measured(side, { seconds }, clients, what);
   };
   const note = (name: Name, value: number): void => figures.note(name, side.name, value);
   const alone = await submitted(1, one.submit);
@@ -75,11 +91,6 @@ async function measureTurn(
   const byXmlRpc = await submitted(1, one.submitByXmlRpc);
   note("submits_xmlrpc", byXmlRpc.perSecond);
   note("submits_xmlrpc_p99", byXmlRpc.p99Ms);
-  for (const name of READS) {
-    const { medianMs, cpuMs } = await measured({ requests: reads[side.name] }, 1, one[name]);
-    note(name, medianMs);
-    note(`${name}_cpu`, cpuMs);
-  }
 }
 
 const READS = ["list", "detail", "page"] as const;
