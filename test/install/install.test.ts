@@ -403,7 +403,7 @@ describe("without systemd", () => {
 
 test.each([
   [["--init", "upstart"], "--init: expected systemd, openrc, runit"],
-  [["--user", "a b"], "--user \"a b\": expected a user"],
+  [["--user", "a b"], '--user "a b": expected a user'],
   [["--prefix", "/opt/a b"], "--prefix: expected a path"],
   [["--root", "/none/at/all"], "--root: there is no"],
   [["extra"], "expected options only"],
