@@ -20,6 +20,12 @@ describe("figures of a lab, and beside a LAVA", () => {
     expect(measured().lava?.["turnaround"]).toMatchObject({ median: 250, min: 100, max: 400 });
   });
 
+  test("are of the runs that gave one", () => {
+    const figures = new Figures();
+    for (const value of [30, NaN, 10]) figures.note("overhead", "pumice", value);
+    expect(figures.report().pumice["overhead"]).toMatchObject({ median: 20, max: 30, runs: 2 });
+  });
+
   test("have ratios that say how many times better ours is, whether less is better or more", () => {
     expect(measured().ratios).toEqual({ turnaround: 12.5, submits: 15 });
   });

@@ -73,7 +73,9 @@ type SideName = Side["name"];
 export class Figures {
   readonly #values = new Map<Name, Partial<Record<SideName, number[]>>>();
 
+  /** No number: of a job in whose log the line that it is reckoned by was lost, as a LAVA loses some. */
   note(name: Name, side: SideName, value: number): void {
+    if (Number.isNaN(value)) return;
     const values = this.#values.get(name) ?? {};
     (values[side] ??= []).push(value);
     this.#values.set(name, values);
