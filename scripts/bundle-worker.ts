@@ -150,7 +150,7 @@ const calling = (version: string): Plugin => ({
 /** Of Brotli's qualities. */
 const FAST = 4;
 
-/** A string literal on a line of its own: an error's message shows the whole line it comes from. */
+/** Bytes as a string literal on a line of its own: an error's message shows the whole line it comes from. */
 type Packer = (bytes: Buffer) => string;
 
 const packer =
