@@ -15,14 +15,17 @@ const AT_ONCE = 500;
 /** Single jobs that are read at the same time. */
 const ABREAST = 50;
 
-export interface Walk {
+/** Between which ids jobs are looked for, both inclusive, and from which end. */
+export interface Ids {
   readonly order: "newest" | "oldest";
+  readonly least?: number | undefined;
+  readonly most?: number | undefined;
+}
+
+export interface Walk extends Ids {
   /** Of this device, or else of this submitter, only. */
   readonly device?: string | undefined;
   readonly submitter?: string | undefined;
-  /** Ids, both inclusive. */
-  readonly least?: number | undefined;
-  readonly most?: number | undefined;
   /** How many are looked at; `MOST_WALKED` when not given. */
   readonly steps?: number | undefined;
   /** Which of those that fit are wanted; all when not given. The others are only counted. */

@@ -67,14 +67,14 @@ async function lookThrough(deps: Deps, sight: Sight, search: JobSearch) {
   const wanted = [...columns, ...(seesAll ? [] : VISIBILITY)];
   const blocks = await openBlocks(deps, search, wanted);
   const { least, most } = blocks;
-  const isEnough = () => search.isCounted === false && !compare && page.isFull();
+  const isEnough = () => search.isCounted === false && page.isFull();
   for await (const some of blocks.inTurn()) {
     if (isEnough()) break;
     for (const rows of await Promise.all(some.map((first) => blocks.read(first)))) {
       for (const row of order === "newest" && !compare ? rows.toReversed() : rows) {
         // A row has the columns that are looked at.
         const job = row as JobRecord;
-        if (job.id < least || job.id > most || job.retried || (fits && !fits(job))) continue;
+        if (job.id < least || job.id > most || (fits && !fits(job))) continue;
         if (!maySee || (await maySee(job))) page.take(job);
       }
     }

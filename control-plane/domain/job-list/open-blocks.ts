@@ -2,7 +2,7 @@ import { AppError } from "../app-error.ts";
 import { findClosed } from "../closed-lab.ts";
 import type { Deps } from "../deps.ts";
 import { pause } from "../pause.ts";
-import { jobIds } from "../walk-jobs.ts";
+import { jobIds, type Ids } from "../walk-jobs.ts";
 import {
   BLOCK,
   firstOf,
@@ -19,13 +19,6 @@ import type { Column, JobRow } from "./pack-rows.ts";
 const ABREAST = 16;
 /** How long one request may take; the cloud gives it 30 s. */
 const LONGEST_MS = 20_000;
-
-/** Between which ids a search looks, both inclusive, and from which end. */
-export interface Ids {
-  readonly order: "newest" | "oldest";
-  readonly least?: number | undefined;
-  readonly most?: number | undefined;
-}
 
 /** The blocks that have jobs of these ids, by their first ids. */
 export interface Blocks {

@@ -2,8 +2,9 @@ import type { Deps } from "../deps.ts";
 import type { JobRecord } from "../job-record.ts";
 import { padded } from "../keys.ts";
 import { queryAll } from "../query-all.ts";
+import type { Ids } from "../walk-jobs.ts";
 import { BLOCK, countOf } from "./job-blocks.ts";
-import { openBlocks, type Blocks, type Ids } from "./open-blocks.ts";
+import { openBlocks, type Blocks } from "./open-blocks.ts";
 
 /** Of the newest ids, whose jobs may not have ended: where nothing is packed, the number of jobs is enough. What is older is packed by who reads it. */
 const COUNTED_IDS = 200_000;
