@@ -65,9 +65,9 @@ export async function logTail(
 }
 
 /**
- * Makes an uploaded chunk part of the log: chunk, results and the log's end move in one transaction, so every
+ * Makes a chunk part of the log that was uploaded or comes with it: chunk, results and the log's end move in one transaction, so every
  * record arrives once and in order. The same chunk again is answered as before. Throws `conflict` with the next
- * line when the chunk starts elsewhere, `invalid` when it was not uploaded as it says, `gone` when the job has ended.
+ * line when the chunk starts elsewhere, `invalid` when it is not what it says, `gone` when the job has ended.
  */
 export async function commitChunk(
   deps: Deps,
@@ -75,7 +75,7 @@ export async function commitChunk(
   id: number,
   request: LogCommitRequest,
 ): Promise<LogCommitResponse> {
-  const chunk: ChunkRecord = without(request, "results", "events");
+  const chunk: ChunkRecord = without(request, "results", "events", "body");
   const next_line = await retrying(async () => {
     const item = await getReportedItem(deps, principal, id);
     const { data: job } = item;
@@ -89,7 +89,8 @@ export async function commitChunk(
         { nextLine: job.log_lines },
       );
     }
-    await requireUploaded(deps, id, chunk);
+    if (request.body === undefined) await requireUploaded(deps, id, chunk);
+    else await storeBody(deps, id, chunk, request.body);
     const { good, notes } = sortResults(request);
     const lines = chunk.first_line + chunk.count;
     const counts = good.length === 0 ? {} : await countsAfter(deps, job, good);
@@ -136,6 +137,16 @@ async function requireUploaded(deps: Deps, id: number, chunk: ChunkRecord): Prom
   if (size === chunk.bytes) return;
   const found = size === undefined ? "it has not been uploaded" : `${size} bytes were uploaded`;
   throw new AppError("invalid", `chunk of ${chunk.bytes} bytes: ${found}`);
+}
+
+async function storeBody(deps: Deps, id: number, chunk: ChunkRecord, body: string): Promise<void> {
+  const bytes = Buffer.from(body, "base64");
+  const sha256 = deps.system.hash(bytes);
+  if (bytes.length !== chunk.bytes || sha256 !== chunk.sha256) {
+    const found = `\`body\` is of ${bytes.length} with SHA-256 ${sha256}`;
+    throw new AppError("invalid", `chunk of ${chunk.bytes} bytes, ${chunk.sha256}: ${found}`);
+  }
+  await deps.blobs.put(chunkBlob(id, chunk.first_line, sha256), bytes);
 }
 
 function requireOpenLog(job: JobRecord): void {

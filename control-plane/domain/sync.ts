@@ -1,9 +1,10 @@
-import type {
-  QueueWait,
-  RunnerReport,
-  SyncRequest,
-  SyncResponse,
-  Ticket,
+import {
+  MAX_COMMITTED_BODY_BYTES,
+  type QueueWait,
+  type RunnerReport,
+  type SyncRequest,
+  type SyncResponse,
+  type Ticket,
 } from "#protocol/worker-api.ts";
 import type { Item, Operation } from "../ports/table.ts";
 import { AppError } from "./app-error.ts";
@@ -317,6 +318,7 @@ async function answer(
     ...(upgrade === undefined ? {} : { upgrade }),
     ...(rotate === undefined ? {} : { rotate }),
     ...(notice === undefined ? {} : { notice }),
+    log_body_bytes: MAX_COMMITTED_BODY_BYTES,
   };
 }
 

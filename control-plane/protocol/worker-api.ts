@@ -147,6 +147,8 @@ export const syncResponseSchema = v.object({
   rotate: v.optional(v.string()),
   /** For the worker's own log: why it gets no jobs. */
   notice: v.optional(v.pipe(v.string(), v.maxLength(1000))),
+  /** Up to so many bytes a chunk of a log may come with its commit (`body`); absent in older servers. */
+  log_body_bytes: v.optional(count),
 });
 export type SyncResponse = v.InferOutput<typeof syncResponseSchema>;
 
@@ -163,8 +165,10 @@ export const MAX_CHUNK_RESULT_BYTES = 200 * 1024;
 /** Events of a chunk, and characters of each: a DUT may say as many as it likes. */
 export const MAX_CHUNK_EVENTS = 20;
 export const MAX_EVENT_CHARS = 1000;
+/** A chunk's own bytes with its commit. As base64 far below what a function of Lambda is sent at most; a larger one is better brought to the storage directly. */
+export const MAX_COMMITTED_BODY_BYTES = 64 * 1024;
 
-/** `POST /api/v1/jobs/ID/log-uploads` (job token): asks where to PUT a chunk. */
+/** `POST /api/v1/jobs/ID/log-uploads` (job token): asks where to PUT a chunk that does not come with its commit. */
 export const logUploadRequestSchema = v.object({
   first_line: count,
   /** Of the gzip-compressed bytes. */
@@ -182,7 +186,7 @@ export const logUploadResponseSchema = v.object({
 export type LogUploadResponse = v.InferOutput<typeof logUploadResponseSchema>;
 
 /**
- * `POST /api/v1/jobs/ID/log-chunks` (job token): makes an uploaded chunk part of the log.
+ * `POST /api/v1/jobs/ID/log-chunks` (job token): makes a chunk part of the log that was uploaded, or that comes with it.
  * 200 with the next line expected; the same answer when this chunk was committed before. 409 when
  * `first_line` is not the next line: `next_line` in the problem says which is.
  */
@@ -191,6 +195,8 @@ export const logCommitRequestSchema = v.object({
   count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_CHUNK_RECORDS)),
   bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_CHUNK_BYTES)),
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  /** The chunk itself in base64, if it is small: three requests are one. */
+  body: v.optional(v.pipe(v.string(), v.maxLength(Math.ceil(MAX_COMMITTED_BODY_BYTES / 3) * 4))),
   /** Every record of level `results` in the chunk, with its line in the log. */
   results: v.array(
     v.object({ line: count, dt: v.string(), msg: plainRecord(v.string(), v.unknown()) }),

@@ -82,6 +82,6 @@ test("a worker at its queue starts a job when it is submitted, and nobody waits 
     });
     expect(asked.slice(1).filter((what) => what === "worker/sync")).toHaveLength(2 * round);
   }
-  expect(asked).toHaveLength(1 + 2 * 5);
+  expect(asked).toHaveLength(1 + 2 * 4);
   expect(agent.log.join("\n")).not.toMatch(/cannot/);
 });

@@ -51,10 +51,20 @@ function shipper(
     clock = hurried,
     id = 1,
     keepBytes = 0,
-  }: { isNew?: boolean; clock?: Clock; id?: number; keepBytes?: number } = {},
+    logBodyBytes = 0,
+  }: {
+    isNew?: boolean;
+    clock?: Clock;
+    id?: number;
+    keepBytes?: number;
+    /** What the control plane said of it last. */
+    logBodyBytes?: number;
+  } = {},
 ) {
+  const controlPlane = new ControlPlane(http, () => plane.token);
+  controlPlane.logBodyBytes = () => logBodyBytes;
   const deps: AgentDeps = {
-    controlPlane: new ControlPlane(http, () => plane.token),
+    controlPlane,
     clock,
     workDir: dir,
     limits: { keepBytes, minFreeBytes: 0 },
@@ -97,24 +107,35 @@ const events = fc.array(
   { minLength: 1, maxLength: 16 },
 );
 
+/** How large a chunk may be that comes with its commit: as the agent heard last, and as it is now. */
+const bodies = fc.constantFrom<[number, number | undefined]>(
+  [0, undefined],
+  [65536, 65536],
+  [150, 65536],
+  // An older version of before is back.
+  [65536, undefined],
+);
+
 test("under any faults and restarts the log arrives once and in order", async () => {
   let id = 0;
+  const bad = fc.array(faults, { maxLength: 40 });
   await fc.assert(
-    fc.asyncProperty(events, fc.array(faults, { maxLength: 40 }), async (happens, bad) => {
+    fc.asyncProperty(events, bad, bodies, async (happens, bad, [logBodyBytes, now]) => {
+      plane.logBodyBytes = now;
       const file = path.join(dir, `log-${++id}`);
       let end = file;
       const job = plane.submit(id, []);
       const queue = [...bad];
       plane.fault = () => queue.shift();
       const expected: string[] = [];
-      let current = shipper(file, { id });
+      let current = shipper(file, { id, logBodyBytes });
       let stop = new AbortController();
       let running = current.shipper.run(stop.signal);
       for (const event of happens) {
         if (event === "restart") {
           stop.abort();
           await running;
-          current = shipper(file, { isNew: false, id });
+          current = shipper(file, { isNew: false, id, logBodyBytes });
           stop = new AbortController();
           running = current.shipper.run(stop.signal);
         } else if (event === "turn") {

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { LogPage, ResultView } from "#protocol/api.ts";
-import { MAX_CHUNK_RECORDS, type LogUploadResponse } from "#protocol/worker-api.ts";
+import {
+  MAX_CHUNK_RECORDS,
+  MAX_COMMITTED_BODY_BYTES,
+  type LogCommitRequest,
+  type LogUploadResponse,
+} from "#protocol/worker-api.ts";
 import { aResult } from "../support/builders.ts";
 import { aChunk, embeddedLab, type EmbeddedLab } from "../support/embedded-lab.ts";
 import { isOnAws } from "../support/test-engine.ts";
@@ -33,7 +38,7 @@ const result = (overrides: Record<string, unknown>) => ({
 const page = (query = "") => lab.api<LogPage>(`/jobs/${id}/log${query}`);
 const results = async () =>
   (await lab.api<{ results: ResultView[] }>(`/jobs/${id}/results`)).results;
-const commit = (chunk: ReturnType<typeof aChunk>["commit"]) =>
+const commit = (chunk: LogCommitRequest) =>
   lab.request(`/jobs/${id}/log-chunks`, { token, body: chunk });
 
 async function upload({ commit: { first_line, bytes, sha256 }, body }: ReturnType<typeof aChunk>) {
@@ -101,6 +106,29 @@ describe("shipping", () => {
     await upload(chunk);
     expect((await commit({ ...chunk.commit, bytes: 1 })).status).toBe(400);
     expect((await commit({ ...chunk.commit, count: MAX_CHUNK_RECORDS + 1 })).status).toBe(400);
+    expect((await lab.job(id)).log_lines).toBe(0);
+  });
+
+  test("a chunk may come with its commit, be it again or many times at once, and outlives the process", async () => {
+    const { commit: first, body } = aChunk(0, lines(0, 2));
+    const whole = { ...first, body: body.toString("base64") };
+    const answers = await Promise.all(Array.from({ length: 4 }, () => commit(whole)));
+    for (const answer of answers) expect(await answer.json()).toEqual({ next_line: 2 });
+    await lab.reopen();
+    expect(await (await commit(whole)).json()).toEqual({ next_line: 2 });
+    expect((await page()).records).toEqual(lines(0, 2));
+  });
+
+  test("a chunk that comes with its commit and is not what that says is refused", async () => {
+    const { commit: first, body } = aChunk(0, lines(0, 2));
+    const other = aChunk(0, lines(1, 2)).body;
+    for (const wrong of [other, body.subarray(1), Buffer.alloc(0)]) {
+      const refused = await commit({ ...first, body: wrong.toString("base64") });
+      expect(refused.status).toBe(400);
+      expect(await refused.json()).toMatchObject({ message: expect.stringContaining("`body` is") });
+    }
+    const large = Buffer.alloc(MAX_COMMITTED_BODY_BYTES + 3).toString("base64");
+    expect((await commit({ ...first, body: large })).status).toBe(400);
     expect((await lab.job(id)).log_lines).toBe(0);
   });
 

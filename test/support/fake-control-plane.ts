@@ -46,6 +46,8 @@ export class FakeControlPlane {
   readonly jobs = new Map<number, FakeJob>();
   readonly requests: string[] = [];
   readonly syncs: SyncRequest[] = [];
+  /** How large a chunk may be that comes with its commit; undefined: an older server, which takes none. */
+  logBodyBytes: number | undefined;
   /** Handed to workers that know how to wait at a queue; a sync of theirs is answered at once then. */
   wait: QueueWait | undefined;
   fault: (request: FakeRequest) => Fault | undefined = () => undefined;
@@ -160,7 +162,8 @@ export class FakeControlPlane {
     const url = `/blobs/${jobId}/${commit.first_line}-${commit.sha256}`;
     if (what === "log-uploads")
       return { status: 200, body: { url, method: "PUT", headers: { "x-signed": "yes" } } };
-    return this.#commit(job, commit, this.#uploads.get(url));
+    const sent = this.logBodyBytes !== undefined && commit.body;
+    return this.#commit(job, commit, sent ? Buffer.from(sent, "base64") : this.#uploads.get(url));
   }
 
   async #sync(request: SyncRequest, response: ServerResponse): Promise<Exclude<Fault, string>> {
@@ -212,7 +215,9 @@ export class FakeControlPlane {
     const starting = start.map(({ job_id }) => job_id);
     const seen = JSON.stringify([starting, held, lost, cancel, forget, watched]);
     const kept = no_jobs === undefined ? {} : { held };
-    return { start, ...kept, lost, cancel, forget, watched, seen: sha256(seen).slice(0, 16) };
+    const log_body_bytes = this.logBodyBytes;
+    const lists = { start, ...kept, lost, cancel, forget, watched };
+    return { ...lists, seen: sha256(seen).slice(0, 16), log_body_bytes };
   }
 
   #commit(

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import type { LogChunk, LogPosition } from "./log-chunk.ts";
 
-/** A chunk and, when its upload has begun already, whether that went well. */
+/** A chunk and, when it was looked at ahead, whether it was uploaded: not if that failed, or if it is one that isn't. */
 export interface ReadyChunk {
   readonly chunk: LogChunk;
   readonly uploaded?: Promise<boolean>;
@@ -19,18 +19,17 @@ interface Begun {
 export class ChunkAhead {
   #begun: Begun | undefined;
 
-  /** `read` and `upload` may fail: whatever is wrong shows again when the chunk's turn comes. */
+  /** `upload` says whether it did. Both may fail: whatever is wrong shows again when the chunk's turn comes. */
   begin(
     from: LogPosition,
     handle: FileHandle,
     read: () => Promise<LogChunk | undefined>,
-    upload: (chunk: LogChunk) => Promise<void>,
+    upload: (chunk: LogChunk) => Promise<boolean>,
   ): void {
     const chunk = read().catch(() => undefined);
     const send = async (): Promise<boolean> => {
       const ready = await chunk;
-      if (ready) await upload(ready);
-      return ready !== undefined;
+      return ready !== undefined && upload(ready);
     };
     this.#begun = { from, handle, chunk, uploaded: send().catch(() => false) };
   }

@@ -46,6 +46,7 @@ const MAX_CONSOLE_ANSWER_BYTES = 4 * 1024 * 1024;
 export class ControlPlane {
   readonly #http: HttpClient;
   readonly #workerToken: () => string;
+  #logBodyBytes = 0;
 
   constructor(http: HttpClient, workerToken: () => string) {
     this.#http = http;
@@ -62,7 +63,14 @@ export class ControlPlane {
       maxAnswerBytes: MAX_SYNC_BYTES,
       signal,
     });
-    return check(syncResponseSchema, answer, "the answer to sync");
+    const checked = check(syncResponseSchema, answer, "the answer to sync");
+    this.#logBodyBytes = checked.log_body_bytes ?? 0;
+    return checked;
+  }
+
+  /** How large a chunk may be that comes with its commit, by the last answer to sync: 0 of an older server. */
+  logBodyBytes(): number {
+    return this.#logBodyBytes;
   }
 
   /** Makes a token of this worker's own making valid. */
@@ -124,7 +132,8 @@ export class ControlPlane {
 
   /** The next line expected. */
   async logCommit(job: JobAccess, json: LogCommitRequest, signal: AbortSignal): Promise<number> {
-    const answer = await this.#ofJob("POST", job, "log-chunks", json, signal);
+    const timeoutMs = json.body === undefined ? TIMEOUT_MS : UPLOAD_TIMEOUT_MS;
+    const answer = await this.#ofJob("POST", job, "log-chunks", json, signal, timeoutMs);
     return check(logCommitResponseSchema, answer, "the answer to log-chunks").next_line;
   }
 
@@ -171,9 +180,10 @@ export class ControlPlane {
     what: string,
     json: unknown,
     signal: AbortSignal,
+    timeoutMs = TIMEOUT_MS,
   ): Promise<unknown> {
     const url = `api/v1/jobs/${id}/${what}`;
-    return this.#http.request({ method, url, token, json, timeoutMs: TIMEOUT_MS, signal });
+    return this.#http.request({ method, url, token, json, timeoutMs, signal });
   }
 }
 

@@ -15,8 +15,9 @@ import {
   type LogPosition,
 } from "./log-chunk.ts";
 import { LogFiles } from "./log-files.ts";
+import { sendChunk, uploadChunk, type ChunkRoute } from "./send-chunk.ts";
 
-/** How long new lines may lie about before they are shipped: each chunk is three requests. */
+/** How long new lines may lie about before they are shipped: each chunk is a request, a larger one three. */
 const WATCHED_PATIENCE_MS = 50;
 /** While somebody watches and more and more comes: what is read goes by too fast for shorter steps. Doubles up to here. */
 const LONGEST_WATCHED_PATIENCE_MS = 400;
@@ -255,7 +256,7 @@ export class LogShipper {
     this.#worked();
   }
 
-  /** Each chunk is three requests and a write that the disk must not put off. */
+  /** Each chunk is a request or three, and a write that the disk must not put off. */
   #grewPatient(): void {
     this.#shippedAt = this.#deps.clock.now();
     if (this.#isWatched) {
@@ -281,7 +282,11 @@ export class LogShipper {
       if (pending < MAX_TEXT_BYTES && !this.#isWhole) return undefined;
       return readChunk(handle, from);
     };
-    this.#ahead.begin(from, handle, read, (chunk) => this.#upload(handle, chunk, signal));
+    this.#ahead.begin(from, handle, read, async (chunk) => {
+      if (this.#isSentWhole(chunk)) return false;
+      await uploadChunk(this.#route(handle, signal), chunk);
+      return true;
+    });
   }
 
   async #send(
@@ -290,20 +295,20 @@ export class LogShipper {
     signal: AbortSignal,
     uploaded?: Promise<boolean>,
   ): Promise<number> {
-    if (!(await uploaded)) await this.#upload(files.handle, chunk, signal);
+    const route = this.#route(files.handle, signal);
+    const isUploaded = await uploaded;
+    if (!isUploaded && this.#isSentWhole(chunk)) return sendChunk(route, chunk);
+    if (!isUploaded) await uploadChunk(route, chunk);
     return this.#deps.controlPlane.logCommit(this.#log, chunk.commit, signal);
   }
 
-  /** What the control plane has the disk keeps too: lines are counted from there after a power cut. */
-  async #upload(
-    handle: FileHandle,
-    { commit, body }: LogChunk,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { controlPlane } = this.#deps;
-    const { first_line, bytes, sha256 } = commit;
-    const place = await controlPlane.logUpload(this.#log, { first_line, bytes, sha256 }, signal);
-    await Promise.all([controlPlane.put(place, body, signal), handle.datasync()]);
+  #route(file: FileHandle, signal: AbortSignal): ChunkRoute {
+    return { controlPlane: this.#deps.controlPlane, job: this.#log, file, signal };
+  }
+
+  /** Not after a refusal: a server of before, put back since the last sync, looks for an upload. */
+  #isSentWhole({ body }: LogChunk): boolean {
+    return this.#refusals === 0 && body.length <= this.#deps.controlPlane.logBodyBytes();
   }
 
   async #shipReplacement(
