@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
@@ -68,14 +69,19 @@ async function embedded(dir: string, clock: FakeClock | undefined): Promise<Chao
   };
 }
 
-/** Ids of jobs that have small blobs (engines/embedded/small-blobs.ts). */
+/** Ids of jobs that have small blobs (engines/embedded/small-blobs.ts). Of a copy: the server, which is at rest, has its file for itself. */
 function jobsWithRows(file: string): string[] {
-  const database = new DatabaseSync(file, { readOnly: true });
+  const folder = mkdtempSync(path.join(tmpdir(), "pumice-rows-"));
+  for (const end of ["", "-wal"]) {
+    if (existsSync(file + end)) copyFileSync(file + end, path.join(folder, `rows${end}`));
+  }
+  const database = new DatabaseSync(path.join(folder, "rows"));
   try {
     const keys = database.prepare("SELECT key FROM blob WHERE key LIKE 'jobs/%'").all();
     return [...new Set(keys.map(({ key }) => String(key).split("/")[1] ?? ""))];
   } finally {
     database.close();
+    rmSync(folder, { recursive: true });
   }
 }
 

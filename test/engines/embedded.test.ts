@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -141,8 +141,11 @@ describe("table in SQLite", () => {
     const store = openStore(file);
     const table = openTable(store, () => 0);
     const blobs = openBlobs(dir, "s", { now: () => 0 }, store);
+    // What is found after a power cut: nobody else may open it now.
     const onDisk = () => {
-      const other = openDatabase(file);
+      const copy = path.join(folder(), "copy");
+      for (const end of ["", "-wal"]) if (existsSync(file + end)) cpSync(file + end, copy + end);
+      const other = openDatabase(copy);
       const [row] = other.all(
         "SELECT (SELECT count(*) FROM blob) AS blobs, (SELECT value FROM counter) AS number",
       );

@@ -3,7 +3,6 @@ import { chmodSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import type { System } from "../../ports/system.ts";
 import { openBlobs, type EmbeddedBlobs } from "./blobs.ts";
-import { lockFolder } from "./lock.ts";
 import { readPrivateFile, writePrivateFile } from "./private-file.ts";
 import { createSignals, type EmbeddedSignals } from "./signals.ts";
 import { openStore } from "./store.ts";
@@ -19,16 +18,16 @@ export interface EmbeddedEngine {
 }
 
 /**
- * Opens a data folder, making it (mode 0700) when it is new: `lock`, `secret`, `table.sqlite` (small blobs, too), `blobs/`.
+ * Opens a data folder, making it (mode 0700) when it is new: `secret`, `table.sqlite` (small blobs, too), `blobs/`.
  * Throws when another process has it open. It may have been left by a crash at any point.
  */
 export function openEngine(folder: string, system: Pick<System, "now">): EmbeddedEngine {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
-  const lock = lockFolder(folder);
+  // First, so that nothing else here is touched while another has it.
+  const store = openStore(path.join(folder, "table.sqlite"));
   try {
     const secret = readOrMakeSecret(path.join(folder, "secret"));
-    const store = openStore(path.join(folder, "table.sqlite"));
     const signals = createSignals();
     return {
       table: openTable(store, system.now),
@@ -38,11 +37,10 @@ export function openEngine(folder: string, system: Pick<System, "now">): Embedde
       close() {
         signals.close();
         store.close();
-        lock.release();
       },
     };
   } catch (error) {
-    lock.release();
+    store.close();
     throw error;
   }
 }

@@ -12,7 +12,7 @@ export interface Database {
   close(): void;
 }
 
-/** Opens or makes a database file. A lock held elsewhere is an error at once, code `ERR_SQLITE_ERROR`, errcode 5. */
+/** Opens or makes a database file. A lock held elsewhere is an error of the first use at once, code `ERR_SQLITE_ERROR`, errcode 5. */
 export function openDatabase(file: string): Database {
   const database = new DatabaseSync(file, { timeout: 0 });
   const statements = new Map<string, StatementSync>();
