@@ -4,6 +4,7 @@ import {
   type Index,
   type Item,
   type Range,
+  type SecondaryKeys,
   type StoredItem,
   type Table,
 } from "../../control-plane/ports/table.ts";
@@ -213,6 +214,41 @@ export function tableConformance(makeTable: (now: () => number) => Promise<Table
       expect((await table.query("i1", "x")).items).toEqual([]);
       expect((await table.query("i2", "x")).items).toEqual([]);
       expect((await table.query("i2", "y")).items).toHaveLength(1);
+    });
+
+    test("and a look at everything find an item as it was put last, whatever it was before", async () => {
+      const place = fc.option(
+        fc.record({ partition: fc.constantFrom("x", "y"), sort: fc.constantFrom("1", "2") }),
+        { nil: undefined },
+      );
+      const form = fc.record({
+        keys: fc.record({ i1: place, i2: place, i3: place, i4: place }),
+        expires: fc.constantFrom(undefined, 5000, 6000),
+        data: fc.record({ x: fc.integer() }),
+      });
+      const forms = fc.array(form, { minLength: 2, maxLength: 6 });
+      await fc.assert(
+        fc.asyncProperty(forms, async (forms) => {
+          const table = await fresh();
+          for (const [n, { keys, expires, data }] of forms.entries()) {
+            const given = Object.entries(keys).filter(([, one]) => one);
+            const item = {
+              ...{ key: key("a"), data, keys: Object.fromEntries(given) as SecondaryKeys },
+              ...(expires === undefined ? {} : { expires }),
+            };
+            await table.transact([{ put: item }]);
+            expect((await table.scan()).items).toEqual([{ ...item, version: n + 1 }]);
+            for (const index of ["i1", "i2", "i3", "i4"] as const) {
+              const inside = keys[index]?.partition;
+              for (const list of ["x", "y"]) {
+                const { items } = await table.query(index, list);
+                expect(items.map((one) => one.data)).toEqual(list === inside ? [data] : []);
+              }
+            }
+          }
+        }),
+        { numRuns: 10 },
+      );
     });
 
     test("order by bytes and page through ties without loss or repeat", async () => {

@@ -161,7 +161,7 @@ function apply(database: Database, operation: Operation, { at, touched, cache }:
     if (keys?.[name]) cache.forget(`${name}#${keys[name].partition}`);
   }
   if ("put" in operation) {
-    return write(database, operation.put, Number(row?.["version"] ?? 0) + 1);
+    return write(database, operation.put, row);
   }
   database.run(
     "DELETE FROM item WHERE main_partition = ? AND main_sort = ?",
@@ -182,7 +182,8 @@ function holds(condition: Condition | undefined, row: Row | undefined): boolean 
 }
 
 const READ_COLUMNS = "version, data, expires";
-const WRITTEN_COLUMNS = `version, ${SECONDARY.map((name) => `${name}_partition`).join(", ")}`;
+const KEY_COLUMNS = SECONDARY.flatMap((name) => [`${name}_partition`, `${name}_sort`]);
+const WRITTEN_COLUMNS = ["version", "expires", ...KEY_COLUMNS].join(", ");
 
 function find(database: Database, key: Key, at: number, columns = READ_COLUMNS): Row | undefined {
   const [row] = database.all(
@@ -195,20 +196,33 @@ function find(database: Database, key: Key, at: number, columns = READ_COLUMNS):
   return row;
 }
 
-function write(database: Database, item: NewItem, version: number): number {
-  const keys: SecondaryKeys = item.keys ?? {};
-  const data = encode(item.key, item.data);
-  database.run(
-    `INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?${", ?, ?".repeat(SECONDARY.length)})`,
-    item.key.partition,
-    item.key.sort,
-    version,
-    data,
-    item.expires ?? null,
+/** The length of its data. `before`: the row that it replaces. */
+function write(database: Database, item: NewItem, before: Row | undefined): number {
+  const { key, keys = {}, expires = null } = item;
+  const data = encode(key, item.data);
+  const values: Value[] = [
     ...SECONDARY.flatMap((name) => [keys[name]?.partition ?? null, keys[name]?.sort ?? null]),
+    expires,
+  ];
+  const version = Number(before?.["version"] ?? 0) + 1;
+  if (!before) {
+    database.run(INSERT, key.partition, key.sort, version, data, ...values);
+    return data.length;
+  }
+  // An index is written anew when one of its columns is named, be it with the same value.
+  const changed = INDEXED_COLUMNS.flatMap((name, n) => (before[name] === values[n] ? [] : [n]));
+  const set = ["version", "data", ...changed.map((n) => INDEXED_COLUMNS[n])].join(" = ?, ");
+  database.run(
+    `UPDATE item SET ${set} = ? WHERE main_partition = ? AND main_sort = ?`,
+    ...[version, data, ...changed.map((n) => values[n]!), key.partition, key.sort],
   );
   return data.length;
 }
+
+const INDEXED_COLUMNS = [...KEY_COLUMNS, "expires"];
+/** In place of one that has expired and is still there. */
+const INSERT = `INSERT OR REPLACE INTO item (main_partition, main_sort, version, data, ${INDEXED_COLUMNS.join(", ")})
+  VALUES (?, ?, ?, ?${", ?".repeat(INDEXED_COLUMNS.length)})`;
 
 function encode(key: Key, data: object): string {
   const text = JSON.stringify(data);
