@@ -8,6 +8,7 @@ const MANY_HEADS = 48;
 const TELLING_CHARS = 6;
 /** What a terminal writes between two columns when it wraps a line, and what means nothing. */
 const WRAPPED = / ?\r|\0/g;
+const MAY_BE_WRAPPED = /[\r\0]/;
 
 export interface Masking {
   /** A text by itself. */
@@ -19,14 +20,23 @@ export interface Masking {
    * Of that at most the first few characters are to be seen.
    */
   readonly line: (stream: string, text: string) => string;
+  /** The same for lines that came together. */
+  readonly lines: (stream: string, texts: readonly string[]) => readonly string[];
 }
+
+const UNMASKED: Masking = {
+  text: (text) => text,
+  deep: (value) => value,
+  line: (_, text) => text,
+  lines: (_, texts) => texts,
+};
 
 /** Replaces secrets, in every form that gives them away, by `[MASKED]`. Costs nothing without secrets. */
 export function makeMasking(secrets: readonly string[]): Masking {
   const forms = new Set(secrets.flatMap((secret) => [...secretForms(secret)]));
   const find = finder(forms);
   const mayBegin = beginnings(forms);
-  if (!find) return { text: (text) => text, deep: (value) => value, line: (_, text) => text };
+  if (!find) return UNMASKED;
   const tails = new Map<string, string>();
   const text = (value: string): string =>
     value.length < HEAD_CHARS ? value : cut(value, find(value).whole);
@@ -38,18 +48,17 @@ export function makeMasking(secrets: readonly string[]): Masking {
       Object.entries(value).map(([key, inner]) => [text(key), deep(inner)]),
     );
   };
+  /** Nearly always, and there are many lines: nothing begins in them, nor where one goes over into the next. */
+  const isClean = (stream: string, all: string): boolean => {
+    if (mayBegin.test(all)) return false;
+    tails.set(stream, all.slice(1 - HEAD_CHARS));
+    return true;
+  };
   const line = (stream: string, shown: string): string => {
     const before = tails.get(stream) ?? "";
     const isWrapped = shown.includes("\r") || shown.includes("\0");
-    const plain = isWrapped ? shown.replace(WRAPPED, "") : shown;
-    // Nearly every line, and there are many: nothing begins in it, nor where the one before went over into it.
-    if (plain.length >= HEAD_CHARS && before.length < HEAD_CHARS && !mayBegin.test(plain)) {
-      if (!mayBegin.test(before + plain.slice(0, HEAD_CHARS - 1))) {
-        tails.set(stream, plain.slice(1 - HEAD_CHARS));
-        return shown;
-      }
-    }
-    const all = before + plain;
+    const all = before + (isWrapped ? shown.replace(WRAPPED, "") : shown);
+    if (isClean(stream, all)) return shown;
     const { whole, begun, tail } = find(all);
     tails.set(stream, all.slice(tail));
     if (whole.length === 0 && begun.length === 0) return shown;
@@ -59,7 +68,12 @@ export function makeMasking(secrets: readonly string[]): Masking {
       .map(([from, to]): Place => [Math.max(0, from), to]);
     return cut(shown, isWrapped ? places.map(shownPlace(shown)) : places);
   };
-  return { text, deep, line };
+  const lines = (stream: string, texts: readonly string[]): readonly string[] => {
+    const all = (tails.get(stream) ?? "") + texts.join("");
+    if (!MAY_BE_WRAPPED.test(all) && isClean(stream, all)) return texts;
+    return texts.map((one) => line(stream, one));
+  };
+  return { text, deep, line, lines };
 }
 
 /** From an offset to before another one. */

@@ -3,7 +3,7 @@ import { Transcript } from "../../worker/console/transcript.ts";
 
 function transcribe(...pieces: string[]): string[] {
   const lines: string[] = [];
-  const transcript = new Transcript((line) => lines.push(line) - 1);
+  const transcript = new Transcript((some) => some.map((line) => lines.push(line) - 1));
   for (const piece of pieces) transcript.add(piece);
   transcript.flush();
   return lines;
@@ -19,7 +19,7 @@ test("only the ESC of a control sequence is left out", () => {
 
 test("who listens to lines hears them as a person reads them", () => {
   const plain: string[] = [];
-  const transcript = new Transcript((_, shown) => plain.push(shown) - 1);
+  const transcript = new Transcript((_, some) => some.map((line) => plain.push(line) - 1));
   const said = "---[\u001b]0;title\u0007 end\u0000 Kernel\u001b[1m panic\ufffd\r\nand\r\n\u001b[0";
   for (const piece of [...said.split(/(?<=.)/s), "mso on\tthen\n"]) transcript.add(piece);
   expect(plain).toEqual(["---[ end Kernel panic", "and", "so on\tthen"]);
@@ -33,7 +33,7 @@ test("a line that never ends is logged in pieces that fit a record, and nothing 
 });
 
 test("a character's place in the text leads to its line in the log", () => {
-  const transcript = new Transcript((line) => Number(line) * 10);
+  const transcript = new Transcript((lines) => lines.map((line) => Number(line) * 10));
   transcript.add("1\n2\n3");
   expect([0, 1, 2, 3, 4].map((offset) => transcript.lineAt(offset))).toEqual([
     10,
@@ -44,4 +44,17 @@ test("a character's place in the text leads to its line in the log", () => {
   ]);
   transcript.forget(2);
   expect(transcript.lineAt(2)).toBe(20);
+});
+
+test("lines that come together are logged together, each with a number of its own", () => {
+  const logged: (readonly string[])[] = [];
+  const transcript = new Transcript((lines) => {
+    logged.push(lines);
+    return lines.map((_, n) => 7 + n);
+  });
+  transcript.add("no end yet");
+  transcript.add(", but now\r\n\nthe third\nand");
+  transcript.flush();
+  expect(logged).toEqual([["no end yet, but now", "", "the third"], ["and"]]);
+  expect([0, 20, 21, 22].map((offset) => transcript.lineAt(offset))).toEqual([7, 7, 8, 9]);
 });

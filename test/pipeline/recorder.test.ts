@@ -48,6 +48,38 @@ test("a record knows its number in the log", () => {
   expect(recorder.lines).toBe(2);
 });
 
+test("lines that come together are recorded as they are one by one", () => {
+  const together = recording(["a secret of eight"]);
+  const apart = recording(["a secret of eight"]);
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.constantFrom(
+          "",
+          "said",
+          "a se",
+          "cret of eight",
+          "a secret of eight",
+          '"\\',
+          "\r",
+          " \0",
+        ),
+      ),
+      fc.option(fc.constant("host"), { nil: undefined }),
+      (texts, namespace) => {
+        const numbers = texts.map((text) => apart.recorder.write("target", text, namespace));
+        expect(together.recorder.writeLines("target", texts, namespace)).toEqual(numbers);
+        expect(together.lines).toEqual(apart.lines);
+        expect(together.records).toEqual(apart.records);
+      },
+    ),
+  );
+  together.recorder.close();
+  const { lines } = together.recorder;
+  expect(together.recorder.writeLines("target", ["too late"])).toEqual([lines]);
+  expect(together.lines.length).toBe(lines);
+});
+
 test("a record of 100000 characters or more is replaced by a note; a result stays a result", () => {
   const { recorder, records } = recording();
   recorder.write("target", "x".repeat(100_000));

@@ -23,7 +23,7 @@ const log = { write: () => 0, debug: nothing, info: nothing, warning: nothing };
 function contextOf(dispatcher: JobContext["dispatcher"]) {
   return {
     job: { ...aJobContext(), scratch, dispatcher },
-    log: { ...log, error: nothing, result: nothing },
+    log: { ...log, writeLines: () => [], error: nothing, result: nothing },
     defer: (release: () => Promise<void>) => void releases.push(release),
   };
 }

@@ -25,6 +25,7 @@ const at = { address: `127.78.${process.pid % 250}.${(process.pid >> 8) % 250}`,
 const nothing = (): void => {};
 const log = {
   write: () => 0,
+  writeLines: () => [],
   debug: nothing,
   info: nothing,
   warning: nothing,

@@ -4,7 +4,7 @@ import type { LogLevel } from "#protocol/log-record.ts";
 import { JobFailure } from "../pipeline/job-failure.ts";
 import { arm, findFirst, type Armed } from "./armed.ts";
 import { SeenText } from "./seen-text.ts";
-import { Transcript } from "./transcript.ts";
+import { Transcript, type LineWatcher } from "./transcript.ts";
 import type { Transport } from "./transport.ts";
 import {
   closedFailure,
@@ -26,6 +26,8 @@ const SPEECH = /[^\s\0\uFFFD]/;
 export interface ConsoleOptions {
   /** Logs one line and says its number in the log. */
   readonly log: (level: LogLevel, text: string) => number;
+  /** Logs lines of the DUT that came together, and says the number of each; as `log` does, one by one, unless given. */
+  readonly logLines?: (lines: readonly string[]) => readonly number[];
 }
 
 export interface ExpectOptions {
@@ -82,7 +84,7 @@ export class Console {
   /** Whoever listens to the kernel says here what killed it since the DUT's last start: a console that closes then is no fault of the lab's. */
   causeOfDeath: () => Death | undefined = () => undefined;
 
-  readonly #lineWatchers = new Set<(line: string, logLine: number) => void>();
+  readonly #lineWatchers = new Set<LineWatcher>();
 
   #lentTo: ((bytes: Uint8Array) => void) | undefined;
   #isLentWhole = false;
@@ -90,10 +92,12 @@ export class Console {
   constructor(transport: Transport, options: ConsoleOptions) {
     this.#transport = transport;
     this.#log = options.log;
-    this.#transcript = new Transcript((line, plain) => {
-      this.#lastLogLine = this.#log("target", line);
-      for (const watch of this.#lineWatchers) watch(plain, this.#lastLogLine);
-      return this.#lastLogLine;
+    const { logLines = (lines) => lines.map((line) => options.log("target", line)) } = options;
+    this.#transcript = new Transcript((lines, plain) => {
+      const numbers = logLines(lines);
+      this.#lastLogLine = numbers.at(-1);
+      for (const watch of this.#lineWatchers) watch(plain, numbers);
+      return numbers;
     });
     transport.onData((bytes) => {
       this.#lentTo?.(bytes);
@@ -155,10 +159,10 @@ export class Console {
   }
 
   /**
-   * Shows each line as it ends, without terminal sequences and control characters, with its number in the log, whoever
-   * waits for what; ends with what is returned.
+   * Shows lines as they end, without terminal sequences and control characters, whoever waits for what; ends with what
+   * is returned.
    */
-  watchLines(watch: (line: string, logLine: number) => void): () => void {
+  watchLines(watch: LineWatcher): () => void {
     this.#lineWatchers.add(watch);
     return () => void this.#lineWatchers.delete(watch);
   }

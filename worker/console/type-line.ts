@@ -160,11 +160,11 @@ function isBlind(console: Console, line: string, side: FarSide, log: TypingOptio
 /** Somebody may echo after all, who was busy or hard to understand: the line that ends first is that of the echo. */
 function watchEcho(console: Console, line: string, side: FarSide): void {
   if (side.late > MAX_LATE) return;
-  const stop = console.watchLines((shown) => {
-    const text = withoutKernelLines(shown);
-    if (text === "" && shown !== "") return;
+  const stop = console.watchLines((lines) => {
+    const shown = lines.find((one) => one === "" || withoutKernelLines(one) !== "");
+    if (shown === undefined) return;
     stop();
-    if (!text.endsWith(line) || ++side.late > MAX_LATE) return;
+    if (!withoutKernelLines(shown).endsWith(line) || ++side.late > MAX_LATE) return;
     side.isSilent = false;
     side.odd = 0;
   });

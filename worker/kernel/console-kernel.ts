@@ -8,7 +8,7 @@ export function kernelReportsOf(console: Console): KernelReports {
   const known = reportsOf.get(console);
   if (known) return known;
   const reports = new KernelReports();
-  console.watchLines((line, logLine) => reports.add(line, logLine));
+  console.watchLines((lines, logLines) => reports.addAll(lines, logLines));
   console.causeOfDeath = () => reports.causeOfDeath;
   reportsOf.set(console, reports);
   return reports;

@@ -50,8 +50,8 @@ export function watchForDeath(
       () => dead.abort(deathOf(report, `nothing was heard of the tests for ${quietSeconds} s`)),
       quietSeconds * 1000,
     );
-    unwatch = console.watchLines((line) => {
-      if (!isOfKernel(line)) timer?.refresh();
+    unwatch = console.watchLines((lines) => {
+      if (!lines.every(isOfKernel)) timer?.refresh();
     });
   };
   reports.testsRun = true;

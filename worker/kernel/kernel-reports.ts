@@ -44,6 +44,13 @@ export class KernelReports {
     if (isIgnoring) this.#open = [];
   }
 
+  /** Takes the next lines of the console, which have these numbers in the log. */
+  addAll(lines: readonly string[], logLines: readonly number[]): void {
+    // Of nearly all that a console says: one look is enough for all of it.
+    if (this.#open.length === 0 && !MAY_BE_HEAD.test(lines.join("\n"))) return;
+    lines.forEach((line, n) => this.add(line, logLines[n] ?? 0));
+  }
+
   /** Takes the next line of the console, which has this number in the log. */
   add(line: string, logLine: number): void {
     if ((this.#open.length === 0 && !MAY_BE_HEAD.test(line)) || this.#isIgnoring) return;

@@ -31,6 +31,12 @@ export interface JobContext {
 export interface ActionLog {
   /** Writes one log record; its line number in the log, from 0. */
   readonly write: (level: LogLevel, message: LogRecord["msg"], namespace?: string) => number;
+  /** Writes lines that came together, as `write` does each; their numbers. */
+  readonly writeLines: (
+    level: LogLevel,
+    lines: readonly string[],
+    namespace?: string,
+  ) => readonly number[];
   readonly debug: (message: string) => void;
   readonly info: (message: string) => void;
   readonly warning: (message: string) => void;

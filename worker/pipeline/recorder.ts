@@ -31,17 +31,24 @@ export function makeRecorder(options: RecorderOptions): Recorder {
   let isClosed = false;
 
   function write(level: LogLevel, message: LogRecord["msg"], namespace?: string): number {
+    if (typeof message === "string") return writeLines(level, [message], namespace)[0] ?? lines;
     if (isClosed) return lines;
-    const dt = timestamp(nowMicros());
     const stream = streamOf(level, namespace);
-    const msg =
-      typeof message === "string"
-        ? mask.line(stream.name, message)
-        : (mask.deep(message) as LogRecord["msg"]);
-    let record: LogRecord =
-      namespace === undefined ? { dt, lvl: level, msg } : { dt, lvl: level, msg, ns: namespace };
+    return put(stream, timestamp(nowMicros()), mask.deep(message) as LogRecord["msg"]);
+  }
+
+  function writeLines(level: LogLevel, texts: readonly string[], namespace?: string): number[] {
+    if (isClosed) return texts.map(() => lines);
+    const stream = streamOf(level, namespace);
+    const dt = timestamp(nowMicros());
+    return mask.lines(stream.name, texts).map((text) => put(stream, dt, text));
+  }
+
+  function put(stream: Stream, dt: string, msg: LogRecord["msg"]): number {
+    const { level: lvl, namespace: ns, before, behind } = stream;
+    let record: LogRecord = ns === undefined ? { dt, lvl, msg } : { dt, lvl, msg, ns };
     // As JSON has the record; a console's lines come by the hundred thousand.
-    let line = `{"dt":"${dt}",${stream.level},"msg":${JSON.stringify(msg)}${stream.end}`;
+    let line = `{"dt":"${dt}"${before}${JSON.stringify(msg)}${behind}`;
     if (line.length >= MAX_RECORD_CHARS) {
       record = { ...record, msg: shortened(record, line.length) };
       line = JSON.stringify(record);
@@ -56,6 +63,7 @@ export function makeRecorder(options: RecorderOptions): Recorder {
       return lines;
     },
     write,
+    writeLines,
     debug: (message) => void write("debug", message),
     info: (message) => void write("info", message),
     warning: (message) => void write("warning", message),
@@ -66,23 +74,25 @@ export function makeRecorder(options: RecorderOptions): Recorder {
   };
 }
 
-/** What the records of one level and namespace have in common; they mostly come one after the other. */
-function streams() {
-  let last: { level: LogLevel; namespace: string | undefined; words: StreamWords } | undefined;
-  return (level: LogLevel, namespace: string | undefined): StreamWords => {
-    if (last?.level === level && last.namespace === namespace) return last.words;
-    const end = namespace === undefined ? "}" : `,"ns":${JSON.stringify(namespace)}}`;
-    const name = `${level} ${namespace ?? ""}`;
-    const words = { name, level: `"lvl":${JSON.stringify(level)}`, end };
-    last = { level, namespace, words };
-    return words;
-  };
+/** What the records of one level and namespace have in common. */
+interface Stream {
+  readonly level: LogLevel;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  /** Of each record in JSON, what stands around its message. */
+  readonly before: string;
+  readonly behind: string;
 }
 
-interface StreamWords {
-  readonly name: string;
-  readonly level: string;
-  readonly end: string;
+/** They mostly come one after the other. */
+function streams() {
+  let last: Stream | undefined;
+  return (level: LogLevel, namespace: string | undefined): Stream => {
+    if (last?.level === level && last.namespace === namespace) return last;
+    const behind = namespace === undefined ? "}" : `,"ns":${JSON.stringify(namespace)}}`;
+    const name = `${level} ${namespace ?? ""}`;
+    return (last = { level, namespace, name, before: `,"lvl":"${level}","msg":`, behind });
+  };
 }
 
 /** A result stays one; anything else becomes a note in its own shape. */

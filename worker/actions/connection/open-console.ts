@@ -27,6 +27,8 @@ export function openConsole(
       level === "target" && !isActive()
         ? log.write("feedback", text, namespace)
         : log.write(level, text),
+    logLines: (lines) =>
+      isActive() ? log.writeLines("target", lines) : log.writeLines("feedback", lines, namespace),
   });
   const release = (): Promise<void> => console.close();
   if (outlivesAttempt) context.deferToEnd(release);
