@@ -49,7 +49,7 @@ export async function engineSpeed(load: EngineLoad = {}): Promise<EngineSpeed> {
   const bytes = make();
   const log = load.logged ? loggedToFile() : counted();
   const dut = scriptedDut();
-  const console = new Console(dut.transport, { log: log.write });
+  const console = new Console(dut.transport, { log: log.write, logLines: log.writeLines });
   if (load.heard) kernelReportsOf(console);
   const stop = new AbortController();
   const waiting = waitForAll(console, stop.signal);
@@ -172,13 +172,19 @@ function scriptedDut(): { transport: Transport; say: (bytes: Uint8Array) => void
 
 interface CountedLog {
   readonly write: (level: LogLevel, text: string) => number;
+  readonly writeLines: (lines: readonly string[]) => readonly number[];
   readonly lines: () => number;
   readonly close: () => void;
 }
 
 function counted(): CountedLog {
   let count = 0;
-  return { write: () => count++, lines: () => count, close: () => {} };
+  return {
+    write: () => count++,
+    writeLines: (lines) => lines.map(() => count++),
+    lines: () => count,
+    close: () => {},
+  };
 }
 
 function loggedToFile(): CountedLog {
@@ -188,6 +194,7 @@ function loggedToFile(): CountedLog {
   const recorder = makeRecorder({ sink, secrets: ["a-token-of-a-job", "-----KEY-----"] });
   return {
     write: (level, text) => recorder.write(level, text),
+    writeLines: (lines) => recorder.writeLines("target", lines),
     lines: () => recorder.lines,
     close: () => {
       void spool.close();
