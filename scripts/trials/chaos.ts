@@ -12,7 +12,7 @@ import { faultsOfJob, qemuJob, standInBoard } from "./chaos-jobs.ts";
 import { chaosPlane, type ChaosPlane } from "./chaos-plane.ts";
 import { chaosWorker, type ChaosWorker } from "./chaos-worker.ts";
 import { dice, type Dice } from "./dice.ts";
-import { fakeClock } from "./fake-clock.ts";
+import { fakeClock, removeLeftClocks } from "./fake-clock.ts";
 import type { Engine } from "./load-plane.ts";
 import {
   BREAKS,
@@ -102,6 +102,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     for (const worker of workers) await worker.close();
     await plane.close();
     rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+    removeLeftClocks();
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 /** A clock for some programs that can be set while they run (libfaketime, Debian's package faketime). */
@@ -24,6 +24,20 @@ export function fakeClock(file: string): FakeClock | undefined {
     },
     set,
   };
+}
+
+/** Where the library has a semaphore and shared memory for each program; one that is killed leaves them. */
+const SHARED = "/dev/shm";
+const NAME = /^(?:sem\.faketime_sem|faketime_shm)_(\d+)$/;
+
+/** Removes what the library had for programs that are no more. */
+export function removeLeftClocks(folder = SHARED): void {
+  for (const name of readdirSync(folder)) {
+    const [, pid] = NAME.exec(name) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) {
+      rmSync(path.join(folder, name), { force: true });
+    }
+  }
 }
 
 const libraries = (): string[] =>
