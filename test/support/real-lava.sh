@@ -38,6 +38,8 @@ settings true
 chown -R lavaserver:lavaserver "$S/etc" "$S/var" "$S/log"
 chown postgres:postgres "$S/pg"
 chmod 1777 "$S/run"
+# PostgreSQL is killed in the end, and would leave what its processes share.
+mount -t tmpfs -o mode=1777 shared /dev/shm
 mount --bind "$S/etc" /etc/lava-server
 mount --bind "$S/var" /var/lib/lava-server
 mount --bind "$S/log" /var/log/lava-server
