@@ -86,17 +86,22 @@ test.skipIf(why)("a guest that can't ever fit is refused, with what to do about 
   expect((await lab.finished(next)).health).toBe("Complete");
 });
 
-test.skipIf(why)("a guest that the kernel kills ends its job as the lab's fault", async () => {
-  await startLab(1);
-  await giveMemory(["-m 256", "-object memory-backend-ram,id=more,size=1G,prealloc=on"]);
-  const id = await lab.submit(exampleJob("qemu-smoke.yaml"));
-  expect(await lab.finished(id)).toMatchObject({
-    health: "Incomplete",
-    error_type: "Infrastructure",
-    error_msg: expect.stringMatching(
-      /SIGKILL: it was killed, .* by the kernel, because memory ran/,
-    ),
-  });
-  expect(group.kills()).toBeGreaterThan(0);
-  expect(lab.agent.exitCode).toBeNull();
-});
+// The agent looks each two seconds, and seldom comes between the tenth that it keeps free and the kernel.
+test.skipIf(why)(
+  "a guest that the kernel kills, or the agent, ends its job as the lab's fault",
+  async () => {
+    await startLab(1);
+    await giveMemory(["-m 256", "-object memory-backend-ram,id=more,size=1G,prealloc=on"]);
+    const id = await lab.submit(exampleJob("qemu-smoke.yaml"));
+    const job = await lab.finished(id);
+    expect(job).toMatchObject({
+      health: "Incomplete",
+      error_type: "Infrastructure",
+      error_msg: expect.stringMatching(
+        /SIGKILL: it was killed, .* by the kernel, because memory ran|the runner took \d+ MB of memory .* they may take 378 MB/,
+      ),
+    });
+    expect(group.kills() > 0).toBe(/by the kernel/.test(job.error_msg ?? ""));
+    expect(lab.agent.exitCode).toBeNull();
+  },
+);
