@@ -28,7 +28,10 @@ export async function watched<T>(side: Side, work: () => Promise<T>): Promise<[T
     const roles = side.roles();
     for (const [one, role] of roles) {
       const key = keyOf(one);
-      seen.set(key, { role, seconds: one.ownSeconds - (known.get(key) ?? 0) });
+      // One that is ending has no command line any more by which it would be known.
+      const isDut = seen.get(key)?.role === "dut";
+      const seconds = one.ownSeconds - (known.get(key) ?? 0);
+      seen.set(key, { role: isDut ? "dut" : role, seconds });
     }
     const held = (...some: Role[]): number =>
       heldBy(roles.flatMap(([one, role]) => (some.includes(role) ? [one] : [])));
