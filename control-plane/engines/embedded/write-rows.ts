@@ -60,8 +60,11 @@ function holds(condition: Condition | undefined, row: Row | undefined): boolean 
   return condition === "absent" ? !row : row?.["version"] === condition.version;
 }
 
-const KEY_COLUMNS = SECONDARY.flatMap((name) => [`${name}_partition`, `${name}_sort`]);
-const WRITTEN_COLUMNS = ["version", "expires", ...KEY_COLUMNS].join(", ");
+const INDEXED_COLUMNS = [
+  ...SECONDARY.flatMap((name) => [`${name}_partition`, `${name}_sort`]),
+  "expires",
+];
+const WRITTEN_COLUMNS = ["version", ...INDEXED_COLUMNS].join(", ");
 
 /** The length of its data. `before`: the row that it replaces. */
 function write(database: Database, item: NewItem, before: Row | undefined): number {
@@ -86,7 +89,6 @@ function write(database: Database, item: NewItem, before: Row | undefined): numb
   return data.length;
 }
 
-const INDEXED_COLUMNS = [...KEY_COLUMNS, "expires"];
 /** In place of one that has expired and is still there. */
 const INSERT = `INSERT OR REPLACE INTO item (main_partition, main_sort, version, data, ${INDEXED_COLUMNS.join(", ")})
   VALUES (?, ?, ?, ?${", ?".repeat(INDEXED_COLUMNS.length)})`;
