@@ -3,12 +3,12 @@ import { AppError } from "./app-error.ts";
 import { checkText } from "./check-text.ts";
 import type { Deps } from "./deps.ts";
 import { enqueue } from "./enqueue.ts";
-import { findJobItem } from "./job-record.ts";
+import { findJobItem, type JobRecord } from "./job-record.ts";
 import { submissionKey } from "./keys.ts";
 import { newJobs } from "./new-jobs.ts";
 import { requireUser, type Principal } from "./principal.ts";
 import { spendReading } from "./reading-budget.ts";
-import { TableConflict, type Key } from "../ports/table.ts";
+import { TableConflict, type Key, type Operation } from "../ports/table.ts";
 
 /** A submission that was answered, or whose answer got lost. */
 interface Submission {
@@ -45,47 +45,70 @@ export async function submitJob(
   if (!definition || problems.length > 0) throw refusal(problems);
   reading.takeBack();
   const said = [...warnings.map(asLine), ...remarks];
-  const mark = key === undefined ? undefined : submissionKey(submitter, deps.system.hash(key));
-  const sha256 = deps.system.hash(text);
-  const earlier = mark && (await findSubmission(deps, mark, sha256));
-  if (earlier) return { job_ids: earlier, warnings: said };
+  const mark = key === undefined ? undefined : markOf(deps, submitter, key, text);
+  const earlier = mark && (await findSubmission(deps, mark));
+  if (earlier) return { ...earlier, warnings: said };
 
   const { jobs, blobs, operations } = await newJobs(deps, {
     ...{ submitter, text, definition },
     ...(roles ? { roles } : {}),
   });
-  const job_ids = jobs.map(({ id }) => id);
-  const data: Submission = { job_ids, sha256 };
-  const expires = deps.system.now() + SUBMISSION_MS;
+  const made = idsOf(jobs);
   try {
-    const marked = mark ? [{ put: { key: mark, data, expires }, when: "absent" } as const] : [];
+    const marked = mark ? [markedBy(deps, mark, made.job_ids)] : [];
     await enqueue(deps, user, jobs, [...operations, ...marked], async () => {
       await Promise.all(blobs.map((blob) => deps.blobs.put(blob.key, encoder.encode(blob.text))));
     });
   } catch (error) {
-    const other = mark && error instanceof TableConflict;
-    const ids = other ? await findSubmission(deps, mark, sha256) : undefined;
-    if (!ids) throw error;
-    return { job_ids: ids, warnings: said };
+    const other =
+      mark && error instanceof TableConflict ? await findSubmission(deps, mark) : undefined;
+    if (!other) throw error;
+    return { ...other, warnings: said };
   }
   for (const type of new Set(jobs.map((job) => job.device_type))) {
     await deps.signals.requestPass(type);
   }
-  return { job_ids, warnings: said };
+  return { ...made, warnings: said };
+}
+
+type Ids = Pick<SubmitResponse, "job_ids" | "sub_ids">;
+
+function idsOf(jobs: readonly JobRecord[]): Ids {
+  const sub_ids = jobs.flatMap(({ sub_id }) => (sub_id === undefined ? [] : [sub_id]));
+  const job_ids = jobs.map(({ id }) => id);
+  return sub_ids.length === 0 ? { job_ids } : { job_ids, sub_ids };
+}
+
+/** How a submission with a key is found again, and known to be the same. */
+interface Mark {
+  readonly key: Key;
+  readonly sha256: string;
+}
+
+const markOf = ({ system }: Deps, submitter: string, key: string, text: string): Mark => ({
+  key: submissionKey(submitter, system.hash(key)),
+  sha256: system.hash(text),
+});
+
+function markedBy({ system }: Deps, { key, sha256 }: Mark, job_ids: number[]): Operation {
+  const data: Submission = { job_ids, sha256 };
+  return { put: { key, data, expires: system.now() + SUBMISSION_MS }, when: "absent" };
 }
 
 /** The jobs of an earlier submission with this key. Its pass is asked for once more: that may have been what was lost. */
-async function findSubmission(deps: Deps, key: Key, sha256: string): Promise<number[] | undefined> {
+async function findSubmission(deps: Deps, { key, sha256 }: Mark): Promise<Ids | undefined> {
   const found = (await deps.table.get<Submission>(key))?.data;
   if (!found) return undefined;
   if (found.sha256 !== sha256) {
     throw new AppError("conflict", "this Idempotency-Key was used for another definition");
   }
+  const jobs: JobRecord[] = [];
   for (const id of found.job_ids) {
-    const job = await findJobItem(deps, id);
-    if (job?.data.state === "Submitted") await deps.signals.requestPass(job.data.device_type);
+    const job = (await findJobItem(deps, id))?.data;
+    if (job) jobs.push(job);
+    if (job?.state === "Submitted") await deps.signals.requestPass(job.device_type);
   }
-  return found.job_ids;
+  return { ...idsOf(jobs), job_ids: found.job_ids };
 }
 
 function refusal(problems: SourceProblem[]): AppError {

@@ -89,7 +89,7 @@ function credentialsIn(header: string): { user?: string; token: string } {
 
 function decoded(base64: string): string {
   try {
-    return new TextDecoder().decode(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+    return Buffer.from(atob(base64), "latin1").toString();
   } catch {
     return "";
   }

@@ -134,6 +134,8 @@ export type JobList = v.InferOutput<typeof jobListSchema>;
 /** `POST /api/v1/jobs`: body is the definition itself (any text type), 201 with this. */
 export const submitResponseSchema = v.object({
   job_ids: v.array(v.number()),
+  /** Of a multinode group's jobs, as LAVA writes them: `12.0`, `12.1`. */
+  sub_ids: v.optional(v.array(v.string())),
   warnings: v.array(v.string()),
 });
 export type SubmitResponse = v.InferOutput<typeof submitResponseSchema>;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { JobView, Problem } from "#protocol/api.ts";
+import type { JobView, Problem, SubmitResponse } from "#protocol/api.ts";
 import { readRunnerJob } from "#protocol/job-definition.ts";
 import { readYaml } from "#protocol/read-yaml.ts";
 import { asMapping } from "#protocol/schema-parts.ts";
@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => lab.close());
 
 const submit = async (definition: string, headers = {}) =>
-  lab.api<{ job_ids: number[]; warnings: string[] }>("/jobs", { body: definition, headers });
+  lab.api<SubmitResponse>("/jobs", { body: definition, headers });
 
 async function refusal(definition: string): Promise<Problem> {
   const response = await lab.request("/jobs", { body: definition });
@@ -36,8 +36,9 @@ const protocolOf = (job: Record<string, unknown>) =>
 
 describe("a multinode job becomes", () => {
   test("a job of each role and number, in the order of the roles, with sub ids of the first job", async () => {
-    const { job_ids } = await submit(aGroupJob({ server: aRole(), client: aRole(2) }));
+    const { job_ids, sub_ids } = await submit(aGroupJob({ server: aRole(), client: aRole(2) }));
     expect(job_ids).toEqual([1, 2, 3]);
+    expect(sub_ids).toEqual(["1.0", "1.1", "1.2"]);
     const jobs = await Promise.all(job_ids.map((id) => lab.job(id)));
     expect(jobs.map(({ sub_id, role }) => [sub_id, role])).toEqual([
       ["1.0", "server"],
@@ -167,8 +168,9 @@ test("a sub id of a job that is hidden from somebody is answered as one that is 
 
 test("the same submission again, with its key, makes no second group", async () => {
   const headers = { "idempotency-key": "once-and-for-all" };
-  const { job_ids } = await submit(aGroupJob(), headers);
-  expect((await submit(aGroupJob(), headers)).job_ids).toEqual(job_ids);
+  const first = await submit(aGroupJob(), headers);
+  expect(first.sub_ids).toEqual(["1.0", "1.1"]);
+  expect(await submit(aGroupJob(), headers)).toEqual(first);
   expect((await lab.api<{ jobs: unknown[] }>("/jobs")).jobs).toHaveLength(2);
 });
 

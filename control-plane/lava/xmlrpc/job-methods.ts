@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { JobView } from "#protocol/api.ts";
+import type { JobView, SubmitResponse } from "#protocol/api.ts";
 import { JOB_HEALTHS, JOB_STATES } from "#protocol/states.ts";
 import { AppError } from "../../domain/app-error.ts";
 import { cancelJob, readDefinition, type JobFilter } from "../../domain/jobs.ts";
@@ -40,16 +40,9 @@ export async function jobNamed({ deps, principal }: Call, text: string): Promise
 }
 
 /** What a submission answers: the id, or of a multinode job the sub ids of all its jobs. */
-export async function submitted(
-  call: Call,
-  submitting: Promise<{ job_ids: number[] }>,
-): Promise<XmlRpcValue> {
-  const { job_ids } = await refusedInItsWords(submitting);
-  const [first = 0] = job_ids;
-  const { sub_id } = await getVisibleJob(call.deps, call.principal, first);
-  if (sub_id === undefined) return first;
-  const jobs = job_ids.map((id) => getVisibleJob(call.deps, call.principal, id));
-  return (await Promise.all(jobs)).map(lavaJobId);
+async function submitted(submitting: Promise<SubmitResponse>): Promise<XmlRpcValue> {
+  const { job_ids, sub_ids } = await refusedInItsWords(submitting);
+  return sub_ids ?? job_ids[0]!;
 }
 
 /** As LAVA's clients know it. */
@@ -65,13 +58,13 @@ async function refusedInItsWords<T>(submitting: Promise<T>): Promise<T> {
 
 export async function submit(call: Call, definition: string): Promise<XmlRpcValue> {
   const { submitJob } = await import("../../domain/submit-job.ts");
-  return submitted(call, submitJob(call.deps, call.principal, definition));
+  return submitted(submitJob(call.deps, call.principal, definition));
 }
 
 export async function resubmit(call: Call, id: string): Promise<XmlRpcValue> {
   const { resubmitJob } = await import("../../domain/resubmit-job.ts");
   const number = await findJob(call.deps, id);
-  return submitted(call, named("Job", id, resubmitJob(call.deps, call.principal, number)));
+  return submitted(named("Job", id, resubmitJob(call.deps, call.principal, number)));
 }
 
 export async function cancel({ deps, principal }: Call, id: string): Promise<true> {
