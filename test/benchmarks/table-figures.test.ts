@@ -56,7 +56,7 @@ test("what a DUT starts counts as the DUT's, and who is neither counts for nobod
   ] as const;
   const processes = tree.map(([pid, parent, command]) => ({
     ...{ pid, parent, command, startedAt: "1" },
-    ...{ ownSeconds: 0, endedSeconds: 0 },
+    ...{ threadSeconds: 0, tickSeconds: 0, endedSeconds: 0 },
   }));
   const roles = withRoles(processes, ({ command }) => {
     if (command.startsWith("/bin/sh")) return "dut";

@@ -7,7 +7,10 @@ export interface Process {
   readonly command: string;
   /** Tells it from a later one of the same number. */
   readonly startedAt: string;
-  readonly ownSeconds: number;
+  /** CPU of the threads that run, to the nanosecond. */
+  readonly threadSeconds: number;
+  /** With that of threads that have ended, in whole ticks. */
+  readonly tickSeconds: number;
   /** Of its children that have ended and been waited for, with theirs. */
   readonly endedSeconds: number;
 }
@@ -47,17 +50,24 @@ function readProcess({ pid, parent, fields }: Stat): Process[] {
     at.reduce((sum, field) => sum + Number(fields[field]), 0) / TICKS_A_SECOND;
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-    // Ticks are 10 ms but know threads that have ended; the other is in nanoseconds and does not. Both count too little.
-    const ownSeconds = Math.max(seconds(11, 12), workOf(pid).cpuSeconds);
+    const own = { threadSeconds: workOf(pid).cpuSeconds, tickSeconds: seconds(11, 12) };
     const startedAt = fields[19] ?? "";
-    return [{ pid, parent, command, startedAt, ownSeconds, endedSeconds: seconds(13, 14) }];
+    return [{ pid, parent, command, startedAt, ...own, endedSeconds: seconds(13, 14) }];
   } catch {
     return []; // As above.
   }
 }
 
+/** A process's own CPU, `before` of it left out. Both counts are too small, so the larger is nearer. */
+export function ownSecondsOf(one: Process, before?: Process): number {
+  if (!before) return Math.max(one.threadSeconds, one.tickSeconds);
+  // User's and system's time are cut to a tick each, so a difference of ticks may be as much too large.
+  const ofTicks = one.tickSeconds - before.tickSeconds - 2 / TICKS_A_SECOND;
+  return Math.max(one.threadSeconds - before.threadSeconds, ofTicks);
+}
+
 export const cpuSecondsOf = (processes: readonly Process[]): number =>
-  processes.reduce((sum, { ownSeconds, endedSeconds }) => sum + ownSeconds + endedSeconds, 0);
+  processes.reduce((sum, one) => sum + ownSecondsOf(one) + one.endedSeconds, 0);
 
 /** A page that several share is divided among them: MiB that belong to these processes together. */
 export function pssOf(processes: readonly { pid: number }[]): number {

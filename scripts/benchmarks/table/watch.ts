@@ -1,5 +1,5 @@
 import { heldBy } from "./held-memory.ts";
-import { cpuSecondsOf, type Process } from "./process-tree.ts";
+import { cpuSecondsOf, ownSecondsOf, type Process } from "./process-tree.ts";
 import type { Side } from "./sides.ts";
 
 /** Who runs beside a worker's agent. */
@@ -21,7 +21,7 @@ const LOOK_MS = 100;
 export async function watched<T>(side: Side, work: () => Promise<T>): Promise<[T, Used]> {
   const server = cpuSecondsOf(side.server());
   const before = side.bench();
-  const known = new Map(before.map((one) => [keyOf(one), one.ownSeconds]));
+  const known = new Map(before.map((one) => [keyOf(one), one]));
   const seen = new Map<string, { role: Role; seconds: number }>();
   const most = { agent: 0, runner: 0, dut: 0, worker: 0 };
   const look = (): void => {
@@ -30,7 +30,7 @@ export async function watched<T>(side: Side, work: () => Promise<T>): Promise<[T
       const key = keyOf(one);
       // One that is ending has no command line any more by which it would be known.
       const isDut = seen.get(key)?.role === "dut";
-      const seconds = one.ownSeconds - (known.get(key) ?? 0);
+      const seconds = ownSecondsOf(one, known.get(key));
       seen.set(key, { role: isDut ? "dut" : role, seconds });
     }
     const held = (...some: Role[]): number =>
