@@ -1,7 +1,7 @@
 import type { DeviceConfiguration } from "#protocol/device-configuration.ts";
 import type { JobAction } from "#protocol/job-actions.ts";
 import type { JobDefinition } from "#protocol/job-definition.ts";
-import { strategiesFor } from "#protocol/job-strategies.ts";
+import { strategyAsked } from "#protocol/job-strategies.ts";
 
 type Path = (string | number)[];
 export interface Misfit {
@@ -27,9 +27,7 @@ export function checkJobFits(
 
 /** Why the device can't do what the block asks for. */
 const refusals = (action: JobAction, configuration: DeviceConfiguration): string[] =>
-  strategiesFor(action, configuration)
-    .filter(({ isOther }) => !isOther)
-    .flatMap(({ reasons }) => reasons);
+  strategyAsked(action, configuration)?.reasons ?? [];
 
 /** QEMU devices run what their `available_architectures` name, and the job must say which (DISPATCHER.md 12). */
 function checkArchitecture(

@@ -134,52 +134,59 @@ export function strategiesFor(
   action: JobAction,
   configuration: DeviceConfiguration,
 ): StrategyVerdict[] {
-  const { deploy, boot, test, command } = action;
-  if (deploy) return judge(DEPLOY, "to", deploy.to, deploy, configuration);
-  if (boot) {
-    const verdicts = judge(BOOT, "method", boot.method, boot, configuration);
-    const missing = missingCommandSet(boot, configuration);
-    if (missing !== undefined && verdicts[0]?.accepts) {
-      verdicts[0] = { ...verdicts[0], accepts: false, reasons: [missing] };
-    }
-    return verdicts;
-  }
-  if (test) {
-    const kind = Object.keys(TEST).find((name) => test[name] !== undefined) ?? "";
-    return judge(TEST, "kind of test", kind, test, configuration);
-  }
-  return command ? [judgeCommand(command.name, configuration)] : [];
+  const verdict = strategyAsked(action, configuration);
+  if (!verdict) return [];
+  const { table, key, asked } = askedOf(action) ?? { table: {}, key: "", asked: "" };
+  const reasons = [`the ${key} is ${asked}`];
+  const others = Object.keys(table).filter((name) => name !== asked);
+  return [verdict, ...others.map((name) => ({ name, accepts: false, isOther: true, reasons }))];
 }
 
-const WHAT: Readonly<Record<string, string>> = { to: "deploy method", method: "boot method" };
+/** The one of them that is asked for; undefined for an action that is none of these. */
+export function strategyAsked(
+  action: JobAction,
+  configuration: DeviceConfiguration,
+): StrategyVerdict | undefined {
+  const { boot, command } = action;
+  const asked = askedOf(action);
+  if (!asked) return command && judgeCommand(command.name, configuration);
+  const verdict = judge(asked, configuration);
+  const missing = boot && verdict.accepts ? missingCommandSet(boot, configuration) : undefined;
+  return missing === undefined ? verdict : { ...verdict, accepts: false, reasons: [missing] };
+}
+
+interface Asked {
+  readonly table: Needs;
+  /** For people, as `asked` is a job's. */
+  readonly key: string;
+  readonly asked: string;
+  readonly block: object;
+}
+
+function askedOf({ deploy, boot, test }: JobAction): Asked | undefined {
+  if (deploy) return { table: DEPLOY, key: "deploy method", asked: deploy.to, block: deploy };
+  if (boot) return { table: BOOT, key: "boot method", asked: boot.method, block: boot };
+  if (!test) return undefined;
+  const kind = Object.keys(TEST).find((name) => test[name] !== undefined) ?? "";
+  return { table: TEST, key: "kind of test", asked: kind, block: test };
+}
 
 function judge(
-  table: Needs,
-  key: string,
-  asked: string,
-  block: object,
+  { table, key, asked, block }: Asked,
   configuration: DeviceConfiguration,
-): StrategyVerdict[] {
-  const others = Object.keys(table)
-    .filter((name) => name !== asked)
-    .map((name) => ({
-      name,
-      accepts: false,
-      isOther: true,
-      reasons: [`the ${key} is ${asked}`],
-    }));
+): StrategyVerdict {
   const needs = Object.hasOwn(table, asked) ? table[asked] : undefined;
   if (!needs) {
     const known = Object.keys(table);
     const near = didYouMean(asked, known) || `; expected one of ${known.join(", ")}`;
-    const reasons = [`there is no ${WHAT[key] ?? key} ${JSON.stringify(asked)}${near}`];
-    return [{ name: asked, accepts: false, isOther: false, reasons }, ...others];
+    const reasons = [`there is no ${key} ${JSON.stringify(asked)}${near}`];
+    return { name: asked, accepts: false, isOther: false, reasons };
   }
   const reasons = needs.flatMap((need) => {
     const paths = need.split("|").map((path) => filled(path, block));
     return paths.some((path) => has(configuration, path)) ? [] : [lacks(configuration, paths)];
   });
-  return [{ name: asked, accepts: reasons.length === 0, isOther: false, reasons }, ...others];
+  return { name: asked, accepts: reasons.length === 0, isOther: false, reasons };
 }
 
 function judgeCommand(name: string, configuration: DeviceConfiguration): StrategyVerdict {

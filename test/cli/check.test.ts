@@ -172,7 +172,7 @@ describe("--device", () => {
     const { code, out } = await cli(["check", "--device", device(), file("good.yaml", job())]);
     expect(code).toBe(0);
     expect(out).toContain("actions[0].deploy\n  tftp: accepts\n");
-    expect(out).toMatch(/not asked for \(the to is tftp\): .*fastboot.*tmpfs/);
+    expect(out).toMatch(/not asked for \(the deploy method is tftp\): .*fastboot.*tmpfs/);
     expect(out).toContain("actions[1].boot\n  u-boot: accepts\n");
   });
 

@@ -3,7 +3,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { readDeviceConfiguration } from "#protocol/device-configuration.ts";
 import { readJobDefinition } from "#protocol/job-definition.ts";
-import { strategiesFor } from "#protocol/job-strategies.ts";
+import { strategyAsked } from "#protocol/job-strategies.ts";
 import { stockTemplates, stockTemplatesFolder } from "../../control-plane/stock-templates.ts";
 import { render } from "../../control-plane/templates/render.ts";
 
@@ -33,11 +33,10 @@ describe("health checks", () => {
       const { text } = render("x", load, definition?.context ?? {});
       const { configuration } = readDeviceConfiguration(text);
       if (!definition || !configuration) return [`${name}: does not render`];
-      return definition.actions.flatMap((action) =>
-        strategiesFor(action, configuration)
-          .filter(({ isOther, accepts }) => !isOther && !accepts)
-          .map(({ reasons }) => `${name}: ${reasons.join(", ")}`),
-      );
+      return definition.actions.flatMap((action) => {
+        const { reasons = [] } = strategyAsked(action, configuration) ?? {};
+        return reasons.map((reason) => `${name}: ${reason}`);
+      });
     });
     expect(refused).toEqual([]);
   });
