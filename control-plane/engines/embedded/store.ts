@@ -7,9 +7,10 @@ export interface Store {
   readonly database: Database;
   /**
    * Does `work`, which must not wait, as one transaction: all of it or nothing. What it wrote survives a power cut once the promise is
-   * kept. Throws what `work` throws, or that the disk keeps nothing (any more).
+   * kept. Throws what `work` throws, or that the disk keeps nothing (any more). `written` is called at once when the transaction is there for
+   * readers, and not for one that failed.
    */
-  commit<T>(work: () => T): Promise<T>;
+  commit<T>(work: () => T, written?: () => void): Promise<T>;
   /** The same, but the promise says nothing about the disk: what is written is there when a later `commit` is, and not without it. */
   write<T>(work: () => T): T;
   /**
@@ -109,9 +110,10 @@ export function openStore(file: string, sync: Sync = fdatasync): Store {
   return {
     database,
     write,
-    async commit(work) {
+    async commit(work, written) {
       flush.requireWorking();
       const result = write(work);
+      written?.();
       await flush.done();
       return result;
     },

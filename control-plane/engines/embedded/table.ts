@@ -8,11 +8,11 @@ import {
   type Range,
   type Table,
 } from "../../ports/table.ts";
-import { createReadCache } from "./read-cache.ts";
-import { countOf, dataIn, find, isEmpty, query, scan, SECONDARY } from "./read-rows.ts";
+import { createReadCache, itemOf } from "./read-cache.ts";
+import { countOf, find, isEmpty, query, scan, SECONDARY } from "./read-rows.ts";
 import type { Database, Row } from "./sqlite.ts";
 import type { Store } from "./store.ts";
-import { apply } from "./write-rows.ts";
+import { apply, type Written } from "./write-rows.ts";
 
 export interface EmbeddedTable extends Table {
   /** Keys of what has expired and is still on the disk. */
@@ -46,27 +46,29 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
 
   return {
     async get<T>(key: Key) {
-      const partition = `main#${key.partition}`;
-      const known = cache.find(partition, key.sort);
-      if (known) return known.value as Item<T> | undefined;
-      const row = find(database, key, now());
-      const item = row && { key, version: Number(row["version"]), data: dataIn<T>(row) };
-      if (!row?.["expires"]) cache.keep(partition, key.sort, item, charsIn(row ? [row] : []));
-      return item;
+      const at = now();
+      const known = cache.row(key, at);
+      if (known) return itemOf<T>(key, known);
+      const row = find(database, key, at);
+      const read = row && {
+        ...{ version: Number(row["version"]), text: String(row["data"]) },
+        expires: row["expires"] === null ? undefined : Number(row["expires"]),
+      };
+      cache.keepRow(key, read);
+      return read && itemOf<T>(key, read);
     },
     async query<T>(index: Index, partition: string, range: Range = {}) {
       const bucket = `${index}#${partition}`;
-      // No sort key is such a text.
-      const name = `\0${JSON.stringify(range)}`;
-      const known = cache.find(bucket, name) ?? cache.find(bucket, NOTHING);
-      if (known) return known.value as Page<T>;
+      const name = JSON.stringify(range);
+      const known = cache.page(bucket, name) ?? cache.page(bucket, NOTHING);
+      if (known) return known as Page<T>;
       const { rows, page } = query<T>(database, index, partition, range, now());
       // What is due is asked for with the time, again and again, and most often nothing is.
       if (rows.length === 0 && isEmpty(database, index, partition)) {
-        cache.keep(bucket, NOTHING, page, 0);
+        cache.keepPage(bucket, NOTHING, page, 0);
         return page;
       }
-      if (rows.every((row) => !row["expires"])) cache.keep(bucket, name, page, charsIn(rows));
+      if (rows.every((row) => !row["expires"])) cache.keepPage(bucket, name, page, charsIn(rows));
       return page;
     },
     count: async (index, partition, range) =>
@@ -77,17 +79,24 @@ export function openTable(store: Store, now: () => number): EmbeddedTable {
           `a transaction has at most ${MAX_OPERATIONS} operations, not ${operations.length}`,
         );
       }
-      await store.commit(() => {
-        const at = now();
-        const touched = new Set<string>();
-        let bytes = 0;
-        for (const operation of operations) {
-          bytes += apply(database, operation, { at, touched, cache });
-          if (bytes > MAX_TRANSACTION_BYTES) {
-            throw new Error(`a transaction has at most ${MAX_TRANSACTION_BYTES} bytes`);
+      const written = new Map<Key, Written>();
+      await store.commit(
+        () => {
+          const at = now();
+          const touched = new Set<string>();
+          let bytes = 0;
+          for (const operation of operations) {
+            bytes += apply(database, operation, { at, touched, cache, written });
+            if (bytes > MAX_TRANSACTION_BYTES) {
+              throw new Error(`a transaction has at most ${MAX_TRANSACTION_BYTES} bytes`);
+            }
           }
-        }
-      });
+        },
+        // Not before: of one that fails, nothing is there.
+        () => {
+          for (const [key, row] of written) cache.keepRow(key, row);
+        },
+      );
     },
     async counter(name) {
       const value = (counters.get(name) ?? storedCounter(database, name)) + 1;
@@ -123,7 +132,7 @@ const storeCounter = (database: Database, name: string, value: number): void =>
   );
 
 /** No query has such a name: there is nothing in this partition, whatever is asked for. */
-const NOTHING = "\0";
+const NOTHING = "";
 
 const charsIn = (rows: readonly Row[]): number =>
   rows.reduce((sum, { data }) => sum + String(data).length, 0);
