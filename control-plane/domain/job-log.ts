@@ -170,17 +170,27 @@ async function chunksOf(
 
 /** The chunk that has the line, and those after it. */
 async function* chunksFrom(deps: Deps, job: JobRecord, line: number): AsyncGenerator<ChunkRecord> {
-  const keyOf = (firstLine: number) => chunkKey(job.id, firstLine, attemptOf(job));
-  const { partition, sort } = keyOf(line);
-  const first = await deps.table.query<ChunkRecord>("main", partition, {
-    from: keyOf(0).sort,
-    to: sort,
-    reverse: true,
-    limit: 1,
-  });
-  const from = first.items[0]?.key.sort ?? keyOf(0).sort;
-  const range = { from, to: keyOf(10 ** 12 - 1).sort, limit: 50 };
-  for await (const { data } of queryAll<ChunkRecord>(deps, "main", partition, range)) yield data;
+  const { partition, sort } = chunkKey(job.id, line, attemptOf(job));
+  const to = chunkKey(job.id, 10 ** 12 - 1, attemptOf(job)).sort;
+  const range = { from: sort, to, limit: 50 };
+  let isFirst = true;
+  for await (const { data } of queryAll<ChunkRecord>(deps, "main", partition, range)) {
+    // Whoever follows a log asks for the line that a chunk begins with.
+    if (isFirst && data.first_line !== line) yield* chunkBefore(deps, job, line);
+    isFirst = false;
+    yield data;
+  }
+  if (isFirst) yield* chunkBefore(deps, job, line);
+}
+
+/** The last chunk that begins before the line. */
+async function* chunkBefore(deps: Deps, job: JobRecord, line: number): AsyncGenerator<ChunkRecord> {
+  if (line === 0) return;
+  const { partition, sort } = chunkKey(job.id, line - 1, attemptOf(job));
+  const from = chunkKey(job.id, 0, attemptOf(job)).sort;
+  const range = { from, to: sort, reverse: true, limit: 1 };
+  const { items } = await deps.table.query<ChunkRecord>("main", partition, range);
+  for (const { data } of items) yield data;
 }
 
 /** The chunk's lines, or undefined when they are gone or not what was promised. */
