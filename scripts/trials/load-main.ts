@@ -66,7 +66,7 @@ function positive(name: Exclude<keyof typeof values, "json" | "help">): number {
 }
 
 function print(report: LoadReport, load: string): void {
-  const { memory, cpu_ms_per_job: cpu } = report;
+  const { memory, cpu_ms_per_job: cpu, trial_cpu_ms_per_job: own } = report;
   const lines = [
     `${report.submitted} jobs in ${report.seconds} s: ${report.rate} a second, ${report.finished} ended (machine's load before: ${load})`,
     "",
@@ -79,6 +79,7 @@ function print(report: LoadReport, load: string): void {
     "",
     ...(memory ? textOf(memory) : []),
     ...(cpu === undefined ? [] : [`server: ${cpu} ms of CPU a job, with all that read`]),
+    `this program: ${own} ms of CPU a job`,
     ...some(
       "errors",
       Object.entries(report.errors).map(([what, count]) => `${count} × ${what}`),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogPage } from "#protocol/api.ts";
+import { keptConnections, signalUnder, type Http } from "./load-http.ts";
 import type { Plane } from "./load-plane.ts";
 import { failed, note, type Trial } from "./load-trial.ts";
 import { CHUNKS, LINES_A_CHUNK } from "./simulated-worker.ts";
@@ -18,16 +19,16 @@ export async function signIn({ url, adminToken: token }: Plane): Promise<string>
   return cookie.join("; ");
 }
 
-async function readPage(url: string, cookie: string): Promise<void> {
-  const answer = await fetch(url, { headers: { cookie }, redirect: "manual" });
-  const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`the page was answered with ${answer.status}`);
+async function readPage({ ask }: Http, where: string, cookie: string): Promise<void> {
+  const { status, text } = await ask(where, { headers: { cookie } });
+  if (status !== 200) throw new Error(`the page was answered with ${status}`);
   if (!text.includes("</html>")) throw new Error("the page is not whole");
 }
 
 /** Somebody who looks at lists, jobs, results, the queue and their pages, one after the other, a second between. */
 export async function reader(trial: Trial, cookie: string, signal: AbortSignal): Promise<void> {
   const { client, plane, times, submitted } = trial;
+  const http = keptConnections(plane.url);
   const looks: [string, () => string][] = [
     ["list of jobs", () => "/jobs?limit=50"],
     ["queue", () => "/queue?device_type=qemu"],
@@ -43,7 +44,7 @@ export async function reader(trial: Trial, cookie: string, signal: AbortSignal):
   ];
   const all = [
     ...looks.map(([name, where]) => ({ name, look: () => client.json("GET", where()) })),
-    ...pages.map(([name, where]) => ({ name, look: () => readPage(plane.url + where(), cookie) })),
+    ...pages.map(([name, where]) => ({ name, look: () => readPage(http, where(), cookie) })),
   ];
   // Not all at the same place.
   for (let n = Math.floor(Math.random() * all.length); !signal.aborted; n++) {
@@ -62,7 +63,8 @@ export async function reader(trial: Trial, cookie: string, signal: AbortSignal):
 }
 
 /** Follows the log of a job that runs to its end, as a browser does, then of another one. */
-export async function follower(trial: Trial, signal: AbortSignal): Promise<void> {
+export async function follower(trial: Trial, stop: AbortSignal): Promise<void> {
+  const signal = signalUnder(stop);
   const { client, running, times } = trial;
   while (!signal.aborted) {
     const id = anyOf([...running]);

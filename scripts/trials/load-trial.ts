@@ -1,5 +1,5 @@
-import type { Client } from "../../control-plane/cli/client.ts";
 import type { Latencies } from "./latencies.ts";
+import type { LightClient } from "./load-http.ts";
 import type { Engine, Plane } from "./load-plane.ts";
 
 export interface LoadOptions {
@@ -18,7 +18,7 @@ export interface LoadOptions {
 export interface Trial {
   readonly options: LoadOptions;
   readonly plane: Plane;
-  readonly client: Client;
+  readonly client: LightClient;
   readonly times: Latencies;
   readonly errors: Map<string, number>;
   readonly submitted: number[];

@@ -44,11 +44,11 @@ const MAX_CONSOLE_ANSWER_BYTES = 4 * 1024 * 1024;
 /** The calls of worker-api.ts. All throw `HttpError` (an answer of another
  * shape: a plain error), all may be repeated. */
 export class ControlPlane {
-  readonly #http: HttpClient;
+  readonly #http: Pick<HttpClient, "request">;
   readonly #workerToken: () => string;
   #logBodyBytes = 0;
 
-  constructor(http: HttpClient, workerToken: () => string) {
+  constructor(http: Pick<HttpClient, "request">, workerToken: () => string) {
     this.#http = http;
     this.#workerToken = workerToken;
   }

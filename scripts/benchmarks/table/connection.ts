@@ -11,6 +11,8 @@ export interface Connection {
   close(): void;
 }
 
+/** Longer than any answer is held back. */
+const SILENT_MS = 120_000;
 const BLANK_LINE = "\r\n\r\n";
 
 export function connectionTo(url: string): Connection {
@@ -19,8 +21,10 @@ export function connectionTo(url: string): Connection {
   return {
     close: () => socket?.destroy(),
     async ask(path, { method = "GET", headers = {}, body = "" }) {
-      if (!socket?.writable)
+      if (!socket?.writable) {
         socket = connect({ host: hostname, port: Number(port), noDelay: true });
+        socket.setTimeout(SILENT_MS, () => socket?.destroy());
+      }
       const fields = { host, "content-length": String(Buffer.byteLength(body)), ...headers };
       const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
       const answer = answerOn(socket, `${method} ${path}`);
