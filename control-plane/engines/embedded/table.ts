@@ -2,7 +2,6 @@ import {
   MAX_OPERATIONS,
   MAX_TRANSACTION_BYTES,
   type Index,
-  type Item,
   type Key,
   type Page,
   type Range,
