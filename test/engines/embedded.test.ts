@@ -93,6 +93,31 @@ describe("table in SQLite", () => {
     expect([await numbers("a"), (await table.query("main", "p")).items.length]).toEqual([[], 1]);
   });
 
+  test("knows what was written until that expires, and nothing of a transaction that failed", async () => {
+    let now = 0;
+    const table = openTable(inMemory(), () => now);
+    const [first, second] = ["1", "2"].map((sort) => ({ partition: "p", sort }));
+    const put = (n: number, more: object = {}) => ({
+      put: { key: first!, data: { n }, keys: { i1: { partition: "list", sort: "1" } }, ...more },
+    });
+    const seen = async () => [
+      (await table.get<{ n: number }>(first!))?.data.n,
+      ...(await table.query<{ n: number }>("i1", "list")).items.map(({ data }) => data.n),
+    ];
+    await table.transact([put(1)]);
+    await table.transact([put(2)]);
+    expect(await seen()).toEqual([2, 2]);
+    const failing = table.transact([put(3), { check: second!, when: { version: 1 } }]);
+    await expect(failing).rejects.toThrow("is not");
+    expect(await seen()).toEqual([2, 2]);
+    await table.transact([{ ...put(4, { expires: 10 }), when: { version: 2 } }]);
+    expect(await seen()).toEqual([4, 4]);
+    now = 10;
+    expect(await seen()).toEqual([undefined]);
+    await table.transact([{ ...put(5), when: "absent" }]);
+    expect(await seen()).toEqual([5, 5]);
+  });
+
   test("gives everybody the same data, which nobody can change", async () => {
     const table = openTable(inMemory(), () => 0);
     const key = { partition: "p", sort: "s" };
