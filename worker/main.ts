@@ -1,3 +1,4 @@
+import { nearestWord } from "#protocol/nearest-word.ts";
 import { VERSION } from "#protocol/version.ts";
 import { print, UsageError } from "./commands/command-line.ts";
 import { cleanUp } from "./commands/clean-up.ts";
@@ -29,9 +30,14 @@ async function main([command = "", ...args]: string[]): Promise<number> {
   if (["--help", "-h", "help"].includes(command)) return print(HELP);
   if (command === "--version") return print(`pumice-worker ${VERSION}\n`);
   const action = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
-  if (!action) throw new UsageError(command ? `unknown command ${command}` : "no command given");
+  if (!action) throw new UsageError(command ? unknown(command) : "no command given");
   const asksForHelp = args.includes("--help") || args.includes("-h");
   return asksForHelp ? print(helpOf(command)) : action(args);
+}
+
+function unknown(command: string): string {
+  const near = nearestWord(command, Object.keys(COMMANDS));
+  return `unknown command ${command}${near === undefined ? "" : `, did you mean ${near}?`}`;
 }
 
 main(process.argv.slice(2)).then(

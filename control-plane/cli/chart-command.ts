@@ -1,7 +1,6 @@
 import type { Chart } from "#protocol/queries.ts";
 import {
   argumentsOf,
-  countOf,
   JSON_HELP,
   JSON_OPTION,
   textOf,
@@ -41,7 +40,6 @@ async function chart(context: Context): Promise<number> {
   const { terminal, values, positionals } = context;
   const [name] = positionals;
   if (positionals.length > 0) argumentsOf(context, "CASE");
-  countOf(values, "limit");
   const asked = query(context, {
     query: "query",
     where: "conditions",

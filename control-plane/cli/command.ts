@@ -61,12 +61,12 @@ export function jobIdOf(context: Context): JobId {
   return text;
 }
 
-/** The text of a file that the command line names. */
-export function readNamedFile(file: string): string {
+/** The text of a file that the command line names, or `from`, as what is wrong with it begins: "PUMICE_TOKEN_FILE: ". */
+export function readNamedFile(file: string, from = ""): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new UsageError(systemErrorWords(error as Error, file));
+    throw new UsageError(`${from}${systemErrorWords(error as Error, file)}`);
   }
 }
 

@@ -28,7 +28,7 @@ export function connectionOf(values: Values, env: NodeJS.ProcessEnv): Connection
   const file = textOf(values, "token-file");
   const token =
     (file === undefined ? env["PUMICE_TOKEN"]?.trim() : undefined) ||
-    readToken(file ?? (env["PUMICE_TOKEN_FILE"] || config.token_file));
+    readToken(...tokenFileOf(file, env, config.token_file));
   // Anything else can't be sent in a header.
   if (!/^[!-~]+$/.test(token)) throw new UsageError("the token is not one word of plain letters");
   return { url, token };
@@ -64,14 +64,25 @@ export function keepToken(values: Values, env: NodeJS.ProcessEnv, token: string)
   return file;
 }
 
-function readToken(file: string | undefined): string {
+/** The file with the token, and what named it, when that was not the command line. */
+function tokenFileOf(
+  typed: string | undefined,
+  env: NodeJS.ProcessEnv,
+  configured: string | undefined,
+): [file: string | undefined, from: string] {
+  if (typed !== undefined) return [typed, ""];
+  const named = env["PUMICE_TOKEN_FILE"];
+  return named ? [named, "PUMICE_TOKEN_FILE: "] : [configured, `${configFile(env)}: token_file: `];
+}
+
+function readToken(file: string | undefined, from: string): string {
   if (file === undefined) {
     throw new UsageError(
       "no token: give --token-file FILE, set PUMICE_TOKEN or PUMICE_TOKEN_FILE, or write `token_file: ...` into the configuration file",
     );
   }
-  const token = readNamedFile(file).trim();
-  if (token === "") throw new UsageError(`${file}: there is no token in it`);
+  const token = readNamedFile(file, from).trim();
+  if (token === "") throw new UsageError(`${from}${file}: there is no token in it`);
   return token;
 }
 

@@ -178,19 +178,19 @@ const HEALTH_COLOURS: Partial<Record<string, Colour>> = {
 async function listJobs(context: Context): Promise<number> {
   argumentsOf(context);
   const { terminal, values } = context;
-  countOf(values, "limit");
   const query = new URLSearchParams();
   for (const [option, name] of [
     ["state", "state"],
     ["health", "health"],
     ["device", "device"],
     ["type", "device_type"],
-    ["limit", "limit"],
     ["cursor", "cursor"],
   ] as const) {
     const value = textOf(values, option);
     if (value !== undefined) query.set(name, knownWord(option, value));
   }
+  const limit = countOf(values, "limit");
+  if (limit !== undefined) query.set("limit", String(limit));
   const list = await context.client().json<JobList>("GET", `/jobs?${query}`);
   if (values["json"]) terminal.out(JSON.stringify(list, undefined, 2));
   else {

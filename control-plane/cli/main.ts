@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { nearestWord } from "#protocol/nearest-word.ts";
-import { valueWanted } from "#protocol/option-words.ts";
+import { saidTwice, valueWanted } from "#protocol/option-words.ts";
 import { VERSION } from "#protocol/version.ts";
 import { accountCommands } from "./account-commands.ts";
 import { applyCommand } from "./apply-command.ts";
@@ -109,8 +109,12 @@ export async function runCli(
 function parse(command: Command, args: string[]): { values: Values; positionals: string[] } {
   const options = { ...(command.isLocal ? {} : CONNECTION_OPTIONS), ...command.options };
   try {
-    return parseArgs({ args, options, allowPositionals: true });
+    const read = parseArgs({ args, options, allowPositionals: true, tokens: true });
+    const twice = saidTwice(read.tokens, options);
+    if (twice !== undefined) throw new UsageError(twice);
+    return read;
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     const said = (error as Error).message.replace(/\. To specify a positional.*/, "");
     const unknown = /^Unknown option '-*([^']*)'/.exec(said)?.[1];
     if (unknown === "token") {

@@ -1,11 +1,12 @@
 import type { GroupView } from "#protocol/lab-lists.ts";
-import type {
-  AuditEntry,
-  AuditPage,
-  LabUser,
-  Me,
-  PermissionsView,
-  UserView,
+import {
+  CHANGED_KINDS,
+  type AuditEntry,
+  type AuditPage,
+  type LabUser,
+  type Me,
+  type PermissionsView,
+  type UserView,
 } from "#protocol/people.ts";
 import {
   argumentsOf,
@@ -161,7 +162,9 @@ export const peopleCommands: readonly Command[] = [
       ...JSON_OPTION,
     },
     help: [
-      "--kind KIND         device, worker, user, group, token, lab ...; with --name NAME of that very one",
+      "--kind KIND         with --name NAME of that very one; kinds:",
+      `                    ${CHANGED_KINDS.slice(0, 9).join(", ")},`,
+      `                    ${CHANGED_KINDS.slice(9).join(", ")}`,
       "--who USER          what somebody did; lava-health is the lab itself",
       "--from, --to TIME   2026-11-22, or 2026-11-22T08:00:00Z",
       "--limit N           so many entries; 50 when not given",

@@ -149,7 +149,6 @@ async function addQuery(context: Context): Promise<number> {
 
 async function runQuery(context: Context): Promise<number> {
   const { values, positionals, terminal } = context;
-  countOf(values, "limit");
   const asked = query(context, {
     where: "conditions",
     entity: "entity",
@@ -270,8 +269,8 @@ export function query(
 ): URLSearchParams {
   const asked = new URLSearchParams();
   for (const [option, name] of Object.entries(names)) {
-    const value = textOf(values, option);
-    if (value !== undefined) asked.set(name, value);
+    const value = option === "limit" ? countOf(values, option) : textOf(values, option);
+    if (value !== undefined) asked.set(name, String(value));
   }
   return asked;
 }

@@ -1,4 +1,5 @@
-import type { AuditEntry, AuditPage } from "#protocol/people.ts";
+import { nearestWord } from "#protocol/nearest-word.ts";
+import { CHANGED_KINDS, type AuditEntry, type AuditPage } from "#protocol/people.ts";
 import { AppError } from "./app-error.ts";
 import type { ChangeRecord } from "./changes.ts";
 import type { Deps } from "./deps.ts";
@@ -25,7 +26,7 @@ const MOST_SEEN = 1000;
 
 /**
  * What people did, and every health that changed, newest first. A page may be shorter than `limit`, even empty, and yet have
- * a cursor: what a filter finds rarely is looked for in several calls.
+ * a cursor: what a filter finds rarely is looked for in several calls. A kind that there is not is `invalid`.
  */
 export async function readAudit(
   deps: Deps,
@@ -34,6 +35,7 @@ export async function readAudit(
 ): Promise<AuditPage> {
   requireAdmin(principal);
   const { kind, name, who, from, to, cursor } = filter;
+  if (kind !== undefined) requireKind(kind);
   const limit = Math.min(Math.max(1, filter.limit ?? 50), 200);
   const source =
     kind !== undefined && name !== undefined
@@ -64,6 +66,14 @@ export async function readAudit(
     if (fits) entries.push(without(data, "data", "routine"));
   }
   return { entries };
+}
+
+function requireKind(kind: string): void {
+  const known: readonly string[] = CHANGED_KINDS;
+  if (known.includes(kind)) return;
+  const near = nearestWord(kind, known);
+  const hint = near === undefined ? `expected ${known.join(", ")}` : `did you mean ${near}?`;
+  throw new AppError("invalid", `kind: there is no ${JSON.stringify(kind.slice(0, 50))}; ${hint}`);
 }
 
 function timeOf(text: string): string {

@@ -1,3 +1,4 @@
+import type { ChangedKind } from "#protocol/people.ts";
 import type { NewItem, Operation } from "../ports/table.ts";
 import type { Deps } from "./deps.ts";
 import type { DeviceRecord } from "./device-record.ts";
@@ -16,27 +17,6 @@ export interface By {
   readonly who: string;
   readonly reason?: string | undefined;
 }
-
-/** Of what a change is written down; the rest is what people administer. */
-export type ChangedKind =
-  | "job"
-  | "device"
-  | "worker"
-  | "event"
-  | "device-type"
-  | "user"
-  | "group"
-  | "token"
-  | "permission"
-  | "template"
-  | "health-check"
-  | "alias"
-  | "tag"
-  | "release"
-  | "rollout"
-  | "reservation"
-  | "query"
-  | "lab";
 
 /**
  * One change of the lab: an entry of its audit log, of the history of what was changed, and an event for whoever listens. It

@@ -129,6 +129,14 @@ export const meSchema = v.object({
 });
 export type Me = v.InferOutput<typeof meSchema>;
 
+/** Of what a change is written down: jobs, what moves in the lab by itself, and what people administer. */
+export const CHANGED_KINDS = [
+  ...(["job", "device", "worker", "event", "device-type", "user", "group", "token"] as const),
+  ...(["permission", "template", "health-check", "alias", "tag", "release", "rollout"] as const),
+  ...(["reservation", "query", "lab"] as const),
+] as const;
+export type ChangedKind = (typeof CHANGED_KINDS)[number];
+
 /** One change of the lab, as `GET /api/v1/audit` tells it. */
 export const auditEntrySchema = v.object({
   id: v.string(),

@@ -1,4 +1,4 @@
-import type { AuditEntry, AuditPage as Entries } from "#protocol/people.ts";
+import { CHANGED_KINDS, type AuditEntry, type AuditPage as Entries } from "#protocol/people.ts";
 import { AdminFrame } from "./admin-frame.tsx";
 import { Ago } from "./time.tsx";
 import type { View } from "./view.ts";
@@ -22,7 +22,6 @@ interface AuditProps {
 
 const FIELDS = [
   ["who", "Who", "lava-health is the lab itself, and its health checks"],
-  ["kind", "Kind", "device, worker, user, group, token, lab ..."],
   ["name", "Name", "of the device, worker, user ..."],
   ["from", "From", "2026-11-22 or 2026-11-22T08:00:00Z"],
   ["to", "To", "2026-11-22 or 2026-11-22T08:00:00Z"],
@@ -46,8 +45,17 @@ export function AuditPage({ view, page, query }: AuditProps) {
             />
           </label>
         ))}
+        <label>
+          Kind
+          <select name="kind">
+            <option value="">any</option>
+            {CHANGED_KINDS.map((kind) => (
+              <option selected={kind === query.kind}>{kind}</option>
+            ))}
+          </select>
+        </label>
         <button>Filter</button>
-        {FIELDS.some(([name]) => query[name]) && <a href="/audit">Clear</a>}
+        {Object.values(query).some(Boolean) && <a href="/audit">Clear</a>}
       </form>
       {page.entries.length > 0 ? (
         <Entries entries={page.entries} now={view.now} />

@@ -47,6 +47,8 @@ test("--help of a command is that command's own, in each of its forms", () => {
 
 test.each([
   [[], 2, "no command given"],
+  [["stert"], 2, "unknown command stert, did you mean start?"],
+  [["start", "--url", "a", "--url", "b"], 2, "--url is there twice: once is enough"],
   [["stop"], 2, "unknown command stop"],
   [["constructor"], 2, "unknown command constructor"],
   [["start"], 2, "--url is missing"],

@@ -56,6 +56,9 @@ test.each([
   [["devices", "nonsense"], "unexpected argument nonsense"],
   [["jobs", "nonsense"], "(--help says more); there are also: jobs history, jobs priority"],
   [["jobs", "--limit", "-1"], "--limit wants a value; one that begins with - stands behind a ="],
+  [["jobs", "--limit", "1", "--limit=2"], "--limit is there twice: once is enough"],
+  [["apply", "-f", "a", "--file", "b"], "--file is there twice: once is enough"],
+  [["check", "--templates", "a", "--templates", "b", "none.yaml"], "no file or folder none.yaml"],
   [["jobs", "--limit", "x"], '--limit "x": expected a number from 1'],
   [["jobs", "--limit", "0"], '--limit "0": expected a number from 1'],
   [["jobs", "--device", ""], "--device is empty: leave it out for all jobs"],
@@ -109,7 +112,7 @@ describe("the control plane", () => {
     [
       "a file that is not there",
       { PUMICE_TOKEN_FILE: "/nonexistent" },
-      "there is no file or folder /nonexistent",
+      "pumice: PUMICE_TOKEN_FILE: there is no file or folder /nonexistent",
     ],
     ["a token of two words", { PUMICE_TOKEN: "a b" }, "not one word"],
   ])("%s: exit 2", async (_, env, expected) => {

@@ -67,6 +67,8 @@ test("what is mistyped is told before anything is asked", async () => {
     [["permissions", "add", "devise", "x", "y", "view"], "expected lab, device-type"],
     [["permissions", "add", "device", "everyone", "view"], "expected THING WHO PERMISSION"],
     [["audit", "--limit", "none"], "expected a number"],
+    [["audit", "--kind", "usr"], 'kind: there is no "usr"; did you mean user?'],
+    [["audit", "--kind", "nonsense"], 'no "nonsense"; expected job, device, worker'],
   ] as const) {
     const { code, said } = await pumice(...args);
     expect([code, said]).toEqual([2, expect.stringContaining(message)]);

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { nearestWord } from "#protocol/nearest-word.ts";
-import { valueWanted } from "#protocol/option-words.ts";
+import { saidTwice, valueWanted } from "#protocol/option-words.ts";
 
 /** What was typed is wrong: exit code 2. */
 export class UsageError extends Error {}
@@ -11,8 +11,12 @@ export function parse<T extends NonNullable<ParseArgsConfig["options"]>>(
   options: T,
 ) {
   try {
-    return parseArgs({ args, options, allowPositionals: true });
+    const read = parseArgs({ args, options, allowPositionals: true, tokens: true });
+    const twice = saidTwice(read.tokens, options);
+    if (twice !== undefined) throw new UsageError(twice);
+    return read;
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     const said = (error as Error).message.replace(/\. To specify a positional.*/s, "");
     const unknown = /^Unknown option '-*([^']*)'/.exec(said)?.[1];
     const near = unknown && nearestWord(unknown, Object.keys(options));
