@@ -14,7 +14,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** What `pumice serve` says until it serves, to a person at a terminal or to a service's log. */
 async function serveSays(
-  { isTerminal }: { isTerminal: boolean },
+  { isTerminal, listen = "127.0.0.1:0" }: { isTerminal: boolean; listen?: string },
   ...more: string[]
 ): Promise<string> {
   const stop = new AbortController();
@@ -28,8 +28,8 @@ async function serveSays(
     useColours: false,
     ...(isTerminal ? { progress: () => undefined } : {}),
   };
-  const args = ["serve", "--data", path.join(dir, "data"), "--listen", "127.0.0.1:0", ...more];
-  expect(await runCli(args, terminal, stop.signal, {})).toBe(0);
+  const where = ["--data", path.join(dir, "data"), "--listen", listen, ...more];
+  expect(await runCli(["serve", ...where], terminal, stop.signal, {})).toBe(0);
   return said;
 }
 
@@ -45,7 +45,7 @@ test("a new lab shows a link to sign in by, at a terminal only", async () => {
 });
 
 test("of a lab for all the network the link says how it is opened elsewhere", async () => {
-  const said = await serveSays({ isTerminal: true }, "--listen", "0.0.0.0:0");
+  const said = await serveSays({ isTerminal: true, listen: "0.0.0.0:0" });
   expect(said).toMatch(/127\.0\.0\.1:\d+\/sign-in\?code=\S+\n {2}\(from another machine/);
 });
 

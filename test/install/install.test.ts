@@ -408,7 +408,8 @@ test.each([
   [["--root", "/none/at/all"], "--root: there is no"],
   [["extra"], "expected options only"],
 ])("install %j is refused", (args, text) => {
-  const { status, stderr } = worker("install", "--root", root, ...args);
+  const where = args[0] === "--root" ? [] : ["--root", root];
+  const { status, stderr } = worker("install", ...where, ...args);
   expect([status, stderr]).toEqual([2, expect.stringContaining(text)]);
 });
 
