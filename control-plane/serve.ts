@@ -33,6 +33,8 @@ import { errorResponse } from "./ui/error-response.tsx";
 
 const TICK_MS = 10_000;
 const CLOSE_MS = 5_000;
+/** Of a device type: a pass gives one device after the other and waits for the disk each time, and meanwhile others give those that are left. */
+const PASSES_AT_ONCE = 8;
 
 export interface Serving {
   /** `http://HOST:PORT`, or `https://`, with the port that was taken. */
@@ -213,6 +215,7 @@ async function servePasses(deps: Deps, signals: EmbeddedEngine["signals"]): Prom
   signals.servePasses(
     (what) => (what === NOTICES_PASS ? deliverNotices(deps) : schedulePass(deps, what)),
     (error) => system.log("scheduling failed", { error: String(error) }),
+    (what) => (what === NOTICES_PASS ? 1 : PASSES_AT_ONCE),
   );
   // What asked for a pass may have been lost with the process before.
   for (const deviceType of await deviceTypeNames(deps)) await signals.requestPass(deviceType);

@@ -287,6 +287,30 @@ describe("signals in memory", () => {
     expect(runs).toBe(2);
   });
 
+  test("run as many passes of a type at once as they may, and one more for all that came meanwhile", async () => {
+    const signals = createSignals();
+    let [running, most, runs] = [0, 0, 0];
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    signals.servePasses(
+      async () => {
+        most = Math.max(most, ++running);
+        // The third one has to wait for an end.
+        if (++runs < 3) await signals.requestPass("qemu");
+        if (runs === 2) release();
+        await gate;
+        running -= 1;
+      },
+      (error) => {
+        throw error;
+      },
+      () => 2,
+    );
+    await signals.requestPass("qemu");
+    await signals.passesDone();
+    expect([most, runs]).toEqual([2, 3]);
+  });
+
   test("have one pass for all that is asked for while a type rests after the last one", async () => {
     const signals = createSignals();
     let runs = 0;

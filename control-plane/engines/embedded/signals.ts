@@ -2,8 +2,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Bell, Listener, Signals } from "../../ports/signals.ts";
 
 export interface EmbeddedSignals extends Signals {
-  /** Says who runs scheduling passes; what was requested before is run now. `failed` hears of a pass that threw. */
-  servePasses(pass: (deviceType: string) => Promise<void>, failed: (error: unknown) => void): void;
+  /**
+   * Says who runs scheduling passes; what was requested before is run now. `failed` hears of a pass that threw. `most`: how many of a device
+   * type may run at once, 1 unless it is said.
+   */
+  servePasses(
+    pass: (deviceType: string) => Promise<void>,
+    failed: (error: unknown) => void,
+    most?: (deviceType: string) => number,
+  ): void;
   /** Resolves when no pass runs and none is asked for. */
   passesDone(): Promise<void>;
   /** Ends every wait, now and from now on, and begins no pass any more. */
@@ -15,10 +22,10 @@ interface Waiting {
   wake: (() => void) | undefined;
 }
 
-/** After a pass of a device type: so many submissions a second don't have a pass each. */
+/** After the beginning of a pass of a device type: so many submissions a second don't have a pass each. */
 const REST_MS = 5;
 
-/** Doorbells in memory. Passes run in this process, one at a time per device type, and requests during a pass or its rest become one more. */
+/** Doorbells in memory. Passes run in this process, and requests that come while none can begin become one more. */
 export function createSignals(): EmbeddedSignals {
   const listeners = new Map<Bell, Set<Waiting>>();
   const passes = createPasses();
@@ -91,31 +98,43 @@ function createPasses(): Pick<EmbeddedSignals, "requestPass" | "servePasses" | "
   stop(): void;
 } {
   const wanted = new Set<string>();
-  const running = new Map<string, Promise<void>>();
-  const ended = new Map<string, number>();
+  const running = new Map<string, Set<Promise<void>>>();
+  const resting = new Map<string, Promise<void>>();
+  const begun = new Map<string, number>();
   let run: ((deviceType: string) => Promise<void>) | undefined;
+  let mostOf = (_deviceType: string): number => 1;
 
+  /** Whoever asks while one rests, or while there are as many as may be, is served by the next. */
   function start(deviceType: string): void {
-    if (!run || running.has(deviceType)) return;
-    running.set(deviceType, work(run, deviceType));
+    if (!run || resting.has(deviceType) || isFull(deviceType)) return;
+    resting.set(deviceType, begin(deviceType));
   }
-  async function work(pass: (deviceType: string) => Promise<void>, deviceType: string) {
-    while (wanted.has(deviceType)) {
-      const rest = (ended.get(deviceType) ?? 0) + REST_MS - performance.now();
-      // Never inside of the call that asked: its answer does not wait for the pass.
-      await (rest > 0 ? sleep(rest) : new Promise<void>((resolve) => setImmediate(resolve)));
-      if (wanted.delete(deviceType)) await pass(deviceType);
-      ended.set(deviceType, performance.now());
-    }
-    running.delete(deviceType);
+  const isFull = (deviceType: string): boolean =>
+    (running.get(deviceType)?.size ?? 0) >= mostOf(deviceType);
+
+  async function begin(deviceType: string): Promise<void> {
+    const rest = (begun.get(deviceType) ?? 0) + REST_MS - performance.now();
+    // Never inside of the call that asked: its answer does not wait for the pass.
+    await (rest > 0 ? sleep(rest) : new Promise<void>((resolve) => setImmediate(resolve)));
+    resting.delete(deviceType);
+    // Where there are as many as may be, the end of one begins the next.
+    if (!run || isFull(deviceType) || !wanted.delete(deviceType)) return;
+    begun.set(deviceType, performance.now());
+    const others = running.get(deviceType) ?? new Set();
+    const pass = run(deviceType).finally(() => {
+      others.delete(pass);
+      if (wanted.has(deviceType)) start(deviceType);
+    });
+    running.set(deviceType, others.add(pass));
   }
   return {
     async requestPass(deviceType) {
       wanted.add(deviceType);
       start(deviceType);
     },
-    servePasses(pass, failed) {
+    servePasses(pass, failed, most = () => 1) {
       run = (deviceType) => pass(deviceType).catch(failed);
+      mostOf = most;
       for (const deviceType of wanted) start(deviceType);
     },
     stop() {
@@ -123,7 +142,11 @@ function createPasses(): Pick<EmbeddedSignals, "requestPass" | "servePasses" | "
       wanted.clear();
     },
     async passesDone() {
-      while (running.size > 0) await Promise.all(running.values());
+      for (;;) {
+        const open = [...resting.values(), ...[...running.values()].flatMap((all) => [...all])];
+        if (open.length === 0) return;
+        await Promise.all(open);
+      }
     },
   };
 }
