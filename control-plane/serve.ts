@@ -33,6 +33,8 @@ import { errorResponse } from "./ui/error-response.tsx";
 
 const TICK_MS = 10_000;
 const CLOSE_MS = 5_000;
+/** Connections that wait to be taken, as many as Linux holds: Node.js takes one a turn, and whoever finds no place tries again after a second, 3, 7. */
+const BACKLOG = 4096;
 /** Of a device type: a pass gives one device after the other and waits for the disk each time, and meanwhile others give those that are left. */
 const PASSES_AT_ONCE = 8;
 
@@ -120,7 +122,7 @@ export async function serve({
   let groups: Coordinator | undefined;
   try {
     groups = meeting && (await serveCoordinator(lab.deps, meeting));
-    server.listen(port, host);
+    server.listen({ port, host, backlog: BACKLOG });
     await once(server, "listening");
   } catch (error) {
     await groups?.close();
